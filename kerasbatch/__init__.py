@@ -1,0 +1,79 @@
+"""kerasbatch: a Keras experiment runner about batch size.
+
+    import kerasbatch as kb
+    result = kb.run("experiments/digits_b16.yaml")
+    result.history, result.steps        # pandas DataFrames
+
+Importing this package loads neither TensorFlow nor pandas; they are loaded where they are used.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from kerasbatch.errors import (
+    DataUnavailable,
+    DirectoryInUse,
+    EngineError,
+    Fault,
+    KerasbatchError,
+    SpecError,
+    StepMismatch,
+)
+from kerasbatch.version import VERSION
+
+if TYPE_CHECKING:
+    from kerasbatch.callbacks import Recorder, StepCounter
+    from kerasbatch.fitting import fit
+    from kerasbatch.order import example_order
+    from kerasbatch.runner import Result, Watcher, run, run_all
+    from kerasbatch.steps import Budget, Plan, plan
+
+__version__ = VERSION
+
+__all__ = [
+    "Budget",
+    "DataUnavailable",
+    "DirectoryInUse",
+    "EngineError",
+    "Fault",
+    "KerasbatchError",
+    "Plan",
+    "Recorder",
+    "Result",
+    "SpecError",
+    "StepCounter",
+    "StepMismatch",
+    "Watcher",
+    "__version__",
+    "example_order",
+    "fit",
+    "plan",
+    "run",
+    "run_all",
+]
+
+# Where the names live that are loaded at their first use.
+_LAZY = {
+    "Budget": "steps",
+    "Plan": "steps",
+    "Recorder": "callbacks",
+    "Result": "runner",
+    "StepCounter": "callbacks",
+    "Watcher": "runner",
+    "example_order": "order",
+    "fit": "fitting",
+    "plan": "steps",
+    "run": "runner",
+    "run_all": "runner",
+}
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'kerasbatch' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"kerasbatch.{_LAZY[name]}"), name)
