@@ -1,0 +1,292 @@
+"""YAML text -> plain values that remember their line and column.
+
+Reads the event stream of PyYAML's pure-Python parser, so that nothing is ever built by a tag, no
+recursion depends on the text, and a bomb is refused before it grows. Scalars follow YAML 1.2's
+core rules: `1e-3` is a number, `on` and `no` are text, `010` is text and not eight. Anchors,
+aliases, merges and tags have no use in a spec of one page and are refused.
+
+Covers syntax only; what a key means is the business of `spec`.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from kerasbatch.errors import Fault, Location, SpecError, dotted
+
+MAX_BYTES = 1_000_000
+MAX_DEPTH = 32
+MAX_NODES = 10_000
+MAX_DIGITS = 400
+
+_INT = re.compile(r"[-+]?(0|[1-9][0-9]*)")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_SPECIAL = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf"), float("inf")),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
+}
+# What a YAML file may not contain: control characters (but tab, line feed, carriage return and
+# next line), surrogates and the two non-characters.
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A place in a text: line and column from 1, and the scalar as it was written."""
+
+    line: int
+    column: int
+    text: str | None = None
+
+
+@dataclass
+class Tree:
+    """A YAML document as plain values, with the place of every key and value.
+
+    Args:
+        value: dicts, lists, text, numbers, booleans and None.
+        file: the name to show in errors, or None for values that come from Python.
+        keys: where each mapping key stands.
+        values: where each value stands.
+        overrides: what was set over the file, as it was written, by the location that it set.
+    """
+
+    value: Any
+    file: str | None = None
+    keys: dict[Location, Mark] = field(default_factory=dict)
+    values: dict[Location, Mark] = field(default_factory=dict)
+    overrides: dict[Location, str] = field(default_factory=dict)
+
+    def found(self, location: Location) -> Mark | None:
+        """Return the mark of the value at exactly this location."""
+        return self.values.get(location)
+
+    def place(self, fault: Fault, *, at_key: bool = False) -> Fault:
+        """Return the fault with file, line and column of the nearest place that exists."""
+        location = fault.location
+        for overridden, text in self.overrides.items():
+            if location[: len(overridden)] == overridden:
+                return Fault(location, fault.message, text)
+        first = self.keys if at_key else self.values
+        mark = first.get(location)
+        while mark is None and location:
+            mark = self.keys.get(location) or self.values.get(location)
+            location = location[:-1]
+        if mark is None:
+            return Fault(fault.location, fault.message, self.file)
+        return Fault(fault.location, fault.message, self.file, mark.line, mark.column)
+
+    def locate(self, error: SpecError) -> SpecError:
+        """Return the error with every fault placed in this document."""
+        faults = (fault if fault.line else self.place(fault) for fault in error.faults)
+        return type(error)(faults)
+
+
+def parse(text: str, file: str | None = None) -> Tree:
+    """Read one YAML document.
+
+    Args:
+        text: the document.
+        file: the name to show in errors.
+
+    Raises:
+        SpecError: if it is not one well-formed document within the limits; all faults that can be
+            told apart are named.
+    """
+    if bad := _FORBIDDEN.search(text):
+        line = text.count("\n", 0, bad.start()) + 1
+        column = bad.start() - text.rfind("\n", 0, bad.start())
+        message = f"the character U+{ord(bad.group()):04X} is not allowed in YAML; delete it"
+        raise SpecError([Fault((), message, file, line, column)])
+    builder = _Builder(file)
+    try:
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            builder.take(event)
+    except yaml.MarkedYAMLError as error:
+        builder.faults.append(_syntax_fault(error, file))
+    except _TooMuch as error:
+        builder.faults.append(error.fault)
+    if builder.faults:
+        raise SpecError(builder.faults)
+    return builder.tree
+
+
+def _syntax_fault(error: yaml.MarkedYAMLError, file: str | None) -> Fault:
+    mark = error.problem_mark or error.context_mark
+    problem = str(error.problem or error.context)
+    if "\\t" in problem:
+        message = "a tab stands here; YAML is indented with spaces, so write spaces instead"
+    else:
+        context = f" ({error.context})" if error.context and error.problem else ""
+        message = f"this is not YAML: {problem}{context}"
+    if mark is None:
+        return Fault((), message, file)
+    return Fault((), message, file, mark.line + 1, mark.column + 1)
+
+
+def scalar(text: str) -> Any:
+    """Return the value of a plain (unquoted) scalar by YAML 1.2's core rules.
+
+    Raises:
+        ValueError: for a number of more than MAX_DIGITS characters.
+    """
+    if text in _SPECIAL:
+        return _SPECIAL[text]
+    is_int = _INT.fullmatch(text)
+    if not is_int and not _FLOAT.fullmatch(text):
+        return text
+    if len(text) > MAX_DIGITS:
+        raise ValueError(f"a number of {len(text):,} characters; no number here needs so many")
+    return int(text) if is_int else float(text)
+
+
+class _TooMuch(Exception):
+    def __init__(self, fault: Fault) -> None:
+        self.fault = fault
+
+
+@dataclass
+class _Open:
+    """A mapping or list that is still being filled."""
+
+    container: dict[str, Any] | list[Any]
+    location: Location
+    key: str | None = None
+
+
+class _Builder:
+    """Turns YAML events into a tree, with a stack of its own instead of recursion."""
+
+    def __init__(self, file: str | None) -> None:
+        self.tree = Tree(None, file)
+        self.faults: list[Fault] = []
+        self._stack: list[_Open] = []
+        self._nodes = 0
+        self._documents = 0
+
+    def take(self, event: yaml.Event) -> None:
+        if isinstance(event, yaml.DocumentStartEvent):
+            self._documents += 1
+            if self._documents > 1:
+                raise self._too_much(event, "a second document starts here; a file holds one spec")
+        elif isinstance(event, yaml.NodeEvent):
+            self._node(event)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            self._stack.pop()
+
+    def _node(self, event: yaml.NodeEvent) -> None:
+        self._nodes += 1
+        if self._nodes > MAX_NODES:
+            raise self._too_much(event, f"more than {MAX_NODES:,} values; a spec is one page")
+        if isinstance(event, yaml.AliasEvent):
+            self._fault(event, f"the alias *{event.anchor} is not allowed; write the value out")
+        elif event.anchor is not None:
+            self._fault(event, f"the anchor &{event.anchor} is not allowed; leave it out")
+        if (tag := getattr(event, "tag", None)) is not None:
+            self._fault(event, f"the tag {tag[:60]} is not allowed; leave it out")
+        top = self._stack[-1] if self._stack else None
+        if top and isinstance(top.container, dict) and top.key is None:
+            self._key(event, top)
+        else:
+            self._value(event)
+
+    def _key(self, event: yaml.NodeEvent, top: _Open) -> None:
+        if not isinstance(event, yaml.ScalarEvent):
+            raise self._too_much(event, "a key must be text, not a list, a mapping or an alias")
+        key = self._text(event)
+        location = (*top.location, key)
+        if key == "<<" and event.implicit[0]:
+            self._fault(event, "the merge key << is not allowed; write the keys out")
+        elif key in top.container:
+            first = self.tree.keys[location]
+            message = f"{dotted(location)} stands here twice; it stood in line {first.line} already"
+            self._fault(event, message)
+        else:
+            self.tree.keys[location] = self._mark(event)
+        top.key = key
+
+    def _value(self, event: yaml.NodeEvent) -> None:
+        location = self._next_location()
+        if len(location) > MAX_DEPTH:
+            raise self._too_much(event, f"nested more than {MAX_DEPTH} deep")
+        self.tree.values.setdefault(location, self._mark(event))
+        if isinstance(event, yaml.MappingStartEvent):
+            self._open({}, location)
+        elif isinstance(event, yaml.SequenceStartEvent):
+            self._open([], location)
+        else:
+            self._store(self._scalar(event))
+
+    def _open(self, container: dict[str, Any] | list[Any], location: Location) -> None:
+        self._store(container)
+        self._stack.append(_Open(container, location))
+
+    def _next_location(self) -> Location:
+        if not self._stack:
+            return ()
+        top = self._stack[-1]
+        step = top.key if isinstance(top.container, dict) else len(top.container)
+        return (*top.location, step)  # type: ignore[arg-type]  # a value's key was read before it
+
+    def _store(self, value: Any) -> None:
+        if not self._stack:
+            self.tree.value = value
+            return
+        top = self._stack[-1]
+        if isinstance(top.container, list):
+            top.container.append(value)
+        else:
+            top.container.setdefault(str(top.key), value)
+            top.key = None
+
+    def _scalar(self, event: yaml.NodeEvent) -> Any:
+        if not isinstance(event, yaml.ScalarEvent):
+            return None  # an alias: its fault is noted already
+        text = self._text(event)
+        if event.style is not None:
+            return text
+        try:
+            return scalar(text)
+        except ValueError as error:
+            self._fault(event, str(error))
+            return None
+
+    def _text(self, event: yaml.ScalarEvent) -> str:
+        text = str(event.value)
+        if bad := re.search("[\ud800-\udfff\x00]", text):
+            self._fault(event, f"the escape for U+{ord(bad.group()):04X} is not a character")
+            return ""
+        return text
+
+    def _mark(self, event: yaml.Event) -> Mark:
+        mark = event.start_mark
+        assert mark is not None  # noqa: S101  # the parser marks every event
+        text = event.value if isinstance(event, yaml.ScalarEvent) and event.style is None else None
+        return Mark(mark.line + 1, mark.column + 1, text)
+
+    def _fault(self, event: yaml.Event, message: str) -> None:
+        mark = self._mark(event)
+        self.faults.append(Fault((), message, self.tree.file, mark.line, mark.column))
+
+    def _too_much(self, event: yaml.Event, message: str) -> _TooMuch:
+        self._fault(event, message)
+        return _TooMuch(self.faults.pop())
+
+
+def leaves(value: Any, location: Location = ()) -> Iterator[tuple[Location, Any]]:
+    """Yield every value of a tree that is not a mapping or a list, with its location."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from leaves(inner, (*location, key))
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from leaves(inner, (*location, number))
+    else:
+        yield location, value

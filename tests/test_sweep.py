@@ -1,0 +1,68 @@
+"""One spec, many runs."""
+
+from typing import Any
+
+import pytest
+
+from kerasbatch import specfile, sweep
+from kerasbatch.errors import SpecError
+
+
+def runs(spec: dict[str, Any], **grid: Any) -> tuple[sweep.SingleRun, ...]:
+    keys = {key.replace("__", "."): values for key, values in grid.items()}
+    return sweep.expand(specfile.from_dict(spec | {"sweep": keys}))
+
+
+def test_a_grid_is_every_combination_in_order(small: dict[str, Any]) -> None:
+    """The last key moves fastest."""
+    found = runs(small, batch_size=[1, "full"], seed=[0, 1])
+    assert [dict(run.swept) for run in found] == [
+        {"batch_size": 1, "seed": 0},
+        {"batch_size": 1, "seed": 1},
+        {"batch_size": "full", "seed": 0},
+        {"batch_size": "full", "seed": 1},
+    ]
+    assert [run.spec.batch_size for run in found] == [1, 1, "full", "full"]
+    assert all(run.spec.sweep is None for run in found)
+
+
+def test_without_a_sweep_a_spec_is_one_run(small: dict[str, Any]) -> None:
+    """Nothing is swept."""
+    (run,) = sweep.expand(specfile.from_dict(small))
+    assert run.swept == {}
+
+
+def test_a_key_may_stand_in_the_sweep_only(small: dict[str, Any]) -> None:
+    """batch_size and the budget need no value outside the grid."""
+    for key in ("batch_size", "epochs"):
+        del small[key]
+    assert len(runs(small, batch_size=[1, 2], steps=[5, 6, 7])) == 6
+
+
+def test_times_multiplies_what_the_rule_gives(small: dict[str, Any]) -> None:
+    """The factor goes to the rule, the base rate stays."""
+    found = runs(small, optimizer__learning_rate={"times": [0.5, 2]})
+    assert [run.spec.learning_rate_rule.times for run in found] == [0.5, 2]
+    assert [run.spec.optimizer.arguments["learning_rate"] for run in found] == [0.1, 0.1]
+
+
+@pytest.mark.parametrize(
+    ("grid", "words"),
+    [
+        ({"batch_size": []}, "found an empty list"),
+        ({"batch_size": 3}, "must be a list of values"),
+        ({"batch_size": [4, 8, 4]}, r"sweep.batch_size\[2\]: 4 is in the list already"),
+        ({"optimizer__learning_rate": [1, 1.0]}, "1.0 is in the list already"),
+        ({"batch_size": [4, 0]}, r"sweep.batch_size\[1\]: found 0"),
+        ({"bach_size": [4]}, "did you mean batch_size"),
+        ({"optimizer__momentun": [0.9]}, "did you mean momentum"),
+        ({"engine": ["keras"]}, "cannot be swept"),
+        ({"epochs": [1], "steps": [2]}, "one budget"),
+        ({"seed": {"times": [2]}}, "times belongs to optimizer.learning_rate"),
+        ({"seed": list(range(101)), "batch_size": list(range(1, 101))}, "more than 10,000"),
+    ],
+)
+def test_wrong_grids(small: dict[str, Any], grid: dict[str, Any], words: str) -> None:
+    """Each fault is placed in the grid."""
+    with pytest.raises(SpecError, match=words):
+        runs(small, **grid)
