@@ -1,0 +1,123 @@
+"""Which engine, and with XLA or without: decided by what is known, with the reason in words."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import keras
+import psutil
+import tensorflow as tf
+from keras.src.trainers.trainer import model_supports_jit
+
+from kerasbatch.feed import Feed
+from kerasbatch.spec import Engine
+
+MEMORY_SHARE = 0.5
+"""The share of free memory that data may take on the device."""
+STEPS_THAT_PAY_FOR_XLA = 1000
+"""Compiling with XLA takes about half a second longer, and saves about half a millisecond a step
+(an MLP at batch 16 on two cores: 1,600 steps/s without, 6,400 with)."""
+# On CPUs, XLA's convolutions are many times slower than TensorFlow's own (measured: a small
+# convnet at batch 16 makes 21 steps/s with XLA, 289 without, and takes 18 s to compile).
+SLOW_UNDER_XLA = ("Conv", "DepthwiseConv", "SeparableConv", "MaxPooling", "AveragePooling")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An engine and the reasons for it.
+
+    Args:
+        fused: True for the fused engine, False for plain `model.fit`.
+        jit_compile: whether to compile with XLA.
+        why: the reasons in words.
+    """
+
+    fused: bool
+    jit_compile: bool
+    why: str
+
+
+def choose(
+    model: keras.Model,
+    feed: Feed,
+    engine: Engine,
+    callbacks: Iterable[keras.callbacks.Callback] = (),
+    jit_compile: bool | None = None,
+) -> Choice:
+    """Choose how to train.
+
+    Args:
+        model: a compiled model.
+        feed: its data.
+        engine: what was asked for.
+        callbacks: the callbacks of the training.
+        jit_compile: whether to compile with XLA, or None to choose.
+    """
+    if engine == "keras":
+        return Choice(False, bool(model.jit_compile), "plain model.fit, as asked for")
+    if obstacle := _obstacle(model, feed, callbacks):
+        return Choice(False, bool(model.jit_compile), f"plain model.fit, because {obstacle}")
+    if jit_compile is None:
+        jit, why = _xla(model, feed)
+    else:
+        jit, why = jit_compile, f"{'with' if jit_compile else 'without'} XLA, as asked for"
+    return Choice(True, jit, f"blocks of steps in one program, {why}")
+
+
+def _obstacle(
+    model: keras.Model, feed: Feed, callbacks: Iterable[keras.callbacks.Callback]
+) -> str | None:
+    """Return what makes blocks of steps impossible, or None."""
+    if model.run_eagerly:
+        return "the model is compiled with run_eagerly"
+    if tf.distribute.has_strategy() or getattr(model, "_distribute_strategy", None) is not None:
+        return "the model is distributed over several devices"
+    for callback in callbacks:
+        if needs_every_batch(callback):
+            return f"{type(callback).__name__} needs to hear of every batch"
+    size = sum(array.nbytes for array in keras.tree.flatten(feed.arrays))
+    free = psutil.virtual_memory().available
+    if size > MEMORY_SHARE * free:
+        share = f"{MEMORY_SHARE:.0%} of the {free / 1e9:.1f} GB of free memory"
+        return f"the data take {size / 1e9:.1f} GB, more than {share}"
+    return None
+
+
+def _xla(model: keras.Model, feed: Feed) -> tuple[bool, str]:
+    """Decide whether to compile with XLA."""
+    asked = bool(model.jit_compile)
+    # Keras keeps the outcome of "auto" only; an explicit False shows where auto would say True.
+    if asked != bool(model._resolve_auto_jit_compile()):
+        return asked, f"{'with' if asked else 'without'} XLA, as jit_compile says"
+    if not model_supports_jit(model):
+        return False, "without XLA, which a layer does not support"
+    steps = feed.plan.total_steps
+    if steps < STEPS_THAT_PAY_FOR_XLA:
+        return False, f"without XLA, whose compilation would not pay in {steps:,} steps"
+    if not tf.config.list_physical_devices("GPU"):
+        for layer in model._flatten_layers():
+            if type(layer).__name__.startswith(SLOW_UNDER_XLA):
+                name = type(layer).__name__
+                return False, f"without XLA, which is slow for {name} on a CPU"
+    return True, "compiled with XLA"
+
+
+def needs_every_batch(callback: keras.callbacks.Callback) -> bool:
+    """Tell whether a callback has something to do after every single batch.
+
+    Some of Keras' own look at batches only if their frequency says so. For TerminateOnNaN the
+    program itself stops after the step whose loss is not finite.
+    """
+    kinds = keras.callbacks
+    if isinstance(callback, kinds.ModelCheckpoint | kinds.BackupAndRestore):
+        return bool(callback.save_freq != "epoch")
+    if isinstance(callback, kinds.TensorBoard):
+        return bool(callback.update_freq != "epoch" or callback._start_batch > 0)
+    if isinstance(callback, kinds.ProgbarLogger | kinds.TerminateOnNaN) or getattr(
+        callback, "hears_blocks", False
+    ):
+        return False
+    hooks = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
+    if isinstance(callback, kinds.LambdaCallback):
+        return any(hook in vars(callback) for hook in hooks)
+    default = kinds.Callback
+    return any(getattr(type(callback), hook) is not getattr(default, hook) for hook in hooks)

@@ -1,0 +1,151 @@
+"""Executes trainings: the fused engine where it can work, plain `model.fit` elsewhere.
+
+Whatever engine takes them, the batches and their order are the same.
+"""
+
+import weakref
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasbatch import choice
+from kerasbatch.errors import EngineError
+from kerasbatch.feed import Arrays, Feed
+from kerasbatch.fused import FusedTraining, to_device
+from kerasbatch.plain import KerasTraining
+from kerasbatch.program import Program
+from kerasbatch.spec import Engine
+
+Training = FusedTraining | KerasTraining
+# The last program of every model that is still in use, so that calling `fit` again does not
+# compile again. A program holds its model weakly.
+_PROGRAMS: "weakref.WeakKeyDictionary[keras.Model, _Kept]" = weakref.WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A program and what it was compiled for."""
+
+    program: Program
+    compiled_for: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a training may need of its program.
+
+    Args:
+        record_steps: keep the loss of every step.
+        stop_at_nan: stop after the first step whose loss is not finite.
+        jit_compile: whether to compile with XLA; None leaves it to be chosen.
+    """
+
+    record_steps: bool = False
+    stop_at_nan: bool = False
+    jit_compile: bool | None = None
+
+
+def start(
+    model: keras.Model,
+    feed: Feed,
+    *,
+    engine: Engine = "auto",
+    options: Options = Options(),
+    cuts: Iterator[int] | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    evaluated: Arrays | None = None,
+) -> tuple[Training, float]:
+    """Choose an engine and compile; what cannot be compiled is trained by plain `model.fit`.
+
+    Args:
+        model: a compiled model.
+        feed: its examples and their order.
+        engine: `auto`, `fused` or `keras`.
+        options: what the program must be able to do.
+        cuts: steps of the run at which callbacks must be heard.
+        callbacks: the callbacks that will be used.
+        evaluated: what the model will be evaluated on, to compile for it.
+
+    Returns:
+        The training, and the seconds that compiling took.
+
+    Raises:
+        EngineError: if `engine` is fused and it cannot work.
+    """
+    chosen = choice.choose(model, feed, engine, callbacks, options.jit_compile)
+    why, seconds = chosen.why, 0.0
+    if chosen.fused:
+        for jit, reason in _attempts(chosen):
+            try:
+                training = _fused(model, feed, jit, reason, options, cuts)
+                seconds += training.prepare(evaluated)
+                return training, seconds
+            except Exception as error:  # whatever TensorFlow cannot compile, plain Keras may train
+                why = f"plain model.fit, because {_obstacle(error)}"
+    if engine == "fused":
+        reason = why.removeprefix("plain model.fit, because ")
+        raise EngineError(f"the fused engine cannot work here: {reason}; use engine auto or keras")
+    plain = KerasTraining(model, feed, why=why, record_steps=options.record_steps)
+    return plain, seconds + (plain.prepare(evaluated) if evaluated is not None else 0.0)
+
+
+def _attempts(chosen: choice.Choice) -> Iterator[tuple[bool, str]]:
+    yield chosen.jit_compile, chosen.why
+    if chosen.jit_compile:
+        yield False, "blocks of steps in one program, without XLA, which cannot compile this model"
+
+
+def _obstacle(error: Exception) -> str:
+    if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
+        return "the data do not fit into the memory of the device"
+    text = " ".join(str(error).split())
+    return f"its step cannot be compiled ({type(error).__name__}: {text[:200]})"
+
+
+def _fused(
+    model: keras.Model,
+    feed: Feed,
+    jit: bool,
+    why: str,
+    options: Options,
+    cuts: Iterator[int] | None,
+) -> FusedTraining:
+    model._symbolic_build(data_batch=feed.batch(np.arange(feed.plan.batch_size)))
+    model.optimizer.build(model.trainable_variables)
+    return FusedTraining(
+        model,
+        feed,
+        _program(model, jit, feed.scale, options),
+        to_device(feed.arrays),
+        why=why,
+        cuts=cuts,
+        record_steps=options.record_steps,
+    )
+
+
+def _program(model: keras.Model, jit: bool, scale: float | None, options: Options) -> Program:
+    """Return the model's program, the one of an earlier training where it is still right."""
+    compiled_for = (
+        jit,
+        scale,
+        options,
+        id(model.optimizer),
+        id(model._compile_metrics),
+        id(model._compile_loss),
+        tuple(variable.trainable for variable in model.weights),
+    )
+    kept = _PROGRAMS.get(model)
+    if kept is None or kept.compiled_for != compiled_for:
+        program = Program(
+            model,
+            jit_compile=jit,
+            scale=scale,
+            keep_losses=options.record_steps,
+            stop_at_nan=options.stop_at_nan,
+        )
+        _PROGRAMS[model] = kept = _Kept(program, compiled_for)
+    return kept.program

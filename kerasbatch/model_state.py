@@ -1,0 +1,56 @@
+"""The state of a Keras model from outside: all its variables, undoing, the loss of a step."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+def all_variables(model: keras.Model) -> list[keras.Variable]:
+    """Return everything that a training step may change: weights, optimizer, metrics, seeds."""
+    found = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
+    return list({id(variable): variable for variable in found}.values())
+
+
+@contextlib.contextmanager
+def unchanged(variables: Sequence[keras.Variable]) -> Iterator[None]:
+    """Give variables back the values that they have now."""
+    before = [tf.identity(variable.value) for variable in variables]
+    try:
+        yield
+    finally:
+        for variable, value in zip(variables, before, strict=True):
+            variable.assign(value)
+
+
+def transplant(source: keras.Model, target: keras.Model) -> None:
+    """Give a model the whole state of another one of the same structure."""
+    source.optimizer.build(source.trainable_variables)
+    pairs = zip(all_variables(source), all_variables(target), strict=False)
+    for fresh, used in pairs:
+        used.assign(fresh.value)
+    for metric in target.metrics:
+        metric.reset_state()
+
+
+@contextlib.contextmanager
+def tapped(model: keras.Model, on_loss: Callable[[Any], Any]) -> Iterator[None]:
+    """Hand the loss of each traced step to `on_loss`, while a training step is being traced.
+
+    Keras shows callbacks the running mean of the epoch only; the loss of the step itself passes
+    through the metric that computes this mean.
+    """
+    tracker = next(metric for metric in model.metrics if metric.name == "loss")
+    update_state = tracker.update_state
+
+    def update_and_tell(values: Any, sample_weight: Any = None) -> Any:
+        on_loss(tf.cast(values, tf.float32))
+        return update_state(values, sample_weight=sample_weight)
+
+    tracker.update_state = update_and_tell
+    try:
+        yield
+    finally:
+        del tracker.update_state
