@@ -1,0 +1,405 @@
+"""One single-run spec -> one finished run directory.
+
+    kerasbatch.run("experiments/mnist_b16.yaml").history
+
+Everything that can be wrong with a spec is found before a directory is made; what happens in a
+training ends in a status, never in a traceback that takes the rows with it.
+"""
+
+import contextlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerasbatch import data as data_module
+from kerasbatch import learning_rate, provenance, records, rules, specfile, steps, sweep
+from kerasbatch.access import Access, code_hash
+from kerasbatch.errors import SpecError
+from kerasbatch.records import Experiment, RunDirectory
+from kerasbatch.spec import PythonModel, Spec
+from kerasbatch.sweep import SingleRun
+
+if TYPE_CHECKING:
+    import keras
+    import pandas as pd
+
+    from kerasbatch.callbacks import Progress
+    from kerasbatch.data import Data
+    from kerasbatch.training import Outcome
+
+
+class Watcher:
+    """What a caller may want to hear of while runs go on; every method may be overridden."""
+
+    def notice(self, message: str) -> None:
+        """Something that a person must know, such as a fallback."""
+
+    def start(self, single: SingleRun, plan: steps.Plan, number: int, of: int) -> None:
+        """Training number `number` of `of` begins."""
+
+    def progress(self, progress: "Progress") -> None:
+        """The training moved on."""
+
+    def finish(self, result: "Result") -> None:
+        """A run has its result, or had it already."""
+
+
+MAX_RECORDED_WEIGHTS = 1000
+
+
+@dataclass(frozen=True)
+class Result:
+    """A run that has ended, on disk.
+
+    Args:
+        directory: where its files are.
+        record: the contents of record.json.
+        swept: the swept keys and values of this run.
+        reused: True if it had been finished by an earlier command.
+    """
+
+    directory: Path
+    record: Mapping[str, Any]
+    swept: Mapping[str, Any] = field(default_factory=dict)
+    reused: bool = False
+
+    @property
+    def status(self) -> str:
+        """How it ended: done, target, diverged, interrupted or failed."""
+        return str(self.record["status"])
+
+    @property
+    def message(self) -> str:
+        """How it ended, in words."""
+        return str(self.record["message"])
+
+    @property
+    def row(self) -> Mapping[str, Any]:
+        """Its row in runs.csv."""
+        return dict(self.record["row"])
+
+    @property
+    def history(self) -> "pd.DataFrame":
+        """One row per evaluation, the columns of history.csv."""
+        return self._table("history.csv")
+
+    @property
+    def steps(self) -> "pd.DataFrame":
+        """One row per epoch, the columns of steps.csv."""
+        return self._table("steps.csv")
+
+    def _table(self, name: str) -> "pd.DataFrame":
+        import pandas as pd
+
+        return pd.read_csv(self.directory / name)
+
+
+def run(spec: str | Path | Mapping[str, Any], **options: Any) -> Result:
+    """Train a spec that stands for a single run, and return the result.
+
+    Args:
+        spec: the path of a YAML file, or a dict of the same shape.
+        **options: those of `run_all`.
+
+    Raises:
+        SpecError: if the spec is wrong, or has a sweep.
+    """
+    source = _source(spec, options.get("overrides", ()))
+    with _located(source):
+        if (count := len(sweep.expand(source))) != 1:
+            message = f"makes {count} runs; call kerasbatch.run_all for them"
+            raise SpecError.at(("sweep",), message)
+    return run_all(spec, **options)[0]
+
+
+def run_all(
+    spec: str | Path | Mapping[str, Any],
+    *,
+    overrides: Iterable[str] = (),
+    results: str | Path = "results",
+    rerun: bool = False,
+    trust: bool = False,
+    watcher: Watcher | None = None,
+) -> list[Result]:
+    """Train every run of a spec, one after the other; finished ones are not trained again.
+
+    Args:
+        spec: the path of a YAML file, or a dict of the same shape.
+        overrides: `key=value` texts that replace keys of the spec.
+        results: the directory that holds experiments.
+        rerun: train again what is finished.
+        trust: let the spec run Python code and read files outside its own folder.
+        watcher: hears of progress.
+
+    Raises:
+        SpecError: if the spec is wrong; nothing was trained and no directory was made.
+        DirectoryInUse: if another process writes into the experiment's directory.
+    """
+    source = _source(spec, overrides)
+    watcher = watcher or Watcher()
+    with _located(source):
+        singles = sweep.expand(source)
+        loader = _Loader(Access(source.folder, trust), watcher)
+        for note in dict.fromkeys(note for single in singles for note in rules.notes(single.spec)):
+            watcher.notice(note)
+        prepared = [_prepare(single, loader) for single in singles]
+        experiment = Experiment(Path(results) / source.spec.name)
+        with experiment.owned():
+            as_given = source.text if not source.tree.overrides else None
+            experiment.write_spec(as_given or records.dump_yaml(source.tree.value))
+            return list(_train_all(prepared, experiment, source, rerun, watcher))
+
+
+def _source(spec: str | Path | Mapping[str, Any], overrides: Iterable[str]) -> specfile.Source:
+    if isinstance(spec, str | Path):
+        return specfile.load(spec, overrides)
+    return specfile.from_dict(spec, overrides)
+
+
+@contextlib.contextmanager
+def _located(source: specfile.Source) -> Iterator[None]:
+    try:
+        yield
+    except SpecError as error:
+        raise source.tree.locate(error) from error.__cause__
+
+
+class _Loader:
+    """Loads data once for runs that share them."""
+
+    def __init__(self, access: Access, watcher: Watcher) -> None:
+        self.access = access
+        self._watcher = watcher
+        self._checked: set[str] = set()
+        self._key = ""
+        self._data: Data | None = None
+
+    def __call__(self, spec: Spec) -> "Data":
+        plain = spec.plain()
+        key = json.dumps([plain["data"], plain.get("validation")], sort_keys=True)
+        if self._data is None or key != self._key:
+            self._data, self._key = data_module.load(spec, self.access), key
+            if self._data.notice:
+                self._watcher.notice(self._data.notice)
+        return self._data
+
+    def is_new(self, spec: Spec) -> bool:
+        """Tell, once, that no run with the same data, model, loss and metrics was checked yet."""
+        plain = spec.plain()
+        parts = [plain.get(part) for part in ("data", "model", "loss", "metrics", "validation")]
+        key = json.dumps(parts, sort_keys=True)
+        fresh = key not in self._checked
+        self._checked.add(key)
+        return fresh
+
+
+class _Models:
+    """Builds the model of a run, or gives the last one fresh weights where only those differ.
+
+    A model that is used again keeps its compiled programs, so a sweep over seeds, learning rates
+    or budgets does not pay for compilation again.
+    """
+
+    def __init__(self) -> None:
+        self._key = ""
+        self._model: keras.Model | None = None
+
+    def get(self, prepared: "_Prepared", loaded: "Data", access: Access) -> "keras.Model":
+        """Return a model with the initial weights of the run's seed."""
+        from kerasbatch import model
+        from kerasbatch.model_state import transplant
+
+        spec, size = prepared.single.spec, prepared.plan.batch_size
+        fresh = model.build(spec, loaded.input_shape, loaded.classes, size, access)
+        key = self._structure(prepared, loaded)
+        if self._model is not None and key == self._key:
+            transplant(fresh, self._model)
+            return self._model
+        self._model, self._key = fresh, key
+        return fresh
+
+    @staticmethod
+    def _structure(prepared: "_Prepared", loaded: "Data") -> str:
+        """Describe all that is built into a compiled model; the learning rate is a variable."""
+        spec = prepared.single.spec
+        plain = spec.plain()
+        parts = [plain[part] for part in ("model", "loss", "metrics", "precision", "optimizer")]
+        if prepared.rate.value is not None:
+            parts[-1].pop("learning_rate", None)
+        own = isinstance(spec.model, PythonModel)  # whose state nobody knows
+        shape = [loaded.input_shape, loaded.classes, prepared.rate.arguments, own and id(prepared)]
+        return json.dumps([parts, shape], sort_keys=True)
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A run that has been checked and may begin."""
+
+    single: SingleRun
+    plan: steps.Plan
+    rate: learning_rate.LearningRate
+    loader: _Loader
+    run_id: str
+
+
+def _prepare(single: SingleRun, loader: _Loader) -> _Prepared:
+    """Check all that can be wrong with a run before anything is written."""
+    with single.located():
+        return _checked(single, loader)
+
+
+def _checked(single: SingleRun, loader: _Loader) -> _Prepared:
+    from kerasbatch import labels, model
+
+    spec, loaded = single.spec, loader(single.spec)
+    planned = steps.plan(
+        len(loaded.x_train), spec.batch_size, spec.budget, partial_batch=spec.partial_batch
+    )
+    rate = learning_rate.resolve(spec, planned.batch_size)
+    shape, classes = loaded.input_shape, loaded.classes
+    built = model.build(spec, shape, classes, planned.batch_size, loader.access)
+    if loader.is_new(spec):
+        labels.check(spec, built, loaded)
+    if "weights" in spec.record and built.count_params() > MAX_RECORDED_WEIGHTS:
+        message = (
+            f"the model has {built.count_params():,} weights; their path is recorded for at most "
+            f"{MAX_RECORDED_WEIGHTS:,}, so leave weights out"
+        )
+        raise SpecError.at(("record",), message)
+    code = _code(spec, loader.access)
+    name = records.run_id(spec, single.swept, loaded.fingerprint, code)
+    return _Prepared(single, planned, rate, loader, name)
+
+
+def _code(spec: Spec, access: Access) -> str:
+    """Return a hash of the Python code that makes the model, and which function of it does."""
+    if not isinstance(spec.model, PythonModel):
+        return ""
+    file, _, function = spec.model.python.rpartition(":")
+    return f"{function} {code_hash(access.absolute(file))}"
+
+
+def _with_absolute_paths(spec: Spec, access: Access) -> Spec:
+    """Return the spec so that it finds its files from anywhere."""
+    found: dict[str, Any] = {}
+    for part in ("data", "model"):
+        value = getattr(spec, part)
+        for key in ("csv", "npz", "python"):
+            if name := getattr(value, key, None):
+                file, colon, function = name.rpartition(":") if key == "python" else (name, "", "")
+                path = f"{access.absolute(file)}{colon}{function}"
+                found[part] = value.model_copy(update={key: path})
+    return spec.model_copy(update=found)
+
+
+def _train_all(
+    prepared: list[_Prepared],
+    experiment: Experiment,
+    source: specfile.Source,
+    rerun: bool,
+    watcher: Watcher,
+) -> Iterator[Result]:
+    models = _Models()
+    for number, each in enumerate(prepared, start=1):
+        directory = experiment.run(each.run_id)
+        finished = None if rerun else directory.finished()
+        if finished:
+            result = Result(directory.path, finished, each.single.swept, reused=True)
+        else:
+            watcher.start(each.single, each.plan, number, len(prepared))
+            result = _train(each, models, directory, source, watcher)
+        experiment.write_runs()
+        watcher.finish(result)
+        yield result
+        if result.status == "interrupted":
+            return
+
+
+def _train(
+    prepared: _Prepared,
+    models: _Models,
+    directory: RunDirectory,
+    source: specfile.Source,
+    watcher: Watcher,
+) -> Result:
+    """Train one run; a finished result stays in its place until the new one is finished."""
+    from kerasbatch import training
+
+    spec, plan, access = prepared.single.spec, prepared.plan, prepared.loader.access
+    loaded = prepared.loader(spec)
+    built = models.get(prepared, loaded, access)
+    again = directory.finished() is not None
+    target = directory.successor() if again else directory
+    target.start(_with_absolute_paths(spec, access))
+    started, memory = provenance.now(), provenance.PeakMemory()
+    outcome = training.train(spec, built, loaded, plan, target, watcher.progress)
+    record = {
+        "run_id": directory.run_id,
+        "status": outcome.status,
+        "message": outcome.message,
+        "swept": dict(prepared.single.swept),
+        "row": _row(prepared, directory.run_id, loaded, outcome, memory.megabytes()),
+        "difference": _difference(plan, outcome),
+        "engine": {
+            "name": outcome.engine,
+            "why": outcome.why,
+            "jit_compile": outcome.jit_compile,
+        },
+        "notice": loaded.notice,
+        "error": outcome.error,
+        "data_fingerprint": loaded.fingerprint,
+        "started": started,
+        "ended": provenance.now(),
+        **provenance.describe(source.folder),
+    }
+    target.finish(record)
+    if again and target.finished():
+        directory.take_over(target)
+        target = directory
+    return Result(target.path, record, prepared.single.swept)
+
+
+def _difference(plan: steps.Plan, outcome: "Outcome") -> str:
+    """Say why s = n*e/b is not the steps that were taken."""
+    taken = steps.Budget("steps", outcome.observed_steps)
+    return replace(plan, budget=taken).difference
+
+
+def _row(
+    prepared: _Prepared, run_id: str, loaded: "Data", outcome: "Outcome", peak: float | None
+) -> dict[str, Any]:
+    """Return the run's row of runs.csv."""
+    spec, plan = prepared.single.spec, prepared.plan
+    done = plan.position(outcome.observed_steps)
+    per_second = _per_second(outcome.train_seconds)
+    return {
+        "run_id": run_id,
+        "status": outcome.status,
+        "data_used": loaded.used,
+        "train_examples": plan.train_examples,
+        "batch_size": plan.batch_size,
+        "epochs": done.epochs_done,
+        "optimizer": spec.optimizer.name,
+        "learning_rate": prepared.rate.value,
+        "base_learning_rate": prepared.rate.base,
+        "seed": spec.seed,
+        "engine": outcome.engine,
+        "planned_steps": plan.total_steps,
+        "observed_steps": outcome.observed_steps,
+        "document_steps": plan.document_steps_at(outcome.observed_steps),
+        "step_check": outcome.step_check,
+        "examples": outcome.observed_examples,
+        "train_seconds": outcome.train_seconds,
+        "compile_seconds": outcome.compile_seconds,
+        "evaluate_seconds": outcome.evaluate_seconds,
+        "examples_per_second": per_second(outcome.observed_examples),
+        "steps_per_second": per_second(outcome.observed_steps),
+        "peak_memory_mb": peak,
+        **outcome.metrics,
+    }
+
+
+def _per_second(seconds: float | None) -> Callable[[int | None], float | None]:
+    return lambda count: round(count / seconds, 3) if seconds and count else None
