@@ -1,0 +1,99 @@
+"""Plain fit against the fused engine: that both do the same work, and what the table says."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import keras
+import pytest
+from typer.testing import CliRunner
+
+from kerasbatch import bench, cli, specfile
+from kerasbatch.access import Access
+from kerasbatch.choice import Choice
+from kerasbatch.spec import Spec
+
+
+@pytest.fixture(autouse=True)
+def _short_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "ROUND_SECONDS", 0.02)
+    monkeypatch.setattr(bench, "ROUNDS", 2)
+
+
+def _spec(small: dict[str, Any], **changes: Any) -> Spec:
+    return specfile.from_dict({**small, **changes}).spec
+
+
+def _compared(spec: Spec, *sizes: Any) -> list[bench.Comparison]:
+    return list(bench.compare(spec, Access(Path(), False), list(sizes)))
+
+
+def test_every_batch_size_is_measured(small: dict[str, Any]) -> None:
+    found = _compared(_spec(small), 7, "full")
+    assert [each.batch_size for each in found] == [7, 120]
+    for each in found:
+        assert each.engine == "fused"
+        assert each.why.startswith("blocks of steps")
+        assert each.plain_examples_per_second == each.plain_steps_per_second * each.batch_size
+        assert each.fused_examples_per_second == each.fused_steps_per_second * each.batch_size
+        slow, fast = each.plain_steps_per_second, each.fused_steps_per_second
+        # With two rounds, the median of the ratios lies within what the medians can say.
+        assert 0 < each.ratio < 4 * fast / slow
+
+
+def test_plain_fit_takes_the_steps_it_is_timed_for(
+    small: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A speed is steps that were taken over seconds, whatever the epochs they make."""
+    taken: list[int] = []
+    fit = keras.Model.fit
+
+    def counted(self: keras.Model, *args: Any, **kwargs: Any) -> Any:
+        before = int(self.optimizer.iterations.numpy())
+        history = fit(self, *args, **kwargs)
+        taken.append(int(self.optimizer.iterations.numpy()) - before)
+        return history
+
+    spec = _spec(small)
+    loaded = bench.data_module.load(spec, Access(Path(), False))
+    built = bench._build(spec, Access(Path(), False), loaded, 16)
+    plain = bench._Plain(built, loaded.x_train, loaded.y_train, 16)
+    monkeypatch.setattr(keras.Model, "fit", counted)
+    monkeypatch.setattr(bench.time, "perf_counter", iter([0.0, 2.0]).__next__)
+    assert plain._steps_per_second(20) == taken[0] / 2.0
+    assert taken[0] in (21, 14)  # whole epochs of at most seven full batches
+
+
+def test_where_fused_cannot_work_the_table_says_so(
+    small: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse = Choice(False, False, "plain model.fit, because of a test")
+    monkeypatch.setattr("kerasbatch.engine.choice.choose", lambda *_, **__: refuse)
+    (found,) = _compared(_spec(small), 16)
+    assert (found.engine, found.why) == ("keras", "plain model.fit, because of a test")
+
+
+def test_the_command_prints_whole_numbers_and_writes_a_table(tmp_path: Path) -> None:
+    table = tmp_path / "bench.csv"
+    done = CliRunner().invoke(
+        cli.app,
+        ["bench", "experiments/digits_b16.yaml", "--batch-size", "16,full", "--csv", str(table)],
+        env={"COLUMNS": "40"},
+        catch_exceptions=False,
+    )
+    assert done.exit_code == 0
+    assert "…" not in done.output
+    assert "fused examples/s" in done.output
+    with table.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["batch_size"] for row in rows] == ["16", "1437"]
+    assert set(rows[0]) == set(bench.Comparison.__dataclass_fields__)
+    assert f"{float(rows[0]['fused_steps_per_second']):,.1f}" in done.output
+
+
+@pytest.mark.parametrize("sizes", ["0", "16,-1", "sixteen", "99999", "3.5", "16,,1"])
+def test_wrong_batch_sizes_are_refused(sizes: str) -> None:
+    arguments = ["bench", "experiments/digits_b16.yaml", "--batch-size", sizes]
+    with pytest.raises(Exception, match="must be|more than") as caught:
+        CliRunner().invoke(cli.app, arguments, catch_exceptions=False)
+    assert type(caught.value).__name__ == "SpecError"
