@@ -19,7 +19,7 @@ import tensorflow as tf
 from keras.src.backend.tensorflow.trainer import TensorFlowTrainer
 
 from kerasbatch.feed import Arrays
-from kerasbatch.model_state import tapped
+from kerasbatch.model_state import read_before_loops, tapped
 
 Logs = dict[str, tf.Tensor]
 
@@ -115,7 +115,8 @@ class Program:
             chosen = indices[i]
             ledger += tf.reduce_sum(tf.gather(tags, chosen))
             seen: list[Any] = []
-            with tapped(model, seen.append) if self._needs_loss else contextlib.nullcontext():
+            tap = tapped(model, seen.append) if self._needs_loss else contextlib.nullcontext()
+            with tap, read_before_loops(model):
                 new_logs = model.train_step(self._batch(arrays, chosen))
             if self._keep_losses:
                 losses = tf.tensor_scatter_nd_update(losses, [[i]], [seen[-1]])

@@ -94,6 +94,6 @@ def test_the_command_prints_whole_numbers_and_writes_a_table(tmp_path: Path) -> 
 @pytest.mark.parametrize("sizes", ["0", "16,-1", "sixteen", "99999", "3.5", "16,,1"])
 def test_wrong_batch_sizes_are_refused(sizes: str) -> None:
     arguments = ["bench", "experiments/digits_b16.yaml", "--batch-size", sizes]
-    with pytest.raises(Exception, match="must be|more than") as caught:
+    with pytest.raises(Exception, match=r"must be|more than") as caught:
         CliRunner().invoke(cli.app, arguments, catch_exceptions=False)
     assert type(caught.value).__name__ == "SpecError"
