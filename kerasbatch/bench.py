@@ -7,7 +7,7 @@ medians, for machines are noisy.
 
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -26,8 +26,6 @@ ROUNDS = 5
 ROUND_SECONDS = 1.0
 """Seconds that one engine trains in one round, about."""
 LEAST_STEPS = 5
-SLOW_STEP = 0.1
-"""Seconds of a step from which on a trial of fifty would take too long."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +108,15 @@ def _compare(spec: Spec, access: Access, loaded: Data, x: Any, size: int) -> Com
     )
 
 
+def _steps_of_a_round(steps_per_second: Callable[[int], float]) -> int:
+    """Try longer and longer trainings; return the steps that a round has time for."""
+    trial = 1
+    while (speed := steps_per_second(trial)) * ROUND_SECONDS / 4 > trial:
+        trial *= 4
+    slow = speed * ROUND_SECONDS < 1
+    return 1 if slow else max(LEAST_STEPS, int(ROUND_SECONDS * speed))
+
+
 def _build(spec: Spec, access: Access, loaded: Data, size: int) -> keras.Model:
     return model.build(spec, loaded.input_shape, loaded.classes, size, access)
 
@@ -120,10 +127,8 @@ class _Plain:
     def __init__(self, built: keras.Model, x: Any, y: Any, size: int) -> None:
         self._model, self._x, self._y, self._size = built, x, y, size
         first = 1 / self._steps_per_second(1)
-        again = 1 / statistics.median(self._steps_per_second(1) for _ in range(3))
-        self.compile_seconds = max(first - again, 0.0)
-        trial = LEAST_STEPS if again > SLOW_STEP else 50
-        self._count = max(LEAST_STEPS, int(ROUND_SECONDS * self._steps_per_second(trial)))
+        self._count = _steps_of_a_round(self._steps_per_second)
+        self.compile_seconds = max(first - 1 / self._steps_per_second(1), 0.0)
 
     def speed(self) -> float:
         """Train for one round; return the steps per second."""
@@ -147,11 +152,7 @@ class _Fused:
         arrays = (loaded.x_train, loaded.y_train)
         feed = Feed(arrays, self._plan, spec.seed, spec.sampling, loaded.scale)
         self.training, self.compile_seconds = engine.start(built, feed, engine=spec.engine)
-        self._steps_per_second(1)
-        trial = LEAST_STEPS
-        while (speed := self._steps_per_second(trial)) * ROUND_SECONDS / 4 > trial:
-            trial *= 4
-        self._count = max(LEAST_STEPS, int(ROUND_SECONDS * speed))
+        self._count = _steps_of_a_round(self._steps_per_second)
 
     def speed(self) -> float:
         """Train for one round; return the steps per second."""

@@ -101,23 +101,6 @@ def test_shipped_experiments_parse_and_plan(file: Path) -> None:
         assert steps.plan(n, spec.batch_size, spec.budget, spec.partial_batch).total_steps > 0
 
 
-def test_the_readme_tells_the_truth_about_files_and_commands() -> None:
-    """Links lead to files, experiments exist, commands are commands."""
-    readme = (HERE / "README.md").read_text(encoding="utf-8")
-    for link in re.findall(r"\]\(([^)#:]+)\)", readme):
-        assert (HERE / link).exists(), link
-    for experiment in re.findall(r"experiments/\w+\.yaml", readme):
-        assert (HERE / experiment).exists(), experiment
-    from kerasbatch.cli import app
-
-    commands = {
-        str(command.name or command.callback.__name__) for command in app.registered_commands
-    }  # type: ignore[union-attr]
-    used = set(re.findall(r"^\s*(?:\S*/)?kerasbatch ([a-z]+)", readme, flags=re.MULTILINE))
-    assert used <= commands
-    assert commands <= set(re.findall(r"kerasbatch ([a-z]+)", readme))
-
-
 def test_the_map_in_the_readme_names_every_module() -> None:
     """A reader finds any behaviour by the file names."""
     readme = (HERE / "README.md").read_text(encoding="utf-8")
