@@ -21,10 +21,12 @@ from kerasbatch.errors import (
 from kerasbatch.version import VERSION
 
 if TYPE_CHECKING:
-    from kerasbatch.callbacks import Recorder, StepCounter
     from kerasbatch.fitting import fit
     from kerasbatch.order import example_order
-    from kerasbatch.runner import Result, Watcher, run, run_all
+    from kerasbatch.recorder import Recorder
+    from kerasbatch.result import Result, Watcher
+    from kerasbatch.runner import run, run_all
+    from kerasbatch.step_counter import StepCounter
     from kerasbatch.steps import Budget, Plan, plan
 
 __version__ = VERSION
@@ -55,10 +57,10 @@ __all__ = [
 _LAZY = {
     "Budget": "steps",
     "Plan": "steps",
-    "Recorder": "callbacks",
-    "Result": "runner",
-    "StepCounter": "callbacks",
-    "Watcher": "runner",
+    "Recorder": "recorder",
+    "Result": "result",
+    "StepCounter": "step_counter",
+    "Watcher": "result",
     "example_order": "order",
     "fit": "fitting",
     "plan": "steps",

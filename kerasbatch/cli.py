@@ -1,37 +1,38 @@
-"""The command line: the only place that prints or exits.
+"""The commands; with `terminal`, the only place that prints or exits.
 
 Exit codes: 0 every run finished and every step check holds; 1 a run failed, a single run
 diverged, or a step check is a mismatch; 2 the spec or the command line is wrong; 3 the
 experiment's directory is in use; 130 interrupted; 143 terminated.
 """
 
-import os
-import signal
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kerasbatch.errors import DirectoryInUse, Fault, SpecError
+from kerasbatch.errors import Fault, SpecError
+from kerasbatch.terminal import (
+    FAILED,
+    INTERRUPTED,
+    escaped,
+    exit_codes,
+    heed_signals,
+    open_console,
+    print_whole,
+)
 from kerasbatch.version import VERSION
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-
-    from kerasbatch.runner import Result
+    from kerasbatch.bench import Comparison
+    from kerasbatch.progress import Display
+    from kerasbatch.result import Result
     from kerasbatch.specfile import Source
     from kerasbatch.steps import Plan
     from kerasbatch.sweep import SingleRun
 
 MAX_DIGITS = 20
-_SIGNALS: list[int] = []
-"""The signals that have come, so that none is lost."""
-FAILED, WRONG, IN_USE, INTERRUPTED, TERMINATED = 1, 2, 3, 130, 143
 
 app = typer.Typer(
     help="Keras experiments about batch size: steps counted right, runs compared fairly.",
@@ -51,87 +52,13 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Replace a key of the spec; may be repeated."),
 ]
+Verbose = Annotated[bool, typer.Option("--verbose", help="Show TensorFlow's own log.")]
 
 
 def main() -> None:
     """Run the command line."""
-    with _exit_codes():
+    with exit_codes():
         app()
-
-
-@contextmanager
-def _exit_codes() -> Iterator[None]:
-    """Turn the errors that a person can mend into a message and an exit code."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        _SIGNALS.append(number)
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGINT, interrupt)
-    signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    except SpecError as error:
-        _complain(error)
-        sys.exit(WRONG)
-    except DirectoryInUse as error:
-        _console().print(f"[bold red]error:[/] {_plain(str(error))}", soft_wrap=True)
-        sys.exit(IN_USE)
-    except BrokenPipeError:
-        # Whoever read our output has seen enough; Python must not complain while it closes it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
-        _console().print(f"[bold red]error:[/] {_plain(str(error))}", soft_wrap=True)
-        sys.exit(FAILED)
-    except KeyboardInterrupt:
-        _console().print("interrupted; run the same command to go on")
-        sys.exit(_interrupted_code())
-    except SystemExit as end:
-        sys.exit(_interrupted_code() if end.code == INTERRUPTED else end.code)
-
-
-def _interrupted_code() -> int:
-    return TERMINATED if signal.SIGTERM in _SIGNALS else INTERRUPTED
-
-
-def _heed_signals() -> None:
-    """Interrupt, if a signal has come.
-
-    An exception that is raised while Python is inside a destructor, and TensorFlow has many, is
-    lost; the signal is not.
-    """
-    if _SIGNALS:
-        raise KeyboardInterrupt
-
-
-def _console(*, errors: bool = True) -> "Console":
-    from rich.console import Console
-
-    return Console(stderr=errors, highlight=False)
-
-
-def _plain(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
-
-
-def _print_whole(console: "Console", table: "Table") -> None:
-    """Print a table at its own width: a number that is cut would be another number."""
-    from rich.measure import Measurement
-
-    width = Measurement.get(console, console.options.update(max_width=1000), table).maximum
-    narrow, console.width = console.width, max(width, console.width)
-    console.print(table, crop=False)
-    console.width = narrow
-
-
-def _complain(error: SpecError) -> None:
-    console = _console()
-    for fault in error.faults:
-        console.print(f"[bold red]error:[/] {_plain(str(fault))}", soft_wrap=True)
-    count = len(error.faults)
-    console.print(f"{count} fault{'s' if count > 1 else ''}; nothing was trained")
 
 
 def _version(value: bool) -> None:
@@ -172,7 +99,7 @@ def steps(
 def _show_plan(made: "Plan", *, seed: int, sampling: Any) -> None:
     from kerasbatch import draw
 
-    console = _console(errors=False)
+    console = open_console(errors=False)
     console.print(draw.plan_table(made))
     console.print()
     console.print(draw.epochs(made, seed=seed, sampling=sampling, width=console.width))
@@ -185,15 +112,15 @@ def plan(spec: SpecPath, overrides: Overrides = None, trust: Trust = False) -> N
 
     source = specfile.load(spec, overrides or ())
     planned = _planned(source, trust)
-    console = _console(errors=False)
+    console = open_console(errors=False)
     if source.spec.question:
-        console.print(_plain(source.spec.question), style="italic")
+        console.print(escaped(source.spec.question), style="italic")
     notices = [notice for _, _, notice in planned if notice]
     notices += [note for single, _, _ in planned for note in rules.notes(single.spec)]
     for notice in dict.fromkeys(notices):
-        _console().print(f"[yellow]note:[/] {_plain(notice)}", soft_wrap=True)
+        open_console().print(f"[yellow]note:[/] {escaped(notice)}", soft_wrap=True)
     if source.spec.sweep:
-        _print_whole(console, draw.sweep_table([(single, made) for single, made, _ in planned]))
+        print_whole(console, draw.sweep_table([(single, made) for single, made, _ in planned]))
         _explain_differences([made for _, made, _ in planned])
     else:
         ((single, made, _),) = planned
@@ -221,7 +148,7 @@ def _explain_differences(plans: "list[Plan]") -> None:
     reasons = {made.batch_size: made.difference for made in plans}
     for size, reason in reasons.items():
         if not reason.startswith("the same"):
-            _console(errors=False).print(f"  b = {size:,}: {reason}", style="dim")
+            open_console(errors=False).print(f"  b = {size:,}: {reason}", style="dim")
 
 
 @app.command()
@@ -244,20 +171,14 @@ def run(
     trust: Trust = False,
     rerun: Annotated[bool, typer.Option("--rerun", help="Train finished runs again.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show the final table only.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Show TensorFlow's own log.")] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Train every run of a spec; write its history and its step check."""
-    from kerasbatch import quiet as quiet_module
     from kerasbatch import specfile
-    from kerasbatch.progress import Display
 
     source = specfile.load(spec, overrides or ())
     _check_early(source)
-    display = Display(_console(), quiet=quiet, heed=_heed_signals)
-    for notice in quiet_module.prepare_environment(verbose=verbose):
-        display.notice(notice)
-    with display.waiting("loading TensorFlow"):
-        quiet_module.load_tensorflow(verbose=verbose)
+    display = _display_with_tensorflow(quiet=quiet, verbose=verbose)
     from kerasbatch.runner import run_all
 
     with display:
@@ -273,6 +194,19 @@ def run(
     raise typer.Exit(_exit_code(ended))
 
 
+def _display_with_tensorflow(*, quiet: bool, verbose: bool) -> "Display":
+    """Load TensorFlow, which takes seconds, and say so; return what shows progress."""
+    from kerasbatch import quiet as quiet_module
+    from kerasbatch.progress import Display
+
+    display = Display(open_console(), quiet=quiet, heed=heed_signals)
+    for notice in quiet_module.prepare_environment(verbose=verbose):
+        display.notice(notice)
+    with display.waiting("loading TensorFlow"):
+        quiet_module.load_tensorflow(verbose=verbose)
+    return display
+
+
 @app.command()
 def bench(
     spec: SpecPath,
@@ -282,37 +216,38 @@ def bench(
     ] = "",
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table here.")] = None,
     trust: Trust = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Show TensorFlow's own log.")] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Time plain fit against the fused engine, side by side on this machine."""
-    from kerasbatch import draw, specfile
-    from kerasbatch import quiet as quiet_module
+    from kerasbatch import specfile
     from kerasbatch.access import Access
-    from kerasbatch.progress import Display
-    from kerasbatch.records import write_csv
 
     source = specfile.load(spec, overrides or ())
     sizes = [_size(text) for text in batch_size.split(",")] if batch_size else []
+    if csv and not csv.absolute().parent.is_dir():
+        raise SpecError([Fault(("--csv",), f"there is no folder {csv.parent}")])
     _check_early(source, [size for size in sizes if size != "full"])
-    display = Display(_console(), quiet=False)
-    for notice in quiet_module.prepare_environment(verbose=verbose):
-        display.notice(notice)
-    with display.waiting("loading TensorFlow"):
-        quiet_module.load_tensorflow(verbose=verbose)
+    display = _display_with_tensorflow(quiet=False, verbose=verbose)
     from kerasbatch import bench as bench_module
 
-    found = []
-    chosen = sizes or [source.spec.batch_size]
+    found, chosen = [], sizes or [source.spec.batch_size]
     with _located(source):
         compared = bench_module.compare(source.spec, Access(source.folder, trust), chosen)
         for size in chosen:
             with display.waiting(f"batch size {size}"):
                 found.append(next(compared))
-    console = _console(errors=False)
-    _print_whole(console, draw.bench_table(found))
+    _show_comparisons(found, csv)
+
+
+def _show_comparisons(found: "list[Comparison]", csv: Path | None) -> None:
+    from kerasbatch import draw
+    from kerasbatch.records import write_csv
+
+    console = open_console(errors=False)
+    print_whole(console, draw.bench_table(found))
     for why in dict.fromkeys(each.why for each in found):
-        sizes_so = ", ".join(f"{each.batch_size:,}" for each in found if each.why == why)
-        console.print(f"  b = {sizes_so}: {why}", style="dim", soft_wrap=True)
+        sizes = ", ".join(f"{each.batch_size:,}" for each in found if each.why == why)
+        console.print(f"  b = {sizes}: {why}", style="dim", soft_wrap=True)
     if csv:
         rows = [each.row() for each in found]
         write_csv(csv, list(rows[0]), rows)
@@ -358,18 +293,18 @@ def _located(source: "Source") -> Iterator[None]:
 def _show_results(ended: "list[Result]", directory: Path) -> None:
     from kerasbatch import draw
 
-    console = _console(errors=False)
+    console = open_console(errors=False)
     if len(ended) == 1:
         console.print(draw.result_summary(ended[0]))
     else:
-        _print_whole(console, draw.result_table(ended))
+        print_whole(console, draw.result_table(ended))
         for result in ended:
             if result.status != "done":
-                console.print(f"{_plain(result.directory.name)}: {_plain(result.message)}")
+                console.print(f"{escaped(result.directory.name)}: {escaped(result.message)}")
     if reused := sum(result.reused for result in ended):
         console.print(f"{reused} of {len(ended)} finished earlier; --rerun trains them again")
     place = ended[0].directory if len(ended) == 1 else directory
-    console.print(f"files: {_plain(str(place))}", soft_wrap=True)
+    console.print(f"files: {escaped(str(place))}", soft_wrap=True)
 
 
 def _exit_code(ended: "list[Result]") -> int:

@@ -16,7 +16,7 @@ from kerasbatch.sweep import SingleRun
 
 if TYPE_CHECKING:
     from kerasbatch.bench import Comparison
-    from kerasbatch.runner import Result
+    from kerasbatch.result import Result
 
 MAX_INDEXED_EXAMPLES = 40
 """Up to so many examples, a drawing shows which of them fall into each batch."""

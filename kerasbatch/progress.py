@@ -11,12 +11,12 @@ from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
 from kerasbatch import sweep
-from kerasbatch.runner import Result, Watcher
+from kerasbatch.result import Result, Watcher
 from kerasbatch.steps import Plan
 from kerasbatch.sweep import SingleRun
 
 if TYPE_CHECKING:
-    from kerasbatch.callbacks import Progress
+    from kerasbatch.watching import Progress
 
 PLAIN_INTERVAL = 5.0
 """Seconds between two lines of progress where the output is no terminal."""

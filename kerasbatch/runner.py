@@ -9,91 +9,23 @@ training ends in a status, never in a traceback that takes the rows with it.
 import contextlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerasbatch import data as data_module
-from kerasbatch import learning_rate, provenance, records, rules, specfile, steps, sweep
-from kerasbatch.access import Access, code_hash
+from kerasbatch import provenance, records, rules, specfile, steps, sweep
+from kerasbatch.access import Access
 from kerasbatch.errors import SpecError
+from kerasbatch.prepare import Loader, Prepared, prepare
 from kerasbatch.records import Experiment, RunDirectory
+from kerasbatch.result import Result, Watcher
 from kerasbatch.spec import PythonModel, Spec
-from kerasbatch.sweep import SingleRun
 
 if TYPE_CHECKING:
     import keras
-    import pandas as pd
 
-    from kerasbatch.callbacks import Progress
     from kerasbatch.data import Data
     from kerasbatch.training import Outcome
-
-
-class Watcher:
-    """What a caller may want to hear of while runs go on; every method may be overridden."""
-
-    def notice(self, message: str) -> None:
-        """Something that a person must know, such as a fallback."""
-
-    def start(self, single: SingleRun, plan: steps.Plan, number: int, of: int) -> None:
-        """Training number `number` of `of` begins."""
-
-    def progress(self, progress: "Progress") -> None:
-        """The training moved on."""
-
-    def finish(self, result: "Result") -> None:
-        """A run has its result, or had it already."""
-
-
-MAX_RECORDED_WEIGHTS = 1000
-
-
-@dataclass(frozen=True)
-class Result:
-    """A run that has ended, on disk.
-
-    Args:
-        directory: where its files are.
-        record: the contents of record.json.
-        swept: the swept keys and values of this run.
-        reused: True if it had been finished by an earlier command.
-    """
-
-    directory: Path
-    record: Mapping[str, Any]
-    swept: Mapping[str, Any] = field(default_factory=dict)
-    reused: bool = False
-
-    @property
-    def status(self) -> str:
-        """How it ended: done, target, diverged, interrupted or failed."""
-        return str(self.record["status"])
-
-    @property
-    def message(self) -> str:
-        """How it ended, in words."""
-        return str(self.record["message"])
-
-    @property
-    def row(self) -> Mapping[str, Any]:
-        """Its row in runs.csv."""
-        return dict(self.record["row"])
-
-    @property
-    def history(self) -> "pd.DataFrame":
-        """One row per evaluation, the columns of history.csv."""
-        return self._table("history.csv")
-
-    @property
-    def steps(self) -> "pd.DataFrame":
-        """One row per epoch, the columns of steps.csv."""
-        return self._table("steps.csv")
-
-    def _table(self, name: str) -> "pd.DataFrame":
-        import pandas as pd
-
-        return pd.read_csv(self.directory / name)
 
 
 def run(spec: str | Path | Mapping[str, Any], **options: Any) -> Result:
@@ -141,10 +73,10 @@ def run_all(
     watcher = watcher or Watcher()
     with _located(source):
         singles = sweep.expand(source)
-        loader = _Loader(Access(source.folder, trust), watcher)
+        loader = Loader(Access(source.folder, trust), watcher)
         for note in dict.fromkeys(note for single in singles for note in rules.notes(single.spec)):
             watcher.notice(note)
-        prepared = [_prepare(single, loader) for single in singles]
+        prepared = [prepare(single, loader) for single in singles]
         experiment = Experiment(Path(results) / source.spec.name)
         with experiment.owned():
             as_given = source.text if not source.tree.overrides else None
@@ -166,35 +98,6 @@ def _located(source: specfile.Source) -> Iterator[None]:
         raise source.tree.locate(error) from error.__cause__
 
 
-class _Loader:
-    """Loads data once for runs that share them."""
-
-    def __init__(self, access: Access, watcher: Watcher) -> None:
-        self.access = access
-        self._watcher = watcher
-        self._checked: set[str] = set()
-        self._key = ""
-        self._data: Data | None = None
-
-    def __call__(self, spec: Spec) -> "Data":
-        plain = spec.plain()
-        key = json.dumps([plain["data"], plain.get("validation")], sort_keys=True)
-        if self._data is None or key != self._key:
-            self._data, self._key = data_module.load(spec, self.access), key
-            if self._data.notice:
-                self._watcher.notice(self._data.notice)
-        return self._data
-
-    def is_new(self, spec: Spec) -> bool:
-        """Tell, once, that no run with the same data, model, loss and metrics was checked yet."""
-        plain = spec.plain()
-        parts = [plain.get(part) for part in ("data", "model", "loss", "metrics", "validation")]
-        key = json.dumps(parts, sort_keys=True)
-        fresh = key not in self._checked
-        self._checked.add(key)
-        return fresh
-
-
 class _Models:
     """Builds the model of a run, or gives the last one fresh weights where only those differ.
 
@@ -206,7 +109,7 @@ class _Models:
         self._key = ""
         self._model: keras.Model | None = None
 
-    def get(self, prepared: "_Prepared", loaded: "Data", access: Access) -> "keras.Model":
+    def get(self, prepared: Prepared, loaded: "Data", access: Access) -> "keras.Model":
         """Return a model with the initial weights of the run's seed."""
         from kerasbatch import model
         from kerasbatch.model_state import transplant
@@ -221,7 +124,7 @@ class _Models:
         return fresh
 
     @staticmethod
-    def _structure(prepared: "_Prepared", loaded: "Data") -> str:
+    def _structure(prepared: Prepared, loaded: "Data") -> str:
         """Describe all that is built into a compiled model; the learning rate is a variable."""
         spec = prepared.single.spec
         plain = spec.plain()
@@ -231,54 +134,6 @@ class _Models:
         own = isinstance(spec.model, PythonModel)  # whose state nobody knows
         shape = [loaded.input_shape, loaded.classes, prepared.rate.arguments, own and id(prepared)]
         return json.dumps([parts, shape], sort_keys=True)
-
-
-@dataclass(frozen=True)
-class _Prepared:
-    """A run that has been checked and may begin."""
-
-    single: SingleRun
-    plan: steps.Plan
-    rate: learning_rate.LearningRate
-    loader: _Loader
-    run_id: str
-
-
-def _prepare(single: SingleRun, loader: _Loader) -> _Prepared:
-    """Check all that can be wrong with a run before anything is written."""
-    with single.located():
-        return _checked(single, loader)
-
-
-def _checked(single: SingleRun, loader: _Loader) -> _Prepared:
-    from kerasbatch import labels, model
-
-    spec, loaded = single.spec, loader(single.spec)
-    planned = steps.plan(
-        len(loaded.x_train), spec.batch_size, spec.budget, partial_batch=spec.partial_batch
-    )
-    rate = learning_rate.resolve(spec, planned.batch_size)
-    shape, classes = loaded.input_shape, loaded.classes
-    built = model.build(spec, shape, classes, planned.batch_size, loader.access)
-    if loader.is_new(spec):
-        labels.check(spec, built, loaded)
-    if "weights" in spec.record and built.count_params() > MAX_RECORDED_WEIGHTS:
-        message = (
-            f"the model has {built.count_params():,} weights; their path is recorded for at most "
-            f"{MAX_RECORDED_WEIGHTS:,}, so leave weights out"
-        )
-        raise SpecError.at(("record",), message)
-    code = _code(spec, loader.access)
-    name = records.run_id(spec, single.swept, loaded.fingerprint, code)
-    return _Prepared(single, planned, rate, loader, name)
-
-
-def _code(spec: Spec, access: Access) -> str:
-    """Return a hash of the Python code that makes the model, and which function of it does."""
-    if not isinstance(spec.model, PythonModel):
-        return ""
-    file, _, function = spec.model.python.rpartition(":")
-    return f"{function} {code_hash(access.absolute(file))}"
 
 
 def _with_absolute_paths(spec: Spec, access: Access) -> Spec:
@@ -295,7 +150,7 @@ def _with_absolute_paths(spec: Spec, access: Access) -> Spec:
 
 
 def _train_all(
-    prepared: list[_Prepared],
+    prepared: list[Prepared],
     experiment: Experiment,
     source: specfile.Source,
     rerun: bool,
@@ -318,7 +173,7 @@ def _train_all(
 
 
 def _train(
-    prepared: _Prepared,
+    prepared: Prepared,
     models: _Models,
     directory: RunDirectory,
     source: specfile.Source,
@@ -368,7 +223,7 @@ def _difference(plan: steps.Plan, outcome: "Outcome") -> str:
 
 
 def _row(
-    prepared: _Prepared, run_id: str, loaded: "Data", outcome: "Outcome", peak: float | None
+    prepared: Prepared, run_id: str, loaded: "Data", outcome: "Outcome", peak: float | None
 ) -> dict[str, Any]:
     """Return the run's row of runs.csv."""
     spec, plan = prepared.single.spec, prepared.plan

@@ -1,37 +1,24 @@
 """One training, from a spec and its data to an outcome: the engine, its callbacks, its end."""
 
-import time
 import traceback
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from kerasbatch import engine, names
-from kerasbatch.callbacks import (
-    HISTORY_COLUMNS,
-    Diverged,
-    Progress,
-    Recorder,
-    Reporter,
-    Row,
-    StepCounter,
-)
 from kerasbatch.data import Data
 from kerasbatch.errors import KerasbatchError
 from kerasbatch.feed import Feed
+from kerasbatch.recorder import HISTORY_COLUMNS, Recorder
 from kerasbatch.records import RunDirectory
-from kerasbatch.spec import Spec, Target
-from kerasbatch.stepcheck import COLUMNS as STEP_COLUMNS
+from kerasbatch.spec import Spec
+from kerasbatch.step_counter import Row, StepCounter
 from kerasbatch.stepcheck import Ending
 from kerasbatch.steps import Plan
-
-WRITE_INTERVAL = 1.0
-"""Seconds between two writings of history.csv while a training goes on."""
+from kerasbatch.tables import Tables, named_weights
+from kerasbatch.watching import Diverged, Progress, Reporter, StopAtTarget
 
 
 @dataclass(frozen=True)
@@ -127,7 +114,7 @@ class _Session:
 
     def _on_row(self, row: Row) -> None:
         if "weights" in self.spec.record:
-            self.tables.weights.append({"step": row["step"], **dict(_weights(self.model))})
+            self.tables.weights.append({"step": row["step"], **dict(named_weights(self.model))})
         if row["step"] > 0:
             self.diverged.look(row[f"{self.prefix}loss"], row["step"])
         self.tables.write_if_due()
@@ -163,7 +150,7 @@ class _Session:
         callbacks: list[keras.callbacks.Callback] = [self.counter, self.recorder, self.diverged]
         if self.spec.target and self.spec.target.stop:
             stop = lambda: self._stop("target_reached")  # noqa: E731  # a name for one line
-            callbacks.append(_StopAtTarget(self.spec.target, self.recorder, stop))
+            callbacks.append(StopAtTarget(self.spec.target, self.recorder, stop))
         started.fit([*callbacks, self.reporter])
         if self.diverged.at and self.recorder.rows[-1]["step"] < self.counter.observed_steps:
             self.recorder.record(self.diverged.at.step, {"loss": self.diverged.at.loss})
@@ -243,82 +230,6 @@ class _Session:
     @staticmethod
     def _prefixed(measured: dict[str, float], prefix: str) -> dict[str, float]:
         return {prefix + name: value for name, value in measured.items()}
-
-
-class _StopAtTarget(keras.callbacks.Callback):
-    """Ends a training at the first evaluation that passes the target."""
-
-    hears_blocks = True
-
-    def __init__(self, target: Target, recorder: Recorder, stop: Callable[[], None]) -> None:
-        super().__init__()
-        self._target, self._recorder, self._stop = target, recorder, stop
-        self._seen = 1  # the untrained model reaches nothing
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        if len(self._recorder.rows) > self._seen:
-            self._seen = len(self._recorder.rows)
-            if self._target.reached(self._recorder.rows[-1][self._target.metric]):
-                self._stop()
-
-
-@dataclass
-class Tables:
-    """The tables of a run on their way to the disk; the lists grow while a training goes on.
-
-    Args:
-        directory: where they go.
-        history: the rows of history.csv.
-        steps: the rows of steps.csv.
-        columns: the first columns of history.csv.
-    """
-
-    directory: RunDirectory
-    history: list[Row]
-    steps: list[Row]
-    columns: list[str]
-    weights: list[Row] = field(default_factory=list)
-    losses: list[float] = field(default_factory=list)
-    _due: float = 0.0
-
-    def write_if_due(self) -> None:
-        """Write what there is, if the last writing is long enough ago.
-
-        A long table takes longer to write and is written less often.
-        """
-        start = time.monotonic()
-        if start >= self._due:
-            self.write()
-            now = time.monotonic()
-            self._due = now + max(WRITE_INTERVAL, 20 * (now - start))
-
-    def write(self) -> None:
-        """Write every table."""
-        self.directory.write("history.csv", self.history, self.columns)
-        self.directory.write("steps.csv", self.steps, STEP_COLUMNS)
-        if self.losses:
-            numbered = [{"step": i, "loss": loss} for i, loss in enumerate(self.losses, start=1)]
-            self.directory.write("steps_loss.csv", numbered, ("step", "loss"))
-        if self.weights:
-            self.directory.write("weights.csv", self.weights, ("step",))
-
-
-def _weights(model: keras.Model) -> Iterator[tuple[str, float]]:
-    """Yield every single weight with a name such as dense/kernel[0,1].
-
-    Keras numbers its layers through the whole process; here they count within the model.
-    """
-    seen: Counter[str] = Counter()
-    for layer in model.layers:
-        kind = keras.utils.get_registered_name(type(layer)).split(">")[-1].lower()
-        own = f"{kind}_{seen[kind]}" if seen[kind] else kind
-        seen[kind] += 1
-        for variable in layer.trainable_variables:
-            inner = variable.path.split(f"{layer.name}/", 1)[-1]
-            values = variable.numpy()
-            for index in np.ndindex(*values.shape):
-                place = f"[{','.join(map(str, index))}]" if index else ""
-                yield f"{own}/{inner}{place}", float(values[index])
 
 
 def _rounded(seconds: float | None) -> float | None:
