@@ -212,31 +212,51 @@ def bench(
     spec: SpecPath,
     overrides: Overrides = None,
     batch_size: Annotated[
-        str, typer.Option("--batch-size", metavar="LIST", help="Like 1,16,128,1024,full.")
+        str,
+        typer.Option(
+            "--batch-size",
+            metavar="LIST",
+            help="Like 1,16,128,1024,full; without it, those of the spec.",
+        ),
     ] = "",
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table here.")] = None,
     trust: Trust = False,
     verbose: Verbose = False,
 ) -> None:
-    """Time plain fit against the fused engine, side by side on this machine."""
+    """Time plain fit against the fused engine, side by side on this machine.
+
+    Each trains for about a second, in turn, five times; a batch size takes some 15 seconds, or
+    ten steps of plain fit where these are slower.
+    """
     from kerasbatch import specfile
     from kerasbatch.access import Access
 
     source = specfile.load(spec, overrides or ())
-    sizes = [_size(text) for text in batch_size.split(",")] if batch_size else []
+    sizes = [_size(text) for text in batch_size.split(",")] if batch_size else _sizes_of(source)
     if csv and not csv.absolute().parent.is_dir():
         raise SpecError([Fault(("--csv",), f"there is no folder {csv.parent}")])
     _check_early(source, [size for size in sizes if size != "full"])
     display = _display_with_tensorflow(quiet=False, verbose=verbose)
     from kerasbatch import bench as bench_module
 
-    found, chosen = [], sizes or [source.spec.batch_size]
+    found: list[Comparison] = []
+    try:
+        with _located(source):
+            compared = bench_module.compare(source.spec, Access(source.folder, trust), sizes)
+            for size in sizes:
+                with display.waiting(f"batch size {size}"):
+                    found.append(next(compared))
+    finally:  # what was measured before an interrupt is worth showing
+        if found:
+            _show_comparisons(found, csv)
+
+
+def _sizes_of(source: "Source") -> list[Any]:
+    """Return the batch sizes of a spec, those of its sweep if it sweeps them."""
+    from kerasbatch import sweep
+
     with _located(source):
-        compared = bench_module.compare(source.spec, Access(source.folder, trust), chosen)
-        for size in chosen:
-            with display.waiting(f"batch size {size}"):
-                found.append(next(compared))
-    _show_comparisons(found, csv)
+        return list(dict.fromkeys(single.spec.batch_size for single in sweep.expand(source)))
 
 
 def _show_comparisons(found: "list[Comparison]", csv: Path | None) -> None:
@@ -302,7 +322,8 @@ def _show_results(ended: "list[Result]", directory: Path) -> None:
             if result.status != "done":
                 console.print(f"{escaped(result.directory.name)}: {escaped(result.message)}")
     if reused := sum(result.reused for result in ended):
-        console.print(f"{reused} of {len(ended)} finished earlier; --rerun trains them again")
+        them = "it" if reused == 1 else "them"
+        console.print(f"{reused} of {len(ended)} finished earlier; --rerun trains {them} again")
     place = ended[0].directory if len(ended) == 1 else directory
     console.print(f"files: {escaped(str(place))}", soft_wrap=True)
 

@@ -138,21 +138,23 @@ def bench_table(found: "Sequence[Comparison]") -> Table:
     """Return one line per batch size: both engines and their ratio."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in (
-        "batch size",
-        "fit steps/s",
-        "fused steps/s",
-        "fused examples/s",
-        "ratio",
-        "fit compile s",
-        "fused compile s",
+        "batch\nsize",
+        "fit\nsteps/s",
+        "fused\nsteps/s",
+        "fit\nexamples/s",
+        "fused\nexamples/s",
+        "\nratio",
+        "compile\ns, fit",
+        "compile\ns, fused",
     ):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("XLA")
+    table.add_column("\nXLA")
     for each in found:
         table.add_row(
             f"{each.batch_size:,}",
             f"{each.plain_steps_per_second:,.1f}",
             f"{each.fused_steps_per_second:,.1f}",
+            f"{each.plain_examples_per_second:,.0f}",
             f"{each.fused_examples_per_second:,.0f}",
             f"{each.ratio:.1f}",
             f"{each.plain_compile_seconds:.2f}",

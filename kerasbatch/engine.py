@@ -3,6 +3,8 @@
 Whatever engine takes them, the batches and their order are the same.
 """
 
+import re
+import textwrap
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -102,8 +104,8 @@ def _attempts(chosen: choice.Choice) -> Iterator[tuple[bool, str]]:
 def _obstacle(error: Exception) -> str:
     if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
         return "the data do not fit into the memory of the device"
-    text = " ".join(str(error).split())
-    return f"its step cannot be compiled ({type(error).__name__}: {text[:200]})"
+    text = textwrap.shorten(re.sub(r"\x1b\[[0-9;]*m", "", str(error)), 200, placeholder=" ...")
+    return f"its step cannot be compiled ({type(error).__name__}: {text})"
 
 
 def _fused(

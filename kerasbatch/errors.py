@@ -1,7 +1,7 @@
 """The exceptions that kerasbatch raises on purpose.
 
     KerasbatchError
-    ├── SpecError          the spec or the command line is wrong; nothing was trained
+    ├── SpecError          a spec, command line or argument is wrong; nothing was trained
     │   └── DataUnavailable    a built-in data set can neither be found nor downloaded
     ├── EngineError        the fused engine was asked for and cannot work here
     ├── StepMismatch       the steps observed are not the steps planned (standalone callback)
@@ -45,8 +45,8 @@ class Fault:
         return ": ".join(part for part in (place, dotted(self.location), self.message) if part)
 
 
-class SpecError(KerasbatchError):
-    """A spec or a command line is wrong: all its faults, none of them guessed.
+class SpecError(KerasbatchError, ValueError):
+    """A spec, a command line or an argument is wrong: all its faults, none of them guessed.
 
     Attributes:
         faults: every fault that was found, in the order of the file.

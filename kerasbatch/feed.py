@@ -33,7 +33,8 @@ class Feed:
         seed: the seed of the order.
         sampling: how examples are drawn.
         scale: what x is multiplied by on its way to the model, or None.
-        examples: how many examples an epoch draws from, where it ends before it saw them all.
+        examples: how many examples there are, where epochs have a length of their own; an epoch
+            then goes on in the data where the last one ended.
     """
 
     arrays: Arrays
@@ -50,8 +51,16 @@ class Feed:
 
     def order(self, epoch: int) -> Array:
         """Return the examples that an epoch (from 1) uses, in their order."""
-        order = example_order(self.total, seed=self.seed, epoch=epoch, sampling=self.sampling)
-        return order[: self.plan.examples_per_epoch]
+        length = self.plan.examples_per_epoch
+        if self.examples is None:
+            return self._pass(epoch)[:length]
+        skipped, start = divmod((epoch - 1) * length, self.examples)
+        passes = 1 + (start + length - 1) // self.examples
+        stream = [self._pass(skipped + number) for number in range(1, passes + 1)]
+        return np.concatenate(stream)[start : start + length]
+
+    def _pass(self, number: int) -> Array:
+        return example_order(self.total, seed=self.seed, epoch=number, sampling=self.sampling)
 
     def indices(self, first_epoch: int = 1) -> Iterator[Array]:
         """Yield the examples of every batch, epoch after epoch."""

@@ -1,19 +1,19 @@
 """`kerasbatch.fit`: a drop-in for `model.fit`, many steps in one compiled program."""
 
 import os
-import secrets
 import warnings
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
 
 import keras
+import numpy as np
 
 from kerasbatch import engine as engine_module
 from kerasbatch import inputs
-from kerasbatch.errors import EngineError
-from kerasbatch.feed import Feed
+from kerasbatch.errors import EngineError, SpecError
+from kerasbatch.feed import Arrays, Feed
 from kerasbatch.fused import FusedTraining
-from kerasbatch.inputs import Data
+from kerasbatch.order import Sampling
 from kerasbatch.plain import fit_stream
 from kerasbatch.spec import Engine
 
@@ -49,7 +49,9 @@ def fit(
     callbacks: Any = None,
     validation_split: float = 0.0,
     validation_data: Any = None,
-    validation_freq: int = 1,
+    validation_batch_size: int | None = None,
+    validation_steps: int | None = None,
+    validation_freq: Any = 1,
     shuffle: bool = True,
     class_weight: dict[int, float] | None = None,
     sample_weight: Any = None,
@@ -70,22 +72,27 @@ def fit(
 
     Args:
         model: a compiled model.
-        x: arrays of shape (n, ...).
-        y: arrays of shape (n, ...).
-        batch_size: examples of one step, `full` for n; 32 if None, as in Keras.
+        x: arrays of shape (n, ...), or pandas tables.
+        y: arrays of shape (n, ...), or pandas tables.
+        batch_size: examples of one step, `full` for n; if None, 32 as in Keras, or n if that is
+            less.
         epochs: the epoch to end with, as in Keras.
         verbose: as in Keras.
         callbacks: as in Keras. Those for batches hear of the last step of each block; where one
             has something to do after every batch, plain `model.fit` trains.
         validation_split: as in Keras.
         validation_data: as in Keras.
+        validation_batch_size: as in Keras; the fused engine needs it for `validation_steps` only.
+        validation_steps: as in Keras.
         validation_freq: as in Keras.
         shuffle: True for `example_order`'s fresh order in every epoch, False for that of the data.
         class_weight: as in Keras.
         sample_weight: as in Keras.
         initial_epoch: as in Keras.
-        steps_per_epoch: an epoch ends after so many batches of its order.
-        seed: the seed of the order; None draws one, which `history.kerasbatch.seed` tells.
+        steps_per_epoch: an epoch has so many steps, and goes on in the data where the last one
+            ended; a new pass begins without a smaller batch before it.
+        seed: the seed of the order; None draws one from NumPy's global generator, which
+            `keras.utils.set_random_seed` sets, and `history.kerasbatch.seed` tells it.
         engine: `auto`, `fused` (an error where it cannot work) or `keras` (plain `model.fit`).
         jit_compile: True or False to compile with or without XLA; None chooses. (Keras keeps no
             trace of a `compile(jit_compile=False)` where that is its default.)
@@ -94,62 +101,93 @@ def fit(
         Keras' History, with a Report as `history.kerasbatch`.
 
     Raises:
-        SpecError: if the data or a number are wrong; all faults at once.
+        SpecError: if the data or a number are wrong; all faults at once. A ValueError, too.
         EngineError: if `engine` is fused and cannot work, or an environment variable would cut the
             training short.
     """
     _refuse_limits()
-    as_in_keras = {
-        "verbose": verbose,
-        "callbacks": callbacks,
-        "initial_epoch": initial_epoch,
-        "validation_freq": validation_freq,
-    }
-    if obstacle := _cannot_take(model, x, y, sample_weight, callbacks):
-        _say(engine, obstacle)
-        given = {"x": x, "y": y, "sample_weight": sample_weight, "class_weight": class_weight}
-        history = model.fit(
-            **given,
-            batch_size=batch_size,
-            epochs=epochs,
-            shuffle=shuffle,
-            steps_per_epoch=steps_per_epoch,
-            validation_data=validation_data,
-            validation_split=validation_split,
-            **as_in_keras,
-        )
-        return _with_report(history, "keras", f"plain model.fit, because {obstacle}", None, None)
-    foreign_validation = inputs.not_arrays(validation_data) is not None
-    data = inputs.gather(
-        x,
-        y,
-        sample_weight=sample_weight,
-        class_weight=class_weight,
-        validation_split=validation_split,
-        validation_data=None if foreign_validation else validation_data,
+    model._assert_compile_called("fit")
+    _check_choices(engine, jit_compile)
+    numbers = inputs.whole_numbers(
+        {
+            "batch_size": None if batch_size == "full" else batch_size,
+            "epochs": epochs,
+            "initial_epoch": initial_epoch,
+            "steps_per_epoch": steps_per_epoch,
+            "validation_batch_size": validation_batch_size,
+            "validation_steps": validation_steps,
+            "seed": seed,
+        }
     )
+    given = _Given(x, y, sample_weight, class_weight, validation_split, validation_data)
+    own = {"verbose": verbose, "callbacks": callbacks, "validation_freq": validation_freq}
+    if obstacle := _cannot_take(model, given, callbacks):
+        _say(engine, obstacle)
+        del numbers["seed"]
+        history = model.fit(**vars(given), **numbers, **own, shuffle=shuffle)
+        return _with_report(history, "keras", f"plain model.fit, because {obstacle}", None, None)
+    if batch_size == "full":
+        numbers["batch_size"] = "full"
+    sampling: Sampling = "shuffle" if shuffle else "sequential"
+    prepared = _prepare(given, numbers, sampling)
+    own["initial_epoch"] = numbers["initial_epoch"]
+    return _train(model, prepared, engine, jit_compile, own)
+
+
+@dataclass(frozen=True)
+class _Given:
+    """The data that `fit` was given."""
+
+    x: Any
+    y: Any
+    sample_weight: Any
+    class_weight: dict[int, float] | None
+    validation_split: float
+    validation_data: Any
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """What to train on, and what to validate on: arrays, or what only Keras can read."""
+
+    feed: Feed
+    validation: Arrays | None
+    keras_validation: dict[str, Any]
+
+
+def _prepare(given: _Given, numbers: dict[str, Any], sampling: Sampling) -> _Prepared:
+    """Bring data and counts together."""
+    foreign = inputs.not_arrays(given.validation_data) is not None
+    known = replace(given, validation_data=None, validation_split=0.0) if foreign else given
+    data = inputs.gather(**vars(known))
+    seed = numbers["seed"]
     feed = inputs.feed(
         data.train,
-        batch_size=batch_size,
-        epochs=epochs,
-        steps_per_epoch=steps_per_epoch,
-        sampling="shuffle" if shuffle else "sequential",
-        seed=secrets.randbelow(2**32) if seed is None else seed,
+        batch_size=numbers["batch_size"],
+        epochs=numbers["epochs"],
+        steps_per_epoch=numbers["steps_per_epoch"],
+        sampling=sampling,
+        # NumPy's global generator is one of those that keras.utils.set_random_seed sets.
+        seed=int(np.random.randint(2**32, dtype=np.uint64)) if seed is None else seed,
     )
-    if foreign_validation:
-        as_in_keras["validation_data"] = validation_data
-    return _fit(model, feed, data, engine, jit_compile, as_in_keras)
+    how = {key: numbers[key] for key in ("validation_steps", "validation_batch_size")}
+    if foreign:
+        return _Prepared(feed, None, {"validation_data": given.validation_data, **how})
+    if data.validation is None:
+        return _Prepared(feed, None, {})
+    size = how["validation_batch_size"] or feed.plan.batch_size
+    held = inputs.first_batches(data.validation, size, how["validation_steps"])
+    return _Prepared(feed, held, {"validation_data": held, "validation_batch_size": size})
 
 
-def _fit(
+def _train(
     model: keras.Model,
-    feed: Feed,
-    data: Data,
+    prepared: _Prepared,
     engine: Engine,
     jit_compile: bool | None,
-    as_in_keras: dict[str, Any],
+    own: dict[str, Any],
 ) -> keras.callbacks.History:
-    callbacks = keras.tree.flatten(as_in_keras["callbacks"] or [])
+    feed, callbacks = prepared.feed, keras.tree.flatten(own["callbacks"] or [])
     stop_at_nan = any(isinstance(each, keras.callbacks.TerminateOnNaN) for each in callbacks)
     training, seconds = engine_module.start(
         model,
@@ -159,17 +197,16 @@ def _fit(
         callbacks=callbacks,
     )
     if isinstance(training, FusedTraining):
-        options = {key: value for key, value in as_in_keras.items() if key != "callbacks"}
-        if data.validation is not None:
-            options["evaluation"] = training.measurer(data.validation)
+        options = {key: value for key, value in own.items() if key != "callbacks"}
+        if prepared.validation is not None:
+            options["evaluation"] = training.measurer(prepared.validation)
+        else:
+            options |= prepared.keras_validation
         history = training.fit(callbacks, **options)
         return _with_report(history, "fused", training.why, feed.seed, seconds)
-    if engine != "keras":
+    if engine == "auto":
         _say(engine, training.why.removeprefix("plain model.fit, because "))
-    if data.validation is not None:
-        as_in_keras["validation_data"] = data.validation
-        as_in_keras["validation_batch_size"] = feed.plan.batch_size
-    history = fit_stream(model, feed, **as_in_keras)
+    history = fit_stream(model, feed, **own, **prepared.keras_validation)
     return _with_report(history, "keras", training.why, feed.seed, None)
 
 
@@ -191,18 +228,28 @@ def _refuse_limits() -> None:
             raise EngineError(f"{message}, and start Python again, since Keras has read it")
 
 
-def _cannot_take(model: keras.Model, x: Any, y: Any, weights: Any, callbacks: Any) -> str | None:
+def _check_choices(engine: Any, jit_compile: Any) -> None:
+    if engine not in get_args(Engine):
+        names = ", ".join(get_args(Engine))
+        raise SpecError.at(("engine",), f"found {engine!r}; must be one of {names}")
+    if jit_compile not in (None, True, False):
+        raise SpecError.at(("jit_compile",), f"found {jit_compile!r}; must be True, False or None")
+
+
+def _cannot_take(model: keras.Model, given: _Given, callbacks: Any) -> str | None:
     """Return what keeps this from being planned at all, or None."""
     if keras.backend.backend() != "tensorflow":
         return f"Keras runs on {keras.backend.backend()}, and blocks of steps need TensorFlow"
     if isinstance(callbacks, keras.callbacks.CallbackList):
         return "a CallbackList is in use already; give a list of callbacks"
-    if kind := inputs.not_arrays(x, y, weights):
-        return f"{kind} is no array; blocks of steps need data that lie in memory"
+    if kind := inputs.not_arrays(given.x, given.y, given.sample_weight):
+        return f"{kind} is no array; blocks of steps need data that lie in memory as arrays"
     return None
 
 
 def _say(engine: Engine, obstacle: str) -> None:
     if engine == "fused":
-        raise EngineError(f"the fused engine cannot work here: {obstacle}")
-    warnings.warn(f"trained by plain model.fit, because {obstacle}", stacklevel=4)
+        message = f"the fused engine cannot work here: {obstacle}; use engine auto or keras"
+        raise EngineError(message)
+    if engine == "auto":
+        warnings.warn(f"training by plain model.fit, because {obstacle}", stacklevel=4)

@@ -275,7 +275,9 @@ def show(value: Any) -> str:
     if isinstance(value, dict):
         return "a mapping" if value else "an empty mapping"
     if isinstance(value, list | tuple):
-        return "a list" if value else "an empty list"
+        simple = value and not any(isinstance(part, dict | list | tuple) for part in value)
+        short = shorten(f"[{', '.join(map(str, value))}]") if simple else "a list"
+        return short if value else "an empty list"
     return shorten(repr(value) if isinstance(value, str) else str(value))
 
 

@@ -69,6 +69,9 @@ class Program:
         # A partial batch comes once an epoch: compiling it with XLA would never pay.
         self._train_once = tf.function(self._block, autograph=False)
         self._evaluate = tf.function(self._evaluation, autograph=False)
+        for function in (self._train, self._train_once, self._evaluate):
+            # Every model has programs of its own, which TensorFlow would warn of as retracing.
+            function._omit_frequent_tracing_warning = True
 
     def train(self, arrays: Arrays, tags: tf.Tensor, indices: Any, steps: int) -> Done:
         """Take steps over the rows of a block of indices.

@@ -162,6 +162,7 @@ def _train_all(
         finished = None if rerun else directory.finished()
         if finished:
             result = Result(directory.path, finished, each.single.swept, reused=True)
+            _compare_engines(each.single.spec.engine, result, watcher)
         else:
             watcher.start(each.single, each.plan, number, len(prepared))
             result = _train(each, models, directory, source, watcher)
@@ -170,6 +171,15 @@ def _train_all(
         yield result
         if result.status == "interrupted":
             return
+
+
+def _compare_engines(asked: str, finished: Result, watcher: Watcher) -> None:
+    """Say so where a finished result was not made by the engine that is asked for now."""
+    used = finished.record["engine"]["name"]
+    if asked not in ("auto", used):
+        name = finished.directory.name
+        message = f"{name} was trained earlier by engine {used}; --rerun trains it by {asked}"
+        watcher.notice(message)
 
 
 def _train(

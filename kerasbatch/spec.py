@@ -327,7 +327,7 @@ class Spec(Part):
     partial_batch: Annotated[PartialBatch, Must(_one_of(PartialBatch))] = "keep"
     learning_rate_rule: Annotated[LearningRateRule, Short("rule")] = LearningRateRule()
     record: Annotated[
-        tuple[Recorded, ...], Field(strict=False), Must("a list out of steps, weights")
+        tuple[Recorded, ...], Field(strict=False), Must("a list of steps and weights, like [steps]")
     ] = ()
     engine: Annotated[Engine, Must(_one_of(Engine))] = "auto"
     precision: Annotated[

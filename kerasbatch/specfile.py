@@ -230,8 +230,15 @@ def _null_faults(raw: dict[str, Any]) -> list[Fault]:
             locations += [(key, inner) for inner in raw[key]]
     if isinstance(raw.get("optimizer"), dict) and "learning_rate" in raw["optimizer"]:
         locations.append(("optimizer", "learning_rate"))
-    message = "found nothing (null); write a value, or leave the key out"
-    return [Fault(location, message) for location in locations if _at(raw, location) is None]
+    empty = [location for location in locations if _at(raw, location) is None]
+    return [Fault(location, _empty_words(str(location[-1]))) for location in empty]
+
+
+def _empty_words(key: str) -> str:
+    name, colon, value = key.partition(":")
+    if colon:
+        return f"found no value; put a blank after the colon, {name}: {value}"
+    return "found nothing (null); write a value, or leave the key out"
 
 
 def _at(raw: Any, location: Location) -> Any:
@@ -264,7 +271,10 @@ def _hint(value: Any, must: str) -> str:
         return f"; write {value} without quotes"
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return f"; write {int(value)}"
-    return names.nearest(value, re.findall(r"[a-z0-9_]+", must)) if isinstance(value, str) else ""
+    words = re.findall(r"[a-z0-9_]+", must)
+    if must.startswith("a list") and value in words:
+        return f"; write [{value}]"
+    return names.nearest(value, words) if isinstance(value, str) else ""
 
 
 def _mapping_words(kind: str, details: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from kerasbatch.errors import DirectoryInUse, SpecError
 
@@ -44,10 +44,16 @@ def exit_codes() -> Iterator[None]:
         open_console().print(f"[bold red]error:[/] {escaped(str(error))}", soft_wrap=True)
         sys.exit(FAILED)
     except KeyboardInterrupt:
-        open_console().print("interrupted; run the same command to go on")
-        sys.exit(_interrupted_code())
+        _end_interrupted()
     except SystemExit as end:
-        sys.exit(_interrupted_code() if end.code == INTERRUPTED else end.code)
+        if end.code == INTERRUPTED:
+            _end_interrupted()
+        raise
+
+
+def _end_interrupted() -> NoReturn:
+    open_console().print("interrupted; the same command trains what is not finished")
+    sys.exit(_interrupted_code())
 
 
 def _interrupted_code() -> int:

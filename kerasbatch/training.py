@@ -194,7 +194,7 @@ class _Session:
     def _ending(self, error: BaseException | None) -> tuple[str, str]:
         step, total = self.counter.observed_steps, self.plan.total_steps
         if isinstance(error, KeyboardInterrupt):
-            return "interrupted", f"interrupted after {step:,} of {total:,} steps"
+            return "interrupted", f"interrupted after {step:,} of {total:,} steps{self._lost()}"
         if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
             return "out_of_memory", f"out of memory after {step:,} steps: {_first_line(error)}"
         if isinstance(error, KerasbatchError):
@@ -207,6 +207,13 @@ class _Session:
         if self.counter.ending == "target_reached" and self.spec.target:
             return "target", f"reached {self.spec.target.describe()} at step {step:,} of {total:,}"
         return "done", f"took {step:,} of {total:,} planned steps"
+
+    def _lost(self) -> str:
+        """Say which losses an interrupt took: those of a block that was not read yet."""
+        lost = self.counter.observed_steps - len(self.tables.losses)
+        if "steps" not in self.spec.record or lost <= 0:
+            return ""
+        return f"; the losses of the last {lost:,} were not read in time"
 
     def _stop(self, ending: Ending) -> None:
         self.counter.ending = self.counter.ending or ending

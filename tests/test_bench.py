@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from kerasbatch import bench, cli, specfile
 from kerasbatch.access import Access
 from kerasbatch.choice import Choice
+from kerasbatch.errors import SpecError
 from kerasbatch.spec import Spec
 
 
@@ -83,7 +84,8 @@ def test_the_command_prints_whole_numbers_and_writes_a_table(tmp_path: Path) -> 
     )
     assert done.exit_code == 0
     assert "…" not in done.output
-    assert "fused examples/s" in done.output
+    lines = done.output.splitlines()
+    assert max(len(line) for line in lines if "blocks" not in line) <= 80
     with table.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["batch_size"] for row in rows] == ["16", "1437"]
@@ -91,9 +93,37 @@ def test_the_command_prints_whole_numbers_and_writes_a_table(tmp_path: Path) -> 
     assert f"{float(rows[0]['fused_steps_per_second']):,.1f}" in done.output
 
 
+def test_without_sizes_those_of_the_spec_are_compared(tmp_path: Path) -> None:
+    """Those of its sweep, if it has one; what was measured before an interrupt is shown."""
+    compared: list[list[Any]] = []
+
+    def interrupted(spec: Spec, access: Access, sizes: list[Any]) -> Any:
+        compared.append(sizes)
+        yield next(bench_compare(spec, access, sizes))
+        raise KeyboardInterrupt
+
+    bench_compare = bench.compare
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bench, "compare", interrupted)
+        arguments = ["experiments/digits_b16.yaml", "--set", "sweep={batch_size: [64, full]}"]
+        done = CliRunner().invoke(cli.app, ["bench", *arguments])
+    assert compared == [[64, "full"]]
+    assert done.exit_code == 130
+    assert "compiled with XLA" in done.output or "without XLA" in done.output
+
+
+def test_a_table_that_cannot_be_written_is_refused_first(tmp_path: Path) -> None:
+    missing = tmp_path / "nowhere" / "table.csv"
+    with pytest.raises(SpecError, match="there is no folder"):
+        CliRunner().invoke(
+            cli.app,
+            ["bench", "experiments/digits_b16.yaml", "--csv", str(missing)],
+            catch_exceptions=False,
+        )
+
+
 @pytest.mark.parametrize("sizes", ["0", "16,-1", "sixteen", "99999", "3.5", "16,,1"])
 def test_wrong_batch_sizes_are_refused(sizes: str) -> None:
     arguments = ["bench", "experiments/digits_b16.yaml", "--batch-size", sizes]
-    with pytest.raises(Exception, match=r"must be|more than") as caught:
+    with pytest.raises(SpecError, match=r"must be|more than"):
         CliRunner().invoke(cli.app, arguments, catch_exceptions=False)
-    assert type(caught.value).__name__ == "SpecError"

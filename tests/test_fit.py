@@ -1,5 +1,6 @@
 """The fused engine against plain `model.fit` over the same batches: the contract."""
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 import kerasbatch as kb
+from kerasbatch import inputs
 from kerasbatch.feed import Feed
 from kerasbatch.plain import fit_stream
 from kerasbatch.program import Program
@@ -235,8 +237,18 @@ def test_class_weights_are_sample_weights() -> None:
     kb.fit(second, TABLE, CLASSES, sample_weight=weights, epochs=3, seed=1, verbose=0)
     for mine, theirs in zip(first.weights, second.weights, strict=True):
         np.testing.assert_array_equal(mine, theirs)
-    with pytest.raises(ValueError, match="cannot both be given"):
+    with pytest.raises(ValueError, match="no sample_weight beside it"):
         kb.fit(first, TABLE, CLASSES, class_weight=class_weight, sample_weight=weights)
+
+
+def test_class_weights_leave_the_validation_alone() -> None:
+    """As in Keras: the part split off is measured without them."""
+    model = ready()
+    heavy = {0: 1.0, 1: 9.0, 2: 0.5, 3: 1.5}
+    options = {"validation_split": 0.2, "class_weight": heavy, "verbose": 0}
+    history = kb.fit(model, TABLE, CLASSES, **options)
+    loss, _ = model.evaluate(TABLE[88:], CLASSES[88:], verbose=0)
+    assert history.history["val_loss"][-1] == pytest.approx(loss, rel=1e-5)
 
 
 @pytest.mark.parametrize("split", [True, False], ids=["split", "data"])
@@ -390,13 +402,83 @@ def test_the_order_is_ours_and_reported() -> None:
         np.testing.assert_allclose(mine, theirs, atol=1e-5)
 
 
-def test_steps_per_epoch_takes_the_first_batches() -> None:
-    """Five steps of 8 in each epoch."""
+def test_the_seed_of_keras_makes_fit_repeatable() -> None:
+    """seed=None draws from a generator that `set_random_seed` sets."""
+    model, drawn = ready(), []
+    for _ in range(2):
+        keras.utils.set_random_seed(3)
+        drawn.append(kb.fit(model, TABLE, CLASSES, verbose=0).kerasbatch.seed)
+        drawn.append(kb.fit(model, TABLE, CLASSES, verbose=0).kerasbatch.seed)
+    assert drawn[:2] == drawn[2:]
+    assert drawn[0] != drawn[1]
+
+
+def test_steps_per_epoch_goes_on_in_the_data() -> None:
+    """Epochs of two steps pass over 10 x 10 examples as Keras does, and then begin anew."""
+    x, y = TABLE[:100], CLASSES[:100]
+    options = {"batch_size": 10, "epochs": 7, "steps_per_epoch": 2, "shuffle": False, "verbose": 0}
+    mine, theirs = ready(), ready()
+    first, second = kb.fit(mine, x, y, **options), theirs.fit(x, y, **options)
+    np.testing.assert_allclose(first.history["loss"], second.history["loss"], rtol=1e-4)
+    assert int(mine.optimizer.iterations) == 14
+
+
+@pytest.mark.parametrize("steps", [1, 3, 14, 20])
+def test_an_epoch_of_any_length_misses_no_example(steps: int) -> None:
+    """Every pass over the data has each example once, wherever epochs begin."""
+    made = inputs.feed(
+        (TABLE,), batch_size=8, epochs=22, steps_per_epoch=steps, sampling="shuffle", seed=0
+    )
+    seen = np.concatenate([made.order(epoch) for epoch in range(1, 23)])
+    for start in range(0, len(seen) - N + 1, N):
+        assert sorted(seen[start : start + N]) == list(range(N))
+    assert len(made.order(1)) == (N if steps == 14 else 8 * steps)
+
+
+def test_fewer_examples_than_the_default_batch() -> None:
+    """As Keras: one step of all."""
     model = ready()
-    kb.fit(model, TABLE, CLASSES, batch_size=8, epochs=3, steps_per_epoch=5, verbose=0)
-    assert int(model.optimizer.iterations) == 15
-    with pytest.raises(kb.SpecError, match="must be 1 to 14"):
-        kb.fit(model, TABLE, CLASSES, batch_size=8, steps_per_epoch=15)
+    kb.fit(model, TABLE[:20], CLASSES[:20], epochs=3, verbose=0)
+    assert int(model.optimizer.iterations) == 3
+
+
+def test_numbers_of_numpy_and_tables_of_pandas() -> None:
+    """What Keras takes: the loop `for b in np.array([...])`, DataFrames and Series."""
+    import pandas as pd
+
+    model, other = ready(), ready()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        history = kb.fit(
+            model,
+            pd.DataFrame(TABLE),
+            pd.Series(CLASSES),
+            batch_size=np.int64(16),
+            epochs=np.int64(2),
+            steps_per_epoch=np.int64(3),
+            seed=np.int64(1),
+            verbose=0,
+        )
+    assert history.kerasbatch.engine == "fused"
+    kb.fit(other, TABLE, CLASSES, batch_size=16, epochs=2, steps_per_epoch=3, seed=1, verbose=0)
+    for mine, theirs in zip(model.weights, other.weights, strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-6)
+
+
+def test_validation_steps_measure_the_first_batches() -> None:
+    """Two batches of 10 of the validation data."""
+    model = ready()
+    options = {"validation_steps": 2, "validation_batch_size": 10, "verbose": 0}
+    history = kb.fit(model, TABLE, CLASSES, validation_data=(TABLE, CLASSES), **options)
+    loss, _ = model.evaluate(TABLE[:20], CLASSES[:20], verbose=0)
+    assert history.history["val_loss"][-1] == pytest.approx(loss, rel=1e-5)
+
+
+def test_many_models_are_no_reason_to_warn(caplog: pytest.LogCaptureFixture) -> None:
+    """TensorFlow takes a program for every model for a function that is traced too often."""
+    for _ in range(6):
+        kb.fit(ready(), TABLE, CLASSES, validation_split=0.2, verbose=0)
+    assert "retracing" not in caplog.text
 
 
 class EveryBatch(keras.callbacks.Callback):
@@ -429,7 +511,7 @@ def test_what_cannot_be_fused(kind: str, monkeypatch: pytest.MonkeyPatch) -> Non
     x: Any = TABLE
     y: Any = CLASSES
     words = {
-        "dataset": "Dataset is no array",
+        "dataset": "a tf.data.Dataset is no array",
         "generator": "generator is no array",
         "eager": "compiled with run_eagerly",
         "memory": "GB of free memory",
@@ -471,20 +553,39 @@ def test_a_layer_that_cannot_be_compiled() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"x": TABLE[:50]}, "arrays have 50 and 110 examples"),
-        ({"x": TABLE * np.nan}, "660 values are no finite numbers"),
-        ({"x": TABLE[:0], "y": CLASSES[:0]}, "no example to train on"),
+        ({"x": TABLE[:50]}, r"x 50, y 110; every array must have as many"),
+        ({"x": {"a": TABLE, "b": TABLE[:7]}}, r"x\['a'\] 110, x\['b'\] 7, y 110"),
+        ({"x": TABLE * np.nan}, "^x: 660 values are not finite"),
+        ({"y": np.where(CLASSES == 0, np.nan, 1.0)}, "^y: .* are not finite"),
+        ({"x": TABLE[:0], "y": CLASSES[:0]}, "there is no example"),
+        ({"x": None}, "^x: there is none"),
+        ({"y": CLASSES.tolist()}, r"found Python numbers; write np.array\(y\)"),
         ({"batch_size": 111}, "more than the 110 training examples"),
-        ({"batch_size": 0}, "must be 1 or more"),
-        ({"epochs": 0}, "must be 1 or more"),
-        ({"validation_data": (TABLE[:5], CLASSES[:4])}, "validation_data: arrays have 4 and 5"),
+        ({"batch_size": 0}, "found 0; must be a whole number, 1 or more"),
+        ({"batch_size": 16.0}, "found 16.0; must be a whole number"),
+        ({"batch_size": True}, "found True; must be a whole number"),
+        ({"batch_size": "16"}, "found '16'; must be a whole number"),
+        ({"epochs": 0, "seed": -1}, "epochs: found 0.*\n.*seed: found -1"),
+        ({"validation_data": (TABLE[:5], CLASSES[:4])}, "validation_data.x 5, validation_data.y 4"),
+        ({"validation_split": -0.1}, "validation_split: found -0.1"),
+        ({"engine": "turbo"}, "found 'turbo'; must be one of auto, fused, keras"),
+        ({"jit_compile": "yes"}, "must be True, False or None"),
     ],
 )
 def test_wrong_arguments(arguments: dict[str, Any], words: str) -> None:
-    """The same errors as the spec gives."""
+    """The same errors as the spec gives, for those who catch a ValueError, too."""
     given = {"x": TABLE, "y": CLASSES, "verbose": 0} | arguments
-    with pytest.raises(kb.SpecError, match=words):
+    with pytest.raises(kb.SpecError, match=words) as caught:
         kb.fit(ready(), given.pop("x"), given.pop("y"), **given)
+    assert isinstance(caught.value, ValueError)
+
+
+def test_a_model_that_is_not_compiled_is_told_so_by_keras() -> None:
+    """And nothing is said of engines."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError, match="must call `compile"):
+            kb.fit(mlp(), TABLE, CLASSES)
 
 
 def test_limits_in_the_environment_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
