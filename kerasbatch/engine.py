@@ -3,6 +3,7 @@
 Whatever engine takes them, the batches and their order are the same.
 """
 
+import operator
 import re
 import textwrap
 import weakref
@@ -18,6 +19,7 @@ from kerasbatch import choice
 from kerasbatch.errors import EngineError
 from kerasbatch.feed import Arrays, Feed
 from kerasbatch.fused import FusedTraining, to_device
+from kerasbatch.model_state import build_optimizer
 from kerasbatch.plain import KerasTraining
 from kerasbatch.program import Program
 from kerasbatch.spec import Engine
@@ -26,14 +28,21 @@ Training = FusedTraining | KerasTraining
 # The last program of every model that is still in use, so that calling `fit` again does not
 # compile again. A program holds its model weakly.
 _PROGRAMS: "weakref.WeakKeyDictionary[keras.Model, _Kept]" = weakref.WeakKeyDictionary()
+_WITHOUT_XLA: "weakref.WeakSet[keras.Model]" = weakref.WeakSet()
+"""Models that XLA could not compile; it is not tried again."""
 
 
 @dataclass(frozen=True)
 class _Kept:
-    """A program and what it was compiled for."""
+    """A program and what it was compiled for: values, and objects that must be the same ones."""
 
     program: Program
-    compiled_for: tuple[Any, ...]
+    values: tuple[Any, ...]
+    objects: tuple[Any, ...]
+
+    def serves(self, values: tuple[Any, ...], objects: tuple[Any, ...]) -> bool:
+        """Tell whether the program is still right."""
+        return self.values == values and all(map(operator.is_, self.objects, objects))
 
 
 @dataclass(frozen=True)
@@ -60,6 +69,7 @@ def start(
     cuts: Iterator[int] | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     evaluated: Arrays | None = None,
+    validation: Arrays | None = None,
 ) -> tuple[Training, float]:
     """Choose an engine and compile; what cannot be compiled is trained by plain `model.fit`.
 
@@ -71,6 +81,7 @@ def start(
         cuts: steps of the run at which callbacks must be heard.
         callbacks: the callbacks that will be used.
         evaluated: what the model will be evaluated on, to compile for it.
+        validation: what it will be evaluated on where that need not be compiled now.
 
     Returns:
         The training, and the seconds that compiling took.
@@ -78,16 +89,20 @@ def start(
     Raises:
         EngineError: if `engine` is fused and it cannot work.
     """
-    chosen = choice.choose(model, feed, engine, callbacks, options.jit_compile)
+    held = [arrays for arrays in (evaluated, validation) if arrays is not None]
+    chosen = choice.choose(model, feed, engine, callbacks, options.jit_compile, held)
     why, seconds = chosen.why, 0.0
     if chosen.fused:
-        for jit, reason in _attempts(chosen):
+        for jit, reason in _attempts(model, chosen):
             try:
                 training = _fused(model, feed, jit, reason, options, cuts)
                 seconds += training.prepare(evaluated)
                 return training, seconds
             except Exception as error:  # whatever TensorFlow cannot compile, plain Keras may train
                 why = f"plain model.fit, because {_obstacle(error)}"
+                _PROGRAMS.pop(model, None)
+                if jit:
+                    _WITHOUT_XLA.add(model)
     if engine == "fused":
         reason = why.removeprefix("plain model.fit, because ")
         raise EngineError(f"the fused engine cannot work here: {reason}; use engine auto or keras")
@@ -95,8 +110,9 @@ def start(
     return plain, seconds + (plain.prepare(evaluated) if evaluated is not None else 0.0)
 
 
-def _attempts(chosen: choice.Choice) -> Iterator[tuple[bool, str]]:
-    yield chosen.jit_compile, chosen.why
+def _attempts(model: keras.Model, chosen: choice.Choice) -> Iterator[tuple[bool, str]]:
+    if not chosen.jit_compile or model not in _WITHOUT_XLA:
+        yield chosen.jit_compile, chosen.why
     if chosen.jit_compile:
         yield False, "blocks of steps in one program, without XLA, which cannot compile this model"
 
@@ -117,7 +133,7 @@ def _fused(
     cuts: Iterator[int] | None,
 ) -> FusedTraining:
     model._symbolic_build(data_batch=feed.batch(np.arange(feed.plan.batch_size)))
-    model.optimizer.build(model.trainable_variables)
+    build_optimizer(model)
     return FusedTraining(
         model,
         feed,
@@ -131,17 +147,11 @@ def _fused(
 
 def _program(model: keras.Model, jit: bool, scale: float | None, options: Options) -> Program:
     """Return the model's program, the one of an earlier training where it is still right."""
-    compiled_for = (
-        jit,
-        scale,
-        options,
-        id(model.optimizer),
-        id(model._compile_metrics),
-        id(model._compile_loss),
-        tuple(variable.trainable for variable in model.weights),
-    )
+    objects = (model.optimizer, model._compile_metrics, model._compile_loss)
+    trainable = tuple(variable.trainable for variable in model.weights)
+    values = (jit, scale, options, trainable)
     kept = _PROGRAMS.get(model)
-    if kept is None or kept.compiled_for != compiled_for:
+    if kept is None or not kept.serves(values, objects):
         program = Program(
             model,
             jit_compile=jit,
@@ -149,5 +159,5 @@ def _program(model: keras.Model, jit: bool, scale: float | None, options: Option
             keep_losses=options.record_steps,
             stop_at_nan=options.stop_at_nan,
         )
-        _PROGRAMS[model] = kept = _Kept(program, compiled_for)
+        _PROGRAMS[model] = kept = _Kept(program, values, objects)
     return kept.program

@@ -7,13 +7,14 @@ should have seen, each as often as it should.
 """
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from keras.src.trainers.data_adapters import data_adapter_utils
 
 from kerasbatch.datasets import Array
 from kerasbatch.order import Sampling, example_order
@@ -62,10 +63,10 @@ class Feed:
     def _pass(self, number: int) -> Array:
         return example_order(self.total, seed=self.seed, epoch=number, sampling=self.sampling)
 
-    def indices(self, first_epoch: int = 1) -> Iterator[Array]:
+    def indices(self, first_epoch: Callable[[], int] = lambda: 1) -> Iterator[Array]:
         """Yield the examples of every batch, epoch after epoch."""
         size = self.plan.batch_size
-        for epoch in range(first_epoch, self.plan.epochs + 1):
+        for epoch in range(first_epoch(), self.plan.epochs + 1):
             order = self.order(epoch)
             for start in range(0, len(order), size):
                 yield order[start : start + size]
@@ -86,8 +87,12 @@ class Feed:
         x, *rest = keras.tree.map_structure(lambda array: array[chosen], self.arrays)
         return (scaled(x, self.scale), *rest)
 
-    def dataset(self, first_epoch: int = 1) -> tf.data.Dataset:
-        """Return every batch of the training as one stream of (tags, arrays)."""
+    def dataset(self, first_epoch: Callable[[], int] = lambda: 1) -> tf.data.Dataset:
+        """Return every batch of the training as one stream of (tags, arrays).
+
+        Args:
+            first_epoch: tells, when the stream begins, with which epoch.
+        """
 
         def batches() -> Iterator[tuple[Array, Arrays]]:
             for chosen in self.indices(first_epoch):
@@ -98,6 +103,11 @@ class Feed:
             (self.tags[:1], _tuples(self.batch(np.arange(1)))),
         )
         return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(2)
+
+
+def packed(arrays: Arrays) -> Any:
+    """Return some examples as Keras hands them to a step: x alone is no tuple."""
+    return data_adapter_utils.pack_x_y_sample_weight(*arrays)
 
 
 def _tuples(value: Any) -> Any:

@@ -195,17 +195,19 @@ def _train(
         engine=engine,
         options=engine_module.Options(stop_at_nan=stop_at_nan, jit_compile=jit_compile),
         callbacks=callbacks,
+        validation=prepared.validation,
     )
     if isinstance(training, FusedTraining):
         options = {key: value for key, value in own.items() if key != "callbacks"}
         if prepared.validation is not None:
-            options["evaluation"] = training.measurer(prepared.validation)
+            size = prepared.keras_validation["validation_batch_size"]
+            options["evaluation"] = training.measurer(prepared.validation, size)
         else:
             options |= prepared.keras_validation
         history = training.fit(callbacks, **options)
         return _with_report(history, "fused", training.why, feed.seed, seconds)
     if engine == "auto":
-        _say(engine, training.why.removeprefix("plain model.fit, because "))
+        _say(engine, training.why.removeprefix("plain model.fit, because "), depth=4)
     history = fit_stream(model, feed, **own, **prepared.keras_validation)
     return _with_report(history, "keras", training.why, feed.seed, None)
 
@@ -247,9 +249,10 @@ def _cannot_take(model: keras.Model, given: _Given, callbacks: Any) -> str | Non
     return None
 
 
-def _say(engine: Engine, obstacle: str) -> None:
+def _say(engine: Engine, obstacle: str, *, depth: int = 3) -> None:
+    """Warn whoever called `fit`, or refuse; `depth` counts the calls between."""
     if engine == "fused":
         message = f"the fused engine cannot work here: {obstacle}; use engine auto or keras"
         raise EngineError(message)
     if engine == "auto":
-        warnings.warn(f"training by plain model.fit, because {obstacle}", stacklevel=4)
+        warnings.warn(f"training by plain model.fit, because {obstacle}", stacklevel=depth)

@@ -5,6 +5,7 @@ its train function is replaced by one that runs a whole epoch, block after block
 the callbacks hear of the steps that were taken, with the indices that Keras would have given.
 """
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +18,7 @@ import tensorflow as tf
 
 from kerasbatch.datasets import Array
 from kerasbatch.feed import Arrays, Feed
-from kerasbatch.model_state import unchanged
+from kerasbatch.model_state import borrowed, one_item, unchanged
 from kerasbatch.program import Done, Logs, Program, fits_evenly
 from kerasbatch.steps import Plan
 
@@ -27,6 +28,8 @@ MAX_BLOCK_EXAMPLES = 2**19
 BLOCK_SECONDS = 0.2
 """Seconds that a block should take, so that progress and Ctrl-C stay quick."""
 EVALUATION_BATCH = 1000
+"""Examples of one step of an evaluation, about; fewer where they are large."""
+EVALUATION_BYTES = 2**22
 
 
 class FusedTraining:
@@ -118,28 +121,26 @@ class FusedTraining:
             steps=plan.steps_per_epoch,
             model=model,
         )
-        before = model.train_function, model.test_function
-        model.train_function = lambda _: self._epoch(self._callbacks.epoch)
-        if evaluation is not None:
-            model.test_function = lambda _: evaluation()  # `evaluate` calls it once
-            options["validation_data"] = _one_item()
-        try:
+        with contextlib.ExitStack() as stack:
+            whole_epoch = lambda: self._epoch(self._callbacks.epoch)  # noqa: E731  # one line
+            stack.enter_context(borrowed(model, "train_function", whole_epoch))
+            if evaluation is not None:
+                stack.enter_context(borrowed(model, "test_function", evaluation))
+                options["validation_data"] = one_item()
             return model.fit(
-                _one_item(),
+                one_item(),
                 epochs=plan.epochs,
                 shuffle=False,
                 callbacks=self._callbacks,
                 **options,
             )
-        finally:
-            model.train_function, model.test_function = before
 
     def _epoch(self, epoch: int) -> dict[str, Any]:
         """Run one epoch, counted from 0, block by block; return the last logs."""
         plan, order = self.feed.plan, self.feed.order(epoch + 1).astype(np.int32)
         self._ledger = self._done = done = 0
         logs: dict[str, Any] = {}
-        planned = plan.epoch_plan(epoch + 1).steps
+        planned = 1 if self.model.stop_training else plan.epoch_plan(epoch + 1).steps
         while done < planned and not (done and self.model.stop_training):
             steps = self._next_block(epoch * plan.steps_per_epoch + done, planned - done, done)
             self._callbacks.steps_begin(done)
@@ -199,11 +200,15 @@ class FusedTraining:
 
         return evaluate
 
-    def measurer(self, arrays: Arrays) -> Callable[[], Logs]:
-        """Return a function that runs Keras' test step over arrays and returns the last logs."""
-        on_device = to_device(arrays)
-        size = fits_evenly(len(keras.tree.flatten(arrays)[0]), EVALUATION_BATCH)
-        return lambda: self.program.evaluate(on_device, size)
+    def measurer(self, arrays: Arrays, size: int | None = None) -> Callable[[], Logs]:
+        """Return a function that runs Keras' test step over arrays and returns the last logs.
+
+        Args:
+            arrays: x, y and sample weights.
+            size: examples of one step; None chooses.
+        """
+        on_device, rows = to_device(arrays), size or _evaluation_rows(arrays)
+        return lambda: self.program.evaluate(on_device, rows)
 
 
 class _StepCallbacks(keras.callbacks.CallbackList):
@@ -228,15 +233,18 @@ class _StepCallbacks(keras.callbacks.CallbackList):
         super().on_train_batch_end(batch, logs)
 
 
+def _evaluation_rows(arrays: Arrays) -> int:
+    """Choose how many examples to measure at once."""
+    leaves = keras.tree.flatten(arrays)
+    total = len(leaves[0])
+    bytes_of_one = max(1, sum(leaf.nbytes for leaf in leaves) // total)
+    return fits_evenly(total, max(1, min(EVALUATION_BATCH, EVALUATION_BYTES // bytes_of_one)))
+
+
 def to_device(arrays: Arrays) -> Arrays:
     """Move arrays to the device, in their own types."""
     moved: Arrays = keras.tree.map_structure(tf.convert_to_tensor, arrays)
     return moved
-
-
-def _one_item() -> tf.data.Dataset:
-    """Return what `fit` iterates over: one item, for an epoch is one call of its train function."""
-    return tf.data.Dataset.range(1)
 
 
 def _wrapped(value: int) -> int:

@@ -117,6 +117,7 @@ def _arrays(prefix: str, parts: Arrays) -> Arrays:
         keras.tree.map_structure(lambda value, column=column: _array(value, column), part)
         for part, column in zip(parts, columns, strict=True)
     )
+    arrays = (*arrays[:2], _ones_for_none(arrays[2]))
     named = list(_named(names, arrays))
     lengths = {name: len(leaf) for name, leaf in named}
     faults = []
@@ -166,6 +167,17 @@ def _array(value: Any, column: bool) -> Any:
     if _is_pandas(value) and column and array.ndim == 1:
         array = array[:, None]
     return array.astype(keras.config.floatx()) if array.dtype.kind == "f" else array
+
+
+def _ones_for_none(weights: Any) -> Any:
+    """Fill in the weights of an output that has none beside outputs that have some."""
+    given = [leaf for leaf in keras.tree.flatten(weights) if leaf is not None]
+    if not given:
+        return weights
+    return keras.tree.map_structure(
+        lambda leaf: np.ones(len(given[0]), keras.config.floatx()) if leaf is None else leaf,
+        weights,
+    )
 
 
 def _is_pandas(value: Any) -> bool:

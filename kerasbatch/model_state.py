@@ -1,12 +1,18 @@
 """The state of a Keras model from outside: its variables, undoing, reading, the loss of a step."""
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 from tensorflow.python.ops.control_flow_v2_func_graphs import WhileBodyFuncGraph
+
+ITEM = {"kerasbatch": tf.TensorSpec((), tf.int64)}
+"""What the data of `one_item` look like, and no others."""
+_READING = threading.RLock()
+"""Held while variables read otherwise: models in two threads may share layers."""
 
 
 def all_variables(model: keras.Model) -> list[keras.Variable]:
@@ -26,9 +32,52 @@ def unchanged(variables: Sequence[keras.Variable]) -> Iterator[None]:
             variable.assign(value)
 
 
+def build_optimizer(model: keras.Model) -> None:
+    """Give the optimizer its variables; not twice, for some make new ones every time."""
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+
+
+def one_item() -> tf.data.Dataset:
+    """Return what `fit` iterates over when an epoch is one call of its train function."""
+    return tf.data.Dataset.from_tensors({"kerasbatch": tf.constant(0, tf.int64)})
+
+
+@contextlib.contextmanager
+def borrowed(model: keras.Model, name: str, function: Callable[[], Any]) -> Iterator[None]:
+    """Put a function in place of a model's compiled one, for the data of `one_item`.
+
+    Other data, those of an `evaluate` in a callback for instance, reach the model's own.
+
+    Args:
+        model: a compiled model.
+        name: `train_function` or `test_function`.
+        function: called for the one item.
+    """
+    own = getattr(model, name)
+
+    def instead(iterator: Any) -> Any:
+        nonlocal own
+        if getattr(iterator, "element_spec", None) == ITEM:
+            return function()
+        if own is None:
+            setattr(model, name, None)
+            getattr(model, f"make_{name}")()
+            own = getattr(model, name)
+            setattr(model, name, instead)
+        return own(iterator)
+
+    setattr(model, name, instead)
+    try:
+        yield
+    finally:
+        if getattr(model, name) is instead:  # else a callback has compiled the model anew
+            setattr(model, name, own)
+
+
 def transplant(source: keras.Model, target: keras.Model) -> None:
     """Give a model the whole state of another one of the same structure."""
-    source.optimizer.build(source.trainable_variables)
+    build_optimizer(source)
     pairs = zip(all_variables(source), all_variables(target), strict=False)
     for fresh, used in pairs:
         used.assign(fresh.value)
@@ -42,17 +91,19 @@ def read_before_loops(model: keras.Model) -> Iterator[None]:
 
     A recurrent layer reads its weights anew for every time step, and the gradient of its loop
     stacks up all that was read inside: under XLA, a copy of the weights for every time step. An
-    LSTM(64) at batch 16 spends a third of its time on them. No step writes weights in such a loop.
+    LSTM(64) at batch 16 spends a third of its time on them. Keras' own step writes no weights in
+    such a loop; a step that does must not be traced in here.
     """
     step = tf.compat.v1.get_default_graph()
     weights = [weight.value for weight in model.trainable_variables]
-    for weight in weights:
-        weight._read_variable_op = _outside_of_loops(weight._read_variable_op, step)
-    try:
-        yield
-    finally:
+    with _READING:
         for weight in weights:
-            del weight._read_variable_op
+            weight._read_variable_op = _outside_of_loops(weight._read_variable_op, step)
+        try:
+            yield
+        finally:
+            for weight in weights:
+                del weight._read_variable_op
 
 
 def _outside_of_loops(read: Callable[..., Any], step: tf.Graph) -> Callable[..., Any]:
@@ -73,7 +124,9 @@ def tapped(model: keras.Model, on_loss: Callable[[Any], Any]) -> Iterator[None]:
     Keras shows callbacks the running mean of the epoch only; the loss of the step itself passes
     through the metric that computes this mean.
     """
-    tracker = next(metric for metric in model.metrics if metric.name == "loss")
+    tracker = next((metric for metric in model.metrics if metric.name == "loss"), None)
+    if tracker is None:
+        raise ValueError("the loss of a step cannot be seen: the model has no metric named loss")
     update_state = tracker.update_state
 
     def update_and_tell(values: Any, sample_weight: Any = None) -> Any:

@@ -8,8 +8,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kerasbatch.feed import Arrays, Feed, scaled
-from kerasbatch.model_state import all_variables, tapped, unchanged
+from kerasbatch.feed import Arrays, Feed, packed, scaled
+from kerasbatch.model_state import all_variables, build_optimizer, tapped, unchanged
 from kerasbatch.steps import Plan
 
 EVALUATION_BATCH = 1024
@@ -42,12 +42,21 @@ class KerasTraining:
     def prepare(self, evaluated: Arrays) -> float:
         """Compile a step and an evaluation by doing one and undoing it; return the seconds."""
         start = time.perf_counter()
-        self.model.optimizer.build(self.model.trainable_variables)
-        with self._tap(), unchanged(all_variables(self.model)):
-            self._count_examples()
-            self.model.train_function(iter(self.feed.dataset().take(1)))
-            self.evaluator(keras.tree.map_structure(lambda part: part[:1], evaluated))()
+        build_optimizer(self.model)
+        try:
+            with self._tap(), unchanged(all_variables(self.model)):
+                self._count_examples()
+                self.model.train_function(iter(self.feed.dataset().take(1)))
+                self.evaluator(keras.tree.map_structure(lambda part: part[:1], evaluated))()
+        except BaseException:
+            self._give_back()
+            raise
         return time.perf_counter() - start
+
+    def _give_back(self) -> None:
+        """Leave the model with its own training step."""
+        vars(self.model).pop("train_step", None)
+        self.model.train_function = None
 
     def _count_examples(self) -> None:
         """Give the model a training step that also keeps a ledger of the examples that it meets."""
@@ -84,8 +93,7 @@ class KerasTraining:
                 callbacks=[*first, *callbacks, StopAtEnd(plan)],
             )
         finally:
-            del self.model.train_step
-            self.model.train_function = None
+            self._give_back()
 
     def _tap(self) -> contextlib.AbstractContextManager[None]:
         if not self._record_steps:
@@ -112,9 +120,12 @@ class KerasTraining:
 
 def fit_stream(model: keras.Model, feed: Feed, **options: Any) -> keras.callbacks.History:
     """Train by plain `model.fit` on the batches of a feed; options are those of Keras."""
-    first = int(options.get("initial_epoch", 0)) + 1
+
+    def first_epoch() -> int:  # BackupAndRestore sets it when the training begins
+        return int(model._initial_epoch or options.get("initial_epoch", 0)) + 1
+
     return model.fit(
-        feed.dataset(first).map(lambda tags, arrays: arrays),
+        feed.dataset(first_epoch).map(lambda tags, arrays: packed(arrays)),
         epochs=feed.plan.epochs,
         steps_per_epoch=feed.plan.steps_per_epoch,
         shuffle=False,

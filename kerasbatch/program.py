@@ -18,7 +18,7 @@ import keras
 import tensorflow as tf
 from keras.src.backend.tensorflow.trainer import TensorFlowTrainer
 
-from kerasbatch.feed import Arrays
+from kerasbatch.feed import Arrays, packed
 from kerasbatch.model_state import read_before_loops, tapped
 
 Logs = dict[str, tf.Tensor]
@@ -112,14 +112,14 @@ class Program:
     def _block(self, arrays: Arrays, tags: Any, indices: Any, steps: Any) -> tuple[Any, ...]:
         """Trace the loop over the steps of a block."""
         model = self._the_model()
-        by_keras = _is_inherited(model, "train_step")
+        by_keras = _by_keras(model, "train_step")
 
         def body(i: Any, go: Any, ledger: Any, losses: Any, logs: Logs) -> tuple[Any, ...]:
             chosen = indices[i]
             ledger += tf.reduce_sum(tf.gather(tags, chosen))
             seen: list[Any] = []
             tap = tapped(model, seen.append) if self._needs_loss else contextlib.nullcontext()
-            with tap, read_before_loops(model):
+            with tap, read_before_loops(model) if by_keras else contextlib.nullcontext():
                 new_logs = model.train_step(self._batch(arrays, chosen))
             if self._keep_losses:
                 losses = tf.tensor_scatter_nd_update(losses, [[i]], [seen[-1]])
@@ -145,14 +145,19 @@ class Program:
     def _needs_loss(self) -> bool:
         return self._keep_losses or self._stop_at_nan
 
-    def _batch(self, arrays: Arrays, chosen: Any) -> Arrays:
-        x, *rest = keras.tree.map_structure(lambda array: tf.gather(array, chosen), arrays)
-        batch: Arrays = (self._scaled(x), *rest)
+    def _batch(self, arrays: Arrays, chosen: Any) -> Any:
+        return self._packed(
+            keras.tree.map_structure(lambda array: tf.gather(array, chosen), arrays)
+        )
+
+    def _packed(self, arrays: Arrays) -> Any:
+        """Return some examples as Keras hands them to a step."""
+        batch: Arrays = (self._scaled(arrays[0]), *arrays[1:])
         if getattr(self._the_model()._compile_loss, "metrics", None):
             # Keras weighs the losses of single outputs by the batch's static size, which plain
             # `fit` does not have: there, every batch weighs the same.
             batch = keras.tree.map_structure(_of_any_size, batch)
-        return batch
+        return packed(batch)
 
     def _scaled(self, x: Any) -> Any:
         if self._scale is None:
@@ -180,11 +185,11 @@ class Program:
         rows = int(keras.tree.flatten(arrays)[0].shape[0])
         whole, rest = divmod(rows, size)
 
-        by_keras = _is_inherited(model, "test_step")
+        by_keras = _by_keras(model, "test_step")
 
         def step(start: Any, length: int) -> Logs:
             cut = keras.tree.map_structure(lambda a: _rows(a, start, length), arrays)
-            logs = model.test_step((self._scaled(cut[0]), *cut[1:]))
+            logs = model.test_step(self._packed(cut))
             return {} if by_keras else _as_tensors(logs)
 
         def body(i: Any, _: Logs) -> tuple[Any, Logs]:
@@ -215,14 +220,17 @@ def _as_tensors(logs: Any) -> Logs:
     return {name: tf.convert_to_tensor(value) for name, value in logs.items()}
 
 
-def _is_inherited(model: keras.Model, method: str) -> bool:
-    """Tell whether a model uses Keras' own version of a method."""
-    return getattr(type(model), method) is getattr(TensorFlowTrainer, method)
+def _by_keras(model: keras.Model, step: str) -> bool:
+    """Tell whether a step and its logs are Keras' own: then the logs are those of the metrics."""
+    return step not in vars(model) and all(
+        getattr(type(model), name) is getattr(TensorFlowTrainer, name)
+        for name in (step, "compute_metrics", "get_metrics_result")
+    )
 
 
 def fits_evenly(rows: int, near: int) -> int:
     """Return a batch size for evaluation: a divisor of `rows` near `near`, or `near` itself."""
-    for size in sorted(range(near // 2, 2 * near + 1), key=lambda size: abs(size - near)):
+    for size in sorted(range(max(1, near // 2), 2 * near + 1), key=lambda size: abs(size - near)):
         if rows % size == 0:
             return size
     return min(near, rows)

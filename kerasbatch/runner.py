@@ -123,6 +123,10 @@ class _Models:
         self._model, self._key = fresh, key
         return fresh
 
+    def forget(self) -> None:
+        """Use the last model no more: its training did not end well."""
+        self._model = None
+
     @staticmethod
     def _structure(prepared: Prepared, loaded: "Data") -> str:
         """Describe all that is built into a compiled model; the learning rate is a variable."""
@@ -200,6 +204,8 @@ def _train(
     target.start(_with_absolute_paths(spec, access))
     started, memory = provenance.now(), provenance.PeakMemory()
     outcome = training.train(spec, built, loaded, plan, target, watcher.progress)
+    if outcome.error:
+        models.forget()
     record = {
         "run_id": directory.run_id,
         "status": outcome.status,
