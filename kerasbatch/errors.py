@@ -45,7 +45,7 @@ class Fault:
         return ": ".join(part for part in (place, dotted(self.location), self.message) if part)
 
 
-class SpecError(KerasbatchError, ValueError):
+class SpecError(KerasbatchError):
     """A spec, a command line or an argument is wrong: all its faults, none of them guessed.
 
     Attributes:

@@ -101,7 +101,7 @@ def fit(
         Keras' History, with a Report as `history.kerasbatch`.
 
     Raises:
-        SpecError: if the data or a number are wrong; all faults at once. A ValueError, too.
+        SpecError: if the data or a number are wrong; all faults at once.
         EngineError: if `engine` is fused and cannot work, or an environment variable would cut the
             training short.
     """
