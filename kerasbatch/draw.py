@@ -152,8 +152,8 @@ def bench_table(found: "Sequence[Comparison]") -> Table:
     for each in found:
         table.add_row(
             f"{each.batch_size:,}",
-            f"{each.plain_steps_per_second:,.1f}",
-            f"{each.fused_steps_per_second:,.1f}",
+            _speed(each.plain_steps_per_second),
+            _speed(each.fused_steps_per_second),
             f"{each.plain_examples_per_second:,.0f}",
             f"{each.fused_examples_per_second:,.0f}",
             f"{each.ratio:.1f}",
@@ -162,6 +162,10 @@ def bench_table(found: "Sequence[Comparison]") -> Table:
             ("yes" if each.xla else "no") if each.engine == "fused" else each.engine,
         )
     return table
+
+
+def _speed(per_second: float) -> str:
+    return f"{per_second:,.1f}" if per_second >= 10 else f"{per_second:.3f}"
 
 
 def result_summary(result: "Result") -> Table:

@@ -12,6 +12,7 @@ import pytest
 
 import kerasbatch as kb
 from kerasbatch.feed import Feed
+from kerasbatch.fused import FusedTraining
 from kerasbatch.program import Program
 from kerasbatch.records import RUN_COLUMNS
 
@@ -378,6 +379,44 @@ def test_fused_where_it_cannot_work_says_why_and_what_to_use(
     fallen_back = run(small, tmp_path)
     assert (fallen_back.status, fallen_back.row["engine"]) == ("done", "keras")
     assert "the data take 0.0 GB, more than 0% of" in fallen_back.record["engine"]["why"]
+
+
+def test_a_result_of_another_engine_is_named(small: dict[str, Any], tmp_path: Path) -> None:
+    """The engine is no part of a run's identity, so the old result stands; nobody is misled."""
+    heard: list[str] = []
+
+    class Listener(kb.Watcher):
+        def notice(self, message: str) -> None:
+            heard.append(message)
+
+    run(small | {"engine": "keras"}, tmp_path)
+    again = run(small | {"engine": "fused"}, tmp_path, watcher=Listener())
+    assert again.reused
+    assert heard == [
+        f"{again.directory.name} was trained earlier by engine keras; --rerun trains it by fused"
+    ]
+    heard.clear()
+    run(small, tmp_path, watcher=Listener())
+    assert heard == []
+
+
+def test_losses_that_an_interrupt_took_are_counted(
+    small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An interrupt may fall between a block and the reading of its losses."""
+    count, blocks = FusedTraining._count, iter(range(100))
+
+    def interrupted(self: FusedTraining, done: Any) -> int:
+        if next(blocks) == 2:
+            raise KeyboardInterrupt
+        return count(self, done)
+
+    monkeypatch.setattr(FusedTraining, "_count", interrupted)
+    result = run(small | {"batch_size": 1, "record": ["steps"]}, tmp_path)
+    kept = len(pd.read_csv(result.directory / "steps_loss.csv"))
+    lost = result.row["observed_steps"] - kept
+    assert lost > 0
+    assert result.message.endswith(f"; the losses of the last {lost} were not read in time")
 
 
 def test_a_directory_in_use_is_named(small: dict[str, Any], tmp_path: Path) -> None:
