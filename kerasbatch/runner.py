@@ -206,13 +206,26 @@ def _train(
     outcome = training.train(spec, built, loaded, plan, target, watcher.progress)
     if outcome.error:
         models.forget()
-    record = {
-        "run_id": directory.run_id,
+    record = _record(prepared, loaded, outcome, memory.megabytes())
+    record |= {"started": started, "ended": provenance.now(), **provenance.describe(source.folder)}
+    target.finish(record)
+    if again and target.finished():
+        directory.take_over(target)
+        target = directory
+    return Result(target.path, record, prepared.single.swept)
+
+
+def _record(
+    prepared: Prepared, loaded: "Data", outcome: "Outcome", peak: float | None
+) -> dict[str, Any]:
+    """Return what record.json says of a training, beside when and where it was."""
+    return {
+        "run_id": prepared.run_id,
         "status": outcome.status,
         "message": outcome.message,
         "swept": dict(prepared.single.swept),
-        "row": _row(prepared, directory.run_id, loaded, outcome, memory.megabytes()),
-        "difference": _difference(plan, outcome),
+        "row": _row(prepared, loaded, outcome, peak),
+        "difference": _difference(prepared.plan, outcome),
         "engine": {
             "name": outcome.engine,
             "why": outcome.why,
@@ -221,15 +234,7 @@ def _train(
         "notice": loaded.notice,
         "error": outcome.error,
         "data_fingerprint": loaded.fingerprint,
-        "started": started,
-        "ended": provenance.now(),
-        **provenance.describe(source.folder),
     }
-    target.finish(record)
-    if again and target.finished():
-        directory.take_over(target)
-        target = directory
-    return Result(target.path, record, prepared.single.swept)
 
 
 def _difference(plan: steps.Plan, outcome: "Outcome") -> str:
@@ -239,14 +244,14 @@ def _difference(plan: steps.Plan, outcome: "Outcome") -> str:
 
 
 def _row(
-    prepared: Prepared, run_id: str, loaded: "Data", outcome: "Outcome", peak: float | None
+    prepared: Prepared, loaded: "Data", outcome: "Outcome", peak: float | None
 ) -> dict[str, Any]:
     """Return the run's row of runs.csv."""
     spec, plan = prepared.single.spec, prepared.plan
     done = plan.position(outcome.observed_steps)
     per_second = _per_second(outcome.train_seconds)
     return {
-        "run_id": run_id,
+        "run_id": prepared.run_id,
         "status": outcome.status,
         "data_used": loaded.used,
         "train_examples": plan.train_examples,
