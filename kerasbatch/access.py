@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from kerasbatch.errors import Location, SpecError
+from kerasbatch.errors import Location, SpecError, shortened
 
 
 @dataclass(frozen=True)
@@ -130,5 +130,4 @@ def _trace(frames: Sequence[traceback.FrameSummary]) -> Iterator[str]:
 
 def _short(error: BaseException) -> str:
     text = " ".join(str(error).split())
-    text = text if len(text) <= 300 else f"{text[:297]}..."
-    return f"{type(error).__name__}: {text}"
+    return f"{type(error).__name__}: {shortened(text, 300)}"

@@ -5,8 +5,7 @@ diverged, or a step check is a mismatch; 2 the spec or the command line is wrong
 experiment's directory is in use; 130 interrupted; 143 terminated.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -88,11 +87,8 @@ def steps(
     """Calculate the steps of a training: the notes' s = n*e/b, and what really happens."""
     from kerasbatch.steps import Budget, plan
 
-    if batch_size != "full" and not (batch_size.isdecimal() and len(batch_size) < MAX_DIGITS):
-        message = f"found {batch_size!r}; must be a whole number, or full"
-        raise SpecError([Fault(("BATCH_SIZE",), message)])
-    size = "full" if batch_size == "full" else int(batch_size)
-    made = plan(n, size, Budget("epochs", epochs), "drop" if drop else "keep")  # type: ignore[arg-type]  # mypy widens "full" to str
+    size = _size(batch_size, "BATCH_SIZE", "a whole number, or full")
+    made = plan(n, size, Budget("epochs", epochs), "drop" if drop else "keep")
     _show_plan(made, seed=0, sampling="shuffle")
 
 
@@ -133,7 +129,7 @@ def _planned(source: "Source", trust: bool) -> "list[tuple[SingleRun, Plan, str 
 
     access = Access(source.folder, trust)
     planned = []
-    with _located(source):
+    with source.located():
         for single in sweep.expand(source):
             with single.located():
                 spec, sizes = single.spec, data.sizes(single.spec, access)
@@ -182,14 +178,7 @@ def run(
     from kerasbatch.runner import run_all
 
     with display:
-        ended = run_all(
-            spec,
-            overrides=overrides or (),
-            results=results,
-            rerun=rerun,
-            trust=trust,
-            watcher=display,
-        )
+        ended = run_all(source, results=results, rerun=rerun, trust=trust, watcher=display)
     _show_results(ended, results / source.spec.name)
     raise typer.Exit(_exit_code(ended))
 
@@ -232,7 +221,7 @@ def bench(
     from kerasbatch.access import Access
 
     source = specfile.load(spec, overrides or ())
-    sizes = [_size(text) for text in batch_size.split(",")] if batch_size else _sizes_of(source)
+    sizes = _sizes(batch_size) if batch_size else _sizes_of(source)
     if csv and not csv.absolute().parent.is_dir():
         raise SpecError([Fault(("--csv",), f"there is no folder {csv.parent}")])
     _check_early(source, [size for size in sizes if size != "full"])
@@ -241,7 +230,7 @@ def bench(
 
     found: list[Comparison] = []
     try:
-        with _located(source):
+        with source.located():
             compared = bench_module.compare(source.spec, Access(source.folder, trust), sizes)
             for size in sizes:
                 with display.waiting(f"batch size {size}"):
@@ -255,7 +244,7 @@ def _sizes_of(source: "Source") -> list[Any]:
     """Return the batch sizes of a spec, those of its sweep if it sweeps them."""
     from kerasbatch import sweep
 
-    with _located(source):
+    with source.located():
         return list(dict.fromkeys(single.spec.batch_size for single in sweep.expand(source)))
 
 
@@ -273,13 +262,17 @@ def _show_comparisons(found: "list[Comparison]", csv: Path | None) -> None:
         write_csv(csv, list(rows[0]), rows)
 
 
-def _size(text: str) -> Any:
-    text = text.strip()
+def _sizes(text: str) -> list[Any]:
+    must = "whole numbers and full, like 1,16,128,full"
+    return [_size(part.strip(), "--batch-size", must) for part in text.split(",")]
+
+
+def _size(text: str, name: str, must: str) -> Any:
+    """Return a batch size as a number, or `full`."""
     if text == "full":
         return text
     if not text.isdecimal() or len(text) >= MAX_DIGITS:
-        message = f"found {text!r}; must be whole numbers and full, like 1,16,128,full"
-        raise SpecError([Fault(("--batch-size",), message)])
+        raise SpecError([Fault((name,), f"found {text!r}; must be {must}")])
     return int(text)
 
 
@@ -288,7 +281,7 @@ def _check_early(source: "Source", batch_sizes: Sequence[int] = ()) -> None:
     from kerasbatch import sweep
     from kerasbatch.spec import BuiltInData
 
-    with _located(source):
+    with source.located():
         runs = sweep.expand(source)
     if all(isinstance(single.spec.data, BuiltInData) for single in runs):
         planned = _planned(source, trust=False)
@@ -300,14 +293,6 @@ def _check_batch_sizes(made: "Plan", batch_sizes: Sequence[int]) -> None:
 
     for size in batch_sizes:
         steps.plan(made.train_examples, size, made.budget)
-
-
-@contextmanager
-def _located(source: "Source") -> Iterator[None]:
-    try:
-        yield
-    except SpecError as error:
-        raise source.tree.locate(error) from None
 
 
 def _show_results(ended: "list[Result]", directory: Path) -> None:

@@ -82,6 +82,11 @@ class DirectoryInUse(KerasbatchError):
     """Another process is writing into the experiment's directory."""
 
 
+def shortened(text: str, most: int) -> str:
+    """Return a text of at most so many characters."""
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
 def dotted(location: Location) -> str:
     """Write a location the way a person reads it: `model.layers[1].Dense.units`."""
     text = ""

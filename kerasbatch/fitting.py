@@ -15,10 +15,8 @@ from kerasbatch.feed import Arrays, Feed
 from kerasbatch.fused import FusedTraining
 from kerasbatch.order import Sampling
 from kerasbatch.plain import fit_stream
+from kerasbatch.quiet import LIMITS
 from kerasbatch.spec import Engine
-
-LIMITS = ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH")
-"""Variables by which Keras cuts a training short, with no more than a warning."""
 
 
 @dataclass(frozen=True)

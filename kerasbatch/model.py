@@ -13,7 +13,7 @@ import keras
 
 from kerasbatch import learning_rate, names
 from kerasbatch.access import Access, own_code
-from kerasbatch.errors import Location, SpecError
+from kerasbatch.errors import Location, SpecError, shortened
 from kerasbatch.spec import LayerModel, Named, PythonModel, Spec
 
 # With Keras' own padding, the two convolutions and poolings of `cnn` need 10 pixels a side.
@@ -213,5 +213,4 @@ def refusal(location: Location) -> Iterator[None]:
         raise
     except Exception as error:  # Keras raises whatever its checks and TensorFlow's do
         text = " ".join(str(error).split()) or type(error).__name__
-        text = text if len(text) <= 400 else f"{text[:397]}..."
-        raise SpecError.at(location, f"Keras refuses this: {text}") from error
+        raise SpecError.at(location, f"Keras refuses this: {shortened(text, 400)}") from error

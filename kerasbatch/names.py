@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from kerasbatch.errors import Fault, Location
+from kerasbatch.errors import Fault, Location, shortened
 
 Section = Literal[
     "layers",
@@ -283,4 +283,4 @@ def show(value: Any) -> str:
 
 def shorten(text: str) -> str:
     """Return a text of at most 60 characters."""
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return shortened(text, 60)

@@ -1,6 +1,7 @@
 """Loads TensorFlow without its log, and with the settings that kerasbatch relies on.
 
-Only the command line uses this: a library must not change the environment of its caller.
+Only the command line calls these functions: a library must not change the environment of its
+caller.
 """
 
 import os
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 LIMITS = ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH")
-"""Variables by which Keras cuts a training short."""
+"""Variables by which Keras cuts a training short, with no more than a warning."""
 
 
 def prepare_environment(*, verbose: bool) -> list[str]:

@@ -6,7 +6,6 @@ Everything that can be wrong with a spec is found before a directory is made; wh
 training ends in a status, never in a traceback that takes the rows with it.
 """
 
-import contextlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -28,26 +27,29 @@ if TYPE_CHECKING:
     from kerasbatch.training import Outcome
 
 
-def run(spec: str | Path | Mapping[str, Any], **options: Any) -> Result:
+GivenSpec = str | Path | Mapping[str, Any] | specfile.Source
+
+
+def run(spec: GivenSpec, **options: Any) -> Result:
     """Train a spec that stands for a single run, and return the result.
 
     Args:
-        spec: the path of a YAML file, or a dict of the same shape.
+        spec: the path of a YAML file, a dict of the same shape, or a spec that was read already.
         **options: those of `run_all`.
 
     Raises:
         SpecError: if the spec is wrong, or has a sweep.
     """
     source = _source(spec, options.get("overrides", ()))
-    with _located(source):
+    with source.located():
         if (count := len(sweep.expand(source))) != 1:
             message = f"makes {count} runs; call kerasbatch.run_all for them"
             raise SpecError.at(("sweep",), message)
-    return run_all(spec, **options)[0]
+    return run_all(source, **options)[0]
 
 
 def run_all(
-    spec: str | Path | Mapping[str, Any],
+    spec: GivenSpec,
     *,
     overrides: Iterable[str] = (),
     results: str | Path = "results",
@@ -58,7 +60,7 @@ def run_all(
     """Train every run of a spec, one after the other; finished ones are not trained again.
 
     Args:
-        spec: the path of a YAML file, or a dict of the same shape.
+        spec: the path of a YAML file, a dict of the same shape, or a spec that was read already.
         overrides: `key=value` texts that replace keys of the spec.
         results: the directory that holds experiments.
         rerun: train again what is finished.
@@ -71,7 +73,7 @@ def run_all(
     """
     source = _source(spec, overrides)
     watcher = watcher or Watcher()
-    with _located(source):
+    with source.located():
         singles = sweep.expand(source)
         loader = Loader(Access(source.folder, trust), watcher)
         for note in dict.fromkeys(note for single in singles for note in rules.notes(single.spec)):
@@ -84,18 +86,12 @@ def run_all(
             return list(_train_all(prepared, experiment, source, rerun, watcher))
 
 
-def _source(spec: str | Path | Mapping[str, Any], overrides: Iterable[str]) -> specfile.Source:
+def _source(spec: GivenSpec, overrides: Iterable[str]) -> specfile.Source:
+    if isinstance(spec, specfile.Source):
+        return spec  # read, checked and overridden already
     if isinstance(spec, str | Path):
         return specfile.load(spec, overrides)
     return specfile.from_dict(spec, overrides)
-
-
-@contextlib.contextmanager
-def _located(source: specfile.Source) -> Iterator[None]:
-    try:
-        yield
-    except SpecError as error:
-        raise source.tree.locate(error) from error.__cause__
 
 
 class _Models:
@@ -203,7 +199,7 @@ def _train(
     target = directory.successor() if again else directory
     target.start(_with_absolute_paths(spec, access))
     started, memory = provenance.now(), provenance.PeakMemory()
-    outcome = training.train(spec, built, loaded, plan, target, watcher.progress)
+    outcome = training.Session(spec, built, loaded, plan, target, watcher.progress).run()
     if outcome.error:
         models.forget()
     record = _record(prepared, loaded, outcome, memory.megabytes())

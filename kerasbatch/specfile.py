@@ -4,8 +4,9 @@ Also applies `--set key=value` and keeps the source beside the spec, so that a f
 later (Keras refuses a value, the data do not fit the loss) still names its line.
 """
 
+import contextlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,14 @@ class Source:
     tree: Tree
     folder: Path
     text: str | None = None
+
+    @contextlib.contextmanager
+    def located(self) -> Iterator[None]:
+        """Give faults that arise inside their place in the file."""
+        try:
+            yield
+        except SpecError as error:
+            raise self.tree.locate(error) from error.__cause__
 
 
 def load(path: str | Path, overrides: Iterable[str] = ()) -> Source:
@@ -211,8 +220,12 @@ def fill_swept(raw: dict[str, Any]) -> dict[str, Any]:
 
 def _place(fault: Fault, tree: Tree) -> Fault:
     """Point at the key where the key is at fault, else at the value."""
-    at_key = "unknown key" in fault.message or "no argument" in fault.message
-    return tree.place(fault, at_key=at_key)
+    return tree.place(fault, at_key=is_about_its_key(fault))
+
+
+def is_about_its_key(fault: Fault) -> bool:
+    """Tell whether a key is at fault, not its value."""
+    return "unknown key" in fault.message or "no argument" in fault.message
 
 
 def _healthy(raw: dict[str, Any], wrong: frozenset[str]) -> dict[str, Any]:

@@ -137,7 +137,7 @@ def _value_faults(source: specfile.Source, key: str, values: Any) -> Iterator[Fa
             specfile.check(Tree(plain), source.spec.name)
         except SpecError as error:
             for fault in error.faults:
-                unknown = "unknown key" in fault.message or "no argument" in fault.message
+                unknown = specfile.is_about_its_key(fault)
                 yield Fault(("sweep", key) if unknown else location, fault.message)
                 if unknown:
                     return

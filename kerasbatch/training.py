@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from kerasbatch import engine, names
 from kerasbatch.data import Data
-from kerasbatch.errors import KerasbatchError
+from kerasbatch.errors import KerasbatchError, shortened
 from kerasbatch.feed import Feed
 from kerasbatch.recorder import HISTORY_COLUMNS, Recorder
 from kerasbatch.records import RunDirectory
@@ -40,15 +40,8 @@ class Outcome:
     error: str | None = None
 
 
-def train(
-    spec: Spec,
-    model: keras.Model,
-    data: Data,
-    plan: Plan,
-    directory: RunDirectory,
-    report: Callable[[Progress], None],
-) -> Outcome:
-    """Train one run and write its tables; whatever happens in the training ends in an outcome.
+class Session:
+    """One training: its model, engine, callbacks and tables.
 
     Args:
         spec: a single-run spec.
@@ -58,20 +51,6 @@ def train(
         directory: where its tables go.
         report: hears of progress.
     """
-    session = _Session(spec, model, data, plan, directory, report)
-    error: BaseException | None = None
-    try:
-        session.fit()
-        session.test()
-    except KeyboardInterrupt as interrupt:
-        error = interrupt
-    except Exception as failure:  # the user's model may raise anything
-        error = failure
-    return session.close(error)
-
-
-class _Session:
-    """Holds together what one training needs: model, engine, callbacks, tables."""
 
     def __init__(
         self,
@@ -100,6 +79,18 @@ class _Session:
         )
         self.tables = Tables(directory, self.recorder.rows, self.counter.rows, self._columns())
         self.reporter: Reporter = Reporter.of(plan, report=self._reported_to(report))
+
+    def run(self) -> Outcome:
+        """Train and write the tables; whatever happens in the training ends in an outcome."""
+        error: BaseException | None = None
+        try:
+            self._fit()
+            self._test()
+        except KeyboardInterrupt as interrupt:
+            error = interrupt
+        except Exception as failure:  # the user's model may raise anything
+            error = failure
+        return self._close(error)
 
     def _columns(self) -> list[str]:
         logged = list(self.spec.logged_metrics())
@@ -144,7 +135,7 @@ class _Session:
     def _right_examples(self, epoch: int, steps: int) -> bool | None:
         return self.engine.saw_the_right_examples(epoch, steps) if self.engine else None
 
-    def fit(self) -> None:
+    def _fit(self) -> None:
         """Compile, then train until the budget, the target, divergence or an interrupt."""
         started = self._start()
         callbacks: list[keras.callbacks.Callback] = [self.counter, self.recorder, self.diverged]
@@ -158,13 +149,13 @@ class _Session:
             # At its end, fit put the averages in place of the weights.
             self.recorder.rows[-1].update(self.recorder.measure())
 
-    def test(self) -> None:
+    def _test(self) -> None:
         """Measure the test metrics, once, where validation came from the training data."""
         x, y = self.data.x_test, self.data.y_test
         if self.engine and x is not None and y is not None and not self.diverged.at:
             self.tested = self._prefixed(self.engine.evaluator((x, y))(), "test_")
 
-    def close(self, error: BaseException | None) -> Outcome:
+    def _close(self, error: BaseException | None) -> Outcome:
         """Write the tables and say how the training ended."""
         self.recorder.pause()
         if error is not None:
@@ -245,4 +236,4 @@ def _rounded(seconds: float | None) -> float | None:
 
 def _first_line(error: BaseException) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 300 else f"{text[:297]}..."
+    return shortened(text, 300)

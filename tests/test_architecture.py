@@ -18,7 +18,7 @@ EXPERIMENTS = sorted((HERE / "experiments").glob("*.yaml"))
 # From the bottom up; a module imports only what stands before it.
 LAYERS = [
     ["version", "errors"],
-    ["steps", "stepcheck", "order", "yamltree", "access"],
+    ["steps", "stepcheck", "order", "yamltree", "access", "quiet"],
     ["names", "spec", "rules", "specfile", "schema", "sweep", "learning_rate", "datasets"],
     [
         "own_data",
@@ -36,7 +36,7 @@ LAYERS = [
     ],
     ["program", "plain", "fused", "choice", "engine", "inputs", "fitting", "training"],
     ["result", "prepare", "runner", "bench"],
-    ["draw", "progress", "quiet"],
+    ["draw", "progress"],
     ["terminal", "cli"],
 ]
 ORDER = [module for layer in LAYERS for module in layer]
