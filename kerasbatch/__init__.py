@@ -21,12 +21,12 @@ from kerasbatch.errors import (
 from kerasbatch.version import VERSION
 
 if TYPE_CHECKING:
-    from kerasbatch.fitting import fit
+    from kerasbatch.callbacks.recorder import Recorder
+    from kerasbatch.callbacks.step_counter import StepCounter
+    from kerasbatch.engine.fit import fit
     from kerasbatch.order import example_order
-    from kerasbatch.recorder import Recorder
-    from kerasbatch.result import Result, Watcher
-    from kerasbatch.runner import run, run_all
-    from kerasbatch.step_counter import StepCounter
+    from kerasbatch.runs.result import Result, Watcher
+    from kerasbatch.runs.runner import run, run_all
     from kerasbatch.steps import Budget, Plan, plan
 
 __version__ = VERSION
@@ -57,15 +57,15 @@ __all__ = [
 _LAZY = {
     "Budget": "steps",
     "Plan": "steps",
-    "Recorder": "recorder",
-    "Result": "result",
-    "StepCounter": "step_counter",
-    "Watcher": "result",
+    "Recorder": "callbacks.recorder",
+    "Result": "runs.result",
+    "StepCounter": "callbacks.step_counter",
+    "Watcher": "runs.result",
     "example_order": "order",
-    "fit": "fitting",
+    "fit": "engine.fit",
     "plan": "steps",
-    "run": "runner",
-    "run_all": "runner",
+    "run": "runs.runner",
+    "run_all": "runs.runner",
 }
 
 

@@ -1,6 +1,6 @@
 """`python -m kerasbatch`, the same as `kerasbatch`."""
 
-from kerasbatch.cli import main
+from kerasbatch.cli.app import main
 
 if __name__ == "__main__":
     main()

@@ -6,12 +6,10 @@ whose streams NumPy promises never to change, so a seed means the same order on 
 and with every version.
 """
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 
-Sampling = Literal["shuffle", "replacement", "sequential"]
+from kerasbatch.shared_types import Sampling
 
 
 def example_order(

@@ -10,13 +10,10 @@ Nothing here knows of Keras, of files or of time.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 from kerasbatch.errors import Fault, SpecError
-
-PartialBatch = Literal["keep", "drop"]
-BudgetKind = Literal["epochs", "steps", "examples"]
-EveryKind = Literal["epochs", "steps", "examples", "growth"]
+from kerasbatch.shared_types import BatchSize, BudgetKind, EveryKind, PartialBatch
 
 
 @dataclass(frozen=True)
@@ -205,7 +202,7 @@ class Plan:
 
 def plan(
     train_examples: int,
-    batch_size: int | Literal["full"],
+    batch_size: BatchSize,
     budget: Budget,
     partial_batch: PartialBatch = "keep",
 ) -> Plan:

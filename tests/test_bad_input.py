@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kerasbatch import specfile, sweep
 from kerasbatch.errors import SpecError
+from kerasbatch.spec import specfile, sweep
 
 GOOD = """\
 name: flowers

@@ -8,11 +8,13 @@ import keras
 import pytest
 from typer.testing import CliRunner
 
-from kerasbatch import bench, cli, specfile
-from kerasbatch.access import Access
-from kerasbatch.choice import Choice
+from kerasbatch.cli import app
+from kerasbatch.engine.choice import Choice
 from kerasbatch.errors import SpecError
-from kerasbatch.spec import Spec
+from kerasbatch.runs import bench
+from kerasbatch.spec import specfile
+from kerasbatch.spec.access import Access
+from kerasbatch.spec.keys import Spec
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +79,7 @@ def test_where_fused_cannot_work_the_table_says_so(
 def test_the_command_prints_whole_numbers_and_writes_a_table(tmp_path: Path) -> None:
     table = tmp_path / "bench.csv"
     done = CliRunner().invoke(
-        cli.app,
+        app.app,
         ["bench", "experiments/digits_b16.yaml", "--batch-size", "16,full", "--csv", str(table)],
         env={"COLUMNS": "40"},
         catch_exceptions=False,
@@ -106,7 +108,7 @@ def test_without_sizes_those_of_the_spec_are_compared(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bench, "compare", interrupted)
         arguments = ["experiments/digits_b16.yaml", "--set", "sweep={batch_size: [64, full]}"]
-        done = CliRunner().invoke(cli.app, ["bench", *arguments])
+        done = CliRunner().invoke(app.app, ["bench", *arguments])
     assert compared == [[64, "full"]]
     assert done.exit_code == 130
     assert "compiled with XLA" in done.output or "without XLA" in done.output
@@ -116,7 +118,7 @@ def test_a_table_that_cannot_be_written_is_refused_first(tmp_path: Path) -> None
     missing = tmp_path / "nowhere" / "table.csv"
     with pytest.raises(SpecError, match="there is no folder"):
         CliRunner().invoke(
-            cli.app,
+            app.app,
             ["bench", "experiments/digits_b16.yaml", "--csv", str(missing)],
             catch_exceptions=False,
         )
@@ -126,4 +128,4 @@ def test_a_table_that_cannot_be_written_is_refused_first(tmp_path: Path) -> None
 def test_wrong_batch_sizes_are_refused(sizes: str) -> None:
     arguments = ["bench", "experiments/digits_b16.yaml", "--batch-size", sizes]
     with pytest.raises(SpecError, match=r"must be|more than"):
-        CliRunner().invoke(cli.app, arguments, catch_exceptions=False)
+        CliRunner().invoke(app.app, arguments, catch_exceptions=False)

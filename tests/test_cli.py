@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from kerasbatch import cli
+from kerasbatch.cli import app
 
 HERE = Path(__file__).parent.parent
 SPEC = """\
@@ -41,7 +41,7 @@ def kerasbatch(
 
 
 def answer(*arguments: str) -> str:
-    result = CliRunner().invoke(cli.app, arguments, env={"COLUMNS": "120"}, catch_exceptions=False)
+    result = CliRunner().invoke(app.app, arguments, env={"COLUMNS": "120"}, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.stdout
 
@@ -60,7 +60,7 @@ def test_plan_trains_nothing_and_loads_no_tensorflow(spec: Path, tmp_path: Path)
     code = (
         "import sys\n"
         "sys.argv[1:] = ['plan', sys.argv[1], '--set', 'sweep={batch_size: [7, full]}']\n"
-        "from kerasbatch.cli import main\n"
+        "from kerasbatch.cli.app import main\n"
         "try: main()\n"
         "except SystemExit as end: assert not end.code, end.code\n"
         "heavy = {'tensorflow', 'keras', 'pandas', 'matplotlib', 'sklearn'} & sys.modules.keys()\n"

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerasbatch import data, datasets, specfile
-from kerasbatch.access import Access
 from kerasbatch.errors import DataUnavailable, SpecError
-from kerasbatch.spec import Spec
+from kerasbatch.spec import specfile
+from kerasbatch.spec.access import Access
+from kerasbatch.spec.keys import Spec
+from kerasbatch.workload import built_in_data, data
 
 HERE = Access(Path.cwd())
 
@@ -22,8 +23,8 @@ def spec_of(small: dict[str, Any], **keys: Any) -> Spec:
 @pytest.mark.parametrize("name", ["digits", "iris", "wine", "breast_cancer", "diabetes", "line"])
 def test_the_sizes_are_those_of_the_data(small: dict[str, Any], name: str) -> None:
     """The constants by which runs are planned agree with the arrays."""
-    facts = datasets.FACTS[name]  # type: ignore[index]
-    arrays = datasets.load(name)  # type: ignore[arg-type]
+    facts = built_in_data.FACTS[name]  # type: ignore[index]
+    arrays = built_in_data.load(name)  # type: ignore[arg-type]
     assert arrays.x.shape == (facts.train_examples, *facts.input_shape)
     assert facts.classes is None or sorted(set(arrays.y.tolist())) == list(range(facts.classes))
     loaded = data.load(spec_of(small, data=name), HERE)

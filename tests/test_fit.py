@@ -11,10 +11,10 @@ import pytest
 from tensorflow.python.ops.control_flow_v2_func_graphs import WhileBodyFuncGraph
 
 import kerasbatch as kb
-from kerasbatch import inputs
-from kerasbatch.feed import Feed
-from kerasbatch.plain import fit_stream
-from kerasbatch.program import Program
+from kerasbatch.engine import arguments
+from kerasbatch.engine.feed import Feed
+from kerasbatch.engine.plain import fit_stream
+from kerasbatch.engine.program import Program
 from kerasbatch.steps import Budget, plan
 
 L = keras.layers
@@ -430,7 +430,7 @@ def test_steps_per_epoch_goes_on_in_the_data() -> None:
 @pytest.mark.parametrize("steps", [1, 3, 14, 20])
 def test_an_epoch_of_any_length_misses_no_example(steps: int) -> None:
     """Every pass over the data has each example once, wherever epochs begin."""
-    made = inputs.feed(
+    made = arguments.feed(
         (TABLE,), batch_size=8, epochs=22, steps_per_epoch=steps, sampling="shuffle", seed=0
     )
     seen = np.concatenate([made.order(epoch) for epoch in range(1, 23)])
@@ -525,7 +525,7 @@ def test_what_cannot_be_fused(kind: str, monkeypatch: pytest.MonkeyPatch) -> Non
     if kind == "generator":
         x, y = ((TABLE[:10], CLASSES[:10]) for _ in range(11)), None
     if kind == "memory":
-        monkeypatch.setattr("kerasbatch.choice.MEMORY_SHARE", 1e-9)
+        monkeypatch.setattr("kerasbatch.engine.choice.MEMORY_SHARE", 1e-9)
     with pytest.raises(kb.EngineError, match=words):
         kb.fit(model, x, y, engine="fused", verbose=0)
     steps = 11 if kind == "generator" else None

@@ -16,9 +16,9 @@ import pytest
 import tensorflow as tf
 
 import kerasbatch as kb
-from kerasbatch import choice
-from kerasbatch.fused import FusedTraining
-from kerasbatch.program import Program
+from kerasbatch.engine import choice
+from kerasbatch.engine.fused import FusedTraining
+from kerasbatch.engine.program import Program
 
 L = keras.layers
 RANDOM = np.random.RandomState(5)
@@ -348,7 +348,7 @@ def test_stopping_is_heard_between_blocks_and_before_the_first() -> None:
 
 def test_a_block_takes_no_longer_than_it_should(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a step is slow, blocks are short, for Ctrl-C and progress."""
-    monkeypatch.setattr("kerasbatch.fused.BLOCK_SECONDS", 0.0)
+    monkeypatch.setattr("kerasbatch.engine.fused.BLOCK_SECONDS", 0.0)
     taken: list[int] = []
     run = FusedTraining._run
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from kerasbatch import learning_rate, specfile
 from kerasbatch.errors import SpecError
+from kerasbatch.spec import learning_rate, specfile
 
 
 def resolve(small: dict[str, Any], batch_size: int, **keys: Any) -> learning_rate.LearningRate:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import kerasbatch as kb
-from kerasbatch import data, specfile
-from kerasbatch.access import Access
+from kerasbatch.spec import specfile
+from kerasbatch.spec.access import Access
+from kerasbatch.workload import data
 
 REGRESSION: dict[str, Any] = {
     "model": {"layers": [{"Dense": {"units": 1}}]},
@@ -236,7 +237,7 @@ def test_a_model_from_python(tmp_path: Path, small: dict[str, Any]) -> None:
 
 
 def kb_yaml(spec: dict[str, Any]) -> str:
-    from kerasbatch.records import dump_yaml
+    from kerasbatch.records.files import dump_yaml
 
     return dump_yaml(spec)
 

@@ -16,7 +16,7 @@ def test_it_tells_the_truth_about_files_and_commands() -> None:
         assert (HERE / link).exists(), link
     for experiment in re.findall(r"experiments/\w+\.yaml", README):
         assert (HERE / experiment).exists(), experiment
-    from kerasbatch.cli import app
+    from kerasbatch.cli.app import app
 
     commands = {
         str(command.name or command.callback.__name__) for command in app.registered_commands

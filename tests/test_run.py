@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 
 import kerasbatch as kb
-from kerasbatch.feed import Feed
-from kerasbatch.fused import FusedTraining
-from kerasbatch.program import Program
-from kerasbatch.records import RUN_COLUMNS
+from kerasbatch.engine.feed import Feed
+from kerasbatch.engine.fused import FusedTraining
+from kerasbatch.engine.program import Program
+from kerasbatch.records.files import RUN_COLUMNS
 
 
 def run(spec: dict[str, Any], folder: Path, **options: Any) -> kb.Result:
@@ -118,9 +118,9 @@ def test_every_weight_of_the_path_is_that_of_the_formulas(
 
 
 def _batches(sampling: str, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    from kerasbatch import datasets
+    from kerasbatch.workload import built_in_data
 
-    arrays = datasets.load("line", examples=24)
+    arrays = built_in_data.load("line", examples=24)
     for epoch in (1, 2, 3):
         order = kb.example_order(24, seed=4, epoch=epoch, sampling=sampling)  # type: ignore[arg-type]
         for start in range(0, 24, size):
@@ -351,7 +351,7 @@ def test_a_failing_training_is_a_status(
     small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The message is for people, the traceback is in the record."""
-    from kerasbatch.plain import KerasTraining
+    from kerasbatch.engine.plain import KerasTraining
 
     def broken(*_: Any) -> None:
         raise RuntimeError("the cat sat on the keyboard")
@@ -371,7 +371,7 @@ def test_fused_where_it_cannot_work_says_why_and_what_to_use(
     small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where `auto` would fall back, and say so."""
-    monkeypatch.setattr("kerasbatch.choice.MEMORY_SHARE", 0.0)
+    monkeypatch.setattr("kerasbatch.engine.choice.MEMORY_SHARE", 0.0)
     failed = run(small | {"engine": "fused"}, tmp_path)
     assert failed.status == "failed"
     assert failed.message.startswith("the fused engine cannot work here: the data take 0.0 GB")
@@ -421,7 +421,7 @@ def test_losses_that_an_interrupt_took_are_counted(
 
 def test_a_directory_in_use_is_named(small: dict[str, Any], tmp_path: Path) -> None:
     """One process at a time owns an experiment."""
-    from kerasbatch.records import Experiment
+    from kerasbatch.records.files import Experiment
 
     with (
         Experiment(tmp_path / "experiment").owned(),
@@ -461,7 +461,7 @@ def test_a_rerun_that_fails_keeps_the_old_result(
     small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The finished one stays in its place until a new one is finished."""
-    from kerasbatch.plain import KerasTraining
+    from kerasbatch.engine.plain import KerasTraining
 
     first = run(small, tmp_path)
     before = numbers(first)

@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 import yaml
 
-from kerasbatch.schema import json_schema
+from kerasbatch.spec.json_schema import json_schema
 
 EXPERIMENTS = Path(__file__).parent.parent / "experiments"
 VALIDATOR = jsonschema.Draft202012Validator(json_schema())

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from kerasbatch import specfile
 from kerasbatch.errors import SpecError
-from kerasbatch.spec import Spec
+from kerasbatch.spec import specfile
+from kerasbatch.spec.keys import Spec
 from kerasbatch.steps import Budget
 
 GOOD = """\

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from kerasbatch import specfile, sweep
 from kerasbatch.errors import SpecError
+from kerasbatch.spec import specfile, sweep
 
 
 def runs(spec: dict[str, Any], **grid: Any) -> tuple[sweep.SingleRun, ...]:

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from kerasbatch import yamltree
 from kerasbatch.errors import SpecError
+from kerasbatch.spec import yaml_tree
 
 
 def value(text: str) -> Any:
-    return yamltree.parse(text).value
+    return yaml_tree.parse(text).value
 
 
 @pytest.mark.parametrize(
@@ -49,9 +49,9 @@ def test_keys_are_text() -> None:
 
 def test_places_are_remembered() -> None:
     """Lines and columns count from 1."""
-    tree = yamltree.parse("a: 1\nb:\n  - x\n  - {c: 2}\n", "f.yaml")
-    assert tree.keys[("b",)] == yamltree.Mark(2, 1, "b")
-    assert tree.values[("b", 1, "c")] == yamltree.Mark(4, 9, "2")
+    tree = yaml_tree.parse("a: 1\nb:\n  - x\n  - {c: 2}\n", "f.yaml")
+    assert tree.keys[("b",)] == yaml_tree.Mark(2, 1, "b")
+    assert tree.values[("b", 1, "c")] == yaml_tree.Mark(4, 9, "2")
 
 
 def test_windows_files_and_marks_are_fine() -> None:
@@ -80,7 +80,7 @@ def test_windows_files_and_marks_are_fine() -> None:
 def test_what_is_refused(text: str, words: str) -> None:
     """With the place and what to write instead."""
     with pytest.raises(SpecError, match=words):
-        yamltree.parse(text, "f.yaml")
+        yaml_tree.parse(text, "f.yaml")
 
 
 @pytest.mark.parametrize(
@@ -100,5 +100,5 @@ def test_bombs_are_refused_quickly(text: str, words: str) -> None:
     """Before they grow; ten seconds is a limit against hanging, not a measurement."""
     start = time.monotonic()
     with pytest.raises(SpecError, match=words):
-        yamltree.parse(text)
+        yaml_tree.parse(text)
     assert time.monotonic() - start < 10

@@ -1,0 +1,1 @@
+"""Watches anybody's `fit`: counts steps, records a history, stops, reports progress."""

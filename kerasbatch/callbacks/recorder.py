@@ -1,0 +1,135 @@
+"""The callback that records a history; usable in anybody's `model.fit`.
+
+`kerasbatch run` uses the same one.
+
+    recorder = kerasbatch.Recorder(train_examples=len(x), batch_size=16)
+    model.fit(x, y, batch_size=16, epochs=5, callbacks=[recorder])
+    recorder.history     # a DataFrame, the columns of history.csv
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kerasbatch.callbacks.step_counter import Planned, Row, updates_done
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+HISTORY_COLUMNS = ("epoch", "step", "examples", "seconds", "learning_rate")
+
+
+class Recorder(Planned):
+    """Records a row at the end of every epoch, or at chosen steps with an evaluation.
+
+    Args:
+        train_examples: n, the examples that `fit` trains on.
+        batch_size: the batch size that `fit` is called with.
+        epochs: the epochs, by default those that `fit` is called with.
+        partial_batch: `drop` if the data leave the smaller last batch out.
+        evaluate: measures the model at fixed weights and leaves its metrics as they were; without
+            it, the rows hold what Keras' own validation found.
+        points: with `evaluate`, the steps after which to measure, ascending.
+        on_row: called with every new row.
+    """
+
+    def __init__(
+        self,
+        train_examples: int,
+        batch_size: int,
+        *,
+        evaluate: Callable[[], dict[str, float]] | None = None,
+        points: Iterator[int] | None = None,
+        on_row: Callable[[Row], None] | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(train_examples, batch_size, **options)
+        self.rows: list[Row] = []
+        self.evaluate_seconds = 0.0
+        self._evaluate = evaluate
+        self._points = points or iter(())
+        self._next = next(self._points, None)
+        self._on_row = on_row
+        self._train_seconds = 0.0
+        self._since: float | None = None
+        self._updates = 0
+
+    @property
+    def train_seconds(self) -> float:
+        """The seconds spent in training so far, without evaluation and compilation."""
+        running = time.perf_counter() - self._since if self._since is not None else 0.0
+        return self._train_seconds + running
+
+    def pause(self) -> None:
+        """Stop the clock of the training."""
+        self._train_seconds, self._since = self.train_seconds, None
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Measure the untrained model."""
+        super().on_train_begin(logs)
+        self.rows.clear()
+        self._train_seconds, self._since = 0.0, None
+        self._updates = updates_done(self.model)
+        if self._evaluate:
+            self._add({}, self.measure())
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Let the clock run."""
+        self.epoch = epoch
+        self._since = self._since or time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Measure the model where a point is reached."""
+        step = self._step(batch)
+        if self._evaluate and self._next is not None and step >= self._next:
+            self.record(step, logs or {})
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Record what Keras found in this epoch."""
+        if not self._evaluate:
+            self.pause()
+            self._add(logs or {}, {})
+
+    def record(self, step: int, logs: dict[str, Any]) -> None:
+        """Measure the model now, outside the training's clock, and add a row."""
+        while self._next is not None and self._next <= step:
+            self._next = next(self._points, None)
+        self.pause()
+        self._add(logs, self.measure())
+        self._since = time.perf_counter()
+
+    def measure(self) -> dict[str, float]:
+        """Evaluate the model now; the seconds are added to those of evaluation."""
+        if self._evaluate is None:
+            return {}
+        start = time.perf_counter()
+        measured = self._evaluate()
+        self.evaluate_seconds += time.perf_counter() - start
+        return measured
+
+    def _add(self, logs: dict[str, Any], measured: dict[str, float]) -> None:
+        step = updates_done(self.model) - self._updates
+        position = self._the_plan().position(step)
+        # A float32 widened to a double would show as 0.0010000000474974513.
+        rate = str(np.float32(self.model.optimizer.learning_rate))
+        row: Row = {
+            "epoch": position.epochs_done,
+            "step": step,
+            "examples": position.examples,
+            "seconds": round(self.train_seconds, 6),
+            "learning_rate": float(rate),
+            **{name: float(value) for name, value in logs.items() if name != "learning_rate"},
+            **measured,
+        }
+        self.rows.append(row)
+        if self._on_row:
+            self._on_row(row)
+
+    @property
+    def history(self) -> "pd.DataFrame":
+        """The rows as a DataFrame with the columns of history.csv."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows)

@@ -1,0 +1,200 @@
+"""The callback that counts steps; usable in anybody's `model.fit`.
+
+    counter = kerasbatch.StepCounter(train_examples=len(x), batch_size=16)
+    model.fit(x, y, batch_size=16, epochs=5, callbacks=[counter])
+    counter.check()      # raises StepMismatch if a step is missing or doubled
+
+`kerasbatch run` uses the same one. What it cannot see it leaves empty, never 0.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from kerasbatch import stepcheck
+from kerasbatch.errors import KerasbatchError, StepMismatch
+from kerasbatch.shared_types import PartialBatch
+from kerasbatch.stepcheck import Ending, Observed
+from kerasbatch.steps import Budget, Plan, plan
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Row = dict[str, Any]
+
+
+def updates_done(model: keras.Model) -> int:
+    """Return the optimizer's own count of steps.
+
+    With gradient accumulation, `optimizer.iterations` counts changes of the weights; the counter
+    behind it counts every batch, and that is what a plan speaks of.
+    """
+    optimizer = model.optimizer
+    return int(getattr(optimizer, "_iterations", optimizer.iterations))
+
+
+def examples_counted(model: keras.Model) -> int | None:
+    """Return the rows that Keras' loss metric has averaged over since it was reset.
+
+    None where a custom train_step does not use that metric.
+    """
+    tracker = next((metric for metric in model.metrics if metric.name == "loss"), None)
+    count = round(float(tracker.count)) if tracker is not None and hasattr(tracker, "count") else 0
+    return count or None
+
+
+class Planned(keras.callbacks.Callback):
+    """A callback that knows the plan of the training and the step it is at.
+
+    It need not hear of every batch: the last one of a block of steps is enough.
+    """
+
+    hears_blocks = True
+
+    def __init__(
+        self,
+        train_examples: int,
+        batch_size: int,
+        *,
+        epochs: int | None = None,
+        partial_batch: PartialBatch = "keep",
+    ) -> None:
+        super().__init__()
+        self._plan = (train_examples, batch_size, epochs, partial_batch)
+        self.plan: Plan | None = None
+        self.epoch = 0
+
+    @classmethod
+    def of(cls, made: Plan, **options: Any) -> Any:
+        """Make the callback for a plan that is there already."""
+        callback = cls(made.train_examples, made.batch_size, **options)
+        callback.plan = made
+        return callback
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Make the plan, if there is none, with the epochs that `fit` was called with."""
+        if self.plan is None:
+            train_examples, batch_size, epochs, partial_batch = self._plan
+            budget = Budget("epochs", epochs or int(self.params["epochs"]))
+            self.plan = plan(train_examples, batch_size, budget, partial_batch)
+
+    def _the_plan(self) -> Plan:
+        if self.plan is None:
+            raise KerasbatchError("this callback has not been used in a model.fit yet")
+        return self.plan
+
+    def _step(self, batch: int) -> int:
+        """Return the step of the run after batch number `batch` (from 0) of this epoch."""
+        return self.epoch * self._the_plan().steps_per_epoch + batch + 1
+
+
+class StepCounter(Planned):
+    """Counts batches, updates and examples of every epoch and compares them with the plan.
+
+    Args:
+        train_examples: n, the examples that `fit` trains on (without a validation split).
+        batch_size: the batch size that `fit` is called with.
+        epochs: the epochs, by default those that `fit` is called with.
+        partial_batch: `drop` if the data leave the smaller last batch out.
+        right_examples: tells of an epoch (from 1) and its number of steps whether they met the
+            examples that they should; without it, examples are counted but not told apart.
+
+    Example:
+        >>> counter = StepCounter(train_examples=60_000, batch_size=16)
+        >>> model.fit(x, y, batch_size=16, epochs=5, callbacks=[counter])
+        >>> counter.check()
+        'ok'
+    """
+
+    async_safe = True  # it only counts, so Keras need not wait for it after every batch
+
+    def __init__(
+        self,
+        train_examples: int,
+        batch_size: int,
+        *,
+        right_examples: Callable[[int, int], bool | None] | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(train_examples, batch_size, **options)
+        self.rows: list[Row] = []
+        self._right_examples = right_examples
+        self.ending: Ending | None = None
+        self._batches: int | None = 0
+        self._updates = 0
+        self._examples: int | None = None
+        self._open = False
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Begin anew, where the callback was used before."""
+        super().on_train_begin(logs)
+        self.rows.clear()
+        self.ending = None
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Note where the counters stand."""
+        self.epoch, self._open = epoch, True
+        self._batches, self._examples = 0, None
+        self._updates = updates_done(self.model)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Count a batch; several at once, and so not countable, with steps_per_execution."""
+        self._batches = batch + 1 if self.model.steps_per_execution == 1 else None
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        """Read the examples before a validation resets the metric that counts them."""
+        if self._open and self._examples is None:
+            self._examples = examples_counted(self.model)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Compare the epoch with its plan."""
+        if self._examples is None:
+            self._examples = examples_counted(self.model)
+        updates = updates_done(self.model) - self._updates
+        right = self._right_examples(epoch + 1, updates) if self._right_examples else None
+        seen = Observed(updates, self._batches, self._examples, right)
+        stopped = self.ending or ("early_stop" if self.model.stop_training else None)
+        self.rows.append(stepcheck.row(self._the_plan(), epoch + 1, seen, stopped))
+        self._open = False
+
+    def end(self, ending: Ending) -> None:
+        """Say why the training was cut off, and close the epoch if one is open.
+
+        An interrupt may fall between an update and the callback that would have counted its
+        batch, so the batches of the open epoch are not known; updates and examples are.
+        """
+        self.ending = ending
+        if self._open and updates_done(self.model) > self._updates:
+            self._batches = None
+            self.on_epoch_end(self.epoch)
+
+    @property
+    def observed_steps(self) -> int:
+        """The steps counted by the optimizer, over all epochs."""
+        return sum(row["observed_steps"] for row in self.rows)
+
+    def verdict(self) -> str:
+        """Return the check of the whole training, as runs.csv writes it."""
+        stopped = self.rows and self.model.stop_training
+        ending: Ending | None = self.ending or ("early_stop" if stopped else None)
+        return stepcheck.total(self._the_plan(), self.rows, ending)
+
+    def check(self) -> str:
+        """Return the check of the whole training.
+
+        Raises:
+            StepMismatch: if the steps taken are not the steps planned.
+        """
+        found = self.verdict()
+        if found.startswith("mismatch"):
+            planned, observed = self._the_plan().total_steps, self.observed_steps
+            raise StepMismatch(f"{found} ({observed:,} steps observed, {planned:,} planned)")
+        return found
+
+    @property
+    def steps(self) -> "pd.DataFrame":
+        """The check of every epoch as a DataFrame with the columns of steps.csv."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows, columns=list(stepcheck.COLUMNS))

@@ -1,0 +1,113 @@
+"""What a person sees while runs go on: a line that moves, or plain lines where nothing can move."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from kerasbatch.runs.result import Result, Watcher
+from kerasbatch.spec import sweep
+from kerasbatch.spec.sweep import SingleRun
+from kerasbatch.steps import Plan
+
+if TYPE_CHECKING:
+    from kerasbatch.callbacks.watching import Progress
+
+PLAIN_INTERVAL = 5.0
+"""Seconds between two lines of progress where the output is no terminal."""
+
+
+class Display(Watcher):
+    """Shows notices and progress on a console.
+
+    Args:
+        console: where to; the standard error, so that the results can be piped.
+        quiet: show notices only.
+        heed: called often while a training goes on; may raise to interrupt it.
+    """
+
+    def __init__(
+        self, console: Console, *, quiet: bool, heed: Callable[[], None] = lambda: None
+    ) -> None:
+        self._console, self._quiet, self._heed = console, quiet, heed
+        self._moving = console.is_terminal and not quiet
+        self._bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("step {task.completed:,.0f}/{task.total:,.0f}"),
+            TextColumn("{task.fields[speed]}"),
+            TextColumn("{task.fields[loss]}"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        )
+        self._task: TaskID | None = None
+        self._title = ""
+        self._last_line = 0.0
+
+    def __enter__(self) -> "Display":
+        """Start the moving line."""
+        if self._moving:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Take the moving line away."""
+        if self._moving:
+            self._bar.stop()
+
+    @contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
+        """Show that something of unknown length goes on."""
+        if self._quiet:
+            yield
+        elif self._moving:
+            with self._console.status(what):
+                yield
+        else:
+            self._console.print(f"{what} ...")
+            yield
+
+    def notice(self, message: str) -> None:
+        """Show what a person must know, also when quiet."""
+        self._console.print(f"[bold yellow]note:[/] {escape(message)}", soft_wrap=True)
+
+    def start(self, single: SingleRun, plan: Plan, number: int, of: int) -> None:
+        """Show the run that begins."""
+        swept = ", ".join(f"{k.split('.')[-1]}={sweep.label(v)}" for k, v in single.swept.items())
+        self._title = f"run {number}/{of} {swept}".rstrip() if of > 1 else single.spec.name
+        self._last_line = time.monotonic()
+        if self._moving:
+            self._task = self._bar.add_task(
+                escape(self._title), total=plan.total_steps, speed="compiling", loss=""
+            )
+        elif not self._quiet:
+            self._console.print(f"{escape(self._title)}: {plan.total_steps:,} steps")
+
+    def progress(self, progress: "Progress") -> None:
+        """Move the line, or write one every few seconds."""
+        self._heed()
+        speed = progress.examples_per_second
+        shown_speed = f"{speed:,.0f} examples/s" if speed else ""
+        loss = "" if progress.loss is None else f"loss {progress.loss:.4f}"
+        if self._task is not None:
+            self._bar.update(self._task, completed=progress.step, speed=shown_speed, loss=loss)
+        elif not self._quiet and time.monotonic() - self._last_line >= PLAIN_INTERVAL:
+            self._last_line = time.monotonic()
+            left = progress.seconds_left
+            self._console.print(
+                f"{escape(self._title)}: step {progress.step:,}/{progress.total_steps:,}, "
+                f"{shown_speed}, {loss}" + (f", {left:,.0f} s left" if left else ""),
+                soft_wrap=True,
+            )
+
+    def finish(self, result: Result) -> None:
+        """Forget the run's line."""
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+            self._task = None

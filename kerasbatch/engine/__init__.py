@@ -1,0 +1,1 @@
+"""Trains any compiled model, many steps in one program; knows no spec."""

@@ -1,0 +1,178 @@
+"""Which engine, and with XLA or without: decided by what is known, with the reason in words."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import psutil
+import tensorflow as tf
+from keras.src.backend.tensorflow.trainer import TensorFlowTrainer
+from keras.src.trainers.trainer import model_supports_jit
+
+from kerasbatch.engine.feed import Arrays, Feed
+from kerasbatch.shared_types import Engine
+
+MEMORY_SHARE = 0.5
+"""The share of free memory that data may take on the device."""
+STEPS_THAT_PAY_FOR_XLA = 1000
+"""Compiling with XLA takes about half a second longer, and saves about half a millisecond a step
+(an MLP at batch 16 on two cores: 1,600 steps/s without, 6,400 with)."""
+# On CPUs, XLA's convolutions are many times slower than TensorFlow's own (measured: a small
+# convnet at batch 16 makes 21 steps/s with XLA, 289 without, and takes 18 s to compile).
+SLOW_UNDER_XLA = ("Conv", "DepthwiseConv", "SeparableConv", "MaxPooling", "AveragePooling")
+
+
+BATCH_HOOKS = tuple(
+    f"on_{phase}batch_{edge}" for phase in ("train_", "test_", "") for edge in ("begin", "end")
+)
+# What these do at a batch can wait for the last one of a block, or is asked for by a frequency.
+_QUIET = (
+    keras.callbacks.Callback,
+    keras.callbacks.ProgbarLogger,
+    keras.callbacks.TerminateOnNaN,
+    keras.callbacks.ModelCheckpoint,
+    keras.callbacks.BackupAndRestore,
+    keras.callbacks.TensorBoard,
+)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An engine and the reasons for it.
+
+    Args:
+        fused: True for the fused engine, False for plain `model.fit`.
+        jit_compile: whether to compile with XLA.
+        why: the reasons in words.
+    """
+
+    fused: bool
+    jit_compile: bool
+    why: str
+
+
+def choose(
+    model: keras.Model,
+    feed: Feed,
+    engine: Engine,
+    callbacks: Iterable[keras.callbacks.Callback] = (),
+    jit_compile: bool | None = None,
+    held: Sequence[Arrays] = (),
+) -> Choice:
+    """Choose how to train.
+
+    Args:
+        model: a compiled model.
+        feed: its data.
+        engine: what was asked for.
+        callbacks: the callbacks of the training.
+        jit_compile: whether to compile with XLA, or None to choose.
+        held: other arrays that will lie on the device.
+    """
+    if engine == "keras":
+        return Choice(False, bool(model.jit_compile), "plain model.fit, as asked for")
+    if obstacle := _obstacle(model, callbacks) or _memory_obstacle([feed.arrays, *held]):
+        return Choice(False, bool(model.jit_compile), f"plain model.fit, because {obstacle}")
+    if jit_compile is None:
+        jit, why = _xla(model, feed)
+    else:
+        jit, why = jit_compile, f"{'with' if jit_compile else 'without'} XLA, as asked for"
+    return Choice(True, jit, f"blocks of steps in one program, {why}")
+
+
+def _obstacle(model: keras.Model, callbacks: Iterable[keras.callbacks.Callback]) -> str | None:
+    """Return what makes blocks of steps impossible, or None."""
+    if model.run_eagerly or tf.config.functions_run_eagerly():
+        return "the model runs eagerly (run_eagerly)"
+    if type(model).make_train_function is not TensorFlowTrainer.make_train_function:
+        return "the model makes its train function itself"
+    if tf.distribute.has_strategy() or getattr(model, "_distribute_strategy", None) is not None:
+        return "the model is distributed over several devices"
+    for callback in callbacks:
+        if needs_every_batch(callback):
+            return f"{type(callback).__name__} needs to hear of every batch"
+    return None
+
+
+def _memory_obstacle(arrays: Sequence[Arrays]) -> str | None:
+    """Say so where arrays take more than their share of the free memory."""
+    size = sum(array.nbytes for array in keras.tree.flatten(arrays))
+    free = psutil.virtual_memory().available
+    if size > MEMORY_SHARE * free:
+        share = f"{MEMORY_SHARE:.0%} of the {free / 1e9:.1f} GB of free memory"
+        return f"the data take {size / 1e9:.1f} GB, more than {share}"
+    return None
+
+
+def _xla(model: keras.Model, feed: Feed) -> tuple[bool, str]:
+    """Decide whether to compile with XLA."""
+    asked = bool(model.jit_compile)
+    # Keras keeps the outcome of "auto" only; an explicit False shows where auto would say True.
+    if asked != bool(model._resolve_auto_jit_compile()):
+        return asked, f"{'with' if asked else 'without'} XLA, as jit_compile says"
+    if not model_supports_jit(model):
+        return False, "without XLA, which a layer does not support"
+    steps = feed.plan.total_steps
+    if steps < STEPS_THAT_PAY_FOR_XLA:
+        return False, f"without XLA, whose compilation would not pay in {steps:,} steps"
+    if not tf.config.list_physical_devices("GPU"):
+        for layer in model._flatten_layers():
+            if type(layer).__name__.startswith(SLOW_UNDER_XLA):
+                name = type(layer).__name__
+                return False, f"without XLA, which is slow for {name} on a CPU"
+    if unseen := _unseen_by_xla(model, feed):
+        return False, f"without XLA, which would not notice {unseen}"
+    return True, f"compiled with XLA, which pays in {steps:,} steps"
+
+
+def _unseen_by_xla(model: keras.Model, feed: Feed) -> str | None:
+    """Return a mistake in the data that plain Keras reports and XLA computes with."""
+    x, *rest = feed.arrays
+    tables = [each for each in model._flatten_layers() if isinstance(each, keras.layers.Embedding)]
+    if tables and not _within(x, min(table.input_dim for table in tables)):
+        return "an index beyond the input_dim of an Embedding"
+    if rest and any(not _within(y, width) for y, width in _labels(model, rest[0])):
+        return "a label beyond the outputs"
+    return None
+
+
+def _labels(model: keras.Model, y: Any) -> Iterator[tuple[Any, int]]:
+    """Yield labels that stand for one of the outputs, and how many outputs there are."""
+    labels, losses = keras.tree.flatten(y), keras.tree.flatten(model.loss)
+    outputs = getattr(model, "outputs", None) or []
+    losses = losses * len(labels) if len(losses) == 1 else losses
+    if len(labels) == len(losses) == len(outputs):
+        for label, loss, output in zip(labels, losses, outputs, strict=True):
+            if "sparse" in f"{loss} {type(loss)}".lower():
+                yield label, output.shape[-1]
+
+
+def _within(arrays: Any, end: int) -> bool:
+    """Tell whether all whole numbers in arrays are 0 or more and below `end`."""
+    whole = [array for array in keras.tree.flatten(arrays) if array.dtype.kind in "iu"]
+    return all(array.min() >= 0 and array.max() < end for array in whole)
+
+
+def needs_every_batch(callback: keras.callbacks.Callback) -> bool:
+    """Tell whether a callback has something to do after every single batch.
+
+    Some of Keras' own look at batches only if their frequency says so. For TerminateOnNaN the
+    program itself stops after the step whose loss is not finite.
+    """
+    if getattr(callback, "hears_blocks", False):
+        return False
+    harmless = [vars(kind).get(hook) for kind in _QUIET for hook in BATCH_HOOKS]
+    return _asks_by_frequency(callback) or any(
+        hook in vars(callback) or getattr(type(callback), hook) not in harmless
+        for hook in BATCH_HOOKS
+    )
+
+
+def _asks_by_frequency(callback: keras.callbacks.Callback) -> bool:
+    kinds = keras.callbacks
+    if isinstance(callback, kinds.ModelCheckpoint | kinds.BackupAndRestore):
+        return bool(callback.save_freq != "epoch")
+    if isinstance(callback, kinds.TensorBoard):
+        return bool(callback.update_freq != "epoch" or callback._start_batch > 0)
+    return False

@@ -1,0 +1,163 @@
+"""Executes trainings: the fused engine where it can work, plain `model.fit` elsewhere.
+
+Whatever engine takes them, the batches and their order are the same.
+"""
+
+import operator
+import re
+import textwrap
+import weakref
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasbatch.engine import choice
+from kerasbatch.engine.feed import Arrays, Feed
+from kerasbatch.engine.fused import FusedTraining, to_device
+from kerasbatch.engine.plain import KerasTraining
+from kerasbatch.engine.program import Program
+from kerasbatch.engine.variables import build_optimizer
+from kerasbatch.errors import EngineError
+from kerasbatch.shared_types import Engine
+
+Training = FusedTraining | KerasTraining
+# The last program of every model that is still in use, so that calling `fit` again does not
+# compile again. A program holds its model weakly.
+_PROGRAMS: "weakref.WeakKeyDictionary[keras.Model, _Kept]" = weakref.WeakKeyDictionary()
+_WITHOUT_XLA: "weakref.WeakSet[keras.Model]" = weakref.WeakSet()
+"""Models that XLA could not compile; it is not tried again."""
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A program and what it was compiled for: values, and objects that must be the same ones."""
+
+    program: Program
+    values: tuple[Any, ...]
+    objects: tuple[Any, ...]
+
+    def serves(self, values: tuple[Any, ...], objects: tuple[Any, ...]) -> bool:
+        """Tell whether the program is still right."""
+        return self.values == values and all(map(operator.is_, self.objects, objects))
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a training may need of its program.
+
+    Args:
+        record_steps: keep the loss of every step.
+        stop_at_nan: stop after the first step whose loss is not finite.
+        jit_compile: whether to compile with XLA; None leaves it to be chosen.
+    """
+
+    record_steps: bool = False
+    stop_at_nan: bool = False
+    jit_compile: bool | None = None
+
+
+def start(
+    model: keras.Model,
+    feed: Feed,
+    *,
+    engine: Engine = "auto",
+    options: Options = Options(),
+    cuts: Iterator[int] | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    evaluated: Arrays | None = None,
+    validation: Arrays | None = None,
+) -> tuple[Training, float]:
+    """Choose an engine and compile; what cannot be compiled is trained by plain `model.fit`.
+
+    Args:
+        model: a compiled model.
+        feed: its examples and their order.
+        engine: `auto`, `fused` or `keras`.
+        options: what the program must be able to do.
+        cuts: steps of the run at which callbacks must be heard.
+        callbacks: the callbacks that will be used.
+        evaluated: what the model will be evaluated on, to compile for it.
+        validation: what it will be evaluated on where that need not be compiled now.
+
+    Returns:
+        The training, and the seconds that compiling took.
+
+    Raises:
+        EngineError: if `engine` is fused and it cannot work.
+    """
+    held = [arrays for arrays in (evaluated, validation) if arrays is not None]
+    chosen = choice.choose(model, feed, engine, callbacks, options.jit_compile, held)
+    why, seconds = chosen.why, 0.0
+    if chosen.fused:
+        for jit, reason in _attempts(model, chosen):
+            try:
+                training = _fused(model, feed, jit, reason, options, cuts)
+                seconds += training.prepare(evaluated)
+                return training, seconds
+            except Exception as error:  # whatever TensorFlow cannot compile, plain Keras may train
+                why = f"plain model.fit, because {_obstacle(error)}"
+                _PROGRAMS.pop(model, None)
+                if jit:
+                    _WITHOUT_XLA.add(model)
+    if engine == "fused":
+        reason = why.removeprefix("plain model.fit, because ")
+        raise EngineError(f"the fused engine cannot work here: {reason}; use engine auto or keras")
+    plain = KerasTraining(model, feed, why=why, record_steps=options.record_steps)
+    return plain, seconds + (plain.prepare(evaluated) if evaluated is not None else 0.0)
+
+
+def _attempts(model: keras.Model, chosen: choice.Choice) -> Iterator[tuple[bool, str]]:
+    if not chosen.jit_compile or model not in _WITHOUT_XLA:
+        yield chosen.jit_compile, chosen.why
+    if chosen.jit_compile:
+        yield False, "blocks of steps in one program, without XLA, which cannot compile this model"
+
+
+def _obstacle(error: Exception) -> str:
+    if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
+        return "the data do not fit into the memory of the device"
+    text = textwrap.shorten(re.sub(r"\x1b\[[0-9;]*m", "", str(error)), 200, placeholder=" ...")
+    return f"its step cannot be compiled ({type(error).__name__}: {text})"
+
+
+def _fused(
+    model: keras.Model,
+    feed: Feed,
+    jit: bool,
+    why: str,
+    options: Options,
+    cuts: Iterator[int] | None,
+) -> FusedTraining:
+    model._symbolic_build(data_batch=feed.batch(np.arange(feed.plan.batch_size)))
+    build_optimizer(model)
+    return FusedTraining(
+        model,
+        feed,
+        _program(model, jit, feed.scale, options),
+        to_device(feed.arrays),
+        why=why,
+        cuts=cuts,
+        record_steps=options.record_steps,
+    )
+
+
+def _program(model: keras.Model, jit: bool, scale: float | None, options: Options) -> Program:
+    """Return the model's program, the one of an earlier training where it is still right."""
+    objects = (model.optimizer, model._compile_metrics, model._compile_loss)
+    trainable = tuple(variable.trainable for variable in model.weights)
+    values = (jit, scale, options, trainable)
+    kept = _PROGRAMS.get(model)
+    if kept is None or not kept.serves(values, objects):
+        program = Program(
+            model,
+            jit_compile=jit,
+            scale=scale,
+            keep_losses=options.record_steps,
+            stop_at_nan=options.stop_at_nan,
+        )
+        _PROGRAMS[model] = kept = _Kept(program, values, objects)
+    return kept.program

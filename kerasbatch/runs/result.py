@@ -1,0 +1,77 @@
+"""What a caller gets of runs: a result each, and progress while they go on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerasbatch import steps
+from kerasbatch.spec.sweep import SingleRun
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from kerasbatch.callbacks.watching import Progress
+
+
+class Watcher:
+    """What a caller may want to hear of while runs go on; every method may be overridden."""
+
+    def notice(self, message: str) -> None:
+        """Something that a person must know, such as a fallback."""
+
+    def start(self, single: SingleRun, plan: steps.Plan, number: int, of: int) -> None:
+        """Training number `number` of `of` begins."""
+
+    def progress(self, progress: "Progress") -> None:
+        """The training moved on."""
+
+    def finish(self, result: "Result") -> None:
+        """A run has its result, or had it already."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A run that has ended, on disk.
+
+    Args:
+        directory: where its files are.
+        record: the contents of record.json.
+        swept: the swept keys and values of this run.
+        reused: True if it had been finished by an earlier command.
+    """
+
+    directory: Path
+    record: Mapping[str, Any]
+    swept: Mapping[str, Any] = field(default_factory=dict)
+    reused: bool = False
+
+    @property
+    def status(self) -> str:
+        """How it ended: done, target, diverged, interrupted or failed."""
+        return str(self.record["status"])
+
+    @property
+    def message(self) -> str:
+        """How it ended, in words."""
+        return str(self.record["message"])
+
+    @property
+    def row(self) -> Mapping[str, Any]:
+        """Its row in runs.csv."""
+        return dict(self.record["row"])
+
+    @property
+    def history(self) -> "pd.DataFrame":
+        """One row per evaluation, the columns of history.csv."""
+        return self._table("history.csv")
+
+    @property
+    def steps(self) -> "pd.DataFrame":
+        """One row per epoch, the columns of steps.csv."""
+        return self._table("steps.csv")
+
+    def _table(self, name: str) -> "pd.DataFrame":
+        import pandas as pd
+
+        return pd.read_csv(self.directory / name)

@@ -1,0 +1,107 @@
+"""The JSON schema of a spec, for editors that complete and check while one types.
+
+The keys come from `spec`, the Keras names from `names`. The schema is a little kinder than the
+program: it knows nothing of files, and of rules between keys only the budget.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from kerasbatch.spec import keras_names
+from kerasbatch.spec.keras_names import CHOSEN_METRICS, OWN_LOSSES, Section
+from kerasbatch.spec.keys import BUDGETS, Spec
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+Schema = dict[str, Any]
+
+
+def json_schema() -> Schema:
+    """Return the JSON schema of a spec file."""
+    schema = _clean(Spec.model_json_schema())
+    properties, definitions = schema["properties"], schema["$defs"]
+    optimizers = [
+        *keras_names.table()["optimizers"],
+        *map(str.lower, keras_names.table()["optimizers"]),
+    ]
+    properties["optimizer"] = _named("optimizers", optimizers)
+    properties["loss"] = _named("losses", OWN_LOSSES)
+    properties["metrics"]["items"] = _named("metrics", CHOSEN_METRICS)
+    properties["data"]["anyOf"][0] = definitions["BuiltInData"]["properties"]["name"]
+    definitions["layer"] = _layer()
+    definitions["LayerModel"]["properties"]["layers"] = {
+        "type": "array",
+        "minItems": 1,
+        "items": {"$ref": "#/$defs/layer"},
+    }
+    del definitions["Named"]
+    schema["required"] = [key for key in schema["required"] if key != "batch_size"]
+    schema["if"] = {"not": {"required": ["sweep"]}}
+    schema["then"] = {
+        "required": ["batch_size"],
+        "oneOf": [{"required": [budget]} for budget in BUDGETS],
+    }
+    return {"$schema": DIALECT, "title": "kerasbatch spec", **schema}
+
+
+def _clean(value: Any) -> Any:
+    """Take out null, which stands for a forgotten value in a spec, and titles made of keys."""
+    if isinstance(value, list):
+        return [_clean(inner) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    kept = {
+        key: _clean(inner)
+        for key, inner in value.items()
+        if not (key == "title" and isinstance(inner, str)) and not (key == "default" and not inner)
+    }
+    options = [option for option in kept.get("anyOf", []) if option != {"type": "null"}]
+    if len(options) == 1 and len(kept["anyOf"]) == 2:
+        del kept["anyOf"]
+        return {**options[0], **kept}
+    return kept
+
+
+def _named(section: Section, extra: Iterable[str]) -> Schema:
+    """A name, or a mapping with the name and its arguments."""
+    aliases = keras_names.table()["aliases"].get(section, {})
+    legal = sorted({*keras_names.table()[section], *aliases, *extra})
+    return {
+        "anyOf": [
+            {"enum": legal},
+            {"type": "object", "properties": {"name": {"enum": legal}}, "required": ["name"]},
+        ]
+    }
+
+
+def _layer() -> Schema:
+    """A layer by its name, or a mapping of its name to its arguments."""
+    layers: dict[str, Any] = keras_names.table()["layers"]
+    plain = [name for name, entry in layers.items() if not entry["required"]]
+    with_arguments = {
+        name: {
+            "type": "object" if entry["required"] else ["object", "null"],
+            "properties": {
+                argument: _argument(argument)
+                for argument in [*entry["required"], *entry["optional"]]
+            },
+            "required": entry["required"],
+            "additionalProperties": False,
+        }
+        for name, entry in layers.items()
+    }
+    mapping = {
+        "type": "object",
+        "properties": with_arguments,
+        "minProperties": 1,
+        "maxProperties": 1,
+        "additionalProperties": False,
+    }
+    return {"anyOf": [{"enum": plain}, mapping]}
+
+
+def _argument(argument: str) -> Schema:
+    if argument in ("layer", "backward_layer"):
+        return {"$ref": "#/$defs/layer"}
+    if keras_names.value_section(argument) == "activations":
+        return {"enum": [*keras_names.table()["activations"], None]}
+    return {}

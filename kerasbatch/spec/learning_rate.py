@@ -1,0 +1,75 @@
+"""The learning rate of a run: what its rule makes of the base rate for a batch size.
+
+Sources: SGD's linear rule, Goyal et al. 2017 (arXiv 1706.02677), who use it with a warm-up; the
+square-root rule for Adam and RMSprop, Malladi et al. 2022 (arXiv 2205.10287), which also scales
+1 - beta by the factor of the batch size and epsilon by one over its square root. Both are
+starting points for a search, not results.
+"""
+
+import math
+from dataclasses import dataclass
+
+from kerasbatch.errors import Fault, SpecError
+from kerasbatch.spec import keras_names
+from kerasbatch.spec.keys import Spec
+
+BETAS = ("beta_1", "beta_2")
+
+
+@dataclass(frozen=True)
+class LearningRate:
+    """What a run's optimizer gets.
+
+    Args:
+        base: the rate before the rule, or None for a schedule.
+        value: the rate after the rule, or None for a schedule.
+        arguments: further arguments of the optimizer that the rule sets (betas, epsilon).
+    """
+
+    base: float | None
+    value: float | None
+    arguments: dict[str, float]
+
+
+def resolve(spec: Spec, batch_size: int) -> LearningRate:
+    """Return the learning rate of a spec at a batch size.
+
+    Args:
+        spec: a single-run spec.
+        batch_size: the batch size as a number.
+
+    Raises:
+        SpecError: if scaling would make a beta 0 or less.
+    """
+    given = spec.optimizer.arguments.get("learning_rate")
+    if isinstance(given, dict):
+        return LearningRate(None, None, {})
+    base = (
+        float(given)
+        if given is not None
+        else keras_names.default_learning_rate(spec.optimizer.name)
+    )
+    rule = spec.learning_rate_rule
+    grown = batch_size / rule.base_batch_size
+    factor = {"none": 1.0, "linear": grown, "sqrt": math.sqrt(grown)}[rule.rule]
+    arguments = _scaled(spec, grown) if rule.betas else {}
+    return LearningRate(base, base * factor * rule.times, arguments)
+
+
+def _scaled(spec: Spec, grown: float) -> dict[str, float]:
+    known = keras_names.class_name("optimizers", spec.optimizer.name)
+    defaults = keras_names.table()["optimizers"][known]["optional"]
+    given = {**defaults, **spec.optimizer.arguments}
+    scaled = {beta: 1.0 - grown * (1.0 - given[beta]) for beta in BETAS}
+    faults = [
+        Fault(
+            ("learning_rate_rule", "betas"),
+            f"{beta} would be {value:.3g} at a batch {grown:g} times base_batch_size; it must be "
+            f"above 0: raise base_batch_size or {beta}, or leave betas out",
+        )
+        for beta, value in scaled.items()
+        if value <= 0
+    ]
+    if faults:
+        raise SpecError(faults)
+    return scaled | {"epsilon": given["epsilon"] / math.sqrt(grown)}

@@ -1,0 +1,160 @@
+"""What must hold between the keys of a spec, beyond what each key must be by itself.
+
+Every rule is a generator over a spec that yields faults; `RULES` names the keys that it reads, so
+that a rule is passed over where one of them is already known to be wrong.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, get_args
+
+from kerasbatch.errors import Fault
+from kerasbatch.shared_types import EveryKind
+from kerasbatch.spec import keras_names
+from kerasbatch.spec.keys import BUDGETS, BuiltInData, Spec
+
+MAX_NAME_BYTES = 200
+# The optimizers whose betas and epsilon the square-root rule knows how to scale.
+ADAM_LIKE = ("Adam", "AdamW", "Nadam", "Adamax")
+# Windows cannot make files with these names, and results travel.
+_RESERVED = {"con", "prn", "aux", "nul", *(f"{p}{i}" for p in ("com", "lpt") for i in range(1, 10))}
+_UNSAFE_NAME = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|\u2028\u2029]')
+
+
+def one_budget(spec: Spec) -> Iterator[Fault]:
+    """Exactly one of epochs, steps and examples ends a run."""
+    given = [kind for kind in BUDGETS if getattr(spec, kind) is not None]
+    if not given:
+        message = "nothing says when to stop; add one of epochs: 5, steps: 1000, examples: 60000"
+        yield Fault((), message)
+    for extra in given[1:]:
+        yield Fault(
+            (extra,), f"there is already {given[0]}; a run has one budget, keep one of them"
+        )
+
+
+def safe_name(spec: Spec) -> Iterator[Fault]:
+    """The name becomes a directory."""
+    name, problem = spec.name, None
+    if bad := _UNSAFE_NAME.search(name):
+        problem = f"contains {bad.group()!r}"
+    elif name.startswith(".") or name.endswith(".") or name != name.strip():
+        problem = "starts or ends with a dot or a space"
+    elif name.split(".")[0].lower() in _RESERVED or name == "reference":
+        problem = "is reserved"
+    elif len(name.encode("utf-8")) > MAX_NAME_BYTES:
+        problem = f"has {len(name.encode('utf-8'))} bytes, more than {MAX_NAME_BYTES}"
+    if problem:
+        message = f"{keras_names.show(name)} {problem}; it names a directory, so write a plain word"
+        yield Fault(("name",), message)
+
+
+def built_in_data(spec: Spec) -> Iterator[Fault]:
+    """Some keys of built-in data make sense for some names only."""
+    data = spec.data
+    if not isinstance(data, BuiltInData):
+        return
+    if data.name != "line":
+        for key in ("examples", "noise"):
+            if getattr(data, key) is not None:
+                message = f"{key} belongs to {{name: line}}; leave it out"
+                yield Fault(("data", key), message)
+    if data.fallback == data.name:
+        yield Fault(("data", "fallback"), f"{data.name} cannot stand in for itself; name another")
+
+
+def one_point_rule(spec: Spec) -> Iterator[Fault]:
+    """evaluate_every is given in one unit."""
+    given = [k for k in get_args(EveryKind) if getattr(spec.evaluate_every, k) is not None]
+    if len(given) != 1:
+        legal = "exactly one of epochs, steps, examples, growth, like {epochs: 1}"
+        found = ", ".join(given) or "none of them"
+        yield Fault(("evaluate_every",), f"found {found}; must be {legal}")
+
+
+def target(spec: Spec) -> Iterator[Fault]:
+    """A target names a metric that is recorded, and one bound."""
+    if spec.target is None:
+        return
+    legal = evaluated_metrics(spec)
+    if spec.target.metric not in legal:
+        hint = keras_names.nearest(spec.target.metric, legal)
+        message = f"{keras_names.show(spec.target.metric)} is not recorded by this spec{hint}"
+        listing = f" (recorded: {', '.join(legal)})"
+        yield Fault(("target", "metric"), message + ("" if hint else listing))
+    if (spec.target.at_least is None) == (spec.target.at_most is None):
+        yield Fault(("target",), "must have either at_least or at_most, like {at_least: 0.97}")
+
+
+def evaluated_metrics(spec: Spec) -> list[str]:
+    """Return the names of the metrics measured at fixed weights, as history.csv writes them."""
+    prefix = "train_" if spec.validation == "none" else "val_"
+    return [prefix + name for name in spec.logged_metrics()]
+
+
+def unique_metrics(spec: Spec) -> Iterator[Fault]:
+    """Two metrics of one name would write into one column."""
+    seen = {"loss"}
+    for number, metric in enumerate(spec.metrics):
+        if metric.name in seen:
+            yield Fault(("metrics", number), f"{metric.name} is there already; leave one out")
+        seen.add(metric.name)
+
+
+def notes(spec: Spec) -> Iterator[str]:
+    """Yield what is no fault but should be known before a run."""
+    accumulated = spec.optimizer.arguments.get("gradient_accumulation_steps")
+    if isinstance(accumulated, int) and accumulated > 1:
+        yield (
+            f"gradient_accumulation_steps is {accumulated}: the optimizer counts every batch as a "
+            f"step, and changes the weights at every {accumulated}th of them"
+        )
+
+
+def learning_rate_rule(spec: Spec) -> Iterator[Fault]:
+    """A rule multiplies a number, and betas belong to Adam and the square root."""
+    rule, optimizer = spec.learning_rate_rule, spec.optimizer
+    scaled = rule.rule != "none" or rule.times != 1.0
+    if scaled and isinstance(optimizer.arguments.get("learning_rate"), dict):
+        message = "a rule scales a number, and this spec has a schedule; write a number or no rule"
+        yield Fault(("optimizer", "learning_rate"), message)
+    known = keras_names.class_name("optimizers", optimizer.name)
+    if rule.betas and (rule.rule != "sqrt" or known not in ADAM_LIKE):
+        message = f"betas are scaled by rule: sqrt with one of {', '.join(ADAM_LIKE)} only"
+        yield Fault(("learning_rate_rule", "betas"), message)
+
+
+def names_and_arguments(raw: dict[str, Any]) -> Iterator[Fault]:
+    """Names that Keras knows, arguments that they take; looks at the plain values of a spec."""
+    model, metrics = raw.get("model"), raw.get("metrics")
+    if isinstance(model, dict) and "layers" in model:
+        yield from keras_names.check_layers(model["layers"], ("model", "layers"))
+    if "optimizer" in raw:
+        yield from keras_names.check_named("optimizers", raw["optimizer"], ("optimizer",))
+    if "loss" in raw:
+        yield from keras_names.check_named("losses", raw["loss"], ("loss",))
+    for number, metric in enumerate(metrics if isinstance(metrics, list) else ()):
+        yield from keras_names.check_named("metrics", metric, ("metrics", number))
+
+
+RULES: tuple[tuple[frozenset[str], Callable[[Spec], Iterator[Fault]]], ...] = (
+    (frozenset(BUDGETS), one_budget),
+    (frozenset({"name"}), safe_name),
+    (frozenset({"data"}), built_in_data),
+    (frozenset({"evaluate_every"}), one_point_rule),
+    (frozenset({"target", "metrics", "validation"}), target),
+    (frozenset({"metrics"}), unique_metrics),
+    (frozenset({"learning_rate_rule", "optimizer"}), learning_rate_rule),
+)
+
+
+def check(spec: Spec, wrong: frozenset[str] = frozenset()) -> Iterator[Fault]:
+    """Yield the faults between the keys of a spec whose single keys are right.
+
+    Args:
+        spec: the spec; keys in `wrong` hold placeholders.
+        wrong: the top-level keys that are known to be faulty.
+    """
+    for keys, rule in RULES:
+        if not keys & wrong:
+            yield from rule(spec)

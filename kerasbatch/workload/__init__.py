@@ -1,0 +1,1 @@
+"""A spec's data and model, as arrays and as a built, compiled model."""

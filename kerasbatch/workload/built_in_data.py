@@ -1,0 +1,193 @@
+"""The built-in data sets: their sizes as constants, and the arrays as they come.
+
+The sizes let a run be planned without loading anything; a test compares them with the data. Data
+are found or downloaded, never changed, here; `data` splits and scales them.
+"""
+
+import contextlib
+import io
+import os
+import socket
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+from zipfile import BadZipFile
+
+import numpy as np
+
+from kerasbatch.errors import DataUnavailable, Fault
+from kerasbatch.shared_types import Array
+from kerasbatch.spec.keys import BuiltInName, KerasData, SklearnData
+
+DOWNLOAD_TIMEOUT = 20.0
+"""Seconds without an answer after which a download is given up."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a data set before it is loaded.
+
+    Args:
+        train_examples: examples that come for training.
+        test_examples: examples that come for testing; 0 where the set has no such part.
+        input_shape: the shape of one example.
+        classes: the number of classes, or None where the target is a number.
+        kind: `image` (scaled to 0..1) or `table` (standardised).
+        white: the value of a white pixel, which becomes 1.
+    """
+
+    train_examples: int
+    test_examples: int
+    input_shape: tuple[int, ...]
+    classes: int | None
+    kind: Literal["image", "table"]
+    white: float = 255.0
+
+
+FACTS: dict[BuiltInName, Facts] = {
+    "mnist": Facts(60_000, 10_000, (28, 28), 10, "image"),
+    "fashion_mnist": Facts(60_000, 10_000, (28, 28), 10, "image"),
+    "cifar10": Facts(50_000, 10_000, (32, 32, 3), 10, "image"),
+    "cifar100": Facts(50_000, 10_000, (32, 32, 3), 100, "image"),
+    "digits": Facts(1_797, 0, (8, 8), 10, "image", white=16.0),
+    "iris": Facts(150, 0, (4,), 3, "table"),
+    "wine": Facts(178, 0, (13,), 3, "table"),
+    "breast_cancer": Facts(569, 0, (30,), 2, "table"),
+    "diabetes": Facts(442, 0, (10,), None, "table"),
+    "line": Facts(1_000, 0, (1,), None, "table"),
+}
+LINE_NOISE = 1.0
+# Where Keras keeps what it has downloaded, by its versions so far.
+_CACHED = {
+    "fashion_mnist": "fashion-mnist/*.gz",
+    "cifar10": "cifar-10-batches-py*",
+    "cifar100": "cifar-100-python*",
+}
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """A data set as it comes: x of shape (examples, ...), y of shape (examples,)."""
+
+    x: Array
+    y: Array
+    x_test: Array | None = None
+    y_test: Array | None = None
+
+
+def load(name: BuiltInName, *, examples: int | None = None, noise: float | None = None) -> Arrays:
+    """Return the arrays of a built-in data set.
+
+    Args:
+        name: the data set.
+        examples: for `line`, how many examples to make.
+        noise: for `line`, the standard deviation around the line.
+
+    Raises:
+        DataUnavailable: if it can neither be found nor downloaded.
+    """
+    if name == "line":
+        return _line(
+            examples or FACTS["line"].train_examples, LINE_NOISE if noise is None else noise
+        )
+    if name in get_args(SklearnData):
+        return _from_sklearn(name)
+    file = local_file(name)
+    return _from_npz(file, name) if file else _through_keras(name)
+
+
+def local_file(name: str) -> Path | None:
+    """Return `$KERASBATCH_DATA/<name>.npz` if there is such a file."""
+    folder = os.environ.get("KERASBATCH_DATA")
+    file = Path(folder).expanduser() / f"{name}.npz" if folder else None
+    return file if file and file.is_file() else None
+
+
+def is_at_hand(name: BuiltInName) -> bool:
+    """Tell whether a data set can be had without a download, as far as a glance can tell."""
+    if name not in get_args(KerasData):
+        return True
+    home = Path(os.environ.get("KERAS_HOME", Path("~/.keras").expanduser()))
+    cached = (home / "datasets").glob(_CACHED.get(name, f"{name}.npz"))
+    return local_file(name) is not None or any(cached)
+
+
+def _line(examples: int, noise: float) -> Arrays:
+    """Make y = 1 + 2 x + noise, with x uniform in -2..2; the same numbers every time."""
+    random = np.random.RandomState(20)
+    x = random.uniform(-2.0, 2.0, size=(examples, 1))
+    y = 1.0 + 2.0 * x[:, 0] + noise * random.standard_normal(examples)
+    return Arrays(x.astype(np.float32), y.astype(np.float32))
+
+
+def _from_sklearn(name: str) -> Arrays:
+    import sklearn.datasets
+
+    bunch = getattr(sklearn.datasets, f"load_{name}")()
+    if name == "digits":
+        return Arrays(bunch.images.astype(np.uint8), bunch.target.astype(np.int64))
+    target = np.float32 if name == "diabetes" else np.int64
+    return Arrays(bunch.data.astype(np.float32), bunch.target.astype(target))
+
+
+def _from_npz(file: Path, name: BuiltInName) -> Arrays:
+    where = f"{file.name} in $KERASBATCH_DATA"
+    try:
+        with file.open("rb") as stream:
+            stored = np.load(stream, allow_pickle=False)
+            arrays = Arrays(*(stored[k] for k in ("x_train", "y_train", "x_test", "y_test")))
+    except (OSError, ValueError, LookupError, TypeError, EOFError, BadZipFile, zlib.error) as error:
+        needs = "an npz file with x_train, y_train, x_test, y_test"
+        raise _unavailable(name, f"{where} is not {needs} ({type(error).__name__})") from None
+    arrays = Arrays(arrays.x, arrays.y.reshape(-1), arrays.x_test, _flat(arrays.y_test))
+    facts = FACTS[name]
+    for x, y, examples in (
+        (arrays.x, arrays.y, facts.train_examples),
+        (arrays.x_test, arrays.y_test, facts.test_examples),
+    ):
+        if not _is_as_promised(x, y, (examples, *facts.input_shape), facts.classes):
+            message = (
+                f"{where} does not hold {examples:,} uint8 images of shape {facts.input_shape}"
+            )
+            raise _unavailable(name, f"{message} with labels 0 to {(facts.classes or 1) - 1}")
+    return arrays
+
+
+def _flat(y: Array | None) -> Array | None:
+    return None if y is None else y.reshape(-1)
+
+
+def _is_as_promised(
+    x: Array | None, y: Array | None, shape: tuple[int, ...], classes: int | None
+) -> bool:
+    if x is None or y is None or x.shape != shape or y.shape != shape[:1]:
+        return False
+    labels = y.dtype.kind in "iu" and int(y.min()) >= 0 and int(y.max()) < (classes or 1)
+    return x.dtype == np.uint8 and labels
+
+
+def _through_keras(name: BuiltInName) -> Arrays:
+    import keras
+
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
+    try:
+        # Keras prints where it downloads from; printing is the command line's business.
+        with contextlib.redirect_stdout(io.StringIO()):
+            (x, y), (x_test, y_test) = getattr(keras.datasets, name).load_data()
+    except Exception as error:  # Keras wraps network errors in a bare Exception
+        raise _unavailable(name, f"Keras could not download it ({error})") from error
+    finally:
+        socket.setdefaulttimeout(before)
+    return Arrays(x, y.reshape(-1), x_test, y_test.reshape(-1))
+
+
+def _unavailable(name: str, reason: str) -> DataUnavailable:
+    message = (
+        f"{name} cannot be had: {reason}. Three ways to provide it: connect to the internet, so "
+        f"that Keras downloads it once; or put {name}.npz (x_train, y_train, x_test, y_test) into "
+        f"a folder and set KERASBATCH_DATA to that folder; or name data that need no download, "
+        f"with `fallback: digits` beside the name or `data: digits` instead of it"
+    )
+    return DataUnavailable([Fault(("data", "name"), message)])

@@ -1,0 +1,299 @@
+"""spec.data -> the arrays of a run: split, scaled, and with a fingerprint.
+
+Images stay in their own type; `scale` says by what a batch is multiplied on its way to the model.
+Tables are standardised here, with the statistics of the training part. What is taken for
+validation or left out by `train_examples` is chosen by a constant, so runs that differ in their
+seed share their data.
+"""
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kerasbatch import steps
+from kerasbatch.errors import DataUnavailable, SpecError
+from kerasbatch.order import stratified_sample
+from kerasbatch.shared_types import Array
+from kerasbatch.spec import keras_names
+from kerasbatch.spec.access import Access
+from kerasbatch.spec.keys import (
+    AnyData,
+    AnyValidation,
+    BuiltInData,
+    BuiltInName,
+    CsvData,
+    ExamplesForValidation,
+    FractionForValidation,
+    NpzData,
+    PythonData,
+    Spec,
+)
+from kerasbatch.workload import built_in_data, own_data
+from kerasbatch.workload.built_in_data import FACTS, Arrays
+
+DEFAULT_VALIDATION = FractionForValidation(fraction=0.2)
+MAX_TRAIN_EVALUATION = 10_000
+"""Training examples that stand in for validation data where there are none."""
+# Names for the choices made by `stratified_sample`, so that they are independent of each other.
+_VALIDATION_KEY, _TRAIN_KEY, _EVALUATION_KEY = 101, 102, 103
+
+
+@dataclass(frozen=True)
+class Data:
+    """The arrays of a run.
+
+    Args:
+        used: the name of the data really used.
+        x_train: training examples, shape (n, ...).
+        y_train: their labels or numbers, shape (n,).
+        x_val: examples for validation, or None.
+        y_val: their labels, or None.
+        x_test: examples for the test at the end, or None.
+        y_test: their labels, or None.
+        scale: what x is multiplied by on its way to the model, or None.
+        classes: the number of classes, or None where y is a number.
+        fingerprint: a hash of the data as they came.
+        notice: what a person must know, such as a fallback; or None.
+    """
+
+    used: str
+    x_train: Array
+    y_train: Array
+    x_val: Array | None
+    y_val: Array | None
+    x_test: Array | None
+    y_test: Array | None
+    scale: float | None
+    classes: int | None
+    fingerprint: str
+    notice: str | None = None
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one example."""
+        return tuple(self.x_train.shape[1:])
+
+    @property
+    def evaluated(self) -> tuple[Array, Array]:
+        """What a run is evaluated on: validation data, or else a fixed part of the training."""
+        if self.x_val is not None and self.y_val is not None:
+            return self.x_val, self.y_val
+        n = len(self.x_train)
+        size = min(n, MAX_TRAIN_EVALUATION)
+        chosen = stratified_sample(n, size, key=_EVALUATION_KEY, classes=self._labels)
+        return self.x_train[chosen], self.y_train[chosen]
+
+    @property
+    def _labels(self) -> NDArray[np.integer[Any]] | None:
+        return self.y_train if self.classes else None
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many examples a run trains on, and what is known of the data before they are loaded."""
+
+    used: str
+    train_examples: int
+    notice: str | None = None
+
+
+def load(spec: Spec, access: Access) -> Data:
+    """Load, split and scale the data of a run.
+
+    Args:
+        spec: a single-run spec.
+        access: what the spec may reach.
+
+    Raises:
+        DataUnavailable: if they cannot be had and the spec names no fallback.
+        SpecError: if they cannot be read, or do not fit the spec.
+    """
+    if not isinstance(spec.data, BuiltInData):
+        return _divide(spec, _own(spec, own_data.load(spec.data, access)))
+    data, notice = spec.data, None
+    used = data.name
+    try:
+        arrays = built_in_data.load(data.name, examples=data.examples, noise=data.noise)
+    except DataUnavailable as error:
+        if data.fallback is None:
+            raise
+        arrays, used = built_in_data.load(data.fallback), data.fallback
+        notice = _fallback_notice(data, error)
+    facts = FACTS[used]
+    scale = 1 / facts.white if facts.kind == "image" else None
+    raw = _Raw(used, arrays, facts.classes, scale, facts.kind == "table")
+    return replace(_divide(spec, raw), notice=notice)
+
+
+def _own(spec: Spec, arrays: Arrays) -> "_Raw":
+    """Tell what own data are: images or tables, classes or numbers."""
+    used = {CsvData: "csv", NpzData: "npz", PythonData: "python"}[type(spec.data)]
+    classes, arrays = _own_classes(spec, arrays)
+    image = arrays.x.dtype == np.uint8 and arrays.x.ndim >= 3
+    table = arrays.x.dtype.kind == "f" and arrays.x.ndim == 2
+    return _Raw(used, arrays, classes, 1 / 255 if image else None, table)
+
+
+def _own_classes(spec: Spec, arrays: Arrays) -> tuple[int | None, Arrays]:
+    """Turn labels into class numbers where the loss is about classes, else into numbers."""
+    y, y_test = arrays.y, arrays.y_test
+    kind = keras_names.label_kind(spec.loss.name)
+    if y.dtype.kind == "U" and y.ndim == 1:
+        if kind == "number":
+            message = f"holds labels as text, and {spec.loss.name} compares numbers"
+            raise SpecError.at(("data",), f"{message}; write sparse_categorical_crossentropy")
+        words = np.unique(y)
+        if y_test is not None and not np.isin(y_test, words).all():
+            raise SpecError.at(("data",), "y_test holds labels that y_train does not")
+        y = np.searchsorted(words, y)
+        y_test = None if y_test is None else np.searchsorted(words, y_test)
+        return len(words), replace(arrays, y=y, y_test=y_test)
+    if kind in ("index", "binary") and y.dtype.kind in "iub" and y.ndim == 1:
+        y, y_test = y.astype(np.int64), None if y_test is None else y_test.astype(np.int64)
+        return max(int(y.max()) + 1, 2), replace(arrays, y=y, y_test=y_test)
+    if y.dtype.kind in "iub":
+        y, y_test = y.astype(np.float32), None if y_test is None else y_test.astype(np.float32)
+    return None, replace(arrays, y=y, y_test=y_test)
+
+
+def sizes(spec: Spec, access: Access) -> Sizes:
+    """Return how many examples a run will train on, without loading built-in data.
+
+    Raises:
+        SpecError: if the sizes do not fit each other, or own data cannot be read.
+    """
+    data = spec.data
+    if not isinstance(data, BuiltInData):
+        loaded = load(spec, access)
+        return Sizes(loaded.used, len(loaded.x_train))
+    facts = FACTS[data.name]
+    total = data.examples or facts.train_examples
+    train = _train_size(data, spec.validation, total, facts.test_examples > 0)
+    notice = None
+    if not built_in_data.is_at_hand(data.name):
+        notice = f"{data.name} is not on this machine; a run would try to download it"
+        if data.fallback:
+            other = _train_size(data, spec.validation, *_fallback_sizes(data.fallback))
+            notice += f", and use {data.fallback} ({other:,} examples) if it cannot"
+    return Sizes(data.name, train, notice)
+
+
+def _fallback_sizes(name: BuiltInName) -> tuple[int, bool]:
+    facts = FACTS[name]
+    return facts.train_examples, facts.test_examples > 0
+
+
+def _fallback_notice(data: BuiltInData, error: DataUnavailable) -> str:
+    why = error.faults[0].message.removeprefix(f"{data.name} cannot be had: ").split(". Three")[0]
+    return (
+        f"{data.name.upper()} IS NOT AVAILABLE, TRAINING ON {str(data.fallback).upper()} INSTEAD "
+        f"({why}). To train on {data.name}, connect to the internet, or put {data.name}.npz into "
+        f"a folder and set KERASBATCH_DATA to it."
+    )
+
+
+def _train_size(data: AnyData, validation: AnyValidation | None, total: int, has_test: bool) -> int:
+    """Return n: what is left after validation, or the `train_examples` taken from that."""
+    train, _ = _validation_sizes(validation, total, has_test)
+    if train < 1:
+        raise SpecError.at(("validation",), f"leaves none of the {total:,} examples for training")
+    if data.train_examples is None:
+        return train
+    if data.train_examples > train:
+        message = (
+            f"found {data.train_examples}; must be at most the {train:,} there are to train on"
+        )
+        raise SpecError.at(("data", "train_examples"), message)
+    return data.train_examples
+
+
+def _validation_sizes(
+    validation: AnyValidation | None, total: int, has_test: bool
+) -> tuple[int, int]:
+    if validation is None and not has_test:
+        validation = DEFAULT_VALIDATION
+    if validation == "test" and not has_test:
+        message = "test: these data have no test part; write {fraction: 0.2} or none"
+        raise SpecError.at(("validation",), message)
+    if isinstance(validation, FractionForValidation):
+        return steps.split_sizes(total, fraction=validation.fraction, count=None)
+    if isinstance(validation, ExamplesForValidation):
+        return steps.split_sizes(total, fraction=None, count=validation.examples)
+    return total, 0
+
+
+@dataclass(frozen=True)
+class _Raw:
+    """A data set before it is divided."""
+
+    used: str
+    arrays: Arrays
+    classes: int | None
+    scale: float | None
+    is_table: bool
+
+
+def _divide(spec: Spec, raw: _Raw) -> Data:
+    arrays, labels = raw.arrays, raw.arrays.y if raw.classes else None
+    total, has_test = len(arrays.x), arrays.x_test is not None
+    size = _train_size(spec.data, spec.validation, total, has_test)
+    _, held_out = _validation_sizes(spec.validation, total, has_test)
+    held = stratified_sample(total, held_out, key=_VALIDATION_KEY, classes=labels)
+    kept = np.setdiff1d(np.arange(total), held, assume_unique=True)
+    if size < len(kept):
+        inner = None if labels is None else labels[kept]
+        kept = kept[stratified_sample(len(kept), size, key=_TRAIN_KEY, classes=inner)]
+    x, y = (arrays.x, arrays.y) if len(kept) == total else (arrays.x[kept], arrays.y[kept])
+    x_val, y_val = _validation_part(spec.validation, arrays, held)
+    x_test, y_test = (arrays.x_test, arrays.y_test) if held_out else (None, None)
+    if raw.is_table and spec.data.standardise:
+        mean, deviation = _statistics(x)
+        x = _standardised(x, mean, deviation)
+        x_val = None if x_val is None else _standardised(x_val, mean, deviation)
+        x_test = None if x_test is None else _standardised(x_test, mean, deviation)
+    return Data(
+        used=raw.used,
+        x_train=x,
+        y_train=y,
+        x_val=x_val,
+        y_val=y_val,
+        x_test=x_test,
+        y_test=y_test,
+        scale=raw.scale,
+        classes=raw.classes,
+        fingerprint=fingerprint(arrays),
+    )
+
+
+def _validation_part(
+    validation: AnyValidation | None, arrays: Arrays, held: Array
+) -> tuple[Array | None, Array | None]:
+    if len(held):
+        return arrays.x[held], arrays.y[held]
+    return (None, None) if validation == "none" else (arrays.x_test, arrays.y_test)
+
+
+def _statistics(x: Array) -> tuple[Array, Array]:
+    mean = x.mean(axis=0, dtype=np.float64)
+    deviation = x.std(axis=0, dtype=np.float64)
+    return mean, np.where(deviation > 0, deviation, 1.0)  # a constant column becomes 0
+
+
+def _standardised(x: Array, mean: Array, deviation: Array) -> Array:
+    standardised: Array = ((x - mean) / deviation).astype(np.float32)
+    return standardised
+
+
+def fingerprint(arrays: Arrays) -> str:
+    """Return a hash of arrays: their types, shapes and bytes."""
+    digest = hashlib.sha256()
+    for array in (arrays.x, arrays.y, arrays.x_test, arrays.y_test):
+        if array is None:
+            digest.update(b"none")
+            continue
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).view(np.uint8).data)
+    return digest.hexdigest()

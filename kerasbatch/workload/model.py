@@ -1,0 +1,216 @@
+"""spec.model + optimizer + loss -> a built, compiled Keras model.
+
+Classes are taken by name from the allow-list in `names` and called with the arguments of the
+spec; nothing is ever deserialised. What Keras refuses comes out as a fault at its place in the
+spec.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+from kerasbatch.errors import Location, SpecError, shortened
+from kerasbatch.spec import keras_names, learning_rate
+from kerasbatch.spec.access import Access, own_code
+from kerasbatch.spec.keys import LayerModel, Named, PythonModel, Spec
+
+# With Keras' own padding, the two convolutions and poolings of `cnn` need 10 pixels a side.
+SMALLEST_VALID_IMAGE = 10
+_SELF_ATTENTION_PAIR = ("Attention", "AdditiveAttention")
+
+
+def build(
+    spec: Spec,
+    input_shape: tuple[int, ...],
+    classes: int | None,
+    batch_size: int,
+    access: Access,
+) -> keras.Model:
+    """Build and compile the model of a single-run spec, with weights drawn by its seed.
+
+    Args:
+        spec: a single-run spec.
+        input_shape: the shape of one example.
+        classes: the number of classes, or None where the target is a number.
+        batch_size: the batch size as a number; the learning-rate rule needs it.
+        access: what the spec may reach.
+
+    Raises:
+        SpecError: if Keras refuses a layer, an argument or their combination.
+    """
+    keras.utils.set_random_seed(spec.seed)
+    with _precision(spec.precision):
+        model = _model(spec, input_shape, classes, access)
+    model.compile(
+        optimizer=optimizer(spec, batch_size),
+        loss=_loss(spec.loss),
+        metrics=[_metric(metric, ("metrics", i)) for i, metric in enumerate(spec.metrics)],
+    )
+    return model
+
+
+@contextlib.contextmanager
+def _precision(policy: str) -> Iterator[None]:
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _model(
+    spec: Spec, input_shape: tuple[int, ...], classes: int | None, access: Access
+) -> keras.Model:
+    if isinstance(spec.model, LayerModel):
+        return _from_layers(spec.model.layers, input_shape)
+    if isinstance(spec.model, PythonModel):
+        return _from_python(spec.model.python, input_shape, classes, access)
+    layers = {"linear": _linear, "mlp": _mlp, "cnn": _cnn}[spec.model](input_shape, classes)
+    return keras.Sequential([keras.Input(input_shape), *layers], name=spec.model)
+
+
+def _from_python(
+    name: str, input_shape: tuple[int, ...], classes: int | None, access: Access
+) -> keras.Model:
+    location: Location = ("model", "python")
+    function = access.function(name, location)
+    with own_code(access.absolute(name.rpartition(":")[0]), location):
+        model = function(input_shape, classes)
+    if not isinstance(model, keras.Model):
+        found = type(model).__name__
+        message = f"{name} returned {found}; must return an uncompiled keras.Model"
+        raise SpecError.at(location, message)
+    if not model.built:
+        with refusal(location):
+            model.build((None, *input_shape))
+    return model
+
+
+def _output(classes: int | None) -> keras.layers.Layer:
+    # float32 under every precision: a softmax in bfloat16 loses small probabilities.
+    if classes is None:
+        return keras.layers.Dense(1, dtype="float32")
+    return keras.layers.Dense(classes, activation="softmax", dtype="float32")
+
+
+def _linear(input_shape: tuple[int, ...], classes: int | None) -> list[keras.layers.Layer]:
+    return [keras.layers.Dense(1, dtype="float32")]
+
+
+def _mlp(input_shape: tuple[int, ...], classes: int | None) -> list[keras.layers.Layer]:
+    layers = keras.layers
+    return [layers.Flatten(), layers.Dense(128, activation="relu"), _output(classes)]
+
+
+def _cnn(input_shape: tuple[int, ...], classes: int | None) -> list[keras.layers.Layer]:
+    if len(input_shape) not in (2, 3):
+        message = f"cnn needs images, and these examples have shape {input_shape}; write mlp"
+        raise SpecError.at(("model",), message)
+    layers = keras.layers
+    small = min(input_shape[:2]) < SMALLEST_VALID_IMAGE
+    padding = "same" if small else "valid"
+    channels = [layers.Reshape((*input_shape, 1))] if len(input_shape) == 2 else []
+    return [
+        *channels,
+        layers.Conv2D(32, 3, activation="relu", padding=padding),
+        layers.MaxPooling2D(),
+        layers.Conv2D(64, 3, activation="relu", padding=padding),
+        layers.MaxPooling2D(),
+        layers.Flatten(),
+        layers.Dropout(0.5),
+        _output(classes),
+    ]
+
+
+def _from_layers(layers: tuple[Any, ...], input_shape: tuple[int, ...]) -> keras.Model:
+    inputs = outputs = keras.Input(input_shape)
+    for number, written in enumerate(layers):
+        location: Location = ("model", "layers", number)
+        name = written if isinstance(written, str) else next(iter(written))
+        layer = _layer(written, location)
+        with refusal(location if isinstance(written, str) else (*location, name)):
+            if name in _SELF_ATTENTION_PAIR:
+                outputs = layer([outputs, outputs])
+            elif name == "MultiHeadAttention":
+                outputs = layer(outputs, outputs)
+            else:
+                outputs = layer(outputs)
+    return keras.Model(inputs, outputs)
+
+
+def _layer(written: Any, location: Location) -> keras.layers.Layer:
+    if isinstance(written, str):
+        name, arguments = written, {}
+    else:
+        ((name, arguments),) = written.items()
+        location = (*location, name)
+    values = _values(arguments or {}, location)
+    with refusal(location):
+        return getattr(keras.layers, name)(**values)
+
+
+def _values(arguments: dict[str, Any], location: Location) -> dict[str, Any]:
+    """Make the values of arguments: nested layers, and initializers and their like with names."""
+    return {name: _value(name, value, (*location, name)) for name, value in arguments.items()}
+
+
+def _value(argument: str, value: Any, location: Location) -> Any:
+    if argument in ("layer", "backward_layer"):
+        return _layer(value, location)
+    section = keras_names.value_section(argument)
+    if section is None or not isinstance(value, dict):
+        return tuple(value) if isinstance(value, list) else value
+    arguments = dict(value)
+    known = keras_names.class_name(section, arguments.pop("name"))
+    module = keras.optimizers.schedules if section == "schedules" else getattr(keras, section)
+    with refusal(location):
+        return getattr(module, str(known))(**_values(arguments, location))
+
+
+def optimizer(spec: Spec, batch_size: int) -> keras.optimizers.Optimizer:
+    """Make the optimizer of a spec, its learning rate scaled by the spec's rule."""
+    location: Location = ("optimizer",)
+    arguments = _values(spec.optimizer.arguments, location)
+    rate = learning_rate.resolve(spec, batch_size)
+    if rate.value is not None:
+        arguments["learning_rate"] = rate.value
+    known = str(keras_names.class_name("optimizers", spec.optimizer.name))
+    with refusal(location):
+        return getattr(keras.optimizers, known)(**arguments | rate.arguments)
+
+
+def half_mse(y_true: Any, y_pred: Any) -> Any:
+    """Return the notes' J, half the mean squared error: 1/(2m) * sum (h(x_i) - y_i)^2."""
+    return 0.5 * keras.losses.mean_squared_error(y_true, y_pred)
+
+
+def _loss(loss: Named) -> Any:
+    if loss.name == "half_mse":
+        return half_mse
+    known = str(keras_names.class_name("losses", loss.name))
+    with refusal(("loss",)):
+        return getattr(keras.losses, known)(**_values(loss.arguments, ("loss",)))
+
+
+def _metric(metric: Named, location: Location) -> Any:
+    if metric.name in keras_names.CHOSEN_METRICS:
+        return metric.name  # Keras chooses the kind of accuracy by the shape of the labels
+    known = str(keras_names.class_name("metrics", metric.name))
+    with refusal(location):
+        values = _values(metric.arguments, location)
+        return getattr(keras.metrics, known)(name=metric.name, **values)
+
+
+@contextlib.contextmanager
+def refusal(location: Location) -> Iterator[None]:
+    """Turn what Keras raises into a fault at its place in the spec."""
+    try:
+        yield
+    except SpecError:
+        raise
+    except Exception as error:  # Keras raises whatever its checks and TensorFlow's do
+        text = " ".join(str(error).split()) or type(error).__name__
+        raise SpecError.at(location, f"Keras refuses this: {shortened(text, 400)}") from error
