@@ -10,13 +10,13 @@ Importing this package loads neither TensorFlow nor pandas; they are loaded wher
 from typing import TYPE_CHECKING, Any
 
 from kerasbatch.errors import (
-    DataUnavailable,
-    DirectoryInUse,
+    DataUnavailableError,
+    DirectoryInUseError,
     EngineError,
     Fault,
     KerasbatchError,
     SpecError,
-    StepMismatch,
+    StepMismatchError,
 )
 from kerasbatch.version import VERSION
 
@@ -33,8 +33,8 @@ __version__ = VERSION
 
 __all__ = [
     "Budget",
-    "DataUnavailable",
-    "DirectoryInUse",
+    "DataUnavailableError",
+    "DirectoryInUseError",
     "EngineError",
     "Fault",
     "KerasbatchError",
@@ -43,7 +43,7 @@ __all__ = [
     "Result",
     "SpecError",
     "StepCounter",
-    "StepMismatch",
+    "StepMismatchError",
     "Watcher",
     "__version__",
     "example_order",
@@ -73,9 +73,11 @@ def __dir__() -> list[str]:
     return __all__
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module 'kerasbatch' has no attribute {name!r}")
-    from importlib import import_module
+if not TYPE_CHECKING:  # type checkers and editors know the names from above, and no others
 
-    return getattr(import_module(f"kerasbatch.{_LAZY[name]}"), name)
+    def __getattr__(name: str) -> Any:
+        if name not in _LAZY:
+            raise AttributeError(f"module 'kerasbatch' has no attribute {name!r}")
+        from importlib import import_module
+
+        return getattr(import_module(f"kerasbatch.{_LAZY[name]}"), name)

@@ -1,17 +1,19 @@
 """The exceptions that kerasbatch raises on purpose.
 
     KerasbatchError
-    ├── SpecError          a spec, command line or argument is wrong; nothing was trained
-    │   └── DataUnavailable    a built-in data set can neither be found nor downloaded
-    ├── EngineError        the fused engine was asked for and cannot work here
-    ├── StepMismatch       the steps observed are not the steps planned (standalone callback)
-    └── DirectoryInUse     another process owns the experiment's directory
+    ├── SpecError (a ValueError too)   a spec, command line or argument is wrong
+    │   └── DataUnavailableError       a built-in data set can neither be found nor downloaded
+    ├── EngineError                    the fused engine was asked for and cannot work here
+    ├── StepMismatchError              the steps observed are not the steps planned (own callback)
+    └── DirectoryInUseError            another process owns the experiment's directory
 
 Anything else that comes out is a bug, or an error of the user's own code.
 """
 
+import copy
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Self
 
 Location = tuple[str | int, ...]
 """Where in a spec: keys and list positions, from the outermost in."""
@@ -31,6 +33,7 @@ class Fault:
         file: the file it stands in, when there is one.
         line: its line, counted from 1.
         column: its column, counted from 1.
+        at_key: whether the key is at fault, and not the value behind it.
     """
 
     location: Location
@@ -38,6 +41,7 @@ class Fault:
     file: str | None = None
     line: int | None = None
     column: int | None = None
+    at_key: bool = False
 
     def __str__(self) -> str:
         numbers = [str(number) for number in (self.line, self.column) if number is not None]
@@ -45,7 +49,7 @@ class Fault:
         return ": ".join(part for part in (place, dotted(self.location), self.message) if part)
 
 
-class SpecError(KerasbatchError):
+class SpecError(KerasbatchError, ValueError):
     """A spec, a command line or an argument is wrong: all its faults, none of them guessed.
 
     Attributes:
@@ -54,31 +58,45 @@ class SpecError(KerasbatchError):
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = tuple(faults)
-        super().__init__("\n".join(str(fault) for fault in self.faults))
+        super().__init__(self.faults)
+
+    def __str__(self) -> str:
+        return "\n".join(str(fault) for fault in self.faults)
 
     @classmethod
     def at(cls, location: Sequence[str | int], message: str) -> "SpecError":
         """Make an error of a single fault at a place in the spec."""
         return cls([Fault(tuple(location), message)])
 
-    def under(self, *prefix: str | int) -> "SpecError":
-        """Return the same error with every location moved below `prefix`."""
-        return type(self)(replace(fault, location=prefix + fault.location) for fault in self.faults)
+    def with_faults(self, faults: Iterable[Fault]) -> Self:
+        """Return the same error with other faults, those that know their place for instance."""
+        other = copy.copy(self)
+        other.faults = tuple(faults)
+        return other
 
 
-class DataUnavailable(SpecError):
-    """A built-in data set can neither be found on this machine nor downloaded."""
+class DataUnavailableError(SpecError):
+    """A built-in data set can neither be found on this machine nor downloaded.
+
+    Args:
+        faults: the single fault, with the ways to provide the data.
+        reason: why it cannot be had, in a few words.
+    """
+
+    def __init__(self, faults: Iterable[Fault], reason: str = "") -> None:
+        super().__init__(faults)
+        self.reason = reason
 
 
 class EngineError(KerasbatchError):
     """The fused engine was asked for, and cannot work with this model, data or callbacks."""
 
 
-class StepMismatch(KerasbatchError):
+class StepMismatchError(KerasbatchError):
     """The steps that were observed are not the steps that were planned."""
 
 
-class DirectoryInUse(KerasbatchError):
+class DirectoryInUseError(KerasbatchError):
     """Another process is writing into the experiment's directory."""
 
 

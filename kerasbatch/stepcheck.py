@@ -68,6 +68,11 @@ def verdict(planned: EpochPlan, batch_size: int, seen: Observed, ending: Ending 
     return OK if planned.whole else "ended_early: budget"
 
 
+def is_mismatch(check: str) -> bool:
+    """Tell whether a check found something wrong; a training that ended early is not."""
+    return check.startswith("mismatch")
+
+
 def row(plan: Plan, epoch: int, seen: Observed, ending: Ending | None) -> dict[str, Any]:
     """Return the row of steps.csv for one epoch, counted from 1."""
     planned = plan.epoch_plan(epoch)
@@ -92,7 +97,7 @@ def total(plan: Plan, rows: list[dict[str, Any]], ending: Ending | None) -> str:
     ends inside an epoch.
     """
     for each in rows:
-        if str(each["check"]).startswith("mismatch"):
+        if is_mismatch(each["check"]):
             return str(each["check"])
     observed = sum(each["observed_steps"] for each in rows)
     if observed == plan.total_steps:

@@ -9,7 +9,7 @@ Nothing here knows of Keras, of files or of time.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 
 from kerasbatch.errors import Fault, SpecError
@@ -91,6 +91,11 @@ class Plan:
         return -(-self.examples_per_epoch // self.batch_size)
 
     @property
+    def whole_batches(self) -> int:
+        """The steps of a whole epoch that see `batch_size` examples each."""
+        return self.examples_per_epoch // self.batch_size
+
+    @property
     def last_batch_size(self) -> int:
         """The number of examples in the last step of a whole epoch."""
         return self.examples_per_epoch - (self.steps_per_epoch - 1) * self.batch_size
@@ -108,6 +113,11 @@ class Plan:
     def epochs(self) -> int:
         """The epochs that are begun."""
         return -(-self.total_steps // self.steps_per_epoch)
+
+    @property
+    def ends_inside_an_epoch(self) -> bool:
+        """Whether the budget runs out before the last epoch is whole."""
+        return self.total_steps % self.steps_per_epoch > 0
 
     @property
     def examples(self) -> int:
@@ -133,6 +143,24 @@ class Plan:
             epoch=done + seen / self.examples_per_epoch,
             examples=done * self.examples_per_epoch + seen,
         )
+
+    def step_after(self, epoch: int, batch: int) -> int:
+        """Return which step of the run (from 1) a batch is.
+
+        Args:
+            epoch: its epoch, from 0 as Keras counts.
+            batch: its place in the epoch, from 0.
+        """
+        return epoch * self.steps_per_epoch + batch + 1
+
+    def batches(self, first: int, count: int) -> slice:
+        """Return where in the order of an epoch `count` batches stand; `first` counts from 0."""
+        end = min((first + count) * self.batch_size, self.examples_per_epoch)
+        return slice(first * self.batch_size, end)
+
+    def with_budget(self, kind: BudgetKind, amount: int) -> "Plan":
+        """Return the plan of a run that ends elsewhere."""
+        return replace(self, budget=Budget(kind, amount))
 
     def step_reaching(self, examples: int) -> int:
         """Return the first step after which at least `examples` examples were seen."""
@@ -184,6 +212,11 @@ class Plan:
                 yield point if kind == "steps" else self.step_reaching(point)
 
     @property
+    def follows_the_notes(self) -> bool:
+        """Whether s = n * e / b is the number of steps."""
+        return self.document_steps == self.total_steps
+
+    @property
     def difference(self) -> str:
         """Why s = n * e / b is, or is not, the number of steps, in one sentence."""
         n, b = self.train_examples, self.batch_size
@@ -202,11 +235,46 @@ class Plan:
 
 def plan(
     train_examples: int,
+    *,
+    batch_size: BatchSize,
+    epochs: int | None = None,
+    steps: int | None = None,
+    examples: int | None = None,
+    partial_batch: PartialBatch = "keep",
+) -> Plan:
+    """Plan a run; exactly one of epochs, steps and examples says where it ends.
+
+    Args:
+        train_examples: n, at least 1.
+        batch_size: b, from 1 to n, or `full` for n.
+        epochs: the passes over all examples.
+        steps: the updates of the weights.
+        examples: the examples seen; the run ends with the step that reaches them.
+        partial_batch: `keep` or `drop`.
+
+    Raises:
+        SpecError: if a number is out of its range, or there is not one budget.
+
+    Example:
+        >>> plan(60_000, batch_size=16, epochs=5).total_steps
+        18750
+    """
+    given: dict[BudgetKind, int | None] = {"epochs": epochs, "steps": steps, "examples": examples}
+    budgets = [Budget(kind, amount) for kind, amount in given.items() if amount is not None]
+    if len(budgets) != 1:
+        found = " and ".join(budget.kind for budget in budgets) or "none of them"
+        message = f"found {found}; give exactly one of epochs, steps, examples"
+        raise SpecError.at(("budget",), message)
+    return plan_budget(train_examples, batch_size, budgets[0], partial_batch)
+
+
+def plan_budget(
+    train_examples: int,
     batch_size: BatchSize,
     budget: Budget,
     partial_batch: PartialBatch = "keep",
 ) -> Plan:
-    """Plan a run.
+    """Plan a run for a budget, as `plan` does.
 
     Args:
         train_examples: n, at least 1.

@@ -10,7 +10,7 @@ import pytest
 
 import kerasbatch
 from kerasbatch import steps
-from kerasbatch.spec import specfile, sweep
+from kerasbatch.spec import specfile
 from kerasbatch.spec.access import Access
 from kerasbatch.workload import data
 
@@ -70,7 +70,9 @@ def test_shipped_experiments_parse_and_plan(file: Path) -> None:
     for single in sweep.expand(source):
         spec = single.spec
         n = data.sizes(spec, Access(source.folder, trusted=True)).train_examples
-        assert steps.plan(n, spec.batch_size, spec.budget, spec.partial_batch).total_steps > 0
+        assert (
+            steps.plan_budget(n, spec.batch_size, spec.budget, spec.partial_batch).total_steps > 0
+        )
 
 
 def test_the_map_in_the_readme_names_every_package() -> None:

@@ -3,10 +3,10 @@
 import pytest
 
 from kerasbatch.stepcheck import Ending, Observed, total, verdict
-from kerasbatch.steps import Budget, plan
+from kerasbatch.steps import plan
 
-PLAN = plan(10, 4, Budget("epochs", 2))
-CUT = plan(10, 4, Budget("steps", 4))
+PLAN = plan(10, batch_size=4, epochs=2)
+CUT = plan(10, batch_size=4, steps=4)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from kerasbatch.errors import SpecError
-from kerasbatch.steps import Budget, Plan, plan, split_sizes
+from kerasbatch.steps import Budget, Plan, plan, plan_budget, split_sizes
 
 
 def epochs(amount: int) -> Budget:
@@ -14,7 +14,7 @@ def epochs(amount: int) -> Budget:
 
 def test_the_notes_own_line() -> None:
     """60,000 examples at batch 16 take 3,750 steps per epoch, as s = n*e/b says."""
-    made = plan(60_000, 16, epochs(5))
+    made = plan(60_000, batch_size=16, epochs=5)
     assert (made.steps_per_epoch, made.total_steps, made.document_steps) == (3750, 18_750, 18_750)
     assert made.last_batch_size == 16
     assert "16 divides 60,000" in made.difference
@@ -22,7 +22,7 @@ def test_the_notes_own_line() -> None:
 
 def test_a_partial_batch_is_a_whole_step() -> None:
     """At batch 7 the formula gives a fraction; the last batch of 3 is one step more."""
-    made = plan(60_000, 7, epochs(2))
+    made = plan(60_000, batch_size=7, epochs=2)
     assert (made.steps_per_epoch, made.total_steps, made.last_batch_size) == (8572, 17_144, 3)
     assert made.document_steps == pytest.approx(17_142.857142857)
     assert "60,000 = 8,571 x 7 + 3" in made.difference
@@ -30,7 +30,7 @@ def test_a_partial_batch_is_a_whole_step() -> None:
 
 def test_dropping_the_partial_batch() -> None:
     """With drop, an epoch has floor(n/b) steps and leaves the rest out."""
-    made = plan(10, 4, epochs(3), "drop")
+    made = plan(10, batch_size=4, epochs=3, partial_batch="drop")
     assert (made.steps_per_epoch, made.total_steps, made.examples) == (2, 6, 24)
     assert made.document_steps == 7.5
     assert "take no step" in made.difference
@@ -41,12 +41,12 @@ def test_dropping_the_partial_batch() -> None:
 )
 def test_full_stochastic_and_mini_batch(size: int | str, per_epoch: int) -> None:
     """Full batch is one update per epoch, batch 1 is n of them."""
-    assert plan(10, size, epochs(1)).steps_per_epoch == per_epoch  # type: ignore[arg-type]
+    assert plan(10, batch_size=size, epochs=1).steps_per_epoch == per_epoch  # type: ignore[arg-type]
 
 
 def test_a_budget_in_steps_may_end_inside_an_epoch() -> None:
     """100 examples in 5 steps of 20 is the notes' example; 7 steps end inside epoch 2."""
-    made = plan(100, 20, Budget("steps", 7))
+    made = plan(100, batch_size=20, steps=7)
     assert (made.total_steps, made.epochs, made.examples) == (7, 2, 140)
     last = made.epoch_plan(2)
     assert (last.steps, last.examples, last.whole) == (2, 40, False)
@@ -56,7 +56,7 @@ def test_a_budget_in_steps_may_end_inside_an_epoch() -> None:
 
 def test_a_budget_in_examples_ends_with_the_step_that_reaches_it() -> None:
     """25 examples at n=10, b=4 are two epochs and two steps: 4 + 4 reach 5."""
-    made = plan(10, 4, Budget("examples", 25))
+    made = plan(10, batch_size=4, examples=25)
     assert (made.total_steps, made.examples) == (8, 28)
 
 
@@ -66,7 +66,7 @@ def test_positions_agree_with_counting_by_hand(partial: str) -> None:
     for n, b in itertools.product(range(1, 12), range(1, 12)):
         if b > n:
             continue
-        made = plan(n, b, epochs(3), partial)  # type: ignore[arg-type]
+        made = plan(n, batch_size=b, epochs=3, partial_batch=partial)  # type: ignore[arg-type]
         batches = [min(b, n - start) for start in range(0, n, b)]
         kept = [size for size in batches if partial == "keep" or size == b] * 3
         assert made.total_steps == len(kept)
@@ -90,14 +90,14 @@ def test_positions_agree_with_counting_by_hand(partial: str) -> None:
 )
 def test_evaluation_points(kind: str, amount: float, points: list[int]) -> None:
     """Points ascend, none twice, and the last step is always one (n=10, b=4, 3 epochs)."""
-    made = plan(10, 4, epochs(3))
+    made = plan(10, batch_size=4, epochs=3)
     assert list(made.evaluation_steps(kind, amount)) == points  # type: ignore[arg-type]
 
 
 def test_every_wrong_number_is_named() -> None:
     """All faults come at once, each with its key."""
     with pytest.raises(SpecError) as caught:
-        plan(5, 9, Budget("steps", 0))
+        plan_budget(5, 9, Budget("steps", 0))
     assert [fault.location for fault in caught.value.faults] == [("batch_size",), ("steps",)]
     assert "more than the 5 training examples" in str(caught.value)
 
@@ -106,7 +106,7 @@ def test_every_wrong_number_is_named() -> None:
 def test_batch_sizes_below_one_are_refused(size: int) -> None:
     """Keras would silently turn 0 into 32."""
     with pytest.raises(SpecError, match="must be 1 or more"):
-        plan(5, size, epochs(1))
+        plan(5, batch_size=size, epochs=1)
 
 
 def test_validation_split_is_that_of_keras() -> None:

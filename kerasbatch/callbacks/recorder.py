@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kerasbatch.callbacks.step_counter import Planned, Row, updates_done
+from kerasbatch.callbacks.planned import Planned, Row, whole_epochs
+from kerasbatch.engine.keras_private import batches_counted
+from kerasbatch.shared_types import PartialBatch
+from kerasbatch.steps import Plan
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +32,7 @@ class Recorder(Planned):
         batch_size: the batch size that `fit` is called with.
         epochs: the epochs, by default those that `fit` is called with.
         partial_batch: `drop` if the data leave the smaller last batch out.
+        plan: the plan, where it is none of whole epochs.
         evaluate: measures the model at fixed weights and leaves its metrics as they were; without
             it, the rows hold what Keras' own validation found.
         points: with `evaluate`, the steps after which to measure, ascending.
@@ -40,12 +44,14 @@ class Recorder(Planned):
         train_examples: int,
         batch_size: int,
         *,
+        epochs: int | None = None,
+        partial_batch: PartialBatch = "keep",
+        plan: Plan | None = None,
         evaluate: Callable[[], dict[str, float]] | None = None,
         points: Iterator[int] | None = None,
         on_row: Callable[[Row], None] | None = None,
-        **options: Any,
     ) -> None:
-        super().__init__(train_examples, batch_size, **options)
+        super().__init__(plan or whole_epochs(train_examples, batch_size, epochs, partial_batch))
         self.rows: list[Row] = []
         self.evaluate_seconds = 0.0
         self._evaluate = evaluate
@@ -71,18 +77,18 @@ class Recorder(Planned):
         super().on_train_begin(logs)
         self.rows.clear()
         self._train_seconds, self._since = 0.0, None
-        self._updates = updates_done(self.model)
+        self._updates = batches_counted(self.model.optimizer)
         if self._evaluate:
             self._add({}, self.measure())
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Let the clock run."""
-        self.epoch = epoch
+        super().on_epoch_begin(epoch, logs)
         self._since = self._since or time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Measure the model where a point is reached."""
-        step = self._step(batch)
+        step = self.step(batch)
         if self._evaluate and self._next is not None and step >= self._next:
             self.record(step, logs or {})
 
@@ -110,8 +116,8 @@ class Recorder(Planned):
         return measured
 
     def _add(self, logs: dict[str, Any], measured: dict[str, float]) -> None:
-        step = updates_done(self.model) - self._updates
-        position = self._the_plan().position(step)
+        step = batches_counted(self.model.optimizer) - self._updates
+        position = self.plan.position(step)
         # A float32 widened to a double would show as 0.0010000000474974513.
         rate = str(np.float32(self.model.optimizer.learning_rate))
         row: Row = {

@@ -2,7 +2,7 @@
 
     counter = kerasbatch.StepCounter(train_examples=len(x), batch_size=16)
     model.fit(x, y, batch_size=16, epochs=5, callbacks=[counter])
-    counter.check()      # raises StepMismatch if a step is missing or doubled
+    counter.check()      # raises StepMismatchError if a step is missing or doubled
 
 `kerasbatch run` uses the same one. What it cannot see it leaves empty, never 0.
 """
@@ -13,25 +13,15 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from kerasbatch import stepcheck
-from kerasbatch.errors import KerasbatchError, StepMismatch
+from kerasbatch.callbacks.planned import Planned, Row, whole_epochs
+from kerasbatch.engine.keras_private import batches_counted
+from kerasbatch.errors import StepMismatchError
 from kerasbatch.shared_types import PartialBatch
 from kerasbatch.stepcheck import Ending, Observed
-from kerasbatch.steps import Budget, Plan, plan
+from kerasbatch.steps import Plan
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Row = dict[str, Any]
-
-
-def updates_done(model: keras.Model) -> int:
-    """Return the optimizer's own count of steps.
-
-    With gradient accumulation, `optimizer.iterations` counts changes of the weights; the counter
-    behind it counts every batch, and that is what a plan speaks of.
-    """
-    optimizer = model.optimizer
-    return int(getattr(optimizer, "_iterations", optimizer.iterations))
 
 
 def examples_counted(model: keras.Model) -> int | None:
@@ -44,51 +34,6 @@ def examples_counted(model: keras.Model) -> int | None:
     return count or None
 
 
-class Planned(keras.callbacks.Callback):
-    """A callback that knows the plan of the training and the step it is at.
-
-    It need not hear of every batch: the last one of a block of steps is enough.
-    """
-
-    hears_blocks = True
-
-    def __init__(
-        self,
-        train_examples: int,
-        batch_size: int,
-        *,
-        epochs: int | None = None,
-        partial_batch: PartialBatch = "keep",
-    ) -> None:
-        super().__init__()
-        self._plan = (train_examples, batch_size, epochs, partial_batch)
-        self.plan: Plan | None = None
-        self.epoch = 0
-
-    @classmethod
-    def of(cls, made: Plan, **options: Any) -> Any:
-        """Make the callback for a plan that is there already."""
-        callback = cls(made.train_examples, made.batch_size, **options)
-        callback.plan = made
-        return callback
-
-    def on_train_begin(self, logs: Any = None) -> None:
-        """Make the plan, if there is none, with the epochs that `fit` was called with."""
-        if self.plan is None:
-            train_examples, batch_size, epochs, partial_batch = self._plan
-            budget = Budget("epochs", epochs or int(self.params["epochs"]))
-            self.plan = plan(train_examples, batch_size, budget, partial_batch)
-
-    def _the_plan(self) -> Plan:
-        if self.plan is None:
-            raise KerasbatchError("this callback has not been used in a model.fit yet")
-        return self.plan
-
-    def _step(self, batch: int) -> int:
-        """Return the step of the run after batch number `batch` (from 0) of this epoch."""
-        return self.epoch * self._the_plan().steps_per_epoch + batch + 1
-
-
 class StepCounter(Planned):
     """Counts batches, updates and examples of every epoch and compares them with the plan.
 
@@ -97,6 +42,7 @@ class StepCounter(Planned):
         batch_size: the batch size that `fit` is called with.
         epochs: the epochs, by default those that `fit` is called with.
         partial_batch: `drop` if the data leave the smaller last batch out.
+        plan: the plan, where it is none of whole epochs.
         right_examples: tells of an epoch (from 1) and its number of steps whether they met the
             examples that they should; without it, examples are counted but not told apart.
 
@@ -114,10 +60,12 @@ class StepCounter(Planned):
         train_examples: int,
         batch_size: int,
         *,
+        epochs: int | None = None,
+        partial_batch: PartialBatch = "keep",
+        plan: Plan | None = None,
         right_examples: Callable[[int, int], bool | None] | None = None,
-        **options: Any,
     ) -> None:
-        super().__init__(train_examples, batch_size, **options)
+        super().__init__(plan or whole_epochs(train_examples, batch_size, epochs, partial_batch))
         self.rows: list[Row] = []
         self._right_examples = right_examples
         self.ending: Ending | None = None
@@ -134,9 +82,10 @@ class StepCounter(Planned):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Note where the counters stand."""
-        self.epoch, self._open = epoch, True
+        super().on_epoch_begin(epoch, logs)
+        self._open = True
         self._batches, self._examples = 0, None
-        self._updates = updates_done(self.model)
+        self._updates = batches_counted(self.model.optimizer)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Count a batch; several at once, and so not countable, with steps_per_execution."""
@@ -151,11 +100,11 @@ class StepCounter(Planned):
         """Compare the epoch with its plan."""
         if self._examples is None:
             self._examples = examples_counted(self.model)
-        updates = updates_done(self.model) - self._updates
+        updates = batches_counted(self.model.optimizer) - self._updates
         right = self._right_examples(epoch + 1, updates) if self._right_examples else None
         seen = Observed(updates, self._batches, self._examples, right)
         stopped = self.ending or ("early_stop" if self.model.stop_training else None)
-        self.rows.append(stepcheck.row(self._the_plan(), epoch + 1, seen, stopped))
+        self.rows.append(stepcheck.row(self.plan, epoch + 1, seen, stopped))
         self._open = False
 
     def end(self, ending: Ending) -> None:
@@ -165,7 +114,7 @@ class StepCounter(Planned):
         batch, so the batches of the open epoch are not known; updates and examples are.
         """
         self.ending = ending
-        if self._open and updates_done(self.model) > self._updates:
+        if self._open and batches_counted(self.model.optimizer) > self._updates:
             self._batches = None
             self.on_epoch_end(self.epoch)
 
@@ -178,18 +127,18 @@ class StepCounter(Planned):
         """Return the check of the whole training, as runs.csv writes it."""
         stopped = self.rows and self.model.stop_training
         ending: Ending | None = self.ending or ("early_stop" if stopped else None)
-        return stepcheck.total(self._the_plan(), self.rows, ending)
+        return stepcheck.total(self.plan, self.rows, ending)
 
     def check(self) -> str:
         """Return the check of the whole training.
 
         Raises:
-            StepMismatch: if the steps taken are not the steps planned.
+            StepMismatchError: if the steps taken are not the steps planned.
         """
         found = self.verdict()
-        if found.startswith("mismatch"):
-            planned, observed = self._the_plan().total_steps, self.observed_steps
-            raise StepMismatch(f"{found} ({observed:,} steps observed, {planned:,} planned)")
+        if stepcheck.is_mismatch(found):
+            planned, observed = self.plan.total_steps, self.observed_steps
+            raise StepMismatchError(f"{found} ({observed:,} steps observed, {planned:,} planned)")
         return found
 
     @property

@@ -16,7 +16,7 @@ from kerasbatch.spec.sweep import SingleRun
 from kerasbatch.steps import Plan
 
 if TYPE_CHECKING:
-    from kerasbatch.callbacks.watching import Progress
+    from kerasbatch.callbacks.progress import Progress
 
 PLAIN_INTERVAL = 5.0
 """Seconds between two lines of progress where the output is no terminal."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
-from kerasbatch.errors import DirectoryInUse, SpecError
+from kerasbatch.errors import DirectoryInUseError, SpecError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,7 +34,7 @@ def exit_codes() -> Iterator[None]:
     except SpecError as error:
         _complain(error)
         sys.exit(WRONG)
-    except DirectoryInUse as error:
+    except DirectoryInUseError as error:
         open_console().print(f"[bold red]error:[/] {escaped(str(error))}", soft_wrap=True)
         sys.exit(IN_USE)
     except BrokenPipeError:

@@ -7,10 +7,10 @@ from typing import Any
 import keras
 import psutil
 import tensorflow as tf
-from keras.src.backend.tensorflow.trainer import TensorFlowTrainer
-from keras.src.trainers.trainer import model_supports_jit
 
-from kerasbatch.engine.feed import Arrays, Feed
+from kerasbatch.engine import keras_private
+from kerasbatch.engine.feed import Feed
+from kerasbatch.engine.options import Arrays
 from kerasbatch.shared_types import Engine
 
 MEMORY_SHARE = 0.5
@@ -45,11 +45,13 @@ class Choice:
         fused: True for the fused engine, False for plain `model.fit`.
         jit_compile: whether to compile with XLA.
         why: the reasons in words.
+        obstacle: what keeps the fused engine from working here, if something does.
     """
 
     fused: bool
     jit_compile: bool
     why: str
+    obstacle: str | None = None
 
 
 def choose(
@@ -73,7 +75,7 @@ def choose(
     if engine == "keras":
         return Choice(False, bool(model.jit_compile), "plain model.fit, as asked for")
     if obstacle := _obstacle(model, callbacks) or _memory_obstacle([feed.arrays, *held]):
-        return Choice(False, bool(model.jit_compile), f"plain model.fit, because {obstacle}")
+        return plain(model, obstacle)
     if jit_compile is None:
         jit, why = _xla(model, feed)
     else:
@@ -81,13 +83,21 @@ def choose(
     return Choice(True, jit, f"blocks of steps in one program, {why}")
 
 
+def plain(model: keras.Model, obstacle: str) -> Choice:
+    """Return the choice of plain `model.fit` where the fused engine cannot work."""
+    why = f"plain model.fit, because {obstacle}"
+    return Choice(False, bool(model.jit_compile), why, obstacle)
+
+
 def _obstacle(model: keras.Model, callbacks: Iterable[keras.callbacks.Callback]) -> str | None:
     """Return what makes blocks of steps impossible, or None."""
+    if gone := keras_private.missing(model):
+        return gone
     if model.run_eagerly or tf.config.functions_run_eagerly():
         return "the model runs eagerly (run_eagerly)"
-    if type(model).make_train_function is not TensorFlowTrainer.make_train_function:
+    if keras_private.has_own_train_function(model):
         return "the model makes its train function itself"
-    if tf.distribute.has_strategy() or getattr(model, "_distribute_strategy", None) is not None:
+    if keras_private.is_distributed(model):
         return "the model is distributed over several devices"
     for callback in callbacks:
         if needs_every_batch(callback):
@@ -107,17 +117,16 @@ def _memory_obstacle(arrays: Sequence[Arrays]) -> str | None:
 
 def _xla(model: keras.Model, feed: Feed) -> tuple[bool, str]:
     """Decide whether to compile with XLA."""
-    asked = bool(model.jit_compile)
-    # Keras keeps the outcome of "auto" only; an explicit False shows where auto would say True.
-    if asked != bool(model._resolve_auto_jit_compile()):
+    asked = keras_private.asked_for_xla(model)
+    if asked is not None:
         return asked, f"{'with' if asked else 'without'} XLA, as jit_compile says"
-    if not model_supports_jit(model):
+    if not keras_private.supports_xla(model):
         return False, "without XLA, which a layer does not support"
-    steps = feed.plan.total_steps
+    steps = feed.total_steps
     if steps < STEPS_THAT_PAY_FOR_XLA:
         return False, f"without XLA, whose compilation would not pay in {steps:,} steps"
     if not tf.config.list_physical_devices("GPU"):
-        for layer in model._flatten_layers():
+        for layer in keras_private.all_layers(model):
             if type(layer).__name__.startswith(SLOW_UNDER_XLA):
                 name = type(layer).__name__
                 return False, f"without XLA, which is slow for {name} on a CPU"
@@ -129,7 +138,8 @@ def _xla(model: keras.Model, feed: Feed) -> tuple[bool, str]:
 def _unseen_by_xla(model: keras.Model, feed: Feed) -> str | None:
     """Return a mistake in the data that plain Keras reports and XLA computes with."""
     x, *rest = feed.arrays
-    tables = [each for each in model._flatten_layers() if isinstance(each, keras.layers.Embedding)]
+    layers = keras_private.all_layers(model)
+    tables = [layer for layer in layers if isinstance(layer, keras.layers.Embedding)]
     if tables and not _within(x, min(table.input_dim for table in tables)):
         return "an index beyond the input_dim of an Embedding"
     if rest and any(not _within(y, width) for y, width in _labels(model, rest[0])):
@@ -174,5 +184,5 @@ def _asks_by_frequency(callback: keras.callbacks.Callback) -> bool:
     if isinstance(callback, kinds.ModelCheckpoint | kinds.BackupAndRestore):
         return bool(callback.save_freq != "epoch")
     if isinstance(callback, kinds.TensorBoard):
-        return bool(callback.update_freq != "epoch" or callback._start_batch > 0)
+        return callback.update_freq != "epoch" or keras_private.profiles_batches(callback)
     return False

@@ -14,7 +14,7 @@ LIMITS = ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH")
 """Variables by which Keras cuts a training short, with no more than a warning."""
 
 
-def prepare_environment(*, verbose: bool) -> list[str]:
+def set_variables(*, verbose: bool) -> list[str]:
     """Set what must be set before Keras is imported; return what a person must know."""
     notices = []
     for name in LIMITS:

@@ -14,14 +14,11 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from keras.src.trainers.data_adapters import data_adapter_utils
 
+from kerasbatch.engine.options import Arrays
 from kerasbatch.order import example_order
 from kerasbatch.shared_types import Array, Sampling
 from kerasbatch.steps import Plan
-
-Arrays = tuple[Any, ...]
-"""(x,), (x, y) or (x, y, sample_weight); each an array, or a list or dict of arrays."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +27,13 @@ class Feed:
 
     Args:
         arrays: x, y and sample weights; every array has shape (n, ...).
-        plan: the counts.
+        plan: the counts, of passes over all examples.
         seed: the seed of the order.
         sampling: how examples are drawn.
         scale: what x is multiplied by on its way to the model, or None.
-        examples: how many examples there are, where epochs have a length of their own; an epoch
-            then goes on in the data where the last one ended.
+        steps_per_epoch: Keras' `steps_per_epoch`, where an epoch is no whole pass: an epoch goes
+            on in the data where the last one ended, and ends where a pass does.
+        epochs_asked: the epochs of `fit`, where they are no whole passes.
     """
 
     arrays: Arrays
@@ -43,43 +41,67 @@ class Feed:
     seed: int
     sampling: Sampling = "shuffle"
     scale: float | None = None
-    examples: int | None = None
+    steps_per_epoch: int | None = None
+    epochs_asked: int | None = None
 
     @property
-    def total(self) -> int:
-        """How many examples there are."""
-        return self.examples or self.plan.train_examples
+    def epochs(self) -> int:
+        """The epoch to end with, as `fit` counts epochs."""
+        return self.epochs_asked or self.plan.epochs
 
-    def order(self, epoch: int) -> Array:
-        """Return the examples that an epoch (from 1) uses, in their order."""
-        length = self.plan.examples_per_epoch
-        if self.examples is None:
-            return self._pass(epoch)[:length]
-        skipped, start = divmod((epoch - 1) * length, self.examples)
-        passes = 1 + (start + length - 1) // self.examples
-        stream = [self._pass(skipped + number) for number in range(1, passes + 1)]
-        return np.concatenate(stream)[start : start + length]
+    @property
+    def total_steps(self) -> int:
+        """The steps of the whole training."""
+        if self.steps_per_epoch is None:
+            return self.plan.total_steps
+        number, first = self.start(self.epochs)
+        return (number - 1) * self.plan.steps_per_epoch + first + self.steps(self.epochs)
 
-    def _pass(self, number: int) -> Array:
-        return example_order(self.total, seed=self.seed, epoch=number, sampling=self.sampling)
+    def _epochs_of_a_pass(self) -> int:
+        per_epoch = self.steps_per_epoch or self.plan.steps_per_epoch
+        return -(-self.plan.steps_per_epoch // per_epoch)
 
-    def indices(self, first_epoch: Callable[[], int] = lambda: 1) -> Iterator[Array]:
-        """Yield the examples of every batch, epoch after epoch."""
-        size = self.plan.batch_size
-        for epoch in range(first_epoch(), self.plan.epochs + 1):
-            order = self.order(epoch)
-            for start in range(0, len(order), size):
-                yield order[start : start + size]
+    def start(self, epoch: int) -> tuple[int, int]:
+        """Return in which pass over the data (from 1) an epoch (from 1) is, and where in it.
+
+        The latter is its first step there, from 0.
+        """
+        whole, part = divmod(epoch - 1, self._epochs_of_a_pass())
+        return whole + 1, part * (self.steps_per_epoch or 0)
+
+    def steps(self, epoch: int) -> int:
+        """Return how many steps an epoch (from 1) takes."""
+        number, first = self.start(epoch)
+        left = self.plan.epoch_plan(number).steps - first
+        return min(left, self.steps_per_epoch or left)
+
+    def ends_early(self, epoch: int) -> bool:
+        """Tell whether the data end before an epoch (from 1) has its `steps_per_epoch`."""
+        return self.steps_per_epoch is not None and self.steps(epoch) < self.steps_per_epoch
+
+    def order(self, number: int) -> Array:
+        """Return the examples that a pass (from 1) uses, in their order."""
+        n = self.plan.train_examples
+        whole = example_order(n, seed=self.seed, epoch=number, sampling=self.sampling)
+        return whole[: self.plan.examples_per_epoch]
+
+    def indices(self, number: int) -> Iterator[Array]:
+        """Yield the examples of every batch of a pass (from 1)."""
+        order = self.order(number)
+        for batch in range(self.plan.steps_per_epoch):
+            yield order[self.plan.batches(batch, 1)]
 
     @functools.cached_property
     def tags(self) -> Array:
         """The tags of the examples, shape (n,), int64; their sums wrap around."""
         random = np.random.RandomState(1)
-        return random.randint(-(2**63), 2**63 - 1, size=self.total, dtype=np.int64)
+        n = self.plan.train_examples
+        return random.randint(-(2**63), 2**63 - 1, size=n, dtype=np.int64)
 
     def tag_sum(self, epoch: int, steps: int) -> int:
         """Return the sum of the tags that the first steps of an epoch (from 1) should meet."""
-        seen = self.order(epoch)[: steps * self.plan.batch_size]
+        number, first = self.start(epoch)
+        seen = self.order(number)[self.plan.batches(first, steps)]
         return int(self.tags[seen].sum(dtype=np.int64))
 
     def batch(self, chosen: Array) -> Arrays:
@@ -87,27 +109,24 @@ class Feed:
         x, *rest = keras.tree.map_structure(lambda array: array[chosen], self.arrays)
         return (scaled(x, self.scale), *rest)
 
-    def dataset(self, first_epoch: Callable[[], int] = lambda: 1) -> tf.data.Dataset:
-        """Return every batch of the training as one stream of (tags, arrays).
+    def dataset(self, epoch: Callable[[], int]) -> tf.data.Dataset:
+        """Return the batches of one pass, as (tags, arrays); each iteration asks which it is.
 
         Args:
-            first_epoch: tells, when the stream begins, with which epoch.
+            epoch: tells, when an iteration begins, in which epoch (from 1) the training is.
         """
 
         def batches() -> Iterator[tuple[Array, Arrays]]:
-            for chosen in self.indices(first_epoch):
+            for chosen in self.indices(self.start(epoch())[0]):
                 yield self.tags[chosen], _tuples(self.batch(chosen))
 
         signature = keras.tree.map_structure(
             lambda array: tf.TensorSpec((None, *array.shape[1:]), array.dtype),
             (self.tags[:1], _tuples(self.batch(np.arange(1)))),
         )
-        return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(2)
-
-
-def packed(arrays: Arrays) -> Any:
-    """Return some examples as Keras hands them to a step: x alone is no tuple."""
-    return data_adapter_utils.pack_x_y_sample_weight(*arrays)
+        stream = tf.data.Dataset.from_generator(batches, output_signature=signature)
+        counted = tf.data.experimental.assert_cardinality(self.plan.steps_per_epoch)
+        return stream.apply(counted).prefetch(2)
 
 
 def _tuples(value: Any) -> Any:

@@ -3,19 +3,26 @@
 import os
 import warnings
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import keras
 import numpy as np
 
-from kerasbatch.engine import arguments
-from kerasbatch.engine import start as engine_module
+from kerasbatch.engine import keras_private
+from kerasbatch.engine.arguments import Arguments
+from kerasbatch.engine.arrays import Gathered, first_batches, gather, not_arrays
 from kerasbatch.engine.environment import LIMITS
-from kerasbatch.engine.feed import Arrays, Feed
+from kerasbatch.engine.feed import Feed
 from kerasbatch.engine.fused import FusedTraining
-from kerasbatch.engine.plain import fit_stream
+from kerasbatch.engine.options import FitOptions, Needs, Validation
+from kerasbatch.engine.plain import KerasOwnTraining
+from kerasbatch.engine.start import Training, refusal, start
 from kerasbatch.errors import EngineError, SpecError
-from kerasbatch.shared_types import Engine, Sampling
+from kerasbatch.shared_types import BatchSize, Engine
+from kerasbatch.steps import plan
+
+DEFAULT_BATCH_SIZE = 32
+"""What Keras takes where no batch size is given, or all examples if they are fewer."""
 
 
 @dataclass(frozen=True)
@@ -39,21 +46,21 @@ def fit(
     model: keras.Model,
     x: Any = None,
     y: Any = None,
-    *,
-    batch_size: int | Literal["full"] | None = None,
+    batch_size: BatchSize | None = None,
     epochs: int = 1,
     verbose: str | int = "auto",
     callbacks: Any = None,
     validation_split: float = 0.0,
     validation_data: Any = None,
-    validation_batch_size: int | None = None,
-    validation_steps: int | None = None,
-    validation_freq: Any = 1,
     shuffle: bool = True,
     class_weight: dict[int, float] | None = None,
     sample_weight: Any = None,
     initial_epoch: int = 0,
     steps_per_epoch: int | None = None,
+    validation_steps: int | None = None,
+    validation_batch_size: int | None = None,
+    validation_freq: Any = 1,
+    *,
     seed: int | None = None,
     engine: Engine = "auto",
     jit_compile: bool | None = None,
@@ -79,15 +86,15 @@ def fit(
             has something to do after every batch, plain `model.fit` trains.
         validation_split: as in Keras.
         validation_data: as in Keras.
-        validation_batch_size: as in Keras; the fused engine needs it for `validation_steps` only.
-        validation_steps: as in Keras.
-        validation_freq: as in Keras.
         shuffle: True for `example_order`'s fresh order in every epoch, False for that of the data.
         class_weight: as in Keras.
         sample_weight: as in Keras.
         initial_epoch: as in Keras.
-        steps_per_epoch: an epoch has so many steps, and goes on in the data where the last one
-            ended; a new pass begins without a smaller batch before it.
+        steps_per_epoch: as in Keras: an epoch has so many steps and goes on in the data where the
+            last one ended; one that meets the end of the data ends there, with a warning.
+        validation_steps: as in Keras.
+        validation_batch_size: as in Keras; the fused engine needs it for `validation_steps` only.
+        validation_freq: as in Keras.
         seed: the seed of the order; None draws one from NumPy's global generator, which
             `keras.utils.set_random_seed` sets, and `history.kerasbatch.seed` tells it.
         engine: `auto`, `fused` (an error where it cannot work) or `keras` (plain `model.fit`).
@@ -103,120 +110,35 @@ def fit(
             training short.
     """
     _refuse_limits()
-    model._assert_compile_called("fit")
-    _check_choices(engine, jit_compile)
-    numbers = arguments.whole_numbers(
-        {
-            "batch_size": None if batch_size == "full" else batch_size,
-            "epochs": epochs,
-            "initial_epoch": initial_epoch,
-            "steps_per_epoch": steps_per_epoch,
-            "validation_batch_size": validation_batch_size,
-            "validation_steps": validation_steps,
-            "seed": seed,
-        }
-    )
-    given = _Given(x, y, sample_weight, class_weight, validation_split, validation_data)
-    own = {"verbose": verbose, "callbacks": callbacks, "validation_freq": validation_freq}
-    if obstacle := _cannot_take(model, given, callbacks):
-        _say(engine, obstacle)
-        del numbers["seed"]
-        history = model.fit(**vars(given), **numbers, **own, shuffle=shuffle)
-        return _with_report(history, "keras", f"plain model.fit, because {obstacle}", None, None)
-    if batch_size == "full":
-        numbers["batch_size"] = "full"
-    sampling: Sampling = "shuffle" if shuffle else "sequential"
-    prepared = _prepare(given, numbers, sampling)
-    own["initial_epoch"] = numbers["initial_epoch"]
-    return _train(model, prepared, engine, jit_compile, own)
-
-
-@dataclass(frozen=True)
-class _Given:
-    """The data that `fit` was given."""
-
-    x: Any
-    y: Any
-    sample_weight: Any
-    class_weight: dict[int, float] | None
-    validation_split: float
-    validation_data: Any
-
-
-@dataclass(frozen=True)
-class _Prepared:
-    """What to train on, and what to validate on: arrays, or what only Keras can read."""
-
-    feed: Feed
-    validation: Arrays | None
-    keras_validation: dict[str, Any]
-
-
-def _prepare(given: _Given, numbers: dict[str, Any], sampling: Sampling) -> _Prepared:
-    """Bring data and counts together."""
-    foreign = arguments.not_arrays(given.validation_data) is not None
-    known = replace(given, validation_data=None, validation_split=0.0) if foreign else given
-    data = arguments.gather(**vars(known))
-    seed = numbers["seed"]
-    feed = arguments.feed(
-        data.train,
-        batch_size=numbers["batch_size"],
-        epochs=numbers["epochs"],
-        steps_per_epoch=numbers["steps_per_epoch"],
-        sampling=sampling,
-        # NumPy's global generator is one of those that keras.utils.set_random_seed sets.
-        seed=int(np.random.randint(2**32, dtype=np.uint64)) if seed is None else seed,
-    )
-    how = {key: numbers[key] for key in ("validation_steps", "validation_batch_size")}
-    if foreign:
-        return _Prepared(feed, None, {"validation_data": given.validation_data, **how})
-    if data.validation is None:
-        return _Prepared(feed, None, {})
-    size = how["validation_batch_size"] or feed.plan.batch_size
-    held = arguments.first_batches(data.validation, size, how["validation_steps"])
-    return _Prepared(feed, held, {"validation_data": held, "validation_batch_size": size})
-
-
-def _train(
-    model: keras.Model,
-    prepared: _Prepared,
-    engine: Engine,
-    jit_compile: bool | None,
-    own: dict[str, Any],
-) -> keras.callbacks.History:
-    feed, callbacks = prepared.feed, keras.tree.flatten(own["callbacks"] or [])
-    stop_at_nan = any(isinstance(each, keras.callbacks.TerminateOnNaN) for each in callbacks)
-    training, seconds = engine_module.start(
-        model,
-        feed,
-        engine=engine,
-        options=engine_module.Options(stop_at_nan=stop_at_nan, jit_compile=jit_compile),
-        callbacks=callbacks,
-        validation=prepared.validation,
-    )
-    if isinstance(training, FusedTraining):
-        options = {key: value for key, value in own.items() if key != "callbacks"}
-        if prepared.validation is not None:
-            size = prepared.keras_validation["validation_batch_size"]
-            options["evaluation"] = training.measurer(prepared.validation, size)
-        else:
-            options |= prepared.keras_validation
-        history = training.fit(callbacks, **options)
-        return _with_report(history, "fused", training.why, feed.seed, seconds)
-    if engine == "auto":
-        _say(engine, training.why.removeprefix("plain model.fit, because "), depth=4)
-    history = fit_stream(model, feed, **own, **prepared.keras_validation)
-    return _with_report(history, "keras", training.why, feed.seed, None)
-
-
-def _with_report(
-    history: keras.callbacks.History,
-    engine: str,
-    why: str,
-    seed: int | None,
-    seconds: float | None,
-) -> keras.callbacks.History:
-    history.kerasbatch = Report(engine, why, seed, seconds)
+    _check_choices(engine, jit_compile, seed)
+    given = Arguments(
+        x,
+        y,
+        batch_size,
+        epochs,
+        verbose,
+        callbacks,
+        validation_split,
+        validation_data,
+        shuffle,
+        class_weight,
+        sample_weight,
+        initial_epoch,
+        steps_per_epoch,
+        validation_steps,
+        validation_batch_size,
+        validation_freq,
+        validates_on_arrays=validation_data is not None and not not_arrays(validation_data),
+    ).checked()
+    training, options = _begin(model, given, engine, jit_compile, seed)
+    if training.obstacle and engine == "auto":
+        because = f"training by plain model.fit, because {training.obstacle}"
+        warnings.warn(because, stacklevel=2)
+    if isinstance(training, FusedTraining) and (cut := _cut_epoch(training.feed)):
+        warnings.warn(cut, stacklevel=2)
+    history = training.fit(options)
+    used = training.feed.seed if training.feed else None
+    history.kerasbatch = Report(training.name, training.why, used, training.compile_seconds)
     return history
 
 
@@ -227,29 +149,110 @@ def _refuse_limits() -> None:
             raise EngineError(f"{message}, and start Python again, since Keras has read it")
 
 
-def _check_choices(engine: Any, jit_compile: Any) -> None:
+def _check_choices(engine: Any, jit_compile: Any, seed: Any) -> None:
     if engine not in get_args(Engine):
         names = ", ".join(get_args(Engine))
         raise SpecError.at(("engine",), f"found {engine!r}; must be one of {names}")
     if jit_compile not in (None, True, False):
         raise SpecError.at(("jit_compile",), f"found {jit_compile!r}; must be True, False or None")
+    if seed is not None and (isinstance(seed, bool) or not hasattr(seed, "__index__") or seed < 0):
+        raise SpecError.at(("seed",), f"found {seed!r}; must be a whole number, 0 or more")
 
 
-def _cannot_take(model: keras.Model, given: _Given, callbacks: Any) -> str | None:
+def _begin(
+    model: keras.Model,
+    given: Arguments,
+    engine: Engine,
+    jit_compile: bool | None,
+    seed: int | None,
+) -> tuple[Training | KerasOwnTraining, FitOptions]:
+    """Choose who trains, and compile."""
+    obstacle, options = _only_keras_can(model, given), given.options()
+    if obstacle is None:
+        keras_private.assert_compiled(model)
+        gathered = gather(given)
+        obstacle = gathered.obstacle or _only_keras_counts(given, gathered)
+    if obstacle is not None:
+        if engine == "fused":
+            raise refusal(obstacle)
+        return KerasOwnTraining(model, given.for_keras(), obstacle), options
+    feed = _feed(given, gathered, seed)
+    validation = _validation(given, gathered, feed.plan.batch_size)
+    stop_at_nan = any(isinstance(c, keras.callbacks.TerminateOnNaN) for c in options.callbacks)
+    training = start(
+        model,
+        feed,
+        engine=engine,
+        needs=Needs(stop_at_nan=stop_at_nan, jit_compile=jit_compile),
+        callbacks=options.callbacks,
+        validation=validation.data if validation and validation.is_arrays else None,
+    )
+    return training, replace(options, validation=validation)
+
+
+def _only_keras_can(model: keras.Model, given: Arguments) -> str | None:
     """Return what keeps this from being planned at all, or None."""
     if keras.backend.backend() != "tensorflow":
         return f"Keras runs on {keras.backend.backend()}, and blocks of steps need TensorFlow"
-    if isinstance(callbacks, keras.callbacks.CallbackList):
+    if isinstance(given.callbacks, keras.callbacks.CallbackList):
         return "a CallbackList is in use already; give a list of callbacks"
-    if kind := arguments.not_arrays(given.x, given.y, given.sample_weight):
+    if kind := not_arrays(given.x, given.y, given.sample_weight):
         return f"{kind} is no array; blocks of steps need data that lie in memory as arrays"
+    if keras.tree.is_nested(given.x) and any(leaf is None for leaf in keras.tree.flatten(given.x)):
+        return "an input is None, and blocks of steps need an array for each"
     return None
 
 
-def _say(engine: Engine, obstacle: str, *, depth: int = 3) -> None:
-    """Warn whoever called `fit`, or refuse; `depth` counts the calls between."""
-    if engine == "fused":
-        message = f"the fused engine cannot work here: {obstacle}; use engine auto or keras"
-        raise EngineError(message)
-    if engine == "auto":
-        warnings.warn(f"training by plain model.fit, because {obstacle}", stacklevel=depth)
+def _only_keras_counts(given: Arguments, gathered: Gathered) -> str | None:
+    """Return a number that Keras takes in a way of its own, or None."""
+    n = _examples(gathered)
+    if isinstance(given.batch_size, int) and given.batch_size > n:
+        return f"batch_size is {given.batch_size:,}, more than the {n:,} examples"
+    if given.epochs == 0:
+        return "epochs is 0, so there is no training"
+    if given.validation_steps == 0:
+        return "validation_steps is 0, so there is nothing to validate on"
+    return None
+
+
+def _examples(gathered: Gathered) -> int:
+    return len(keras.tree.flatten(gathered.train)[0])
+
+
+def _feed(given: Arguments, gathered: Gathered, seed: int | None) -> Feed:
+    """Plan the passes over the data; an epoch is one of them, or `steps_per_epoch` of its steps."""
+    n, epochs, per_epoch = _examples(gathered), given.epochs, given.steps_per_epoch
+    size = min(DEFAULT_BATCH_SIZE, n) if given.batch_size is None else given.batch_size
+    one_pass = plan(n, batch_size=size, epochs=1)
+    feed = Feed(
+        gathered.train,
+        one_pass.with_budget("epochs", epochs),
+        # NumPy's global generator is one of those that keras.utils.set_random_seed sets.
+        int(np.random.randint(2**32, dtype=np.uint64)) if seed is None else int(seed),
+        "shuffle" if given.shuffle else "sequential",
+    )
+    if per_epoch is None or per_epoch == one_pass.steps_per_epoch:
+        return feed
+    feed = replace(feed, steps_per_epoch=per_epoch, epochs_asked=epochs)
+    passes = feed.start(epochs)[0]
+    return replace(feed, plan=one_pass.with_budget("epochs", passes))
+
+
+def _cut_epoch(feed: Feed) -> str | None:
+    """Say which epoch is the first that cannot have its `steps_per_epoch`, if one is."""
+    for epoch in range(1, min(feed.epochs, feed.plan.steps_per_epoch) + 1):
+        if feed.ends_early(epoch):
+            taken, asked = feed.steps(epoch), feed.steps_per_epoch
+            return f"epoch {epoch} meets the end of the data after {taken} of {asked} steps"
+    return None
+
+
+def _validation(given: Arguments, gathered: Gathered, batch_size: int) -> Validation | None:
+    if gathered.validation is None and given.validation_data is None:
+        return None
+    size, steps = given.validation_batch_size or batch_size, given.validation_steps
+    if gathered.validation is None:  # only Keras can read it
+        data, asked = given.validation_data, given.validation_batch_size
+        return Validation(data, False, asked, steps, given.validation_freq)
+    held = first_batches(gathered.validation, size, steps)
+    return Validation(held, True, size, steps, given.validation_freq)

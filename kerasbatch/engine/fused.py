@@ -8,7 +8,7 @@ the callbacks hear of the steps that were taken, with the indices that Keras wou
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,8 +16,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasbatch.engine.feed import Arrays, Feed
-from kerasbatch.engine.program import Done, Logs, Program, fits_evenly
+from kerasbatch.engine import divergence
+from kerasbatch.engine.evaluation import rows_at_once
+from kerasbatch.engine.feed import Feed
+from kerasbatch.engine.options import Arrays, FitOptions
+from kerasbatch.engine.program import Done, Logs, Program
 from kerasbatch.engine.variables import borrowed, one_item, unchanged
 from kerasbatch.shared_types import Array
 from kerasbatch.steps import Plan
@@ -27,9 +30,6 @@ MAX_BLOCK = 4096
 MAX_BLOCK_EXAMPLES = 2**19
 BLOCK_SECONDS = 0.2
 """Seconds that a block should take, so that progress and Ctrl-C stay quick."""
-EVALUATION_BATCH = 1000
-"""Examples of one step of an evaluation, about; fewer where they are large."""
-EVALUATION_BYTES = 2**22
 
 
 class FusedTraining:
@@ -42,10 +42,10 @@ class FusedTraining:
         arrays: the feed's arrays on the device.
         why: why this engine, and why with or without XLA.
         cuts: steps of the run at which a block must end, ascending.
-        record_steps: whether the program keeps the loss of every step.
     """
 
     name = "fused"
+    obstacle = None
 
     def __init__(
         self,
@@ -56,36 +56,35 @@ class FusedTraining:
         *,
         why: str,
         cuts: Iterator[int] | None = None,
-        record_steps: bool = False,
     ) -> None:
         self.model, self.feed, self.program = model, feed, program
         self.why = why
         self.jit_compile = program.jit_compile
         self.step_losses: list[float] = []
-        self._record_steps = record_steps
+        self.diverged_loss: float | None = None
+        self.compile_seconds: float | None = 0.0
         self._arrays = arrays
         self._tags = tf.constant(feed.tags)
         self._cuts = cuts or iter(())
         self._cut = next(self._cuts, None)
+        self._watched = divergence.unwatched()
         self._ledger = self._done = 0
         self._seconds_per_step: float | None = None
-        plan = feed.plan
-        most = min(MAX_BLOCK, max(1, MAX_BLOCK_EXAMPLES // plan.batch_size))
-        self._block = min(most, max(1, plan.examples_per_epoch // plan.batch_size))
+        most = min(MAX_BLOCK, max(1, MAX_BLOCK_EXAMPLES // feed.plan.batch_size))
+        self._block = min(most, max(1, feed.plan.whole_batches))
 
-    def prepare(self, evaluated: Arrays | None = None) -> float:
-        """Compile for the shapes of this training without a step; return the seconds it took."""
+    def compile(self, evaluated: Arrays | None = None) -> None:
+        """Compile for the shapes of this training without a step, and note the seconds."""
+        start = time.perf_counter()
         size, partial = self.feed.plan.batch_size, self.feed.plan.last_batch_size
         whole = np.zeros((self._block, size), np.int32)
-        seconds = self.program.seconds_to_compile(self._arrays, self._tags, whole)
+        self.program.compile(self._arrays, self._tags, whole, partial=False)
         if partial != size:
             rest = np.zeros((1, partial), np.int32)
-            seconds += self.program.seconds_to_compile(self._arrays, self._tags, rest, partial=True)
+            self.program.compile(self._arrays, self._tags, rest, partial=True)
         if evaluated is not None:
-            start = time.perf_counter()
             self.evaluator(evaluated)()
-            seconds += time.perf_counter() - start
-        return seconds
+        self.compile_seconds = time.perf_counter() - start
 
     def for_plan(self, plan: Plan) -> "FusedTraining":
         """Return a training of the same model with the same program by another plan."""
@@ -99,63 +98,74 @@ class FusedTraining:
         """
         return self._ledger == self.feed.tag_sum(epoch, steps) if steps == self._done else None
 
-    def fit(
-        self, callbacks: Sequence[keras.callbacks.Callback], **options: Any
-    ) -> keras.callbacks.History:
+    def fit(self, options: FitOptions) -> keras.callbacks.History:
         """Train to the end of the plan, or until a callback stops it.
 
         Args:
-            callbacks: Keras callbacks; those for batches hear of the last step of every block.
-            **options: `verbose`, `initial_epoch`, and `evaluation` with `validation_freq`, as
-                Keras' own `fit` has them; the evaluation is a function returning its logs.
+            options: callbacks for batches hear of the last step of every block.
         """
-        plan, model = self.feed.plan, self.model
-        evaluation = options.pop("evaluation", None)
-        verbose = options.pop("verbose", 0)
+        feed, model, validation = self.feed, self.model, options.validation
         self._callbacks = _StepCallbacks(
-            list(callbacks),
+            list(options.callbacks),
             add_history=True,
-            add_progbar=verbose != 0,
-            verbose=verbose,
-            epochs=plan.epochs,
-            steps=plan.steps_per_epoch,
+            add_progbar=options.verbose != 0,
+            verbose=options.verbose,
+            epochs=feed.epochs,
+            steps=feed.steps_per_epoch or feed.plan.steps_per_epoch,
             model=model,
         )
+        given: dict[str, Any] = {}
         with contextlib.ExitStack() as stack:
-            whole_epoch = lambda: self._epoch(self._callbacks.epoch)  # noqa: E731  # one line
+            whole_epoch = lambda: self._epoch(self._callbacks.epoch + 1)  # noqa: E731  # one line
             stack.enter_context(borrowed(model, "train_function", whole_epoch))
-            if evaluation is not None:
-                stack.enter_context(borrowed(model, "test_function", evaluation))
-                options["validation_data"] = one_item()
+            if validation is not None and validation.is_arrays:
+                measure = self.measurer(validation.data, validation.batch_size)
+                stack.enter_context(borrowed(model, "test_function", measure))
+                given = {"validation_data": one_item(), "validation_freq": validation.freq}
+            elif validation is not None:
+                given = validation.as_keras()
             return model.fit(
                 one_item(),
-                epochs=plan.epochs,
+                epochs=feed.epochs,
+                initial_epoch=options.initial_epoch,
                 shuffle=False,
                 callbacks=self._callbacks,
-                **options,
+                **given,
             )
 
-    def _epoch(self, epoch: int) -> dict[str, Any]:
-        """Run one epoch, counted from 0, block by block; return the last logs."""
-        plan, order = self.feed.plan, self.feed.order(epoch + 1).astype(np.int32)
+    def _epoch(self, epoch: int) -> Logs:
+        """Run one epoch, counted from 1, block by block; return the last logs."""
+        number, first = self.feed.start(epoch)
+        order = self.feed.order(number).astype(np.int32)
         self._ledger = self._done = done = 0
-        logs: dict[str, Any] = {}
-        planned = 1 if self.model.stop_training else plan.epoch_plan(epoch + 1).steps
+        logs: Logs = {}
+        planned = 1 if self.model.stop_training else self.feed.steps(epoch)
         while done < planned and not (done and self.model.stop_training):
-            steps = self._next_block(epoch * plan.steps_per_epoch + done, planned - done, done)
+            steps = self._next_block(number, first + done, planned - done)
             self._callbacks.steps_begin(done)
-            taken, logs = self._run(order, done, steps)
-            done += taken
+            result = self._run(order, first + done, steps)
+            done, logs = self._done, dict(result.logs)
+            if not result.goes_on:
+                self.diverged_loss = float(result.last_loss)
+                self.model.stop_training = True
             self._callbacks.steps_end(done - 1, logs)
-            if taken < steps:
-                break  # the loss is not finite, and the program stopped there
+            if not result.goes_on:
+                break
         return logs
 
-    def _next_block(self, step: int, left: int, done: int) -> int:
-        """Return how many steps to take at once, up to the next cut and the partial batch."""
+    def _next_block(self, number: int, batch: int, left: int) -> int:
+        """Return how many steps to take at once, up to the next cut and the partial batch.
+
+        Args:
+            number: the pass over the data, from 1.
+            batch: the batch of that pass to begin with, from 0.
+            left: the steps that are left of the epoch.
+        """
+        plan = self.feed.plan
+        step = plan.step_after(number - 1, batch) - 1
         while self._cut is not None and self._cut <= step:
             self._cut = next(self._cuts, None)
-        whole = self.feed.plan.examples_per_epoch // self.feed.plan.batch_size - done
+        whole = plan.whole_batches - batch
         most = [left, self._block, whole if whole > 0 else 1]
         if self._cut is not None:
             most.append(self._cut - step)
@@ -165,28 +175,30 @@ class FusedTraining:
             most.append(max(1, int(BLOCK_SECONDS / self._seconds_per_step)))
         return min(most)
 
-    def _run(self, order: Array, done: int, steps: int) -> tuple[int, dict[str, Any]]:
+    def _run(self, order: Array, batch: int, steps: int) -> Done:
         size = self.feed.plan.batch_size
-        chosen = order[done * size : (done + steps) * size]
+        chosen = order[self.feed.plan.batches(batch, steps)]
         start = time.perf_counter()
         if len(chosen) < steps * size:
-            result = self.program.train_partial(self._arrays, self._tags, chosen[None], 1)
+            result = self.program.train_partial(
+                self._arrays, self._tags, chosen[None], self._watched
+            )
         else:
             block = np.zeros((self._block, size), np.int32)
             block[:steps] = chosen.reshape(steps, size)
-            result = self.program.train(self._arrays, self._tags, block, steps)
+            result = self.program.train(self._arrays, self._tags, block, steps, self._watched)
         taken = self._count(result)
         if len(chosen) == steps * size:
             seconds = (time.perf_counter() - start) / max(taken, 1)
             self._seconds_per_step = min(seconds, self._seconds_per_step or math.inf)
-        return taken, dict(result.logs)
+        return result
 
     def _count(self, result: Done) -> int:
         taken = int(result.steps)
         self._ledger = _wrapped(self._ledger + int(result.ledger))
         self._done += taken
-        if self._record_steps and result.losses is not None:
-            self.step_losses += result.losses.numpy()[:taken].tolist()
+        self._watched = result.watched
+        self.step_losses += result.losses.numpy()[:taken].tolist()
         return taken
 
     def evaluator(self, arrays: Arrays) -> Callable[[], dict[str, float]]:
@@ -207,7 +219,7 @@ class FusedTraining:
             arrays: x, y and sample weights.
             size: examples of one step; None chooses.
         """
-        on_device, rows = to_device(arrays), size or _evaluation_rows(arrays)
+        on_device, rows = to_device(arrays), size or rows_at_once(arrays)
         return lambda: self.program.evaluate(on_device, rows)
 
 
@@ -231,14 +243,6 @@ class _StepCallbacks(keras.callbacks.CallbackList):
 
     def steps_end(self, batch: int, logs: Any) -> None:
         super().on_train_batch_end(batch, logs)
-
-
-def _evaluation_rows(arrays: Arrays) -> int:
-    """Choose how many examples to measure at once."""
-    leaves = keras.tree.flatten(arrays)
-    total = len(leaves[0])
-    bytes_of_one = max(1, sum(leaf.nbytes for leaf in leaves) // total)
-    return fits_evenly(total, max(1, min(EVALUATION_BATCH, EVALUATION_BYTES // bytes_of_one)))
 
 
 def to_device(arrays: Arrays) -> Arrays:

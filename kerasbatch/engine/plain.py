@@ -1,57 +1,78 @@
-"""The keras engine: plain `model.fit`, fed with a finished stream of batches."""
+"""The keras engine: plain `model.fit`, fed with the same batches pass by pass."""
 
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from kerasbatch.engine.feed import Arrays, Feed, packed, scaled
+from kerasbatch.engine import divergence, keras_private
+from kerasbatch.engine.evaluation import rows_at_once
+from kerasbatch.engine.feed import Feed, scaled
+from kerasbatch.engine.options import NO_NEEDS, Arrays, FitOptions, Needs
 from kerasbatch.engine.variables import all_variables, build_optimizer, tapped, unchanged
 from kerasbatch.steps import Plan
 
-EVALUATION_BATCH = 1024
-"""Rows per step of an evaluation; fixed, so that its sums do not depend on the training."""
 
-
-class KerasTraining:
+class PlainTraining:
     """One training by plain `model.fit`.
 
     Args:
         model: a compiled model.
         feed: its examples and their order.
         why: why this engine.
-        record_steps: whether to keep the loss of every step.
+        obstacle: what keeps the fused engine from training this, or None where nobody asked.
+        needs: what it must be able to do, but for XLA; that is the model's own business here.
     """
 
     name = "keras"
 
     def __init__(
-        self, model: keras.Model, feed: Feed, *, why: str, record_steps: bool = False
+        self,
+        model: keras.Model,
+        feed: Feed,
+        *,
+        why: str,
+        obstacle: str | None = None,
+        needs: Needs = NO_NEEDS,
     ) -> None:
-        self.model = model
-        self.feed = feed
-        self.why = why
+        self.model, self.feed = model, feed
+        self.why, self.obstacle = why, obstacle
         self.jit_compile = bool(model.jit_compile)
         self.step_losses: list[float] = []
-        self._record_steps = record_steps
+        self.diverged_loss: float | None = None
+        self.compile_seconds: float | None = None
+        self._needs = needs
+        self._counts = False
+        self._epoch = 1
         self._ledger = tf.Variable(0, dtype=tf.int64)
+        self._last_loss = tf.Variable(0.0)
 
-    def prepare(self, evaluated: Arrays) -> float:
-        """Compile a step and an evaluation by doing one and undoing it; return the seconds."""
+    def compile(self, evaluated: Arrays) -> None:
+        """Compile a step and an evaluation by doing one and undoing it, and note the seconds.
+
+        From here on the model's training step also keeps a ledger of the examples that it meets.
+        """
         start = time.perf_counter()
         build_optimizer(self.model)
         try:
             with self._tap(), unchanged(all_variables(self.model)):
                 self._count_examples()
-                self.model.train_function(iter(self.feed.dataset().take(1)))
+                self.model.train_function(iter(self.feed.dataset(lambda: 1).take(1)))
                 self.evaluator(keras.tree.map_structure(lambda part: part[:1], evaluated))()
         except BaseException:
             self._give_back()
             raise
-        return time.perf_counter() - start
+        self.compile_seconds = time.perf_counter() - start
+
+    def _tap(self) -> contextlib.AbstractContextManager[None]:
+        needs = self._needs
+        if not (needs.record_steps or needs.stop_when_diverged):
+            return contextlib.nullcontext()
+        return tapped(self.model, self._last_loss.assign)
 
     def _give_back(self) -> None:
         """Leave the model with its own training step."""
@@ -59,8 +80,7 @@ class KerasTraining:
         self.model.train_function = None
 
     def _count_examples(self) -> None:
-        """Give the model a training step that also keeps a ledger of the examples that it meets."""
-        train_step = self.model.train_step
+        train_step, self._counts = self.model.train_step, True
 
         def counting_step(batch: tuple[Any, Arrays]) -> Any:
             tags, data = batch
@@ -70,93 +90,121 @@ class KerasTraining:
         self.model.train_step = counting_step
         self.model.make_train_function(force=True)
 
-    def saw_the_right_examples(self, epoch: int, steps: int) -> bool:
+    def for_plan(self, plan: Plan) -> "PlainTraining":
+        """Return a training of the same model by another plan."""
+        feed = replace(self.feed, plan=plan)
+        return PlainTraining(self.model, feed, why=self.why, obstacle=self.obstacle)
+
+    def saw_the_right_examples(self, epoch: int, steps: int) -> bool | None:
         """Tell whether the steps of the epoch just trained met the examples that they should."""
         return int(self._ledger.numpy()) == self.feed.tag_sum(epoch, steps)
 
-    def fit(self, callbacks: Sequence[keras.callbacks.Callback]) -> keras.callbacks.History:
-        """Train to the end of the plan, or until a callback stops it; `prepare` comes first."""
-        plan = self.feed.plan
-        reset = keras.callbacks.LambdaCallback(
-            on_epoch_begin=lambda epoch, logs: self._ledger.assign(0)
-        )
-        first: list[keras.callbacks.Callback] = [reset]
-        if self._record_steps:
-            first.append(_StepLosses(self._last_loss, self.step_losses))
+    def fit(self, options: FitOptions) -> keras.callbacks.History:
+        """Train to the end of the plan, or until a callback stops it."""
+        feed, model = self.feed, self.model
+        # BackupAndRestore sets it when the training begins.
+        self._epoch = 1 + options.initial_epoch
+        stream = feed.dataset(lambda: max(self._epoch, 1 + keras_private.initial_epoch(model)))
+        if not self._counts:
+            stream = stream.map(lambda tags, arrays: keras.utils.pack_x_y_sample_weight(*arrays))
         try:
-            return self.model.fit(
-                self.feed.dataset(),
-                epochs=plan.epochs,
-                steps_per_epoch=plan.steps_per_epoch,
+            return model.fit(
+                stream,
+                epochs=feed.epochs,
+                steps_per_epoch=feed.steps_per_epoch,
                 shuffle=False,
-                verbose=0,
-                callbacks=[*first, *callbacks, StopAtEnd(plan)],
+                verbose=options.verbose,
+                initial_epoch=options.initial_epoch,
+                callbacks=[*self._before(), *options.callbacks, *self._after()],
+                **(options.validation.as_keras() if options.validation else {}),
             )
         finally:
-            self._give_back()
+            if self._counts:
+                self._give_back()
 
-    def _tap(self) -> contextlib.AbstractContextManager[None]:
-        if not self._record_steps:
-            return contextlib.nullcontext()
-        self._last_loss = tf.Variable(0.0)
-        return tapped(self.model, self._last_loss.assign)
+    def _before(self) -> Iterator[keras.callbacks.Callback]:
+        """Yield the callbacks that must hear first of epochs and steps."""
+
+        def begin(epoch: int, logs: Any) -> None:
+            self._epoch = epoch + 1
+            self._ledger.assign(0)
+
+        yield keras.callbacks.LambdaCallback(on_epoch_begin=begin)
+        if self._counts and (self._needs.record_steps or self._needs.stop_when_diverged):
+            yield _StepLosses(self, self._last_loss, self._needs)
+
+    def _after(self) -> Iterator[keras.callbacks.Callback]:
+        """Yield what ends a training whose budget runs out inside an epoch."""
+        if self.feed.plan.ends_inside_an_epoch:
+            yield _StopAtEnd(self.feed.plan)
 
     def evaluator(self, arrays: Arrays) -> Callable[[], dict[str, float]]:
         """Return a function that measures the model and leaves its metrics as they were."""
         x, y = arrays
-        scale = self.feed.scale
+        scale, rows = self.feed.scale, rows_at_once(arrays)
 
         def evaluate() -> dict[str, float]:
             nonlocal x, scale
             x, scale = scaled(x, scale), None
             with unchanged(self.model.metrics_variables):
-                measured = self.model.evaluate(
-                    x, y, batch_size=EVALUATION_BATCH, verbose=0, return_dict=True
-                )
+                measured = self.model.evaluate(x, y, batch_size=rows, verbose=0, return_dict=True)
             return {name: float(value) for name, value in measured.items()}
 
         return evaluate
 
 
-def fit_stream(model: keras.Model, feed: Feed, **options: Any) -> keras.callbacks.History:
-    """Train by plain `model.fit` on the batches of a feed; options are those of Keras."""
+class KerasOwnTraining:
+    """A training by `model.fit` as it was called: the data, and their order, are Keras' business.
 
-    def first_epoch() -> int:  # BackupAndRestore sets it when the training begins
-        return int(model._initial_epoch or options.get("initial_epoch", 0)) + 1
+    Args:
+        model: a compiled model.
+        given: the arguments of Keras' `fit`.
+        obstacle: what keeps every other engine from training this.
+    """
 
-    return model.fit(
-        feed.dataset(first_epoch).map(lambda tags, arrays: packed(arrays)),
-        epochs=feed.plan.epochs,
-        steps_per_epoch=feed.plan.steps_per_epoch,
-        shuffle=False,
-        **options,
-    )
+    name = "keras"
+    feed = None
+    compile_seconds = None
+
+    def __init__(self, model: keras.Model, given: dict[str, Any], obstacle: str) -> None:
+        self._model, self._given = model, given
+        self.obstacle = obstacle
+        self.why = f"plain model.fit, because {obstacle}"
+
+    def fit(self, options: FitOptions) -> keras.callbacks.History:
+        """Train; the options are among the arguments already."""
+        return self._model.fit(**self._given)
 
 
 class _StepLosses(keras.callbacks.Callback):
-    """Keeps the loss of every step."""
+    """Looks at the loss of every step: keeps it, and stops a training that has diverged."""
 
-    def __init__(self, last: tf.Variable, losses: list[float]) -> None:
+    def __init__(self, training: PlainTraining, last: tf.Variable, needs: Needs) -> None:
         super().__init__()
-        self._last, self._losses = last, losses
+        self._training, self._last, self._needs = training, last, needs
+        self._watched = divergence.unwatched()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self._losses.append(float(self._last.numpy()))
+        loss = self._last.value()
+        if self._needs.record_steps:
+            self._training.step_losses.append(float(loss))
+        if self._needs.stop_when_diverged:
+            self._watched = divergence.watched(self._watched, loss)
+            if not divergence.goes_on(self._watched, loss):
+                self._training.diverged_loss = float(loss)
+                self.model.stop_training = True
 
 
-class StopAtEnd(keras.callbacks.Callback):
-    """Ends a training whose budget runs out inside an epoch."""
+class _StopAtEnd(keras.callbacks.Callback):
+    """Ends a training at the last planned step."""
 
     def __init__(self, plan: Plan) -> None:
         super().__init__()
-        self._plan = plan
-        self._epoch = 0
+        self._plan, self._epoch = plan, 0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Note the epoch."""
         self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Stop at the last planned step."""
-        if self._epoch * self._plan.steps_per_epoch + batch + 1 >= self._plan.total_steps:
+        if self._plan.step_after(self._epoch, batch) >= self._plan.total_steps:
             self.model.stop_training = True

@@ -9,19 +9,19 @@ Programs know nothing of epochs, plans or callbacks; `fused` drives them.
 """
 
 import contextlib
-import time
 import weakref
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import tensorflow as tf
-from keras.src.backend.tensorflow.trainer import TensorFlowTrainer
 
-from kerasbatch.engine.feed import Arrays, packed
-from kerasbatch.engine.variables import read_before_loops, tapped
+from kerasbatch.engine import divergence, keras_private
+from kerasbatch.engine.options import Arrays, Needs
+from kerasbatch.engine.variables import tapped
 
-Logs = dict[str, tf.Tensor]
+Logs = dict[str, Any]
+"""Tensors by the names of metrics; nested where a step returns them so."""
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,21 @@ class Done:
 
     Args:
         steps: the steps that were taken.
+        goes_on: whether another step may follow.
         ledger: the sum of the tags of the examples they met, int64.
+        watched: the state of the divergence rule after them.
+        last_loss: the loss of the last step, where it is needed.
+        losses: the loss of every step, where they are kept.
         logs: what Keras' training step returned last.
-        losses: the loss of every step, or None where they are not kept.
     """
 
     steps: tf.Tensor
+    goes_on: tf.Tensor
     ledger: tf.Tensor
+    watched: tf.Tensor
+    last_loss: tf.Tensor
+    losses: tf.Tensor
     logs: Logs
-    losses: tf.Tensor | None
 
 
 class Program:
@@ -48,32 +54,26 @@ class Program:
         model: a built, compiled model; held weakly, so that a cache of programs keeps no model.
         jit_compile: whether to compile with XLA.
         scale: what x is multiplied by on its way to the model, or None.
-        keep_losses: whether to keep the loss of every step.
-        stop_at_nan: whether to stop after the first step whose loss is not finite.
+        needs: what it must be able to do.
     """
 
     def __init__(
-        self,
-        model: keras.Model,
-        *,
-        jit_compile: bool,
-        scale: float | None = None,
-        keep_losses: bool = False,
-        stop_at_nan: bool = False,
+        self, model: keras.Model, *, jit_compile: bool, scale: float | None, needs: Needs
     ) -> None:
         self.jit_compile = jit_compile
         self._model = weakref.ref(model)
         self._scale = scale
-        self._keep_losses, self._stop_at_nan = keep_losses, stop_at_nan
+        self._needs = needs
         self._train = tf.function(self._block, autograph=False, jit_compile=jit_compile)
         # A partial batch comes once an epoch: compiling it with XLA would never pay.
         self._train_once = tf.function(self._block, autograph=False)
         self._evaluate = tf.function(self._evaluation, autograph=False)
         for function in (self._train, self._train_once, self._evaluate):
-            # Every model has programs of its own, which TensorFlow would warn of as retracing.
-            function._omit_frequent_tracing_warning = True
+            keras_private.silence_retracing(function)
 
-    def train(self, arrays: Arrays, tags: tf.Tensor, indices: Any, steps: int) -> Done:
+    def train(
+        self, arrays: Arrays, tags: tf.Tensor, indices: Any, steps: int, watched: Any
+    ) -> Done:
         """Take steps over the rows of a block of indices.
 
         Args:
@@ -81,27 +81,23 @@ class Program:
             tags: a tag for each example, int64.
             indices: the examples of each step, shape (K, batch size), int32.
             steps: how many of the K rows to use; 0 compiles and changes nothing.
+            watched: the state of the divergence rule before them.
         """
-        done, ledger, losses, logs = self._train(arrays, tags, indices, tf.constant(steps))
-        return Done(done, ledger, logs, losses if self._keep_losses else None)
+        return Done(*self._train(arrays, tags, indices, tf.constant(steps), watched))
 
-    def train_partial(self, arrays: Arrays, tags: tf.Tensor, indices: Any, steps: int) -> Done:
+    def train_partial(self, arrays: Arrays, tags: tf.Tensor, indices: Any, watched: Any) -> Done:
         """Take the step of a partial batch; `indices` has shape (1, its size)."""
-        done, ledger, losses, logs = self._train_once(arrays, tags, indices, tf.constant(steps))
-        return Done(done, ledger, logs, losses if self._keep_losses else None)
+        return Done(*self._train_once(arrays, tags, indices, tf.constant(1), watched))
+
+    def compile(self, arrays: Arrays, tags: tf.Tensor, indices: Any, *, partial: bool) -> None:
+        """Compile for a shape of indices without taking a step."""
+        function = self._train_once if partial else self._train
+        function(arrays, tags, indices, tf.constant(0), divergence.unwatched())
 
     def evaluate(self, arrays: Arrays, size: int) -> Logs:
         """Measure the model on arrays, `size` rows at a time; the metrics keep the sums."""
         logs: Logs = self._evaluate(arrays, size)
         return logs
-
-    def seconds_to_compile(
-        self, arrays: Arrays, tags: tf.Tensor, indices: Any, *, partial: bool = False
-    ) -> float:
-        """Compile for a shape of indices without taking a step; return the seconds it took."""
-        start = time.perf_counter()
-        (self.train_partial if partial else self.train)(arrays, tags, indices, 0)
-        return time.perf_counter() - start
 
     def _the_model(self) -> keras.Model:
         model = self._model()
@@ -109,41 +105,50 @@ class Program:
             raise ReferenceError("the model of this program is gone")
         return model
 
-    def _block(self, arrays: Arrays, tags: Any, indices: Any, steps: Any) -> tuple[Any, ...]:
+    def _block(
+        self, arrays: Arrays, tags: Any, indices: Any, steps: Any, watched: Any
+    ) -> tuple[Any, ...]:
         """Trace the loop over the steps of a block."""
-        model = self._the_model()
-        by_keras = _by_keras(model, "train_step")
+        model, needs = self._the_model(), self._needs
+        by_keras = keras_private.has_keras_step(model, "train_step")
 
-        def body(i: Any, go: Any, ledger: Any, losses: Any, logs: Logs) -> tuple[Any, ...]:
+        def body(i: Any, go: Any, ledger: Any, watched: Any, loss: Any, losses: Any, logs: Logs):  # type: ignore[no-untyped-def]  # a tuple of the same
             chosen = indices[i]
             ledger += tf.reduce_sum(tf.gather(tags, chosen))
-            seen: list[Any] = []
-            tap = tapped(model, seen.append) if self._needs_loss else contextlib.nullcontext()
-            with tap, read_before_loops(model) if by_keras else contextlib.nullcontext():
-                new_logs = model.train_step(self._batch(arrays, chosen))
-            if self._keep_losses:
-                losses = tf.tensor_scatter_nd_update(losses, [[i]], [seen[-1]])
-            if self._stop_at_nan:
-                go = tf.math.is_finite(seen[-1])
-            return i + 1, go, ledger, losses, logs if by_keras else _as_tensors(new_logs)
+            new_logs, loss = self._step(model, self._batch(arrays, chosen), loss)
+            if needs.record_steps:
+                losses = tf.tensor_scatter_nd_update(losses, [[i]], [loss])
+            if needs.stop_when_diverged:
+                watched = divergence.watched(watched, loss)
+            if needs.stop_at_nan or needs.stop_when_diverged:
+                go = divergence.goes_on(watched, loss)
+            return i + 1, go, ledger, watched, loss, losses, new_logs if not by_keras else logs
 
-        kept = tf.zeros(indices.shape[0] if self._keep_losses else 0)
         begin = (
             tf.constant(0),
             tf.constant(True),
             tf.constant(0, tf.int64),
-            kept,
+            watched,
+            tf.constant(0.0),
+            tf.zeros(indices.shape[0] if needs.record_steps else 0),
             {} if by_keras else self._empty_logs(model, arrays, indices),
         )
-        i, _, ledger, losses, logs = tf.while_loop(
+        *done, logs = tf.while_loop(
             lambda i, go, *_: tf.logical_and(i < steps, go), body, begin, parallel_iterations=1
         )
         # Keras' own step returns the results of the metrics; once after the loop is enough.
-        return i, ledger, losses, _as_tensors(model.get_metrics_result()) if by_keras else logs
+        return *done, _as_tensors(model.get_metrics_result()) if by_keras else logs
 
-    @property
-    def _needs_loss(self) -> bool:
-        return self._keep_losses or self._stop_at_nan
+    def _step(self, model: keras.Model, batch: Any, loss: Any) -> tuple[Logs, Any]:
+        """Trace Keras' training step; return its logs and, where it is needed, its loss."""
+        needs, seen = self._needs, [loss]
+        with contextlib.ExitStack() as stack:
+            if needs.record_steps or needs.stop_at_nan or needs.stop_when_diverged:
+                stack.enter_context(tapped(model, seen.append))
+            if keras_private.has_keras_step(model, "train_step"):
+                stack.enter_context(keras_private.read_before_loops(model))
+            logs = _as_tensors(model.train_step(batch))
+        return logs, seen[-1]
 
     def _batch(self, arrays: Arrays, chosen: Any) -> Any:
         return self._packed(
@@ -153,11 +158,11 @@ class Program:
     def _packed(self, arrays: Arrays) -> Any:
         """Return some examples as Keras hands them to a step."""
         batch: Arrays = (self._scaled(arrays[0]), *arrays[1:])
-        if getattr(self._the_model()._compile_loss, "metrics", None):
+        if keras_private.weighs_single_losses(self._the_model()):
             # Keras weighs the losses of single outputs by the batch's static size, which plain
             # `fit` does not have: there, every batch weighs the same.
             batch = keras.tree.map_structure(_of_any_size, batch)
-        return packed(batch)
+        return keras.utils.pack_x_y_sample_weight(*batch)
 
     def _scaled(self, x: Any) -> Any:
         if self._scale is None:
@@ -174,10 +179,10 @@ class Program:
             keras.tree.map_structure(lambda a: tf.TensorSpec(a.shape, a.dtype), arrays),
             tf.TensorSpec(indices.shape[1:], indices.dtype),
         )
-        return {
-            name: tf.zeros(value.shape, value.dtype)
-            for name, value in traced.structured_outputs.items()
-        }
+        empty: Logs = keras.tree.map_structure(
+            lambda value: tf.zeros(value.shape, value.dtype), traced.structured_outputs
+        )
+        return empty
 
     def _evaluation(self, arrays: Arrays, size: int) -> Logs:
         """Trace the loop over the batches of an evaluation, then what is left over."""
@@ -185,7 +190,7 @@ class Program:
         rows = int(keras.tree.flatten(arrays)[0].shape[0])
         whole, rest = divmod(rows, size)
 
-        by_keras = _by_keras(model, "test_step")
+        by_keras = keras_private.has_keras_step(model, "test_step")
 
         def step(start: Any, length: int) -> Logs:
             cut = keras.tree.map_structure(lambda a: _rows(a, start, length), arrays)
@@ -217,20 +222,6 @@ def _rows(array: Any, start: Any, length: int) -> Any:
 
 
 def _as_tensors(logs: Any) -> Logs:
-    return {name: tf.convert_to_tensor(value) for name, value in logs.items()}
-
-
-def _by_keras(model: keras.Model, step: str) -> bool:
-    """Tell whether a step and its logs are Keras' own: then the logs are those of the metrics."""
-    return step not in vars(model) and all(
-        getattr(type(model), name) is getattr(TensorFlowTrainer, name)
-        for name in (step, "compute_metrics", "get_metrics_result")
-    )
-
-
-def fits_evenly(rows: int, near: int) -> int:
-    """Return a batch size for evaluation: a divisor of `rows` near `near`, or `near` itself."""
-    for size in sorted(range(max(1, near // 2), 2 * near + 1), key=lambda size: abs(size - near)):
-        if rows % size == 0:
-            return size
-    return min(near, rows)
+    """Return logs, nested or not, as tensors."""
+    tensors: Logs = keras.tree.map_structure(tf.convert_to_tensor, logs)
+    return tensors

@@ -1,4 +1,4 @@
-"""Executes trainings: the fused engine where it can work, plain `model.fit` elsewhere.
+"""Begins trainings: the fused engine where it can work, plain `model.fit` elsewhere.
 
 Whatever engine takes them, the batches and their order are the same.
 """
@@ -15,16 +15,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasbatch.engine import choice
-from kerasbatch.engine.feed import Arrays, Feed
+from kerasbatch.engine import choice, keras_private
+from kerasbatch.engine.feed import Feed
 from kerasbatch.engine.fused import FusedTraining, to_device
-from kerasbatch.engine.plain import KerasTraining
+from kerasbatch.engine.options import NO_NEEDS, Arrays, Needs
+from kerasbatch.engine.plain import PlainTraining
 from kerasbatch.engine.program import Program
 from kerasbatch.engine.variables import build_optimizer
 from kerasbatch.errors import EngineError
 from kerasbatch.shared_types import Engine
 
-Training = FusedTraining | KerasTraining
+Training = FusedTraining | PlainTraining
 # The last program of every model that is still in use, so that calling `fit` again does not
 # compile again. A program holds its model weakly.
 _PROGRAMS: "weakref.WeakKeyDictionary[keras.Model, _Kept]" = weakref.WeakKeyDictionary()
@@ -45,69 +46,56 @@ class _Kept:
         return self.values == values and all(map(operator.is_, self.objects, objects))
 
 
-@dataclass(frozen=True)
-class Options:
-    """What a training may need of its program.
-
-    Args:
-        record_steps: keep the loss of every step.
-        stop_at_nan: stop after the first step whose loss is not finite.
-        jit_compile: whether to compile with XLA; None leaves it to be chosen.
-    """
-
-    record_steps: bool = False
-    stop_at_nan: bool = False
-    jit_compile: bool | None = None
-
-
 def start(
     model: keras.Model,
     feed: Feed,
     *,
     engine: Engine = "auto",
-    options: Options = Options(),
+    needs: Needs = NO_NEEDS,
     cuts: Iterator[int] | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     evaluated: Arrays | None = None,
     validation: Arrays | None = None,
-) -> tuple[Training, float]:
+) -> Training:
     """Choose an engine and compile; what cannot be compiled is trained by plain `model.fit`.
 
     Args:
         model: a compiled model.
         feed: its examples and their order.
         engine: `auto`, `fused` or `keras`.
-        options: what the program must be able to do.
+        needs: what the program must be able to do.
         cuts: steps of the run at which callbacks must be heard.
         callbacks: the callbacks that will be used.
         evaluated: what the model will be evaluated on, to compile for it.
         validation: what it will be evaluated on where that need not be compiled now.
 
-    Returns:
-        The training, and the seconds that compiling took.
-
     Raises:
         EngineError: if `engine` is fused and it cannot work.
     """
     held = [arrays for arrays in (evaluated, validation) if arrays is not None]
-    chosen = choice.choose(model, feed, engine, callbacks, options.jit_compile, held)
-    why, seconds = chosen.why, 0.0
+    chosen = choice.choose(model, feed, engine, callbacks, needs.jit_compile, held)
     if chosen.fused:
         for jit, reason in _attempts(model, chosen):
             try:
-                training = _fused(model, feed, jit, reason, options, cuts)
-                seconds += training.prepare(evaluated)
-                return training, seconds
+                training = _fused(model, feed, jit, reason, needs, cuts)
+                training.compile(evaluated)
+                return training
             except Exception as error:  # whatever TensorFlow cannot compile, plain Keras may train
-                why = f"plain model.fit, because {_obstacle(error)}"
+                chosen = choice.plain(model, _obstacle(error))
                 _PROGRAMS.pop(model, None)
                 if jit:
                     _WITHOUT_XLA.add(model)
     if engine == "fused":
-        reason = why.removeprefix("plain model.fit, because ")
-        raise EngineError(f"the fused engine cannot work here: {reason}; use engine auto or keras")
-    plain = KerasTraining(model, feed, why=why, record_steps=options.record_steps)
-    return plain, seconds + (plain.prepare(evaluated) if evaluated is not None else 0.0)
+        raise refusal(str(chosen.obstacle))
+    plain = PlainTraining(model, feed, why=chosen.why, obstacle=chosen.obstacle, needs=needs)
+    if evaluated is not None:
+        plain.compile(evaluated)
+    return plain
+
+
+def refusal(obstacle: str) -> EngineError:
+    """Return the error of a fused engine that was asked for and cannot work."""
+    return EngineError(f"the fused engine cannot work here: {obstacle}; use engine auto or keras")
 
 
 def _attempts(model: keras.Model, chosen: choice.Choice) -> Iterator[tuple[bool, str]]:
@@ -129,35 +117,23 @@ def _fused(
     feed: Feed,
     jit: bool,
     why: str,
-    options: Options,
+    needs: Needs,
     cuts: Iterator[int] | None,
 ) -> FusedTraining:
-    model._symbolic_build(data_batch=feed.batch(np.arange(feed.plan.batch_size)))
+    batch = feed.batch(np.arange(feed.plan.batch_size))
+    keras_private.build(model, keras.utils.pack_x_y_sample_weight(*batch))
     build_optimizer(model)
-    return FusedTraining(
-        model,
-        feed,
-        _program(model, jit, feed.scale, options),
-        to_device(feed.arrays),
-        why=why,
-        cuts=cuts,
-        record_steps=options.record_steps,
-    )
+    program = _program(model, jit, feed.scale, needs)
+    return FusedTraining(model, feed, program, to_device(feed.arrays), why=why, cuts=cuts)
 
 
-def _program(model: keras.Model, jit: bool, scale: float | None, options: Options) -> Program:
+def _program(model: keras.Model, jit: bool, scale: float | None, needs: Needs) -> Program:
     """Return the model's program, the one of an earlier training where it is still right."""
-    objects = (model.optimizer, model._compile_metrics, model._compile_loss)
+    objects = (model.optimizer, *keras_private.compiled_with(model))
     trainable = tuple(variable.trainable for variable in model.weights)
-    values = (jit, scale, options, trainable)
+    values = (jit, scale, needs, trainable)
     kept = _PROGRAMS.get(model)
     if kept is None or not kept.serves(values, objects):
-        program = Program(
-            model,
-            jit_compile=jit,
-            scale=scale,
-            keep_losses=options.record_steps,
-            stop_at_nan=options.stop_at_nan,
-        )
+        program = Program(model, jit_compile=jit, scale=scale, needs=needs)
         _PROGRAMS[model] = kept = _Kept(program, values, objects)
     return kept.program

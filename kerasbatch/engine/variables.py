@@ -1,18 +1,14 @@
 """The state of a Keras model from outside: its variables, undoing, reading, the loss of a step."""
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
-from tensorflow.python.ops.control_flow_v2_func_graphs import WhileBodyFuncGraph
 
 ITEM = {"kerasbatch": tf.TensorSpec((), tf.int64)}
 """What the data of `one_item` look like, and no others."""
-_READING = threading.RLock()
-"""Held while variables read otherwise: models in two threads may share layers."""
 
 
 def all_variables(model: keras.Model) -> list[keras.Variable]:
@@ -83,38 +79,6 @@ def transplant(source: keras.Model, target: keras.Model) -> None:
         used.assign(fresh.value)
     for metric in target.metrics:
         metric.reset_state()
-
-
-@contextlib.contextmanager
-def read_before_loops(model: keras.Model) -> Iterator[None]:
-    """Let loops inside a traced step use weights that were read before the loop began.
-
-    A recurrent layer reads its weights anew for every time step, and the gradient of its loop
-    stacks up all that was read inside: under XLA, a copy of the weights for every time step. An
-    LSTM(64) at batch 16 spends a third of its time on them. Keras' own step writes no weights in
-    such a loop; a step that does must not be traced in here.
-    """
-    step = tf.compat.v1.get_default_graph()
-    weights = [weight.value for weight in model.trainable_variables]
-    with _READING:
-        for weight in weights:
-            weight._read_variable_op = _outside_of_loops(weight._read_variable_op, step)
-        try:
-            yield
-        finally:
-            for weight in weights:
-                del weight._read_variable_op
-
-
-def _outside_of_loops(read: Callable[..., Any], step: tf.Graph) -> Callable[..., Any]:
-    def read_outside(*arguments: Any, **options: Any) -> Any:
-        graph = tf.compat.v1.get_default_graph()
-        while isinstance(graph, WhileBodyFuncGraph) and graph is not step:
-            graph = graph.outer_graph
-        with graph.as_default() if graph is step else contextlib.nullcontext():
-            return read(*arguments, **options)
-
-    return read_outside
 
 
 @contextlib.contextmanager

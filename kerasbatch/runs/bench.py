@@ -8,21 +8,20 @@ medians, for machines are noisy.
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import keras
 
-from kerasbatch import steps
-from kerasbatch.engine import start as engine
 from kerasbatch.engine.feed import Feed, scaled
-from kerasbatch.engine.fused import FusedTraining
-from kerasbatch.engine.plain import fit_stream
+from kerasbatch.engine.options import FitOptions
+from kerasbatch.engine.start import start
+from kerasbatch.shared_types import BatchSize
 from kerasbatch.spec.access import Access
 from kerasbatch.spec.keys import Spec
-from kerasbatch.workload import data as data_module
+from kerasbatch.steps import plan, plan_budget
 from kerasbatch.workload import model
-from kerasbatch.workload.data import Data
+from kerasbatch.workload.data import Data, load
 
 ROUNDS = 5
 ROUND_SECONDS = 1.0
@@ -31,7 +30,7 @@ LEAST_STEPS = 5
 
 
 @dataclass(frozen=True)
-class Comparison:
+class EngineSpeeds:
     """Both engines at one batch size; speeds are medians over the rounds.
 
     Args:
@@ -55,23 +54,21 @@ class Comparison:
     fused_examples_per_second: float
     ratio: float
     plain_compile_seconds: float
-    fused_compile_seconds: float
+    fused_compile_seconds: float | None
     engine: str
     xla: bool
     why: str
 
     def row(self) -> dict[str, Any]:
-        """Return the comparison as a row of a table."""
+        """Return the speeds as a row of a table."""
         return {
             key: round(value, 3) if isinstance(value, float) else value
             for key, value in asdict(self).items()
         }
 
 
-def compare(
-    spec: Spec, access: Access, batch_sizes: list[int | Literal["full"]]
-) -> Iterator[Comparison]:
-    """Compare both engines at every batch size, one after the other.
+def measure(spec: Spec, access: Access, batch_sizes: list[BatchSize]) -> Iterator[EngineSpeeds]:
+    """Measure both engines at every batch size, one after the other.
 
     Args:
         spec: a single-run spec; its data, model, optimizer, loss and metrics are used.
@@ -81,21 +78,21 @@ def compare(
     Raises:
         SpecError: if the data cannot be had, or a batch size is out of range.
     """
-    loaded = data_module.load(spec, access)
+    loaded = load(spec, access)
     n = len(loaded.x_train)
-    plans = [steps.plan(n, size, steps.Budget("epochs", 1)) for size in batch_sizes]
+    plans = [plan(n, batch_size=size, epochs=1) for size in batch_sizes]
     x = scaled(loaded.x_train, loaded.scale)
-    for plan in plans:
-        yield _compare(spec, access, loaded, x, plan.batch_size)
+    for made in plans:
+        yield _measure(spec, access, loaded, x, made.batch_size)
 
 
-def _compare(spec: Spec, access: Access, loaded: Data, x: Any, size: int) -> Comparison:
-    plain = _Plain(_build(spec, access, loaded, size), x, loaded.y_train, size)
-    fused = _Fused(_build(spec, access, loaded, size), loaded, size, spec)
+def _measure(spec: Spec, access: Access, loaded: Data, x: Any, size: int) -> EngineSpeeds:
+    plain = PlainTimer(build_for(spec, access, loaded, size), x, loaded.y_train, size)
+    fused = FusedTimer(build_for(spec, access, loaded, size), loaded, size, spec)
     rounds = [(plain.speed(), fused.speed()) for _ in range(ROUNDS)]
     plain_speed = statistics.median(speed for speed, _ in rounds)
     fused_speed = statistics.median(speed for _, speed in rounds)
-    return Comparison(
+    return EngineSpeeds(
         batch_size=size,
         plain_steps_per_second=plain_speed,
         fused_steps_per_second=fused_speed,
@@ -103,7 +100,7 @@ def _compare(spec: Spec, access: Access, loaded: Data, x: Any, size: int) -> Com
         fused_examples_per_second=fused_speed * size,
         ratio=statistics.median(fast / slow for slow, fast in rounds),
         plain_compile_seconds=plain.compile_seconds,
-        fused_compile_seconds=fused.compile_seconds,
+        fused_compile_seconds=fused.training.compile_seconds,
         engine=fused.training.name,
         xla=fused.training.jit_compile,
         why=fused.training.why,
@@ -119,53 +116,53 @@ def _steps_of_a_round(steps_per_second: Callable[[int], float]) -> int:
     return 1 if slow else max(LEAST_STEPS, int(ROUND_SECONDS * speed))
 
 
-def _build(spec: Spec, access: Access, loaded: Data, size: int) -> keras.Model:
+def build_for(spec: Spec, access: Access, loaded: Data, size: int) -> keras.Model:
+    """Build and compile the spec's model for a batch size."""
     return model.build(spec, loaded.input_shape, loaded.classes, size, access)
 
 
-class _Plain:
+class PlainTimer:
     """`model.fit(x, y, batch_size=...)`, on as many examples as a round has time for."""
 
     def __init__(self, built: keras.Model, x: Any, y: Any, size: int) -> None:
         self._model, self._x, self._y, self._size = built, x, y, size
-        first = 1 / self._steps_per_second(1)
-        self._count = _steps_of_a_round(self._steps_per_second)
-        self.compile_seconds = max(first - 1 / self._steps_per_second(1), 0.0)
+        first = 1 / self.steps_per_second(1)
+        self._count = _steps_of_a_round(self.steps_per_second)
+        self.compile_seconds = max(first - 1 / self.steps_per_second(1), 0.0)
 
     def speed(self) -> float:
         """Train for one round; return the steps per second."""
-        return self._steps_per_second(self._count)
+        return self.steps_per_second(self._count)
 
-    def _steps_per_second(self, count: int) -> float:
+    def steps_per_second(self, count: int) -> float:
         """Take about so many steps, in as few epochs as the data allow."""
-        per_epoch = min(count, max(1, len(self._x) // self._size))
+        whole = plan(len(self._x), batch_size=self._size, epochs=1)
+        per_epoch = min(count, max(1, whole.whole_batches))
         epochs = max(1, round(count / per_epoch))
-        x, y = self._x[: per_epoch * self._size], self._y[: per_epoch * self._size]
-        start = time.perf_counter()
+        rows = whole.batches(0, per_epoch)
+        x, y = self._x[rows], self._y[rows]
+        begin = time.perf_counter()
         self._model.fit(x, y, batch_size=self._size, epochs=epochs, verbose=0)
-        return per_epoch * epochs / (time.perf_counter() - start)
+        return per_epoch * epochs / (time.perf_counter() - begin)
 
 
-class _Fused:
+class FusedTimer:
     """What `kerasbatch run` would do, for as many steps as a round has time for."""
 
     def __init__(self, built: keras.Model, loaded: Data, size: int, spec: Spec) -> None:
-        self._plan = steps.plan(len(loaded.x_train), size, spec.budget, spec.partial_batch)
+        self._plan = plan_budget(len(loaded.x_train), size, spec.budget, spec.partial_batch)
         arrays = (loaded.x_train, loaded.y_train)
         feed = Feed(arrays, self._plan, spec.seed, spec.sampling, loaded.scale)
-        self.training, self.compile_seconds = engine.start(built, feed, engine=spec.engine)
-        self._count = _steps_of_a_round(self._steps_per_second)
+        self.training = start(built, feed, engine=spec.engine)
+        self._count = _steps_of_a_round(self.steps_per_second)
 
     def speed(self) -> float:
         """Train for one round; return the steps per second."""
-        return self._steps_per_second(self._count)
+        return self.steps_per_second(self._count)
 
-    def _steps_per_second(self, count: int) -> float:
-        plan = replace(self._plan, budget=steps.Budget("steps", count))
-        start = time.perf_counter()
-        if isinstance(self.training, FusedTraining):
-            self.training.for_plan(plan).fit([])
-        else:
-            feed = replace(self.training.feed, plan=plan)
-            fit_stream(self.training.model, feed, verbose=0)
-        return count / (time.perf_counter() - start)
+    def steps_per_second(self, count: int) -> float:
+        """Take so many steps, with the program that is compiled already."""
+        training = self.training.for_plan(self._plan.with_budget("steps", count))
+        begin = time.perf_counter()
+        training.fit(FitOptions())
+        return count / (time.perf_counter() - begin)

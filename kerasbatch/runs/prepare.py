@@ -4,15 +4,15 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kerasbatch import steps
 from kerasbatch.errors import SpecError
-from kerasbatch.records import files
+from kerasbatch.records.run_id import run_id
 from kerasbatch.runs.result import Watcher
 from kerasbatch.spec import learning_rate
 from kerasbatch.spec.access import Access, code_hash
 from kerasbatch.spec.keys import PythonModel, Spec
 from kerasbatch.spec.sweep import SingleRun
-from kerasbatch.workload import data as data_module
+from kerasbatch.steps import Plan, plan_budget
+from kerasbatch.workload.data import load
 
 if TYPE_CHECKING:
     from kerasbatch.workload.data import Data
@@ -40,7 +40,7 @@ class Loader:
         plain = spec.plain()
         key = json.dumps([plain["data"], plain.get("validation")], sort_keys=True)
         if self._data is None or key != self._key:
-            self._data, self._key = data_module.load(spec, self.access), key
+            self._data, self._key = load(spec, self.access), key
             if self._data.notice:
                 self._watcher.notice(self._data.notice)
         return self._data
@@ -68,7 +68,7 @@ class Prepared:
     """
 
     single: SingleRun
-    plan: steps.Plan
+    plan: Plan
     rate: learning_rate.LearningRate
     loader: Loader
     run_id: str
@@ -89,9 +89,8 @@ def _checked(single: SingleRun, loader: Loader) -> Prepared:
     from kerasbatch.workload import model
 
     spec, loaded = single.spec, loader(single.spec)
-    planned = steps.plan(
-        len(loaded.x_train), spec.batch_size, spec.budget, partial_batch=spec.partial_batch
-    )
+    n = len(loaded.x_train)
+    planned = plan_budget(n, spec.batch_size, spec.budget, spec.partial_batch)
     rate = learning_rate.resolve(spec, planned.batch_size)
     shape, classes = loaded.input_shape, loaded.classes
     built = model.build(spec, shape, classes, planned.batch_size, loader.access)
@@ -104,7 +103,7 @@ def _checked(single: SingleRun, loader: Loader) -> Prepared:
         )
         raise SpecError.at(("record",), message)
     code = _code(spec, loader.access)
-    name = files.run_id(spec, single.swept, loaded.fingerprint, code)
+    name = run_id(spec, single.swept, loaded.fingerprint, code)
     return Prepared(single, planned, rate, loader, name)
 
 

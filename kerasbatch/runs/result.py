@@ -11,7 +11,7 @@ from kerasbatch.spec.sweep import SingleRun
 if TYPE_CHECKING:
     import pandas as pd
 
-    from kerasbatch.callbacks.watching import Progress
+    from kerasbatch.callbacks.progress import Progress
 
 
 class Watcher:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import keras
 import numpy as np
 
-from kerasbatch.callbacks.step_counter import Row
-from kerasbatch.records.files import RunDirectory
+from kerasbatch.callbacks.planned import Row
+from kerasbatch.records.run_directory import RunDirectory
 from kerasbatch.stepcheck import COLUMNS as STEP_COLUMNS
 
 WRITE_INTERVAL = 1.0
@@ -24,15 +24,17 @@ class Tables:
         directory: where they go.
         history: the rows of history.csv.
         steps: the rows of steps.csv.
+        losses: the loss of every step, where they are recorded.
         columns: the first columns of history.csv.
+        weights: the rows of weights.csv, where they are recorded.
     """
 
     directory: RunDirectory
     history: list[Row]
     steps: list[Row]
+    losses: list[float]
     columns: list[str]
     weights: list[Row] = field(default_factory=list)
-    losses: list[float] = field(default_factory=list)
     _due: float = 0.0
 
     def write_if_due(self) -> None:

@@ -1,48 +1,40 @@
-"""One training, from a spec and its data to an outcome: the engine, its callbacks, its end."""
+"""One training, from a spec and its data to an outcome: the engine, its callbacks, its tables."""
 
-import traceback
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
-import tensorflow as tf
 
+from kerasbatch.callbacks.planned import Row
+from kerasbatch.callbacks.progress import Progress, Reporter
 from kerasbatch.callbacks.recorder import HISTORY_COLUMNS, Recorder
-from kerasbatch.callbacks.step_counter import Row, StepCounter
-from kerasbatch.callbacks.watching import Diverged, Progress, Reporter, StopAtTarget
+from kerasbatch.callbacks.step_counter import StepCounter
+from kerasbatch.callbacks.stopping import Stopping
 from kerasbatch.engine.feed import Feed
-from kerasbatch.engine.start import Options, Training, start
-from kerasbatch.errors import KerasbatchError, shortened
-from kerasbatch.records.files import RunDirectory
+from kerasbatch.engine.options import FitOptions, Needs
+from kerasbatch.engine.start import Training, start
+from kerasbatch.records.run_directory import RunDirectory
+from kerasbatch.runs.outcome import (
+    Outcome,
+    cut_off,
+    ended,
+    last_and_best,
+    not_begun,
+    traceback_of,
+)
 from kerasbatch.runs.tables import Tables, named_weights
-from kerasbatch.spec import keras_names
 from kerasbatch.spec.keys import Spec
-from kerasbatch.stepcheck import Ending
 from kerasbatch.steps import Plan
 from kerasbatch.workload.data import Data
 
+QUICK_EVALUATION = 2.0
+"""Seconds that an evaluation may take to be made once more when a training is interrupted."""
+
 
 @dataclass(frozen=True)
-class Outcome:
-    """How a training ended and what it measured; None for what was not measured."""
-
-    status: str
-    message: str
-    engine: str | None
-    why: str
-    jit_compile: bool | None
-    step_check: str
-    observed_steps: int
-    observed_examples: int | None
-    train_seconds: float | None
-    compile_seconds: float | None
-    evaluate_seconds: float | None
-    metrics: dict[str, float]
-    error: str | None = None
-
-
-class Session:
-    """One training: its model, engine, callbacks and tables.
+class Job:
+    """What there is to train.
 
     Args:
         spec: a single-run spec.
@@ -50,195 +42,190 @@ class Session:
         data: its data.
         plan: its counts.
         directory: where its tables go.
-        report: hears of progress.
     """
 
-    def __init__(
-        self,
-        spec: Spec,
-        model: keras.Model,
-        data: Data,
-        plan: Plan,
-        directory: RunDirectory,
-        report: Callable[[Progress], None],
-    ) -> None:
-        self.model = model
-        self.spec, self.data, self.plan = spec, data, plan
-        self.compile_seconds: float | None = None
-        self.tested: dict[str, float] = {}
-        self.engine: Training | None = None
-        self.prefix = "train_" if data.x_val is None else "val_"
-        self.counter: StepCounter = StepCounter.of(plan, right_examples=self._right_examples)
-        self.recorder: Recorder = Recorder.of(
-            plan,
-            evaluate=self._evaluate,
-            points=plan.evaluation_steps(spec.evaluate_every.kind, spec.evaluate_every.amount),
+    spec: Spec
+    model: keras.Model
+    data: Data
+    plan: Plan
+    directory: RunDirectory
+
+    @property
+    def prefix(self) -> str:
+        """What the names of metrics at fixed weights begin with."""
+        return "train_" if self.data.x_val is None else "val_"
+
+    @property
+    def history_columns(self) -> list[str]:
+        """The columns of history.csv."""
+        logged = list(self.spec.logged_metrics())
+        return [*HISTORY_COLUMNS, *logged, *(self.prefix + name for name in logged)]
+
+
+def train(job: Job, report: Callable[[Progress], None]) -> Outcome:
+    """Train and write the tables; whatever happens in the training ends in an outcome.
+
+    Args:
+        job: what to train.
+        report: hears of progress, often; may raise to interrupt.
+    """
+    try:
+        training = _begin(job)
+    except (Exception, KeyboardInterrupt) as error:  # the user's model may raise anything
+        return not_begun(job.plan, error)
+    return _Session(job, training, report).run()
+
+
+def _begin(job: Job) -> Training:
+    """Choose the engine and compile."""
+    spec, every = job.spec, job.spec.evaluate_every
+    arrays = (job.data.x_train, job.data.y_train)
+    return start(
+        job.model,
+        Feed(arrays, job.plan, spec.seed, spec.sampling, job.data.scale),
+        engine=spec.engine,
+        needs=Needs(record_steps="steps" in spec.record, stop_when_diverged=True),
+        cuts=job.plan.evaluation_steps(every.kind, every.amount),
+        evaluated=job.data.evaluated,
+    )
+
+
+class _Session:
+    """A training with the callbacks that watch it and the tables that they fill."""
+
+    def __init__(self, job: Job, training: Training, report: Callable[[Progress], None]) -> None:
+        self._job, self._training, self._report = job, training, report
+        every, plan = job.spec.evaluate_every, job.plan
+        self._measure = training.evaluator(job.data.evaluated)
+        self._tested: dict[str, float] = {}
+        self._counter = StepCounter(
+            plan.train_examples,
+            plan.batch_size,
+            plan=plan,
+            right_examples=training.saw_the_right_examples,
+        )
+        self._recorder = Recorder(
+            plan.train_examples,
+            plan.batch_size,
+            plan=plan,
+            evaluate=lambda: _prefixed(self._measure(), job.prefix),
+            points=plan.evaluation_steps(every.kind, every.amount),
             on_row=self._on_row,
         )
-        self.diverged: Diverged = Diverged.of(
-            plan, untrained=self._untrained_loss, stop=lambda: self._stop("diverged")
+        target = job.spec.target
+        self._stopping = Stopping(
+            plan,
+            diverged_loss=lambda: training.diverged_loss,
+            evaluated_loss=f"{job.prefix}loss",
+            reaches=lambda row: target is not None and target.reached(row[target.metric]),
+            stop_at_target=target is not None and target.stop,
         )
-        self.tables = Tables(directory, self.recorder.rows, self.counter.rows, self._columns())
-        self.reporter: Reporter = Reporter.of(plan, report=self._reported_to(report))
+        self._tables = Tables(
+            job.directory,
+            history=self._recorder.rows,
+            steps=self._counter.rows,
+            losses=training.step_losses,
+            columns=job.history_columns,
+        )
 
     def run(self) -> Outcome:
-        """Train and write the tables; whatever happens in the training ends in an outcome."""
+        """Train to whatever end, and write the tables."""
         error: BaseException | None = None
         try:
             self._fit()
             self._test()
-        except KeyboardInterrupt as interrupt:
-            error = interrupt
-        except Exception as failure:  # the user's model may raise anything
+        except (Exception, KeyboardInterrupt) as failure:  # the user's model may raise anything
             error = failure
-        return self._close(error)
-
-    def _columns(self) -> list[str]:
-        logged = list(self.spec.logged_metrics())
-        return [*HISTORY_COLUMNS, *logged, *(self.prefix + name for name in logged)]
-
-    def _reported_to(self, report: Callable[[Progress], None]) -> Callable[[Progress], None]:
-        def on_progress(progress: Progress) -> None:
-            self.tables.write_if_due()
-            report(progress)
-
-        return on_progress
+        self._recorder.pause()
+        if error is not None:
+            self._counter.end("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
+            self._measure_where_it_stopped(error)
+        try:
+            self._tables.write()
+        except OSError as failure:  # a full disk; the record may still fit
+            error = failure
+        return self._outcome(error)
 
     def _on_row(self, row: Row) -> None:
-        if "weights" in self.spec.record:
-            self.tables.weights.append({"step": row["step"], **dict(named_weights(self.model))})
-        if row["step"] > 0:
-            self.diverged.look(row[f"{self.prefix}loss"], row["step"])
-        self.tables.write_if_due()
+        if "weights" in self._job.spec.record:
+            weights = dict(named_weights(self._job.model))
+            self._tables.weights.append({"step": row["step"], **weights})
+        self._stopping.look(row)
+        self._tables.write_if_due()
 
-    def _start(self) -> Training:
-        """Choose the engine and compile."""
-        spec, every = self.spec, self.spec.evaluate_every
-        arrays = (self.data.x_train, self.data.y_train)
-        feed = Feed(arrays, self.plan, spec.seed, spec.sampling, self.data.scale)
-        evaluated = self.data.evaluated
-        started, self.compile_seconds = start(
-            self.model,
-            feed,
-            engine=spec.engine,
-            options=Options(record_steps="steps" in spec.record, stop_at_nan=True),
-            cuts=self.plan.evaluation_steps(every.kind, every.amount),
-            evaluated=evaluated,
-        )
-        self.tables.losses = started.step_losses
-        self._measure = started.evaluator(evaluated)
-        self.engine = started
-        return started
-
-    def _evaluate(self) -> dict[str, float]:
-        return self._prefixed(self._measure(), self.prefix)
-
-    def _right_examples(self, epoch: int, steps: int) -> bool | None:
-        return self.engine.saw_the_right_examples(epoch, steps) if self.engine else None
+    def _on_progress(self, progress: Progress) -> None:
+        self._tables.write_if_due()
+        self._report(progress)
 
     def _fit(self) -> None:
-        """Compile, then train until the budget, the target, divergence or an interrupt."""
-        started = self._start()
-        callbacks: list[keras.callbacks.Callback] = [self.counter, self.recorder, self.diverged]
-        if self.spec.target and self.spec.target.stop:
-            stop = lambda: self._stop("target_reached")  # noqa: E731  # a name for one line
-            callbacks.append(StopAtTarget(self._reaches_target, self.recorder, stop))
-        started.fit([*callbacks, self.reporter])
-        if self.diverged.at and self.recorder.rows[-1]["step"] < self.counter.observed_steps:
-            self.recorder.record(self.diverged.at.step, {"loss": self.diverged.at.loss})
-        if getattr(self.model.optimizer, "use_ema", False):
+        """Train until the budget, the target, divergence or an interrupt."""
+        reporter = Reporter(self._job.plan, self._on_progress)
+        watching = [self._counter, self._recorder, self._stopping, reporter]
+        self._training.fit(FitOptions(callbacks=watching))
+        self._counter.ending = self._counter.ending or self._stopping.ending
+        at = self._stopping.diverged
+        if at and self._recorder.rows[-1]["step"] < self._counter.observed_steps:
+            self._recorder.record(at.step, {"loss": at.loss})
+        if getattr(self._job.model.optimizer, "use_ema", False):
             # At its end, fit put the averages in place of the weights.
-            self.recorder.rows[-1].update(self.recorder.measure())
-
-    def _reaches_target(self, row: Row) -> bool:
-        target = self.spec.target
-        return target is not None and target.reached(row[target.metric])
+            self._recorder.rows[-1].update(self._recorder.measure())
 
     def _test(self) -> None:
         """Measure the test metrics, once, where validation came from the training data."""
-        x, y = self.data.x_test, self.data.y_test
-        if self.engine and x is not None and y is not None and not self.diverged.at:
-            self.tested = self._prefixed(self.engine.evaluator((x, y))(), "test_")
+        x, y = self._job.data.x_test, self._job.data.y_test
+        if x is not None and y is not None and not self._stopping.diverged:
+            self._tested = _prefixed(self._training.evaluator((x, y))(), "test_")
 
-    def _close(self, error: BaseException | None) -> Outcome:
-        """Write the tables and say how the training ended."""
-        self.recorder.pause()
+    def _measure_where_it_stopped(self, error: BaseException) -> None:
+        """After an interrupt, measure the weights as they are now, if that is quick."""
+        rows, step = self._recorder.rows, self._counter.observed_steps
+        if not isinstance(error, KeyboardInterrupt) or not rows or rows[-1]["step"] >= step:
+            return
+        if self._recorder.evaluate_seconds / len(rows) <= QUICK_EVALUATION:
+            with contextlib.suppress(KeyboardInterrupt):  # once more: do not wait for it
+                self._recorder.record(step, {})
+
+    def _outcome(self, error: BaseException | None) -> Outcome:
+        job, counter, training = self._job, self._counter, self._training
+        step = counter.observed_steps
         if error is not None:
-            self.counter.end("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
-        try:
-            self.tables.write()
-        except OSError as failure:  # a full disk; the record may still fit
-            error = failure
-        status, message = self._ending(error)
-        examples = [row["observed_examples"] for row in self.counter.rows]
+            status, message = cut_off(error, step, job.plan.total_steps)
+            message += self._lost() if status == "interrupted" else ""
+        else:
+            status, message = ended(job.plan, self._stopping, job.spec.target, step)
+        examples = [row["observed_examples"] for row in counter.rows]
         return Outcome(
             status=status,
             message=message,
-            engine=self.engine.name if self.engine else None,
-            why=self.engine.why if self.engine else "the training did not begin",
-            jit_compile=self.engine.jit_compile if self.engine else None,
-            step_check=self.counter.verdict(),
-            observed_steps=self.counter.observed_steps,
+            engine=training.name,
+            why=training.why,
+            jit_compile=training.jit_compile,
+            step_check=counter.verdict(),
+            observed_steps=step,
             observed_examples=None if None in examples else sum(examples),
-            train_seconds=_rounded(self.recorder.train_seconds),
-            compile_seconds=_rounded(self.compile_seconds),
-            evaluate_seconds=_rounded(self.recorder.evaluate_seconds),
-            metrics=self._last_and_best() | self.tested,
-            error="".join(traceback.format_exception(error)) if error else None,
+            train_seconds=_rounded(self._recorder.train_seconds),
+            compile_seconds=_rounded(training.compile_seconds),
+            evaluate_seconds=_rounded(self._recorder.evaluate_seconds),
+            metrics=last_and_best(self._trained_rows(), job.prefix) | self._tested,
+            reached=self._stopping.reached,
+            error=traceback_of(error),
         )
 
-    def _ending(self, error: BaseException | None) -> tuple[str, str]:
-        step, total = self.counter.observed_steps, self.plan.total_steps
-        if isinstance(error, KeyboardInterrupt):
-            return "interrupted", f"interrupted after {step:,} of {total:,} steps{self._lost()}"
-        if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
-            return "out_of_memory", f"out of memory after {step:,} steps: {_first_line(error)}"
-        if isinstance(error, KerasbatchError):
-            return "failed", str(error)
-        if error is not None:
-            return "failed", f"{type(error).__name__}: {_first_line(error)}"
-        if at := self.diverged.at:
-            where = f"in epoch {at.epoch}, at step {at.step:,} of {total:,}"
-            return "diverged", f"the loss was {at.loss:.6g} {where}; try a lower learning rate"
-        if self.counter.ending == "target_reached" and self.spec.target:
-            return "target", f"reached {self.spec.target.describe()} at step {step:,} of {total:,}"
-        return "done", f"took {step:,} of {total:,} planned steps"
+    def _trained_rows(self) -> list[Row]:
+        """The untrained model is neither last nor best of a run that trained."""
+        return [row for row in self._recorder.rows if row["step"] > 0]
 
     def _lost(self) -> str:
         """Say which losses an interrupt took: those of a block that was not read yet."""
-        lost = self.counter.observed_steps - len(self.tables.losses)
-        if "steps" not in self.spec.record or lost <= 0:
+        lost = self._counter.observed_steps - len(self._training.step_losses)
+        if "steps" not in self._job.spec.record or lost <= 0:
             return ""
         return f"; the losses of the last {lost:,} were not read in time"
 
-    def _stop(self, ending: Ending) -> None:
-        self.counter.ending = self.counter.ending or ending
-        self.model.stop_training = True
 
-    def _untrained_loss(self) -> float | None:
-        rows = self.recorder.rows
-        return rows[0].get(f"{self.prefix}loss") if rows else None
-
-    def _last_and_best(self) -> dict[str, float]:
-        rows = self.recorder.rows
-        last = {k: v for k, v in rows[-1].items() if k not in HISTORY_COLUMNS} if rows else {}
-        best = {}
-        for name in [key for key in last if key.startswith(self.prefix)]:
-            values = [row[name] for row in rows if row[name] == row[name]]  # nan is never best
-            if values:
-                lower = keras_names.lower_is_better(name.removeprefix(self.prefix))
-                best[f"best_{name}"] = min(values) if lower else max(values)
-        return last | best
-
-    @staticmethod
-    def _prefixed(measured: dict[str, float], prefix: str) -> dict[str, float]:
-        return {prefix + name: value for name, value in measured.items()}
+def _prefixed(measured: dict[str, float], prefix: str) -> dict[str, float]:
+    return {prefix + name: value for name, value in measured.items()}
 
 
 def _rounded(seconds: float | None) -> float | None:
     return round(seconds, 6) if seconds else None
-
-
-def _first_line(error: BaseException) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return shortened(text, 300)

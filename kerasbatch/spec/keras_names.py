@@ -1,6 +1,6 @@
 """Which Keras names and arguments a spec may use, checked without importing Keras.
 
-Reads the shipped table that `keras_names` generates. Names and argument names are checked here;
+Reads the shipped table that `keras_table` generates. Names and argument names are checked here;
 whether Keras accepts an argument's value shows when the model is built.
 """
 
@@ -75,7 +75,7 @@ _UNSAFE_LAYERS = {
     "StringLookup": "it can read files and needs adapting to the data",
     "IntegerLookup": "it can read files and needs adapting to the data",
     "TextVectorization": "it can read files and needs adapting to the data",
-    "Normalization": "it needs adapting to the data; tables are standardised already",
+    "Normalization": "it needs adapting to the data; tables are standardized already",
     "Discretization": "it needs adapting to the data",
     "Input": "the input's shape comes from the data",
     "InputLayer": "the input's shape comes from the data",
@@ -110,6 +110,33 @@ def class_name(section: Section, name: str) -> str | None:
         return {known.lower(): known for known in classes}.get(name.lower())
     aliases: dict[str, str] = table()["aliases"].get(section, {})
     return aliases.get(name)
+
+
+def canonical(section: Section, written: dict[str, Any]) -> dict[str, Any]:
+    """Return a `{name: ..., argument: ...}` in one spelling, without arguments at their defaults.
+
+    Args:
+        section: where its name is looked up.
+        written: the name and its arguments, checked already.
+    """
+    known = class_name(section, written["name"]) or written["name"]
+    arguments = {key: value for key, value in written.items() if key != "name"}
+    return {"name": known} | _without_defaults(section, known, arguments)
+
+
+def canonical_layer(written: Any) -> dict[str, Any]:
+    """Return a layer as `{name: arguments}`, without arguments at their defaults."""
+    ((name, arguments),) = {written: None}.items() if isinstance(written, str) else written.items()
+    return {name: _without_defaults("layers", name, arguments or {})}
+
+
+def _without_defaults(section: Section, known: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    defaults = table()[section].get(known, {"optional": {}})["optional"]
+    return {
+        key: value
+        for key, value in arguments.items()
+        if not (key in defaults and value == defaults[key] and value is not None)
+    }
 
 
 def default_learning_rate(optimizer: str) -> float:
@@ -162,7 +189,8 @@ def _is_own(section: Section, name: str) -> bool:
 
 def _no_arguments(name: str, arguments: dict[str, Any], location: Location) -> Iterator[Fault]:
     for argument in arguments:
-        yield Fault((*location, argument), f"{name} takes no arguments; leave {argument} out")
+        message = f"{name} takes no arguments; leave {argument} out"
+        yield Fault((*location, argument), message, at_key=True)
 
 
 def check_layers(layers: Any, location: Location) -> Iterator[Fault]:
@@ -213,7 +241,8 @@ def check_arguments(
         if argument not in legal:
             takes = f"; {known} takes {', '.join(legal)}" if legal else f"; {known} takes none"
             hint = nearest(argument, legal) or takes
-            yield Fault(where, f"{known} has no argument {show(argument)}{hint}")
+            message = f"{known} has no argument {show(argument)}{hint}"
+            yield Fault(where, message, at_key=True)
         else:
             yield from _check_value(argument, value, where)
     for argument in entry["required"]:

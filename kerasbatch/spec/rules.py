@@ -11,7 +11,8 @@ from typing import Any, get_args
 from kerasbatch.errors import Fault
 from kerasbatch.shared_types import EveryKind
 from kerasbatch.spec import keras_names
-from kerasbatch.spec.keys import BUDGETS, BuiltInData, Spec
+from kerasbatch.spec.data_keys import BuiltInData
+from kerasbatch.spec.keys import BUDGETS, Spec
 
 MAX_NAME_BYTES = 200
 # The optimizers whose betas and epsilon the square-root rule knows how to scale.

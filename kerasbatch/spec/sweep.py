@@ -5,17 +5,21 @@ import copy
 import itertools
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kerasbatch.errors import Fault, Location, SpecError, dotted
-from kerasbatch.spec import keras_names, specfile
+from kerasbatch.errors import Fault, Location, SpecError
+from kerasbatch.spec import keras_names
+from kerasbatch.spec.check import check, fill_swept
 from kerasbatch.spec.keys import BUDGETS, Spec
+from kerasbatch.spec.overrides import set_value
+from kerasbatch.spec.specfile import Source
 from kerasbatch.spec.yaml_tree import Tree
 
 MAX_RUNS = 10_000
 # Keys that describe the experiment or do not change a run's numbers.
 NOT_SWEPT = frozenset({"name", "question", "engine", "sweep"})
+RATE, TIMES = "optimizer.learning_rate", "learning_rate_rule.times"
 
 
 @dataclass(frozen=True)
@@ -24,11 +28,13 @@ class SingleRun:
 
     Args:
         spec: its spec, without a sweep.
-        swept: the swept keys and this run's values; empty for a spec without a sweep.
+        swept: the dotted keys that the sweep sets, and this run's values; empty without a sweep.
+        places: where in the grid the values of swept locations come from.
     """
 
     spec: Spec
     swept: Mapping[str, Any]
+    places: Mapping[Location, Location] = field(default_factory=dict)
 
     @contextlib.contextmanager
     def located(self) -> Iterator[None]:
@@ -36,16 +42,23 @@ class SingleRun:
         try:
             yield
         except SpecError as error:
-            faults = [
-                replace(fault, location=("sweep", key))
-                if (key := dotted(fault.location)) in self.swept
-                else fault
+            moved = (
+                replace(fault, location=self.places.get(fault.location, fault.location))
                 for fault in error.faults
-            ]
-            raise type(error)(faults) from error.__cause__
+            )
+            raise error.with_faults(moved) from error.__cause__
 
 
-def expand(source: specfile.Source) -> tuple[SingleRun, ...]:
+@dataclass(frozen=True)
+class _Axis:
+    """One key of the grid: the dotted key that it sets, where its list stands, and its values."""
+
+    key: str
+    place: Location
+    values: list[Any]
+
+
+def expand(source: Source) -> tuple[SingleRun, ...]:
     """Return the runs of a spec, in the order of its grid; a spec without a sweep is one run.
 
     Raises:
@@ -59,24 +72,83 @@ def expand(source: specfile.Source) -> tuple[SingleRun, ...]:
         Fault(("sweep", key), "a run has one budget; sweep one of epochs, steps, examples")
         for key in [key for key in grid if key in BUDGETS][1:]
     ]
-    for key, values in grid.items():
-        in_list = list(_list_faults(key, values))
-        faults += in_list or _value_faults(source, key, values)
-    runs = math.prod(len(_values(values)) for values in grid.values()) if not faults else 0
+    base, axes = _without_sweep(source), [_axis(key, values) for key, values in grid.items()]
+    for axis in axes:
+        in_list = list(_list_faults(axis))
+        faults += in_list or _value_faults(base, axis)
+    runs = math.prod(len(axis.values) for axis in axes) if not faults else 0
     if runs > MAX_RUNS:
         faults.append(Fault(("sweep",), f"makes {runs:,} runs, more than {MAX_RUNS:,}"))
     if faults:
         raise source.tree.locate(SpecError(faults))
-    choices = [[(key, value) for value in _choices(values)] for key, values in grid.items()]
-    return tuple(_single(source, dict(choice)) for choice in itertools.product(*choices))
+    choices = itertools.product(*(axis.values for axis in axes))
+    return tuple(_single(source, base, axes, choice) for choice in choices)
 
 
-def _single(source: specfile.Source, swept: dict[str, Any]) -> SingleRun:
-    plain = _without_sweep(source)
+def _without_sweep(source: Source) -> dict[str, Any]:
+    filled = fill_swept(source.tree.value) | {"name": source.spec.name}
+    return {key: value for key, value in filled.items() if key != "sweep"}
+
+
+def _axis(key: str, values: Any) -> _Axis:
+    """Read one key of the grid; `{times: [...]}` multiplies what the learning-rate rule gives."""
+    if key == RATE and isinstance(values, dict) and set(values) == {"times"}:
+        return _Axis(TIMES, ("sweep", key, "times"), values["times"])
+    return _Axis(key, ("sweep", key), values)
+
+
+def _list_faults(axis: _Axis) -> Iterator[Fault]:
+    values = axis.values
+    if axis.key in NOT_SWEPT:
+        message = f"{axis.key} cannot be swept; it does not change a run's numbers"
+        yield Fault(axis.place, message)
+    elif isinstance(values, dict) and "times" in values:
+        yield Fault(axis.place, f"times belongs to {RATE}; write a list")
+    elif not isinstance(values, list) or not values:
+        message = f"found {keras_names.show(values)}; must be a list of values, like [1, 16]"
+        yield Fault(axis.place, message)
+    else:
+        yield from _equal_values(axis)
+
+
+def _equal_values(axis: _Axis) -> Iterator[Fault]:
+    seen = set()
+    for number, value in enumerate(axis.values):
+        # True is 1 for Python; in a spec they are different values.
+        same = (isinstance(value, bool), value if _is_plain(value) else repr(value))
+        if same in seen:
+            message = f"{keras_names.show(value)} is in the list already"
+            yield Fault((*axis.place, number), message)
+        seen.add(same)
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, str | int | float)
+
+
+def _value_faults(base: dict[str, Any], axis: _Axis) -> Iterator[Fault]:
+    for number, value in enumerate(axis.values):
+        plain = copy.deepcopy(base)
+        try:
+            set_value(plain, axis.key, copy.deepcopy(value))
+            check(Tree(plain), base["name"])
+        except SpecError as error:
+            for fault in error.faults:
+                if fault.at_key:
+                    yield Fault(axis.place, fault.message, at_key=True)
+                    return
+                yield Fault((*axis.place, number), fault.message)
+
+
+def _single(
+    source: Source, base: dict[str, Any], axes: list[_Axis], choice: tuple[Any, ...]
+) -> SingleRun:
+    plain, places = copy.deepcopy(base), {}
+    swept = dict(zip((axis.key for axis in axes), choice, strict=True))
     try:
-        for key, value in swept.items():
-            _set(plain, key, value)
-        return SingleRun(specfile.check(Tree(plain), source.spec.name), swept)
+        for axis, value in zip(axes, choice, strict=True):
+            places[set_value(plain, axis.key, copy.deepcopy(value))] = axis.place
+        return SingleRun(check(Tree(plain), source.spec.name), swept, places)
     except SpecError as error:
         chosen = ", ".join(f"{key}={label(value)}" for key, value in swept.items())
         faults = [
@@ -86,67 +158,8 @@ def _single(source: specfile.Source, swept: dict[str, Any]) -> SingleRun:
         raise source.tree.locate(SpecError(faults)) from None
 
 
-def _without_sweep(source: specfile.Source) -> dict[str, Any]:
-    plain: dict[str, Any] = copy.deepcopy(specfile.fill_swept(source.tree.value))
-    del plain["sweep"]
-    return plain
-
-
-def _values(values: Any) -> list[Any]:
-    return values["times"] if isinstance(values, dict) else values  # type: ignore[no-any-return]
-
-
-def _choices(values: Any) -> list[Any]:
-    times = isinstance(values, dict)
-    return [{"times": value} if times else value for value in _values(values)]
-
-
-def _set(plain: dict[str, Any], key: str, value: Any) -> None:
-    if isinstance(value, dict) and set(value) == {"times"}:
-        key, value = "learning_rate_rule.times", value["times"]
-    specfile.set_value(plain, key, copy.deepcopy(value))
-
-
-def _list_faults(key: str, values: Any) -> Iterator[Fault]:
-    location: Location = ("sweep", key)
-    if key in NOT_SWEPT:
-        yield Fault(location, f"{key} cannot be swept; it does not change a run's numbers")
-        return
-    if isinstance(values, dict) and set(values) == {"times"}:
-        if key != "optimizer.learning_rate":
-            yield Fault(location, "times belongs to optimizer.learning_rate; write a list")
-            return
-        location, values = (*location, "times"), values["times"]
-    if not isinstance(values, list) or not values:
-        message = f"found {keras_names.show(values)}; must be a list of values, like [1, 16]"
-        yield Fault(location, message)
-        return
-    for number, value in enumerate(values):
-        same = [other for other in values[:number] if value == other]
-        if any(isinstance(value, bool) == isinstance(other, bool) for other in same):
-            yield Fault((*location, number), f"{keras_names.show(value)} is in the list already")
-
-
-def _value_faults(source: specfile.Source, key: str, values: Any) -> Iterator[Fault]:
-    below: Location = ("times",) if isinstance(values, dict) else ()
-    for number, value in enumerate(_choices(values)):
-        location: Location = ("sweep", key, *below, number)
-        plain = _without_sweep(source)
-        try:
-            _set(plain, key, value)
-            specfile.check(Tree(plain), source.spec.name)
-        except SpecError as error:
-            for fault in error.faults:
-                unknown = specfile.is_about_its_key(fault)
-                yield Fault(("sweep", key) if unknown else location, fault.message)
-                if unknown:
-                    return
-
-
 def label(value: Any) -> str:
     """Write a swept value the way run names and tables show it."""
-    if isinstance(value, dict) and set(value) == {"times"}:
-        return f"x{value['times']}"
     if isinstance(value, dict):
         return "-".join(f"{key}={label(inner)}" for key, inner in value.items())
     return "-".join(label(inner) for inner in value) if isinstance(value, list) else str(value)

@@ -9,8 +9,7 @@ Covers syntax only; what a key means is the business of `spec`.
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
@@ -68,25 +67,26 @@ class Tree:
         """Return the mark of the value at exactly this location."""
         return self.values.get(location)
 
-    def place(self, fault: Fault, *, at_key: bool = False) -> Fault:
+    def place(self, fault: Fault) -> Fault:
         """Return the fault with file, line and column of the nearest place that exists."""
         location = fault.location
         for overridden, text in self.overrides.items():
             if location[: len(overridden)] == overridden:
-                return Fault(location, fault.message, text)
-        first = self.keys if at_key else self.values
+                return replace(fault, file=text)
+        first = self.keys if fault.at_key else self.values
         mark = first.get(location)
         while mark is None and location:
             mark = self.keys.get(location) or self.values.get(location)
             location = location[:-1]
         if mark is None:
-            return Fault(fault.location, fault.message, self.file)
-        return Fault(fault.location, fault.message, self.file, mark.line, mark.column)
+            return replace(fault, file=self.file)
+        return replace(fault, file=self.file, line=mark.line, column=mark.column)
 
     def locate(self, error: SpecError) -> SpecError:
         """Return the error with every fault placed in this document."""
-        faults = (fault if fault.line else self.place(fault) for fault in error.faults)
-        return type(error)(faults)
+        return error.with_faults(
+            fault if fault.line else self.place(fault) for fault in error.faults
+        )
 
 
 def parse(text: str, file: str | None = None) -> Tree:
@@ -111,7 +111,7 @@ def parse(text: str, file: str | None = None) -> Tree:
             builder.take(event)
     except yaml.MarkedYAMLError as error:
         builder.faults.append(_syntax_fault(error, file))
-    except _TooMuch as error:
+    except _TooMuchError as error:
         builder.faults.append(error.fault)
     if builder.faults:
         raise SpecError(builder.faults)
@@ -147,7 +147,7 @@ def scalar(text: str) -> Any:
     return int(text) if is_int else float(text)
 
 
-class _TooMuch(Exception):
+class _TooMuchError(Exception):
     def __init__(self, fault: Fault) -> None:
         self.fault = fault
 
@@ -275,18 +275,6 @@ class _Builder:
         mark = self._mark(event)
         self.faults.append(Fault((), message, self.tree.file, mark.line, mark.column))
 
-    def _too_much(self, event: yaml.Event, message: str) -> _TooMuch:
+    def _too_much(self, event: yaml.Event, message: str) -> _TooMuchError:
         self._fault(event, message)
-        return _TooMuch(self.faults.pop())
-
-
-def leaves(value: Any, location: Location = ()) -> Iterator[tuple[Location, Any]]:
-    """Yield every value of a tree that is not a mapping or a list, with its location."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from leaves(inner, (*location, key))
-    elif isinstance(value, list):
-        for number, inner in enumerate(value):
-            yield from leaves(inner, (*location, number))
-    else:
-        yield location, value
+        return _TooMuchError(self.faults.pop())

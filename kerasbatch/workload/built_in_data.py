@@ -16,9 +16,9 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from kerasbatch.errors import DataUnavailable, Fault
+from kerasbatch.errors import DataUnavailableError, Fault
 from kerasbatch.shared_types import Array
-from kerasbatch.spec.keys import BuiltInName, KerasData, SklearnData
+from kerasbatch.spec.data_keys import BuiltInName, KerasData, SklearnData
 
 DOWNLOAD_TIMEOUT = 20.0
 """Seconds without an answer after which a download is given up."""
@@ -33,7 +33,7 @@ class Facts:
         test_examples: examples that come for testing; 0 where the set has no such part.
         input_shape: the shape of one example.
         classes: the number of classes, or None where the target is a number.
-        kind: `image` (scaled to 0..1) or `table` (standardised).
+        kind: `image` (scaled to 0..1) or `table` (standardized).
         white: the value of a white pixel, which becomes 1.
     """
 
@@ -67,7 +67,7 @@ _CACHED = {
 
 
 @dataclass(frozen=True)
-class Arrays:
+class DataSet:
     """A data set as it comes: x of shape (examples, ...), y of shape (examples,)."""
 
     x: Array
@@ -76,7 +76,7 @@ class Arrays:
     y_test: Array | None = None
 
 
-def load(name: BuiltInName, *, examples: int | None = None, noise: float | None = None) -> Arrays:
+def load(name: BuiltInName, *, examples: int | None = None, noise: float | None = None) -> DataSet:
     """Return the arrays of a built-in data set.
 
     Args:
@@ -85,7 +85,7 @@ def load(name: BuiltInName, *, examples: int | None = None, noise: float | None 
         noise: for `line`, the standard deviation around the line.
 
     Raises:
-        DataUnavailable: if it can neither be found nor downloaded.
+        DataUnavailableError: if it can neither be found nor downloaded.
     """
     if name == "line":
         return _line(
@@ -113,34 +113,34 @@ def is_at_hand(name: BuiltInName) -> bool:
     return local_file(name) is not None or any(cached)
 
 
-def _line(examples: int, noise: float) -> Arrays:
+def _line(examples: int, noise: float) -> DataSet:
     """Make y = 1 + 2 x + noise, with x uniform in -2..2; the same numbers every time."""
     random = np.random.RandomState(20)
     x = random.uniform(-2.0, 2.0, size=(examples, 1))
     y = 1.0 + 2.0 * x[:, 0] + noise * random.standard_normal(examples)
-    return Arrays(x.astype(np.float32), y.astype(np.float32))
+    return DataSet(x.astype(np.float32), y.astype(np.float32))
 
 
-def _from_sklearn(name: str) -> Arrays:
+def _from_sklearn(name: str) -> DataSet:
     import sklearn.datasets
 
     bunch = getattr(sklearn.datasets, f"load_{name}")()
     if name == "digits":
-        return Arrays(bunch.images.astype(np.uint8), bunch.target.astype(np.int64))
+        return DataSet(bunch.images.astype(np.uint8), bunch.target.astype(np.int64))
     target = np.float32 if name == "diabetes" else np.int64
-    return Arrays(bunch.data.astype(np.float32), bunch.target.astype(target))
+    return DataSet(bunch.data.astype(np.float32), bunch.target.astype(target))
 
 
-def _from_npz(file: Path, name: BuiltInName) -> Arrays:
+def _from_npz(file: Path, name: BuiltInName) -> DataSet:
     where = f"{file.name} in $KERASBATCH_DATA"
     try:
         with file.open("rb") as stream:
             stored = np.load(stream, allow_pickle=False)
-            arrays = Arrays(*(stored[k] for k in ("x_train", "y_train", "x_test", "y_test")))
+            arrays = DataSet(*(stored[k] for k in ("x_train", "y_train", "x_test", "y_test")))
     except (OSError, ValueError, LookupError, TypeError, EOFError, BadZipFile, zlib.error) as error:
         needs = "an npz file with x_train, y_train, x_test, y_test"
         raise _unavailable(name, f"{where} is not {needs} ({type(error).__name__})") from None
-    arrays = Arrays(arrays.x, arrays.y.reshape(-1), arrays.x_test, _flat(arrays.y_test))
+    arrays = DataSet(arrays.x, arrays.y.reshape(-1), arrays.x_test, _flat(arrays.y_test))
     facts = FACTS[name]
     for x, y, examples in (
         (arrays.x, arrays.y, facts.train_examples),
@@ -167,7 +167,7 @@ def _is_as_promised(
     return x.dtype == np.uint8 and labels
 
 
-def _through_keras(name: BuiltInName) -> Arrays:
+def _through_keras(name: BuiltInName) -> DataSet:
     import keras
 
     before = socket.getdefaulttimeout()
@@ -180,14 +180,14 @@ def _through_keras(name: BuiltInName) -> Arrays:
         raise _unavailable(name, f"Keras could not download it ({error})") from error
     finally:
         socket.setdefaulttimeout(before)
-    return Arrays(x, y.reshape(-1), x_test, y_test.reshape(-1))
+    return DataSet(x, y.reshape(-1), x_test, y_test.reshape(-1))
 
 
-def _unavailable(name: str, reason: str) -> DataUnavailable:
+def _unavailable(name: str, reason: str) -> DataUnavailableError:
     message = (
         f"{name} cannot be had: {reason}. Three ways to provide it: connect to the internet, so "
         f"that Keras downloads it once; or put {name}.npz (x_train, y_train, x_test, y_test) into "
         f"a folder and set KERASBATCH_DATA to that folder; or name data that need no download, "
         f"with `fallback: digits` beside the name or `data: digits` instead of it"
     )
-    return DataUnavailable([Fault(("data", "name"), message)])
+    return DataUnavailableError([Fault(("data", "name"), message)], reason)

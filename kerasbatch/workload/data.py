@@ -1,44 +1,23 @@
 """spec.data -> the arrays of a run: split, scaled, and with a fingerprint.
 
 Images stay in their own type; `scale` says by what a batch is multiplied on its way to the model.
-Tables are standardised here, with the statistics of the training part. What is taken for
-validation or left out by `train_examples` is chosen by a constant, so runs that differ in their
-seed share their data.
+Tables are standardized here, with the statistics of the training part.
 """
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from kerasbatch import steps
-from kerasbatch.errors import DataUnavailable, SpecError
-from kerasbatch.order import stratified_sample
+from kerasbatch.errors import DataUnavailableError, SpecError
 from kerasbatch.shared_types import Array
 from kerasbatch.spec import keras_names
 from kerasbatch.spec.access import Access
-from kerasbatch.spec.keys import (
-    AnyData,
-    AnyValidation,
-    BuiltInData,
-    BuiltInName,
-    CsvData,
-    ExamplesForValidation,
-    FractionForValidation,
-    NpzData,
-    PythonData,
-    Spec,
-)
+from kerasbatch.spec.data_keys import BuiltInData, BuiltInName, CsvData, NpzData, PythonData
+from kerasbatch.spec.keys import AnyValidation, Spec
 from kerasbatch.workload import built_in_data, own_data
-from kerasbatch.workload.built_in_data import FACTS, Arrays
-
-DEFAULT_VALIDATION = FractionForValidation(fraction=0.2)
-MAX_TRAIN_EVALUATION = 10_000
-"""Training examples that stand in for validation data where there are none."""
-# Names for the choices made by `stratified_sample`, so that they are independent of each other.
-_VALIDATION_KEY, _TRAIN_KEY, _EVALUATION_KEY = 101, 102, 103
+from kerasbatch.workload.built_in_data import FACTS, DataSet
+from kerasbatch.workload.split import for_evaluation, split, train_size
 
 
 @dataclass(frozen=True)
@@ -81,14 +60,8 @@ class Data:
         """What a run is evaluated on: validation data, or else a fixed part of the training."""
         if self.x_val is not None and self.y_val is not None:
             return self.x_val, self.y_val
-        n = len(self.x_train)
-        size = min(n, MAX_TRAIN_EVALUATION)
-        chosen = stratified_sample(n, size, key=_EVALUATION_KEY, classes=self._labels)
+        chosen = for_evaluation(len(self.x_train), self.y_train if self.classes else None)
         return self.x_train[chosen], self.y_train[chosen]
-
-    @property
-    def _labels(self) -> NDArray[np.integer[Any]] | None:
-        return self.y_train if self.classes else None
 
 
 @dataclass(frozen=True)
@@ -108,7 +81,7 @@ def load(spec: Spec, access: Access) -> Data:
         access: what the spec may reach.
 
     Raises:
-        DataUnavailable: if they cannot be had and the spec names no fallback.
+        DataUnavailableError: if they cannot be had and the spec names no fallback.
         SpecError: if they cannot be read, or do not fit the spec.
     """
     if not isinstance(spec.data, BuiltInData):
@@ -117,7 +90,7 @@ def load(spec: Spec, access: Access) -> Data:
     used = data.name
     try:
         arrays = built_in_data.load(data.name, examples=data.examples, noise=data.noise)
-    except DataUnavailable as error:
+    except DataUnavailableError as error:
         if data.fallback is None:
             raise
         arrays, used = built_in_data.load(data.fallback), data.fallback
@@ -128,7 +101,7 @@ def load(spec: Spec, access: Access) -> Data:
     return replace(_divide(spec, raw), notice=notice)
 
 
-def _own(spec: Spec, arrays: Arrays) -> "_Raw":
+def _own(spec: Spec, arrays: DataSet) -> "_Raw":
     """Tell what own data are: images or tables, classes or numbers."""
     used = {CsvData: "csv", NpzData: "npz", PythonData: "python"}[type(spec.data)]
     classes, arrays = _own_classes(spec, arrays)
@@ -137,7 +110,7 @@ def _own(spec: Spec, arrays: Arrays) -> "_Raw":
     return _Raw(used, arrays, classes, 1 / 255 if image else None, table)
 
 
-def _own_classes(spec: Spec, arrays: Arrays) -> tuple[int | None, Arrays]:
+def _own_classes(spec: Spec, arrays: DataSet) -> tuple[int | None, DataSet]:
     """Turn labels into class numbers where the loss is about classes, else into numbers."""
     y, y_test = arrays.y, arrays.y_test
     kind = keras_names.label_kind(spec.loss.name)
@@ -171,12 +144,12 @@ def sizes(spec: Spec, access: Access) -> Sizes:
         return Sizes(loaded.used, len(loaded.x_train))
     facts = FACTS[data.name]
     total = data.examples or facts.train_examples
-    train = _train_size(data, spec.validation, total, facts.test_examples > 0)
+    train = train_size(data, spec.validation, total, facts.test_examples > 0)
     notice = None
     if not built_in_data.is_at_hand(data.name):
         notice = f"{data.name} is not on this machine; a run would try to download it"
         if data.fallback:
-            other = _train_size(data, spec.validation, *_fallback_sizes(data.fallback))
+            other = train_size(data, spec.validation, *_fallback_sizes(data.fallback))
             notice += f", and use {data.fallback} ({other:,} examples) if it cannot"
     return Sizes(data.name, train, notice)
 
@@ -186,43 +159,12 @@ def _fallback_sizes(name: BuiltInName) -> tuple[int, bool]:
     return facts.train_examples, facts.test_examples > 0
 
 
-def _fallback_notice(data: BuiltInData, error: DataUnavailable) -> str:
-    why = error.faults[0].message.removeprefix(f"{data.name} cannot be had: ").split(". Three")[0]
+def _fallback_notice(data: BuiltInData, error: DataUnavailableError) -> str:
     return (
         f"{data.name.upper()} IS NOT AVAILABLE, TRAINING ON {str(data.fallback).upper()} INSTEAD "
-        f"({why}). To train on {data.name}, connect to the internet, or put {data.name}.npz into "
-        f"a folder and set KERASBATCH_DATA to it."
+        f"({error.reason}). To train on {data.name}, connect to the internet, or put "
+        f"{data.name}.npz into a folder and set KERASBATCH_DATA to it."
     )
-
-
-def _train_size(data: AnyData, validation: AnyValidation | None, total: int, has_test: bool) -> int:
-    """Return n: what is left after validation, or the `train_examples` taken from that."""
-    train, _ = _validation_sizes(validation, total, has_test)
-    if train < 1:
-        raise SpecError.at(("validation",), f"leaves none of the {total:,} examples for training")
-    if data.train_examples is None:
-        return train
-    if data.train_examples > train:
-        message = (
-            f"found {data.train_examples}; must be at most the {train:,} there are to train on"
-        )
-        raise SpecError.at(("data", "train_examples"), message)
-    return data.train_examples
-
-
-def _validation_sizes(
-    validation: AnyValidation | None, total: int, has_test: bool
-) -> tuple[int, int]:
-    if validation is None and not has_test:
-        validation = DEFAULT_VALIDATION
-    if validation == "test" and not has_test:
-        message = "test: these data have no test part; write {fraction: 0.2} or none"
-        raise SpecError.at(("validation",), message)
-    if isinstance(validation, FractionForValidation):
-        return steps.split_sizes(total, fraction=validation.fraction, count=None)
-    if isinstance(validation, ExamplesForValidation):
-        return steps.split_sizes(total, fraction=None, count=validation.examples)
-    return total, 0
 
 
 @dataclass(frozen=True)
@@ -230,7 +172,7 @@ class _Raw:
     """A data set before it is divided."""
 
     used: str
-    arrays: Arrays
+    arrays: DataSet
     classes: int | None
     scale: float | None
     is_table: bool
@@ -239,21 +181,16 @@ class _Raw:
 def _divide(spec: Spec, raw: _Raw) -> Data:
     arrays, labels = raw.arrays, raw.arrays.y if raw.classes else None
     total, has_test = len(arrays.x), arrays.x_test is not None
-    size = _train_size(spec.data, spec.validation, total, has_test)
-    _, held_out = _validation_sizes(spec.validation, total, has_test)
-    held = stratified_sample(total, held_out, key=_VALIDATION_KEY, classes=labels)
-    kept = np.setdiff1d(np.arange(total), held, assume_unique=True)
-    if size < len(kept):
-        inner = None if labels is None else labels[kept]
-        kept = kept[stratified_sample(len(kept), size, key=_TRAIN_KEY, classes=inner)]
+    parts = split(spec.data, spec.validation, total, has_test, labels)
+    kept, held = parts.train, parts.held
     x, y = (arrays.x, arrays.y) if len(kept) == total else (arrays.x[kept], arrays.y[kept])
     x_val, y_val = _validation_part(spec.validation, arrays, held)
-    x_test, y_test = (arrays.x_test, arrays.y_test) if held_out else (None, None)
-    if raw.is_table and spec.data.standardise:
+    x_test, y_test = (arrays.x_test, arrays.y_test) if len(held) else (None, None)
+    if raw.is_table and spec.data.standardize:
         mean, deviation = _statistics(x)
-        x = _standardised(x, mean, deviation)
-        x_val = None if x_val is None else _standardised(x_val, mean, deviation)
-        x_test = None if x_test is None else _standardised(x_test, mean, deviation)
+        x = _standardized(x, mean, deviation)
+        x_val = None if x_val is None else _standardized(x_val, mean, deviation)
+        x_test = None if x_test is None else _standardized(x_test, mean, deviation)
     return Data(
         used=raw.used,
         x_train=x,
@@ -269,7 +206,7 @@ def _divide(spec: Spec, raw: _Raw) -> Data:
 
 
 def _validation_part(
-    validation: AnyValidation | None, arrays: Arrays, held: Array
+    validation: AnyValidation | None, arrays: DataSet, held: Array
 ) -> tuple[Array | None, Array | None]:
     if len(held):
         return arrays.x[held], arrays.y[held]
@@ -282,12 +219,12 @@ def _statistics(x: Array) -> tuple[Array, Array]:
     return mean, np.where(deviation > 0, deviation, 1.0)  # a constant column becomes 0
 
 
-def _standardised(x: Array, mean: Array, deviation: Array) -> Array:
-    standardised: Array = ((x - mean) / deviation).astype(np.float32)
-    return standardised
+def _standardized(x: Array, mean: Array, deviation: Array) -> Array:
+    standardized: Array = ((x - mean) / deviation).astype(np.float32)
+    return standardized
 
 
-def fingerprint(arrays: Arrays) -> str:
+def fingerprint(arrays: DataSet) -> str:
     """Return a hash of arrays: their types, shapes and bytes."""
     digest = hashlib.sha256()
     for array in (arrays.x, arrays.y, arrays.x_test, arrays.y_test):

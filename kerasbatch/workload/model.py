@@ -1,6 +1,6 @@
 """spec.model + optimizer + loss -> a built, compiled Keras model.
 
-Classes are taken by name from the allow-list in `names` and called with the arguments of the
+Classes are taken by name from the allow-list in `keras_names` and called with the arguments of the
 spec; nothing is ever deserialised. What Keras refuses comes out as a fault at its place in the
 spec.
 """
@@ -14,10 +14,10 @@ import keras
 from kerasbatch.errors import Location, SpecError, shortened
 from kerasbatch.spec import keras_names, learning_rate
 from kerasbatch.spec.access import Access, own_code
-from kerasbatch.spec.keys import LayerModel, Named, PythonModel, Spec
+from kerasbatch.spec.key_types import Named
+from kerasbatch.spec.keys import LayerModel, PythonModel, Spec
+from kerasbatch.workload.presets import PRESETS
 
-# With Keras' own padding, the two convolutions and poolings of `cnn` need 10 pixels a side.
-SMALLEST_VALID_IMAGE = 10
 _SELF_ATTENTION_PAIR = ("Attention", "AdditiveAttention")
 
 
@@ -68,7 +68,7 @@ def _model(
         return _from_layers(spec.model.layers, input_shape)
     if isinstance(spec.model, PythonModel):
         return _from_python(spec.model.python, input_shape, classes, access)
-    layers = {"linear": _linear, "mlp": _mlp, "cnn": _cnn}[spec.model](input_shape, classes)
+    layers = PRESETS[spec.model](input_shape, classes)
     return keras.Sequential([keras.Input(input_shape), *layers], name=spec.model)
 
 
@@ -87,42 +87,6 @@ def _from_python(
         with refusal(location):
             model.build((None, *input_shape))
     return model
-
-
-def _output(classes: int | None) -> keras.layers.Layer:
-    # float32 under every precision: a softmax in bfloat16 loses small probabilities.
-    if classes is None:
-        return keras.layers.Dense(1, dtype="float32")
-    return keras.layers.Dense(classes, activation="softmax", dtype="float32")
-
-
-def _linear(input_shape: tuple[int, ...], classes: int | None) -> list[keras.layers.Layer]:
-    return [keras.layers.Dense(1, dtype="float32")]
-
-
-def _mlp(input_shape: tuple[int, ...], classes: int | None) -> list[keras.layers.Layer]:
-    layers = keras.layers
-    return [layers.Flatten(), layers.Dense(128, activation="relu"), _output(classes)]
-
-
-def _cnn(input_shape: tuple[int, ...], classes: int | None) -> list[keras.layers.Layer]:
-    if len(input_shape) not in (2, 3):
-        message = f"cnn needs images, and these examples have shape {input_shape}; write mlp"
-        raise SpecError.at(("model",), message)
-    layers = keras.layers
-    small = min(input_shape[:2]) < SMALLEST_VALID_IMAGE
-    padding = "same" if small else "valid"
-    channels = [layers.Reshape((*input_shape, 1))] if len(input_shape) == 2 else []
-    return [
-        *channels,
-        layers.Conv2D(32, 3, activation="relu", padding=padding),
-        layers.MaxPooling2D(),
-        layers.Conv2D(64, 3, activation="relu", padding=padding),
-        layers.MaxPooling2D(),
-        layers.Flatten(),
-        layers.Dropout(0.5),
-        _output(classes),
-    ]
 
 
 def _from_layers(layers: tuple[Any, ...], input_shape: tuple[int, ...]) -> keras.Model:

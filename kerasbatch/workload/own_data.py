@@ -14,8 +14,8 @@ from kerasbatch.errors import Fault, Location, SpecError
 from kerasbatch.shared_types import Array
 from kerasbatch.spec import keras_names
 from kerasbatch.spec.access import Access, own_code
-from kerasbatch.spec.keys import CsvData, NpzData, PythonData
-from kerasbatch.workload.built_in_data import Arrays
+from kerasbatch.spec.data_keys import CsvData, NpzData, PythonData
+from kerasbatch.workload.built_in_data import DataSet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +24,7 @@ _NUMBERS = "biuf"
 _NPZ_KEYS = ("x_train", "y_train", "x_test", "y_test")
 
 
-def load(data: CsvData | NpzData | PythonData, access: Access) -> Arrays:
+def load(data: CsvData | NpzData | PythonData, access: Access) -> DataSet:
     """Return the arrays of own data; x of numbers, y of numbers or of labels as text.
 
     Raises:
@@ -42,7 +42,7 @@ def load(data: CsvData | NpzData | PythonData, access: Access) -> Arrays:
     faults = [Fault(where, message) for message in _wrong(arrays)]
     if faults:
         raise SpecError(faults)
-    return Arrays(*(_float32(part) for part in (arrays.x, arrays.y, arrays.x_test, arrays.y_test)))  # type: ignore[arg-type]  # x and y stay arrays
+    return DataSet(*(_float32(part) for part in (arrays.x, arrays.y, arrays.x_test, arrays.y_test)))  # type: ignore[arg-type]  # x and y stay arrays
 
 
 def _float32(array: Array | None) -> Array | None:
@@ -53,7 +53,7 @@ def _float32(array: Array | None) -> Array | None:
     return array.astype(np.float32) if array.dtype.kind == "f" else array
 
 
-def _csv(data: CsvData, path: Path) -> Arrays:
+def _csv(data: CsvData, path: Path) -> DataSet:
     table = _table(path)
     columns = list(data.columns or [name for name in table.columns if name != data.target])
     faults = [
@@ -70,7 +70,7 @@ def _csv(data: CsvData, path: Path) -> Arrays:
         faults.append(Fault(("data", "csv"), "the file has no column beside the target"))
     if faults:
         raise SpecError(faults)
-    return Arrays(_numbers(table, columns), _target(table, data.target))
+    return DataSet(_numbers(table, columns), _target(table, data.target))
 
 
 def _columns(name: str, table: "pd.DataFrame") -> str:
@@ -151,29 +151,31 @@ def _target(table: "pd.DataFrame", name: str) -> Array:
     return values.astype(np.int64) if whole else values.astype(np.float32)
 
 
-def _npz(path: Path) -> Arrays:
+def _npz(path: Path) -> DataSet:
     location: Location = ("data", "npz")
     try:
         with path.open("rb") as stream:
             stored = np.load(stream, allow_pickle=False)
-            if isinstance(stored, np.ndarray):
-                message = "is a single array; write x_train and y_train with np.savez"
-                raise SpecError.at(location, message)
-            arrays = {key: stored[key] for key in stored if key in _NPZ_KEYS}
-            held = keras_names.shorten(", ".join(stored)) or "nothing"
+            single = isinstance(stored, np.ndarray)
+            keys = [] if single else [key for key in stored if key in _NPZ_KEYS]
+            arrays = {key: stored[key] for key in keys}
+            held = "" if single else keras_names.shorten(", ".join(stored)) or "nothing"
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         pickled = "pickle" in str(error).lower() and zipfile.is_zipfile(path)
         reason = "it holds Python objects" if pickled else "it is no npz file"
         message = f"cannot be read: {reason}; write plain arrays with np.savez"
         raise SpecError.at(location, message) from None
+    if single:
+        message = "is a single array; write x_train and y_train with np.savez"
+        raise SpecError.at(location, message)
     missing = [key for key in ("x_train", "y_train") if key not in arrays]
     if missing:
         raise SpecError.at(location, f"has no {' and no '.join(missing)}; it holds {held}")
     x, y, x_test, y_test = (arrays.get(key) for key in _NPZ_KEYS)
-    return Arrays(x, y, x_test, y_test)  # type: ignore[arg-type]  # x and y are there
+    return DataSet(x, y, x_test, y_test)  # type: ignore[arg-type]  # x and y are there
 
 
-def _python(name: str, access: Access, location: Location) -> Arrays:
+def _python(name: str, access: Access, location: Location) -> DataSet:
     function = access.function(name, location)
     with own_code(access.absolute(name.rpartition(":")[0]), location):
         returned = function()
@@ -188,7 +190,7 @@ def _python(name: str, access: Access, location: Location) -> Arrays:
     else:
         parts = [first, second]
     try:
-        return Arrays(*(np.asarray(part) for part in parts))
+        return DataSet(*(np.asarray(part) for part in parts))
     except ValueError as error:
         message = f"{name} returned something that is no array: {error}"
         raise SpecError.at(location, message) from None
@@ -199,7 +201,7 @@ def _kind(value: Any) -> str:
     return f"{type(value).__name__}{count}"
 
 
-def _wrong(arrays: Arrays) -> list[str]:
+def _wrong(arrays: DataSet) -> list[str]:
     """Return what is wrong with arrays, whatever they came from."""
     if (arrays.x_test is None) != (arrays.y_test is None):
         return ["has only one of x_test and y_test; give both or neither"]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerasbatch.errors import DataUnavailable, SpecError
+from kerasbatch.errors import DataUnavailableError, SpecError
 from kerasbatch.spec import specfile
 from kerasbatch.spec.access import Access
 from kerasbatch.spec.keys import Spec
@@ -60,12 +60,12 @@ def test_train_examples_are_what_is_trained_on(small: dict[str, Any]) -> None:
     assert np.bincount(loaded.y_train).tolist() == [10, 10, 10]
 
 
-def test_tables_are_standardised_by_the_training_part(small: dict[str, Any]) -> None:
+def test_tables_are_standardized_by_the_training_part(small: dict[str, Any]) -> None:
     """Mean 0 and deviation 1 in training, not exactly so in validation; or left as they are."""
     loaded = data.load(spec_of(small), HERE)
     assert np.allclose(loaded.x_train.mean(axis=0), 0, atol=1e-5)
     assert np.allclose(loaded.x_train.std(axis=0), 1, atol=1e-5)
-    raw = data.load(spec_of(small, data={"name": "iris", "standardise": False}), HERE)
+    raw = data.load(spec_of(small, data={"name": "iris", "standardize": False}), HERE)
     assert raw.x_train.max() > 7
 
 
@@ -107,7 +107,7 @@ def no_mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_data_that_cannot_be_had(small: dict[str, Any], no_mnist: Path) -> None:
     """The error says the three ways to provide them."""
-    with pytest.raises(DataUnavailable, match="no network") as caught:
+    with pytest.raises(DataUnavailableError, match="no network") as caught:
         data.load(spec_of(small, data="mnist"), HERE)
     for way in ("connect to the internet", "KERASBATCH_DATA", "fallback: digits"):
         assert way in str(caught.value)
@@ -127,7 +127,7 @@ def test_a_broken_npz_is_refused(small: dict[str, Any], no_mnist: Path) -> None:
     np.savez(no_mnist / "mnist.npz", x_train=np.array([{}], dtype=object))
     os.environ["KERASBATCH_DATA"] = str(no_mnist)
     try:
-        with pytest.raises(DataUnavailable, match=r"mnist\.npz in \$KERASBATCH_DATA is not"):
+        with pytest.raises(DataUnavailableError, match=r"mnist\.npz in \$KERASBATCH_DATA is not"):
             data.load(spec_of(small, data="mnist"), HERE)
     finally:
         del os.environ["KERASBATCH_DATA"]

@@ -10,7 +10,7 @@ import yaml
 
 from kerasbatch.spec.json_schema import json_schema
 
-EXPERIMENTS = Path(__file__).parent.parent / "experiments"
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 VALIDATOR = jsonschema.Draft202012Validator(json_schema())
 GOOD: dict[str, Any] = {
     "data": {"name": "mnist", "fallback": "digits"},

@@ -15,6 +15,7 @@ from kerasbatch.runs import bench
 from kerasbatch.spec import specfile
 from kerasbatch.spec.access import Access
 from kerasbatch.spec.keys import Spec
+from kerasbatch.workload.data import load
 
 
 @pytest.fixture(autouse=True)
@@ -27,8 +28,8 @@ def _spec(small: dict[str, Any], **changes: Any) -> Spec:
     return specfile.from_dict({**small, **changes}).spec
 
 
-def _compared(spec: Spec, *sizes: Any) -> list[bench.Comparison]:
-    return list(bench.compare(spec, Access(Path(), False), list(sizes)))
+def _compared(spec: Spec, *sizes: Any) -> list[bench.EngineSpeeds]:
+    return list(bench.measure(spec, Access(Path(), False), list(sizes)))
 
 
 def test_every_batch_size_is_measured(small: dict[str, Any]) -> None:
@@ -58,12 +59,12 @@ def test_plain_fit_takes_the_steps_it_is_timed_for(
         return history
 
     spec = _spec(small)
-    loaded = bench.data_module.load(spec, Access(Path(), False))
-    built = bench._build(spec, Access(Path(), False), loaded, 16)
-    plain = bench._Plain(built, loaded.x_train, loaded.y_train, 16)
+    loaded = load(spec, Access(Path(), False))
+    built = bench.build_for(spec, Access(Path(), False), loaded, 16)
+    plain = bench.PlainTimer(built, loaded.x_train, loaded.y_train, 16)
     monkeypatch.setattr(keras.Model, "fit", counted)
     monkeypatch.setattr(bench.time, "perf_counter", iter([0.0, 2.0]).__next__)
-    assert plain._steps_per_second(20) == taken[0] / 2.0
+    assert plain.steps_per_second(20) == taken[0] / 2.0
     assert taken[0] in (21, 14)  # whole epochs of at most seven full batches
 
 
@@ -91,7 +92,7 @@ def test_the_command_prints_whole_numbers_and_writes_a_table(tmp_path: Path) -> 
     with table.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["batch_size"] for row in rows] == ["16", "1437"]
-    assert set(rows[0]) == set(bench.Comparison.__dataclass_fields__)
+    assert set(rows[0]) == set(bench.EngineSpeeds.__dataclass_fields__)
     assert f"{float(rows[0]['fused_steps_per_second']):,.1f}" in done.output
 
 
@@ -104,9 +105,9 @@ def test_without_sizes_those_of_the_spec_are_compared(tmp_path: Path) -> None:
         yield next(bench_compare(spec, access, sizes))
         raise KeyboardInterrupt
 
-    bench_compare = bench.compare
+    bench_compare = bench.measure
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bench, "compare", interrupted)
+        patch.setattr(bench, "measure", interrupted)
         arguments = ["experiments/digits_b16.yaml", "--set", "sweep={batch_size: [64, full]}"]
         done = CliRunner().invoke(app.app, ["bench", *arguments])
     assert compared == [[64, "full"]]

@@ -43,6 +43,10 @@ def test_times_multiplies_what_the_rule_gives(small: dict[str, Any]) -> None:
     """The factor goes to the rule, the base rate stays."""
     found = runs(small, optimizer__learning_rate={"times": [0.5, 2]})
     assert [run.spec.learning_rate_rule.times for run in found] == [0.5, 2]
+    assert [dict(run.swept) for run in found] == [
+        {"learning_rate_rule.times": 0.5},
+        {"learning_rate_rule.times": 2},
+    ]
     assert [run.spec.optimizer.arguments["learning_rate"] for run in found] == [0.1, 0.1]
 
 

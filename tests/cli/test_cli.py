@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from kerasbatch.cli import app
 
-HERE = Path(__file__).parent.parent
+HERE = Path(__file__).parents[2]
 SPEC = """\
 data: iris
 model: {layers: [{Dense: {units: 3, activation: softmax}}]}

@@ -1,25 +1,13 @@
-"""The callbacks in anybody's own `model.fit`, and trainers that cheat."""
+"""StepCounter in anybody's `model.fit`."""
 
 from typing import Any
 
 import keras
-import numpy as np
 import pytest
+from callback_support import X, Y, compiled, line
 
 import kerasbatch
-from kerasbatch.errors import StepMismatch
-
-X = np.linspace(-1, 1, 50, dtype=np.float32).reshape(50, 1)
-Y = 2 * X
-
-
-def compiled(model: keras.Model, **options: Any) -> keras.Model:
-    model.compile(keras.optimizers.SGD(0.1, **options.pop("sgd", {})), "mse", **options)
-    return model
-
-
-def line() -> keras.Sequential:
-    return keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+from kerasbatch.errors import StepMismatchError
 
 
 def test_an_honest_fit_is_ok() -> None:
@@ -45,7 +33,7 @@ def test_a_wrong_claim_is_a_mismatch() -> None:
     counter = kerasbatch.StepCounter(train_examples=50, batch_size=8)
     model = compiled(line())
     model.fit(X, Y, batch_size=8, verbose=0, validation_split=0.2, callbacks=[counter])
-    with pytest.raises(StepMismatch, match=r"missing_batches \(5 steps observed, 7 planned\)"):
+    with pytest.raises(StepMismatchError, match=r"missing_batches \(5 steps observed, 7 planned\)"):
         counter.check()
 
 
@@ -80,7 +68,7 @@ def test_a_trainer_that_drops_or_repeats_an_update(trainer: Any, cause: str) -> 
     model = compiled(trainer([keras.Input((1,)), keras.layers.Dense(1)]), run_eagerly=True)
     model.fit(X, Y, batch_size=8, epochs=2, verbose=0, callbacks=[counter])
     assert counter.steps["check"].tolist() == [f"mismatch: {cause}", "ok"]
-    with pytest.raises(StepMismatch, match=cause):
+    with pytest.raises(StepMismatchError, match=cause):
         counter.check()
 
 
@@ -110,18 +98,3 @@ def test_early_stopping_is_not_a_failure() -> None:
     model.fit(X, Y, batch_size=8, epochs=9, verbose=0, callbacks=[stopper, counter])
     assert counter.check() == "ended_early: early_stop"
     assert set(counter.steps["check"]) == {"ok"}
-
-
-def test_the_recorder_keeps_what_keras_found() -> None:
-    """A row per epoch, with the columns of history.csv."""
-    recorder = kerasbatch.Recorder(train_examples=40, batch_size=8)
-    model = compiled(line(), metrics=["mae"])
-    history = model.fit(
-        X, Y, batch_size=8, epochs=3, verbose=0, validation_split=0.2, callbacks=[recorder]
-    )
-    table = recorder.history
-    assert table["step"].tolist() == [5, 10, 15]
-    assert table["examples"].tolist() == [40, 80, 120]
-    assert table["val_mae"].tolist() == history.history["val_mae"]
-    assert table["learning_rate"].tolist() == pytest.approx([0.1] * 3)
-    assert table["seconds"].is_monotonic_increasing

@@ -1,0 +1,62 @@
+"""Progress: where a training stands, told a few times a second."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from kerasbatch.callbacks.planned import Planned
+from kerasbatch.steps import Plan
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a training stands; the speed is that of the last moments."""
+
+    step: int
+    total_steps: int
+    epoch: int
+    examples_per_second: float | None
+    loss: float | None
+    seconds_left: float | None
+
+
+class Reporter(Planned):
+    """Reports progress, a few times a second and at the end.
+
+    Args:
+        plan: the plan of the training.
+        report: called with the progress.
+    """
+
+    INTERVAL = 0.2
+
+    def __init__(self, plan: Plan, report: Callable[[Progress], None]) -> None:
+        super().__init__(plan)
+        self._report = report
+        self._last = (0, time.perf_counter())
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Note the epoch."""
+        super().on_epoch_begin(epoch, logs)
+        if epoch == 0:
+            self._last = (0, time.perf_counter())
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Report, if the last report is old enough."""
+        step, (last_step, last_time), now = self.step(batch), self._last, time.perf_counter()
+        if now - last_time < self.INTERVAL and step < self.plan.total_steps:
+            return
+        speed = (step - last_step) / (now - last_time) if now > last_time else None
+        loss = (logs or {}).get("loss")
+        self._report(
+            Progress(
+                step=step,
+                total_steps=self.plan.total_steps,
+                epoch=self.epoch + 1,
+                examples_per_second=speed * self.plan.batch_size if speed else None,
+                loss=None if loss is None else float(loss),
+                seconds_left=(self.plan.total_steps - step) / speed if speed else None,
+            )
+        )
+        self._last = (step, now)

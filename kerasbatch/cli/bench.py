@@ -1,0 +1,86 @@
+"""The command `bench`: plain fit against the fused engine."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kerasbatch.cli import options
+from kerasbatch.cli.early import check_early, display_with_tensorflow
+from kerasbatch.cli.options import Overrides, SpecPath, Trust, Verbose
+from kerasbatch.cli.terminal import open_console, print_whole
+from kerasbatch.errors import Fault, SpecError
+
+if TYPE_CHECKING:
+    from kerasbatch.runs.bench import EngineSpeeds
+    from kerasbatch.spec.specfile import Source
+
+
+def bench(
+    spec: SpecPath,
+    overrides: Overrides = None,
+    batch_size: Annotated[
+        str,
+        typer.Option(
+            "--batch-size",
+            metavar="LIST",
+            help="Like 1,16,128,1024,full; without it, those of the spec.",
+        ),
+    ] = "",
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table here.")] = None,
+    trust: Trust = False,
+    verbose: Verbose = False,
+) -> None:
+    """Time plain fit against the fused engine, side by side on this machine.
+
+    Each trains for about a second, in turn, five times; a batch size takes some 15 seconds, or
+    ten steps of plain fit where these are slower.
+    """
+    from kerasbatch.spec import specfile
+    from kerasbatch.spec.access import Access
+
+    source = specfile.load(spec, overrides or ())
+    sizes = _sizes(batch_size) if batch_size else _sizes_of(source)
+    if csv and not csv.absolute().parent.is_dir():
+        raise SpecError([Fault(("--csv",), f"there is no folder {csv.parent}")])
+    check_early(source, [size for size in sizes if size != "full"])
+    display = display_with_tensorflow(quiet=False, verbose=verbose)
+    from kerasbatch.runs.bench import measure
+
+    found: list[EngineSpeeds] = []
+    try:
+        with source.located():
+            measured = measure(source.spec, Access(source.folder, trust), sizes)
+            for size in sizes:
+                with display.waiting(f"batch size {size}"):
+                    found.append(next(measured))
+    finally:  # what was measured before an interrupt is worth showing
+        if found:
+            _show(found, csv)
+
+
+def _sizes_of(source: "Source") -> list[Any]:
+    """Return the batch sizes of a spec, those of its sweep if it sweeps them."""
+    from kerasbatch.spec import sweep
+
+    with source.located():
+        return list(dict.fromkeys(single.spec.batch_size for single in sweep.expand(source)))
+
+
+def _show(found: "list[EngineSpeeds]", csv: Path | None) -> None:
+    from kerasbatch.cli import tables
+    from kerasbatch.records.files import write_csv
+
+    console = open_console(errors=False)
+    print_whole(console, tables.bench_table(found))
+    for why in dict.fromkeys(each.why for each in found):
+        sizes = ", ".join(f"{each.batch_size:,}" for each in found if each.why == why)
+        console.print(f"  b = {sizes}: {why}", style="dim", soft_wrap=True)
+    if csv:
+        rows = [each.row() for each in found]
+        write_csv(csv, list(rows[0]), rows)
+
+
+def _sizes(text: str) -> list[Any]:
+    must = "whole numbers and full, like 1,16,128,full"
+    return [options.batch_size(part.strip(), "--batch-size", must) for part in text.split(",")]

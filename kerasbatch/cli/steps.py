@@ -1,0 +1,38 @@
+"""The command `steps`: the calculator."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kerasbatch.cli import options
+from kerasbatch.cli.terminal import open_console
+
+if TYPE_CHECKING:
+    from kerasbatch.steps import Plan
+
+
+def steps(
+    n: Annotated[int, typer.Argument(metavar="N", help="Training examples.")],
+    epochs: Annotated[int, typer.Argument(metavar="EPOCHS", help="Passes over them.")],
+    batch_size: Annotated[
+        str, typer.Argument(metavar="BATCH_SIZE", help="Examples of one step, or full.")
+    ],
+    drop: Annotated[bool, typer.Option("--drop", help="Drop the partial last batch.")] = False,
+) -> None:
+    """Calculate the steps of a training: the notes' s = n*e/b, and what really happens."""
+    from kerasbatch.steps import plan
+
+    size: Any = options.batch_size(batch_size, "BATCH_SIZE", "a whole number, or full")
+    partial = "drop" if drop else "keep"
+    made = plan(n, batch_size=size, epochs=epochs, partial_batch=partial)  # type: ignore[arg-type]  # one of the two
+    show_plan(made, seed=0, sampling="shuffle")
+
+
+def show_plan(made: "Plan", *, seed: int, sampling: Any) -> None:
+    """Print the counts of one run, and draw its epochs."""
+    from kerasbatch.cli import drawing, tables
+
+    console = open_console(errors=False)
+    console.print(tables.plan_table(made))
+    console.print()
+    console.print(drawing.epochs(made, seed=seed, sampling=sampling, width=console.width))

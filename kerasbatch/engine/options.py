@@ -1,0 +1,75 @@
+"""What a training is asked for beside its data; the same for every engine."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+
+Arrays = tuple[Any, ...]
+"""(x,), (x, y) or (x, y, sample_weight); each an array, or a list or dict of arrays."""
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a training must be able to do; it is built into a compiled program.
+
+    Args:
+        record_steps: keep the loss of every step.
+        stop_at_nan: stop after the first step whose loss is not finite.
+        stop_when_diverged: stop by the rule of `divergence`.
+        jit_compile: whether to compile with XLA; None leaves it to be chosen.
+    """
+
+    record_steps: bool = False
+    stop_at_nan: bool = False
+    stop_when_diverged: bool = False
+    jit_compile: bool | None = None
+
+
+NO_NEEDS = Needs()
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What `fit` validates on.
+
+    Args:
+        data: arrays, or whatever only Keras can read.
+        is_arrays: whether they are arrays.
+        batch_size: examples of one step.
+        steps: how many steps, or None for all; cut off already where they are arrays.
+        freq: as Keras' `validation_freq`.
+    """
+
+    data: Any
+    is_arrays: bool
+    batch_size: int | None = None
+    steps: int | None = None
+    freq: Any = 1
+
+    def as_keras(self) -> dict[str, Any]:
+        """Return it as arguments of Keras' `fit`."""
+        return {
+            "validation_data": self.data,
+            "validation_batch_size": self.batch_size,
+            "validation_steps": None if self.is_arrays else self.steps,
+            "validation_freq": self.freq,
+        }
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """How to call `fit`.
+
+    Args:
+        callbacks: Keras callbacks.
+        verbose: as in Keras.
+        initial_epoch: as in Keras.
+        validation: what to validate on after epochs, or None.
+    """
+
+    callbacks: Sequence[keras.callbacks.Callback] = field(default=())
+    verbose: str | int = 0
+    initial_epoch: int = 0
+    validation: Validation | None = None

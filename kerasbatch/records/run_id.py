@@ -1,0 +1,64 @@
+"""The name of a run: readable, and the same for whatever gives the same numbers.
+
+Only keys that differ from their defaults enter it, under one spelling of each name, so that a new
+key of a later version changes no name.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from kerasbatch.records.run_directory import FORMAT
+from kerasbatch.spec import sweep
+from kerasbatch.spec.keras_names import Section, canonical, canonical_layer
+from kerasbatch.spec.keys import LayerModel, Spec
+
+# What does not change a run's numbers does not change its identity.
+NOT_IDENTITY = frozenset({"question", "name", "engine", "sweep"})
+# What files hold counts, not where they lie; the fingerprint stands for it.
+NOT_CONTENT = frozenset({"csv", "npz", "python", "fallback"})
+MAX_LABEL = 80
+_NAMED: dict[str, Section] = {"optimizer": "optimizers", "loss": "losses"}
+
+
+def run_id(spec: Spec, swept: Mapping[str, Any], fingerprint: str, code: str = "") -> str:
+    """Name a run: the swept values, readable, and a hash of all that makes its numbers.
+
+    Args:
+        spec: the resolved spec of the run.
+        swept: the swept keys and values; without any, the batch size is shown.
+        fingerprint: the hash of the data really used.
+        code: a hash of the Python code that the spec names.
+    """
+    text = json.dumps([identity(spec), fingerprint, code, FORMAT], sort_keys=True)
+    short = hashlib.sha256(text.encode()).hexdigest()[:8]
+    shown = dict(swept) or {"batch_size": spec.batch_size}
+    parts = [f"{key.split('.')[-1]}={sweep.label(value)}" for key, value in shown.items()]
+    readable = re.sub(r"[^A-Za-z0-9._=+-]+", "_", ",".join(parts).replace(",", "-"))
+    return f"{readable[:MAX_LABEL].strip('.-_')}-{short}"
+
+
+def identity(spec: Spec) -> dict[str, Any]:
+    """Return what makes the numbers of a run: its keys that are not defaults, in one spelling."""
+    given = spec.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    given = {key: value for key, value in given.items() if key not in NOT_IDENTITY}
+    for key, section in _NAMED.items():
+        given[key] = canonical(section, given[key])
+    if isinstance(spec.model, LayerModel):
+        given["model"] = {"layers": [canonical_layer(layer) for layer in spec.model.layers]}
+    for part in ("data", "model"):
+        if isinstance(given[part], dict):
+            given[part] = {k: v for k, v in given[part].items() if k not in NOT_CONTENT}
+    whole: dict[str, Any] = _whole_numbers(given)
+    return whole
+
+
+def _whole_numbers(value: Any) -> Any:
+    """Write 1.0 as 1, which are the same number in a spec."""
+    if isinstance(value, dict):
+        return {key: _whole_numbers(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_whole_numbers(inner) for inner in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -1,0 +1,44 @@
+"""The row of a run in runs.csv; None is an empty cell."""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """What runs.csv says of every run, in the order of its columns; metrics come behind them."""
+
+    run_id: str
+    status: str
+    data_used: str
+    train_examples: int
+    batch_size: int
+    epochs: float
+    optimizer: str
+    learning_rate: float | None
+    base_learning_rate: float | None
+    seed: int
+    engine: str | None
+    planned_steps: int
+    observed_steps: int
+    document_steps: float
+    step_check: str
+    examples: int | None
+    train_seconds: float | None
+    compile_seconds: float | None
+    evaluate_seconds: float | None
+    examples_per_second: float | None
+    steps_per_second: float | None
+    peak_memory_mb: float | None
+
+    def with_metrics(self, metrics: dict[str, float]) -> dict[str, Any]:
+        """Return the whole row."""
+        return asdict(self) | metrics
+
+
+RUN_COLUMNS = tuple(field.name for field in fields(RunRow))
+
+
+def per_second(count: int | None, seconds: float | None) -> float | None:
+    """Return a speed, or None where one of its parts was not measured."""
+    return round(count / seconds, 3) if seconds and count else None

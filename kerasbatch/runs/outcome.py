@@ -1,0 +1,123 @@
+"""How a training ended and what it measured, as its record and its row tell it."""
+
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from kerasbatch.callbacks.planned import Row
+from kerasbatch.callbacks.recorder import HISTORY_COLUMNS
+from kerasbatch.callbacks.stopping import Stopping
+from kerasbatch.errors import KerasbatchError, shortened
+from kerasbatch.spec import keras_names
+from kerasbatch.spec.keys import Target
+from kerasbatch.steps import Plan
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a training ended and what it measured; None for what was not measured.
+
+    Args:
+        status: one of the statuses of the design, such as done or diverged.
+        message: the same for a person.
+        engine: the engine that trained, or None where none began.
+        why: why this engine.
+        jit_compile: whether with XLA.
+        step_check: the step check of the whole run.
+        observed_steps: the steps counted by the optimizer.
+        observed_examples: the rows counted by Keras' loss metric.
+        train_seconds: the seconds of training alone.
+        compile_seconds: the seconds of compilation.
+        evaluate_seconds: the seconds of evaluation.
+        metrics: the last and the best values, and those of the test part.
+        reached: the row of the first evaluation that passed the target.
+        error: a traceback, where the training was cut off.
+    """
+
+    status: str
+    message: str
+    engine: str | None
+    why: str
+    jit_compile: bool | None
+    step_check: str
+    observed_steps: int
+    observed_examples: int | None
+    train_seconds: float | None
+    compile_seconds: float | None
+    evaluate_seconds: float | None
+    metrics: dict[str, float]
+    reached: Row | None = None
+    error: str | None = None
+
+
+def not_begun(plan: Plan, error: BaseException) -> Outcome:
+    """Return the outcome of a training whose engine could not even start."""
+    status, message = cut_off(error, 0, plan.total_steps)
+    ending = "interrupted" if status == "interrupted" else "failed"
+    return Outcome(
+        status=status,
+        message=message,
+        engine=None,
+        why="the training did not begin",
+        jit_compile=None,
+        step_check=f"ended_early: {ending}",
+        observed_steps=0,
+        observed_examples=None,
+        train_seconds=None,
+        compile_seconds=None,
+        evaluate_seconds=None,
+        metrics={},
+        error=traceback_of(error),
+    )
+
+
+def traceback_of(error: BaseException | None) -> str | None:
+    """Return the traceback of an error as text."""
+    return "".join(traceback.format_exception(error)) if error else None
+
+
+def cut_off(error: BaseException, step: int, total: int) -> tuple[str, str]:
+    """Return status and message of a training that an exception ended after some step."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted", f"interrupted after {step:,} of {total:,} steps"
+    if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
+        return "out_of_memory", f"out of memory after {step:,} steps: {first_line(error)}"
+    if isinstance(error, KerasbatchError):
+        return "failed", str(error)
+    return "failed", f"{type(error).__name__}: {first_line(error)}"
+
+
+def ended(plan: Plan, stopping: Stopping, target: Target | None, step: int) -> tuple[str, str]:
+    """Return status and message of a training that came to its own end after some step."""
+    total = plan.total_steps
+    if at := stopping.diverged:
+        where = f"in epoch {at.epoch}, at step {at.step:,} of {total:,}"
+        return "diverged", f"the loss was {at.loss:.6g} {where}; try a lower learning rate"
+    if stopping.ending == "target_reached" and target:
+        return "target", f"reached {target.describe()} at step {step:,} of {total:,}"
+    return "done", f"took {step:,} of {total:,} planned steps"
+
+
+def first_line(error: BaseException) -> str:
+    """Return what an exception says, on one line."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return shortened(text, 300)
+
+
+def last_and_best(rows: Sequence[Row], prefix: str) -> dict[str, float]:
+    """Return the last value of every metric, and the best of those at fixed weights.
+
+    Args:
+        rows: the rows of history.csv.
+        prefix: what the metrics at fixed weights begin with.
+    """
+    last = {k: v for k, v in rows[-1].items() if k not in HISTORY_COLUMNS} if rows else {}
+    best = {}
+    for name in [key for key in last if key.startswith(prefix)]:
+        values = [row[name] for row in rows if name in row and row[name] == row[name]]
+        if values:  # nan is never best
+            lower = keras_names.lower_is_better(name.removeprefix(prefix))
+            best[f"best_{name}"] = min(values) if lower else max(values)
+    return last | best

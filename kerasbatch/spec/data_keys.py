@@ -1,0 +1,77 @@
+"""The keys under `data`: built-in data, and data of one's own."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, Strict, Tag
+
+from kerasbatch.spec.key_types import (
+    Count,
+    FileName,
+    Flag,
+    Must,
+    Part,
+    PythonName,
+    Text,
+    by_key,
+    one_of,
+    tag,
+)
+
+KerasData = Literal["mnist", "fashion_mnist", "cifar10", "cifar100"]
+SklearnData = Literal["digits", "iris", "wine", "breast_cancer", "diabetes"]
+BuiltInName = Literal[KerasData, SklearnData, "line"]
+MAX_MADE = 10**7
+"""The most examples that are made for a line."""
+
+
+class BuiltInData(Part):
+    """Data that come with Keras or scikit-learn, or are made here."""
+
+    name: Annotated[BuiltInName, Must(one_of(BuiltInName))]
+    fallback: Annotated[BuiltInName | None, Must(one_of(BuiltInName))] = None
+    examples: Annotated[
+        int | None,
+        Strict(),
+        Field(ge=1, le=MAX_MADE),
+        Must(f"a whole number, 1 to {MAX_MADE:,}"),
+    ] = None
+    noise: Annotated[float | None, Field(ge=0), Must("a number, 0 or more")] = None
+    train_examples: Count | None = None
+    standardize: Flag = True
+
+
+class CsvData(Part):
+    """A table in a CSV file; the target is one of its columns."""
+
+    csv: FileName
+    target: Text
+    columns: Annotated[
+        tuple[Text, ...] | None, Field(strict=False, min_length=1), Must("a list of column names")
+    ] = None
+    train_examples: Count | None = None
+    standardize: Flag = True
+
+
+class NpzData(Part):
+    """Arrays in an npz file: x_train, y_train and, where there are any, x_test, y_test."""
+
+    npz: FileName
+    train_examples: Count | None = None
+    standardize: Flag = True
+
+
+class PythonData(Part):
+    """Arrays that a Python function returns; needs trust."""
+
+    python: PythonName
+    train_examples: Count | None = None
+    standardize: Flag = True
+
+
+AnyData = Annotated[
+    Annotated[BuiltInData, Tag(tag(BuiltInData))]
+    | Annotated[CsvData, Tag(tag(CsvData))]
+    | Annotated[NpzData, Tag(tag(NpzData))]
+    | Annotated[PythonData, Tag(tag(PythonData))],
+    by_key(name=BuiltInData, csv=CsvData, npz=NpzData, python=PythonData),
+]

@@ -1,0 +1,104 @@
+"""Setting dotted keys in a plain spec: `--set key=value`, and the values of a sweep."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from kerasbatch.errors import Fault, Location, SpecError
+from kerasbatch.spec import keras_names, yaml_tree
+from kerasbatch.spec.keys import BUDGETS, SHORT_FORMS
+from kerasbatch.spec.yaml_tree import Tree
+
+SPELLINGS = {"standardise": "standardize"}
+"""Other spellings of keys, and those that they are read as."""
+
+
+def respell(tree: Tree) -> None:
+    """Bring the keys under `data` to the spelling of Keras and scikit-learn.
+
+    Raises:
+        SpecError: if both spellings stand there.
+    """
+    data = tree.value.get("data") if isinstance(tree.value, dict) else None
+    for other, spelling in SPELLINGS.items():
+        if not isinstance(data, dict) or other not in data:
+            continue
+        if spelling in data:
+            message = f"is the same key as {spelling}; keep one of them"
+            raise tree.locate(SpecError([Fault(("data", other), message, at_key=True)]))
+        data[spelling] = data.pop(other)
+        for marks in (tree.keys, tree.values):
+            if mark := marks.pop(("data", other), None):
+                marks["data", spelling] = mark
+
+
+def override(tree: Tree, overrides: Iterable[str]) -> None:
+    """Set `key=value` texts, as `--set` takes them, over a document.
+
+    Raises:
+        SpecError: with every text that is no override.
+    """
+    faults = []
+    for text in overrides:
+        key, equals, value = text.partition("=")
+        try:
+            if not equals or not re.fullmatch(r"[^\s.]+(\.[^\s.]+)*", key):
+                raise SpecError([Fault((), "must be key=value, like batch_size=32")])
+            if not isinstance(tree.value, dict):
+                continue
+            parsed = yaml_tree.parse(value)
+            location = set_value(tree.value, key, parsed.value)
+            tree.overrides[location] = f"--set {keras_names.shorten(text)}"
+            tree.values[location] = parsed.values.get((), yaml_tree.Mark(1, 1))
+        except SpecError as error:
+            faults += [Fault((), f"--set {text}: {f.message}") for f in error.faults]
+    if faults:
+        raise SpecError(faults)
+
+
+def set_value(spec: dict[str, Any], key: str, value: Any) -> Location:
+    """Set a dotted key in a plain spec, in place; setting one budget replaces another.
+
+    Args:
+        spec: a spec as plain values.
+        key: `batch_size`, `optimizer.learning_rate`, `model.layers.1.Dense.units`.
+        value: the new value.
+
+    Returns:
+        The location that was set.
+
+    Raises:
+        SpecError: if the key leads through something that has no keys.
+    """
+    *path, last = parts = [SPELLINGS.get(part, part) for part in key.split(".")]
+    if key in BUDGETS:
+        for budget in BUDGETS:
+            spec.pop(budget, None)
+    inner: Any = spec
+    for depth, part in enumerate(path):
+        if depth == 0 and part in SHORT_FORMS and isinstance(inner.get(part), str):
+            inner[part] = {SHORT_FORMS[part]: inner[part]}
+        if isinstance(inner, dict):
+            inner.setdefault(part, {})
+        inner = _step(inner, part, parts[: depth + 1])
+    if not isinstance(inner, dict | list):
+        message = f"{'.'.join(path)} is {keras_names.show(inner)} and has no keys inside it"
+        raise SpecError([Fault(tuple(parts), message)])
+    if isinstance(inner, list):
+        _step(inner, last, parts)  # the position must be there already
+        inner[int(last)] = value
+    else:
+        inner[last] = value
+    return _location(parts)
+
+
+def _location(parts: list[str]) -> Location:
+    return tuple(int(part) if part.isdigit() else part for part in parts)
+
+
+def _step(inner: Any, part: str, parts: list[str]) -> Any:
+    if isinstance(inner, dict):
+        return inner[part]
+    if isinstance(inner, list) and part.isdecimal() and int(part) < len(inner):
+        return inner[int(part)]
+    raise SpecError([Fault(tuple(parts), f"there is no {'.'.join(parts)} in the spec")])

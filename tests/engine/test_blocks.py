@@ -1,0 +1,157 @@
+"""Blocks of steps: who needs each batch, how long they are, where they begin."""
+
+import warnings
+from pathlib import Path
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from corner_support import (
+    CLASSES,
+    RANDOM,
+    TABLE,
+    L,
+    N,
+    compiled,
+)
+
+import kerasbatch as kb
+from kerasbatch.engine import choice
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning",
+)
+
+
+class OnTest(keras.callbacks.Callback):
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+        pass
+
+
+class Checkpoint(keras.callbacks.ModelCheckpoint):
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        pass
+
+
+def test_who_needs_every_batch(tmp_path: Path) -> None:
+    kinds = keras.callbacks
+    file = tmp_path / "m.keras"
+    by_hand = kinds.Callback()
+    by_hand.on_train_batch_end = lambda batch, logs=None: None
+    asked = [
+        OnTest(),
+        Checkpoint(file),
+        by_hand,
+        kinds.ModelCheckpoint(file, save_freq=3),
+        kinds.TensorBoard(tmp_path, update_freq="batch"),
+        kinds.LambdaCallback(on_train_batch_end=lambda batch, logs: None),
+    ]
+    content = [
+        kinds.ModelCheckpoint(file),
+        kinds.TensorBoard(tmp_path),
+        kinds.TerminateOnNaN(),
+        kinds.EarlyStopping(),
+        kinds.LambdaCallback(on_epoch_end=lambda epoch, logs: None),
+    ]
+    assert [choice.needs_every_batch(callback) for callback in asked] == [True] * 6
+    assert [choice.needs_every_batch(callback) for callback in content] == [False] * 5
+
+
+def test_stopping_is_heard_between_blocks_and_before_the_first() -> None:
+    """The first block is a short trial; a stop after it ends the epoch."""
+
+    class Stop(keras.callbacks.Callback):
+        hears_blocks = True
+
+        def __init__(self, hook: str) -> None:
+            super().__init__()
+            self.hook = hook
+
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            self.model.stop_training |= self.hook == "batch"
+
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            self.model.stop_training |= self.hook == "epoch"
+
+    for hook in ("batch", "epoch"):
+        model = compiled()
+        kb.fit(model, TABLE, CLASSES, batch_size=1, epochs=3, callbacks=[Stop(hook)], verbose=0)
+        assert int(model.optimizer.iterations) == 1
+
+
+def test_a_block_takes_no_longer_than_it_should(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a step is slow, blocks are short, for Ctrl-C and progress."""
+    monkeypatch.setattr("kerasbatch.engine.fused.BLOCK_SECONDS", 0.0)
+
+    class Listening(keras.callbacks.Callback):
+        hears_blocks = True
+        heard: ClassVar[list[int]] = []
+
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            self.heard.append(batch)
+
+    kb.fit(compiled(), TABLE, CLASSES, batch_size=1, callbacks=[Listening()], verbose=0)
+    assert Listening.heard == list(range(N))
+
+
+@pytest.mark.parametrize("engine", ["fused", "keras"])
+def test_an_interrupted_training_is_taken_up_in_its_order(engine: Any, tmp_path: Path) -> None:
+    """BackupAndRestore sets the epoch when the training begins."""
+
+    class Interrupt(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+    options = {"batch_size": 10, "epochs": 4, "seed": 1, "verbose": 0, "engine": engine}
+    whole, first, second = compiled(), compiled(), compiled()
+    kb.fit(whole, TABLE, CLASSES, **options)
+    backup = keras.callbacks.BackupAndRestore(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        kb.fit(first, TABLE, CLASSES, callbacks=[backup, Interrupt()], **options)
+    resumed = keras.callbacks.BackupAndRestore(tmp_path)
+    history = kb.fit(second, TABLE, CLASSES, callbacks=[resumed], **options)
+    assert history.epoch == [2, 3]
+    for mine, theirs in zip(second.weights, whole.weights, strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-6)
+
+
+@pytest.mark.parametrize("engine", ["fused", "keras"])
+def test_initial_epoch_begins_with_the_order_of_that_epoch(engine: Any) -> None:
+    options = {"batch_size": 10, "seed": 1, "verbose": 0, "engine": engine}
+    whole, parts = compiled(), compiled()
+    kb.fit(whole, TABLE, CLASSES, epochs=3, **options)
+    kb.fit(parts, TABLE, CLASSES, epochs=1, **options)
+    kb.fit(parts, TABLE, CLASSES, epochs=3, initial_epoch=1, **options)
+    for mine, theirs in zip(parts.weights, whole.weights, strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-6)
+
+
+@pytest.mark.parametrize("what", ["label", "index"])
+def test_what_xla_would_not_notice_is_trained_without_it(
+    what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keras' error for a label or an index that does not exist must come."""
+    monkeypatch.setattr(choice, "STEPS_THAT_PAY_FOR_XLA", 1)
+
+    def words() -> keras.Model:
+        layers = [L.Embedding(30, 4), L.GlobalAveragePooling1D(), L.Dense(4, "softmax")]
+        return keras.Sequential([keras.Input((5,), dtype="int32"), *layers])
+
+    x, y = RANDOM.randint(0, 30, size=(N, 5)), CLASSES.copy()
+    assert "compiled with XLA" in kb.fit(compiled(words), x, y, verbose=0).kerasbatch.why
+    (y if what == "label" else x)[3] = 99
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        kb.fit(compiled(words), x, y, verbose=0)
+
+
+def test_warnings_point_at_the_line_that_called_fit() -> None:
+    model = compiled(run_eagerly=True)
+    for x, y in [(TABLE, CLASSES), (tf.data.Dataset.from_tensors((TABLE, CLASSES)), None)]:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            kb.fit(model, x, y, verbose=0, shuffle=False)
+        (warning,) = [each for each in caught if "training by plain" in str(each.message)]
+        assert warning.filename == __file__

@@ -1,0 +1,120 @@
+"""What plain `model.fit` has to train, with the reason."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from fit_support import CLASSES, TABLE, L, ready
+from tensorflow.python.ops.control_flow_v2_func_graphs import WhileBodyFuncGraph
+
+import kerasbatch as kb
+from kerasbatch.engine.program import Program
+
+# Keras' own callbacks, and NumPy looking at Keras' variables, meet NumPy 2 with this warning.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning",
+    "ignore:`shuffle=True` was passed, but will be ignored:UserWarning",
+)
+
+
+class EveryBatch(keras.callbacks.Callback):
+    count = 0
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.count += 1
+
+
+def test_what_needs_every_batch_gets_every_batch() -> None:
+    """Plain fit over the same batches trains then, and says so."""
+    counter, fused, plain = EveryBatch(), ready(), ready()
+    kb.fit(fused, TABLE, CLASSES, epochs=2, seed=4, verbose=0)
+    with pytest.warns(UserWarning, match="EveryBatch needs to hear of every batch"):
+        history = kb.fit(plain, TABLE, CLASSES, epochs=2, seed=4, verbose=0, callbacks=[counter])
+    assert counter.count == 8
+    assert history.kerasbatch.engine == "keras"
+    for mine, theirs in zip(fused.weights, plain.weights, strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-5)
+    with pytest.raises(kb.EngineError, match="EveryBatch needs to hear of every batch"):
+        kb.fit(plain, TABLE, CLASSES, callbacks=[counter], engine="fused")
+
+
+@pytest.mark.parametrize("kind", ["dataset", "generator", "eager", "memory"])
+def test_what_cannot_be_fused(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is passed to plain fit with a warning, and refused where fused was asked for."""
+    import tensorflow as tf
+
+    model = ready(run_eagerly=kind == "eager")
+    x: Any = TABLE
+    y: Any = CLASSES
+    words = {
+        "dataset": "a tf.data.Dataset is no array",
+        "generator": "generator is no array",
+        "eager": "the model runs eagerly",
+        "memory": "GB of free memory",
+    }[kind]
+    if kind == "dataset":
+        x, y = tf.data.Dataset.from_tensor_slices((TABLE, CLASSES)).batch(10), None
+    if kind == "generator":
+        x, y = ((TABLE[:10], CLASSES[:10]) for _ in range(11)), None
+    if kind == "memory":
+        monkeypatch.setattr("kerasbatch.engine.choice.MEMORY_SHARE", 1e-9)
+    with pytest.raises(kb.EngineError, match=words):
+        kb.fit(model, x, y, engine="fused", verbose=0)
+    steps = 11 if kind == "generator" else None
+    with pytest.warns(UserWarning, match=words):
+        history = kb.fit(
+            model, x, y, steps_per_epoch=steps if kind == "generator" else None, verbose=0
+        )
+    assert history.kerasbatch.engine == "keras"
+    assert int(model.optimizer.iterations) == (4 if kind in ("eager", "memory") else 11)
+
+
+def test_a_layer_that_xla_cannot_compile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It runs in blocks without XLA, which is not tried a second time."""
+    import tensorflow as tf
+
+    class Host(L.Layer):
+        def call(self, inputs: Any) -> Any:
+            return tf.ensure_shape(tf.numpy_function(lambda v: v, [inputs], tf.float32), (None, 6))
+
+    def hosted() -> keras.Model:
+        return keras.Sequential([keras.Input((6,)), Host(), L.Dense(4, "softmax")])
+
+    model, jitted = ready(hosted), []
+    honest = Program.__init__
+
+    def counted(self: Program, *arguments: Any, **options: Any) -> None:
+        jitted.append(options["jit_compile"])
+        honest(self, *arguments, **options)
+
+    monkeypatch.setattr(Program, "__init__", counted)
+    for _ in range(2):
+        history = kb.fit(model, TABLE, CLASSES, epochs=2, verbose=0, jit_compile=True)
+        assert history.kerasbatch.engine == "fused"
+        assert "without XLA, which cannot compile this model" in history.kerasbatch.why
+    assert jitted == [True, False]
+
+
+def test_a_step_that_no_program_can_hold() -> None:
+    """Plain fit trains what cannot be compiled, and says so."""
+
+    class Once(L.Layer):
+        calls = 0
+
+        def call(self, inputs: Any) -> Any:
+            import tensorflow as tf
+
+            if tf.inside_function() and isinstance(
+                tf.compat.v1.get_default_graph(), WhileBodyFuncGraph
+            ):
+                raise RuntimeError("not in a loop")
+            return inputs
+
+    model = ready(lambda: keras.Sequential([keras.Input((6,)), Once(), L.Dense(4, "softmax")]))
+    with pytest.warns(UserWarning, match=r"cannot be compiled \(RuntimeError.*not in a loop"):
+        history = kb.fit(model, TABLE, CLASSES, epochs=2, verbose=0)
+    assert history.kerasbatch.engine == "keras"
+    assert int(model.optimizer.iterations) == 8
+    with pytest.raises(kb.EngineError, match="use engine auto or keras"):
+        kb.fit(model, TABLE, CLASSES, engine="fused", verbose=0)

@@ -1,0 +1,85 @@
+"""Validation and evaluation inside a fused training."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from corner_support import CLASSES, SPARSE, TABLE, WEIGHTS, L, both, compiled, dense
+
+import kerasbatch as kb
+from kerasbatch.engine import choice
+from kerasbatch.engine.fused import FusedTraining
+from kerasbatch.engine.program import Program
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning",
+)
+
+
+def test_validation_with_everything() -> None:
+    """Sample weights, ragged sizes, a frequency, and a batch size as Keras uses it."""
+    held = (TABLE[:37], CLASSES[:37], WEIGHTS[:37])
+    options = {"validation_data": held, "validation_freq": 2, "validation_batch_size": 5}
+    both(dense, TABLE, CLASSES, epochs=5, sample_weight=WEIGHTS, **options)
+
+
+def two_outputs() -> keras.Model:
+    x = keras.Input((6,))
+    return keras.Model(x, {"c": L.Dense(4, "softmax", name="c")(x), "d": L.Dense(1, name="d")(x)})
+
+
+def test_an_output_without_weights_beside_one_with_weights() -> None:
+    y = {"c": CLASSES, "d": TABLE[:, :1]}
+    losses = {"c": SPARSE, "d": "mse"}
+    weights = {"c": WEIGHTS, "d": None}
+    held = (TABLE[:37], {"c": CLASSES[:37], "d": TABLE[:37, :1]})
+    options = {"loss": losses, "metrics": None}
+    both(two_outputs, TABLE, y, sample_weight=weights, validation_data=held, **options)
+    with pytest.raises(ValueError, match="class_weight needs a single output"):
+        kb.fit(compiled(two_outputs, **options), TABLE, y, class_weight={0: 2.0})
+
+
+def test_an_evaluation_in_a_callback_measures_what_it_is_given() -> None:
+    """And train_on_batch in a callback trains on what it is given."""
+    found: list[float] = []
+
+    class Tester(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            found.append(self.model.evaluate(TABLE, CLASSES, verbose=0)[0])
+
+    model = compiled()
+    held = TABLE[:20], CLASSES[:20]
+    history = kb.fit(model, TABLE, CLASSES, validation_data=held, callbacks=[Tester()], verbose=0)
+    assert found[0] == pytest.approx(model.evaluate(TABLE, CLASSES, verbose=0)[0], rel=1e-5)
+    held_loss = model.evaluate(*held, verbose=0)[0]
+    assert history.history["val_loss"][0] == pytest.approx(held_loss, rel=1e-5)
+
+    class Trainer(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            self.model.train_on_batch(TABLE[:8], CLASSES[:8])
+
+    kb.fit(model, TABLE, CLASSES, batch_size=10, callbacks=[Trainer()], verbose=0)
+    assert int(model.optimizer.iterations) == 4 + 11 + 1
+
+
+def test_validation_counts_as_data_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    free = choice.psutil.virtual_memory().available
+    monkeypatch.setattr(choice, "MEMORY_SHARE", 2 * TABLE.nbytes / free)
+    model = compiled()
+    assert kb.fit(model, TABLE, CLASSES, verbose=0).kerasbatch.engine == "fused"
+    held = (np.tile(TABLE, (40, 1)), np.tile(CLASSES, 40))
+    with pytest.warns(UserWarning, match="GB of free memory"):
+        history = kb.fit(model, TABLE, CLASSES, validation_data=held, verbose=0)
+    assert history.kerasbatch.engine == "keras"
+
+
+def test_large_examples_are_measured_in_small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that an evaluation needs no more memory than a training."""
+    sizes: list[int] = []
+    monkeypatch.setattr(Program, "evaluate", lambda self, arrays, size: sizes.append(size))
+    training = FusedTraining.__new__(FusedTraining)
+    training.program = Program.__new__(Program)
+    for side in (1, 1024, 4096):
+        training.measurer((np.zeros((24, side, side), np.uint8),))()
+    assert sizes == [24, 4, 1]

@@ -1,0 +1,21 @@
+"""The table of an experiment's runs."""
+
+from pathlib import Path
+
+from kerasbatch.records.experiment import Experiment
+
+
+def test_runs_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    """batch_size=2 comes before batch_size=16."""
+    experiment = Experiment(tmp_path)
+    for size in (128, 16, 2):
+        directory = experiment.run(f"batch_size={size}-abc")
+        directory.path.mkdir()
+        directory.finish({"status": "done", "row": {"run_id": directory.run_id}})
+    experiment.write_runs()
+    lines = (tmp_path / "runs.csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert [line.split("-")[0] for line in lines] == [
+        "batch_size=2",
+        "batch_size=16",
+        "batch_size=128",
+    ]

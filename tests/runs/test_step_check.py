@@ -1,0 +1,72 @@
+"""The step check finds an engine that cheats."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tensorflow as tf
+from run_support import run
+
+from kerasbatch.engine.feed import Feed
+from kerasbatch.engine.program import Program
+
+
+def _cheat_plain(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    """Let the feed drop its second batch, or give the first one in its place."""
+    honest = Feed.indices
+
+    def indices(feed: Feed, number_of_pass: int) -> Iterator[Any]:
+        first = None
+        for number, chosen in enumerate(honest(feed, number_of_pass)):
+            first = chosen if first is None else first
+            if number == 1 and how == "repeat":
+                yield first
+            elif number != 1 or how != "drop":
+                yield chosen
+
+    monkeypatch.setattr(Feed, "indices", indices)
+
+
+def _cheat_fused(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    """Let the program take its last batch for its first, or claim a step that it left out."""
+    honest = Program.train
+
+    def train(
+        program: Program, arrays: Any, tags: Any, indices: Any, steps: int, watched: Any
+    ) -> Any:
+        if how == "repeat" and steps > 1:
+            indices[0] = indices[steps - 1]
+        drop = 1 if how == "drop" and steps > 1 else 0
+        done = honest(program, arrays, tags, indices, steps - drop, watched)
+        return replace(done, steps=tf.constant(steps))
+
+    monkeypatch.setattr(Program, "train", train)
+
+
+@pytest.mark.filterwarnings("ignore:.*ran out of data")
+@pytest.mark.parametrize(
+    ("engine", "how", "check"),
+    [
+        ("keras", "drop", "wrong_examples"),
+        ("keras", "repeat", "wrong_examples"),
+        ("fused", "drop", "skipped_updates"),
+        ("fused", "repeat", "wrong_examples"),
+    ],
+)
+def test_an_engine_that_cheats_is_caught(
+    small: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    engine: str,
+    how: str,
+    check: str,
+) -> None:
+    """Also where the number of batches is right: the examples are told apart by their tags."""
+    small |= {"batch_size": 2, "engine": engine}
+    assert run(small, tmp_path).row["step_check"] == "ok"
+    {"keras": _cheat_plain, "fused": _cheat_fused}[engine](monkeypatch, how)
+    result = run(small, tmp_path, rerun=True)
+    assert result.row["step_check"] == f"mismatch: {check}"
+    assert result.steps["check"].iloc[0] == f"mismatch: {check}"

@@ -1,0 +1,30 @@
+"""Runs a spec into a folder, and what is compared of it."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import kerasbatch as kb
+
+
+def run(spec: dict[str, Any], folder: Path, **options: Any) -> kb.Result:
+    return kb.run(spec, results=folder, **options)
+
+
+def numbers(result: kb.Result) -> pd.DataFrame:
+    """The history without its clock."""
+    return result.history.drop(columns="seconds")
+
+
+LINE: dict[str, Any] = {
+    "data": {"name": "line", "examples": 24, "standardize": False},
+    "model": {"layers": [{"Dense": {"units": 1, "kernel_initializer": "zeros"}}]},
+    "optimizer": {"name": "sgd", "learning_rate": 0.05},
+    "loss": "half_mse",
+    "validation": "none",
+    "epochs": 3,
+    "batch_size": 5,
+    "evaluate_every": {"steps": 1},
+    "record": ["weights", "steps"],
+}
