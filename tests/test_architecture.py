@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 import kerasbatch
-from kerasbatch import steps
+from kerasbatch.runs.plans import plans
 from kerasbatch.spec import specfile
 from kerasbatch.spec.access import Access
-from kerasbatch.workload import data
 
 HERE = Path(__file__).parent.parent
 PACKAGE = HERE / "kerasbatch"
@@ -67,15 +66,11 @@ def test_shipped_experiments_parse_and_plan(file: Path) -> None:
     assert source.spec.question
     assert len(file.read_text(encoding="utf-8").splitlines()) <= 40
     assert source.spec.name == file.stem
-    for single in sweep.expand(source):
-        spec = single.spec
-        n = data.sizes(spec, Access(source.folder, trusted=True)).train_examples
-        assert (
-            steps.plan_budget(n, spec.batch_size, spec.budget, spec.partial_batch).total_steps > 0
-        )
+    planned = plans(source, Access(source.folder, trusted=True))
+    assert all(each.plan.total_steps > 0 for each in planned)
 
 
-def test_the_map_in_the_readme_names_every_package() -> None:
+def test_the_map_in_the_readme_names_every_module() -> None:
     """A reader finds any behaviour by the file names."""
     readme = (HERE / "README.md").read_text(encoding="utf-8")
     for module in MODULES:

@@ -194,6 +194,8 @@ def _only_keras_can(model: keras.Model, given: Arguments) -> str | None:
     """Return what keeps this from being planned at all, or None."""
     if keras.backend.backend() != "tensorflow":
         return f"Keras runs on {keras.backend.backend()}, and blocks of steps need TensorFlow"
+    if gone := keras_private.missing():
+        return gone
     if isinstance(given.callbacks, keras.callbacks.CallbackList):
         return "a CallbackList is in use already; give a list of callbacks"
     if kind := not_arrays(given.x, given.y, given.sample_weight):

@@ -80,7 +80,7 @@ _READING = threading.RLock()
 """Held while variables read otherwise: models in two threads may share layers."""
 
 
-def missing(model: keras.Model) -> str | None:
+def missing(model: keras.Model | None = None) -> str | None:
     """Return what the installed Keras has no more, in a sentence, or None.
 
     Args:
@@ -89,7 +89,7 @@ def missing(model: keras.Model) -> str | None:
     for part in PARTS:
         if part.get() is None:
             return part.sentence
-    for name in _OF_COMPILED:
+    for name in () if model is None else _OF_COMPILED:
         if not hasattr(model, name):
             return Part("keras", f"Model.{name}", "know what a model was compiled for").sentence
     return None

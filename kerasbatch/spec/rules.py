@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from kerasbatch.errors import Fault
 from kerasbatch.shared_types import EveryKind
-from kerasbatch.spec import keras_names
+from kerasbatch.spec import keras_check, keras_names
 from kerasbatch.spec.data_keys import BuiltInData
 from kerasbatch.spec.keys import BUDGETS, Spec
 
@@ -129,13 +129,13 @@ def names_and_arguments(raw: dict[str, Any]) -> Iterator[Fault]:
     """Names that Keras knows, arguments that they take; looks at the plain values of a spec."""
     model, metrics = raw.get("model"), raw.get("metrics")
     if isinstance(model, dict) and "layers" in model:
-        yield from keras_names.check_layers(model["layers"], ("model", "layers"))
+        yield from keras_check.check_layers(model["layers"], ("model", "layers"))
     if "optimizer" in raw:
-        yield from keras_names.check_named("optimizers", raw["optimizer"], ("optimizer",))
+        yield from keras_check.check_named("optimizers", raw["optimizer"], ("optimizer",))
     if "loss" in raw:
-        yield from keras_names.check_named("losses", raw["loss"], ("loss",))
+        yield from keras_check.check_named("losses", raw["loss"], ("loss",))
     for number, metric in enumerate(metrics if isinstance(metrics, list) else ()):
-        yield from keras_names.check_named("metrics", metric, ("metrics", number))
+        yield from keras_check.check_named("metrics", metric, ("metrics", number))
 
 
 RULES: tuple[tuple[frozenset[str], Callable[[Spec], Iterator[Fault]]], ...] = (

@@ -15,22 +15,12 @@ from typing import Any
 import yaml
 
 from kerasbatch.errors import Fault, Location, SpecError, dotted
+from kerasbatch.spec.yaml_scalar import scalar
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 32
 MAX_NODES = 10_000
-MAX_DIGITS = 400
 
-_INT = re.compile(r"[-+]?(0|[1-9][0-9]*)")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_SPECIAL = {
-    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
-    **dict.fromkeys(("true", "True", "TRUE"), True),
-    **dict.fromkeys(("false", "False", "FALSE"), False),
-    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf"), float("inf")),
-    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
-    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
-}
 # What a YAML file may not contain: control characters (but tab, line feed, carriage return and
 # next line), surrogates and the two non-characters.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -129,22 +119,6 @@ def _syntax_fault(error: yaml.MarkedYAMLError, file: str | None) -> Fault:
     if mark is None:
         return Fault((), message, file)
     return Fault((), message, file, mark.line + 1, mark.column + 1)
-
-
-def scalar(text: str) -> Any:
-    """Return the value of a plain (unquoted) scalar by YAML 1.2's core rules.
-
-    Raises:
-        ValueError: for a number of more than MAX_DIGITS characters.
-    """
-    if text in _SPECIAL:
-        return _SPECIAL[text]
-    is_int = _INT.fullmatch(text)
-    if not is_int and not _FLOAT.fullmatch(text):
-        return text
-    if len(text) > MAX_DIGITS:
-        raise ValueError(f"a number of {len(text):,} characters; no number here needs so many")
-    return int(text) if is_int else float(text)
 
 
 class _TooMuchError(Exception):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kerasbatch.spec import keras_names, keras_table
+from kerasbatch.spec import keras_check, keras_names, keras_table
 
 
 def test_the_shipped_table_is_that_of_the_installed_keras() -> None:
@@ -25,7 +25,7 @@ def test_the_shipped_table_is_that_of_the_installed_keras() -> None:
 def test_unsafe_layers_are_not_in_the_table(layer: str) -> None:
     """A layer that runs code, reads files or needs adapting is refused with the reason."""
     assert layer not in keras_names.table()["layers"]
-    (fault,) = keras_names.check_layer({layer: {"vocabulary": "/etc/passwd"}}, ())
+    (fault,) = keras_check.check_layer({layer: {"vocabulary": "/etc/passwd"}}, ())
     assert f"{layer} is not allowed" in fault.message
 
 
@@ -46,7 +46,7 @@ def test_unsafe_layers_are_not_in_the_table(layer: str) -> None:
 )
 def test_faults_of_layers(layer: Any, words: str) -> None:
     """Unknown names are met with the nearest legal one, at any depth."""
-    assert any(words in str(fault) for fault in keras_names.check_layer(layer, ("layers", 0)))
+    assert any(words in str(fault) for fault in keras_check.check_layer(layer, ("layers", 0)))
 
 
 def test_keras_spellings_mean_classes() -> None:

@@ -1,0 +1,89 @@
+"""README and docs: links, commands, examples, and what they say the program answers."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent.parent
+PAGES = [HERE / "README.md", *sorted((HERE / "docs").glob("*.md"))]
+TEXT = {page.stem: page.read_text(encoding="utf-8") for page in PAGES}
+EXAMPLES = [
+    pytest.param(code, id=f"{page}-{number}")
+    for page, text in TEXT.items()
+    for number, code in enumerate(re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL))
+]
+FILES = dict(re.findall(r"^`([\w.]+)`:\n\n```\w+\n(.*?)```", TEXT["mistakes"], re.DOTALL | re.M))
+ANSWERS = re.findall(r"```console\n\$ kerasbatch ([^\n]*)\n(.*?)```", TEXT["mistakes"], re.DOTALL)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_lead_to_files(page: Path) -> None:
+    """From the page that they stand on; experiments exist."""
+    text = TEXT[page.stem]
+    for link in re.findall(r"\]\(([^)#:]+)[^)]*\)", text):
+        assert (page.parent / link).exists(), link
+    for experiment in re.findall(r"experiments/\w+\.yaml", text):
+        assert (HERE / experiment).exists(), experiment
+
+
+def test_commands_are_commands() -> None:
+    """Each is in the README, and the documents name no others."""
+    from kerasbatch.cli.app import app
+
+    commands = {
+        str(command.name or command.callback.__name__)  # type: ignore[union-attr]  # each has one
+        for command in app.registered_commands
+    }
+    used = {
+        name
+        for text in TEXT.values()
+        for name in re.findall(r"^\s*(?:\S*/)?(?:\$ )?kerasbatch ([a-z]+)", text, re.MULTILINE)
+    }
+    assert used <= commands
+    assert commands <= set(re.findall(r"kerasbatch ([a-z]+)", TEXT["README"]))
+
+
+def test_the_readme_is_for_a_person_in_a_hurry() -> None:
+    """The rest has pages of its own."""
+    assert len(TEXT["README"].splitlines()) <= 220
+
+
+@pytest.mark.parametrize("code", EXAMPLES)
+def test_python_examples_run(
+    code: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As a reader would paste it; fewer epochs, and experiments that stand elsewhere."""
+    shutil.copytree(HERE / "experiments", tmp_path / "experiments")
+    monkeypatch.chdir(tmp_path)
+    exec(re.sub(r"epochs=\d+", "epochs=2", code), {"__name__": "__main__"})  # noqa: S102
+    assert capsys.readouterr().out
+
+
+def _answer(arguments: list[str], folder: Path) -> str:
+    program = [sys.executable, "-m", "kerasbatch", *arguments]
+    done = subprocess.run(program, cwd=folder, capture_output=True, text=True, check=False)
+    return (done.stdout + done.stderr).replace("loading TensorFlow ...\n", "")
+
+
+@pytest.mark.parametrize(("command", "answer"), ANSWERS, ids=[a.split()[1] for a, _ in ANSWERS])
+def test_mistakes_get_the_answers_that_are_shown(command: str, answer: str, tmp_path: Path) -> None:
+    """With the files that are shown."""
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    assert _answer(command.split(), tmp_path) == answer
+
+
+def test_the_calculator_answers_what_is_shown(tmp_path: Path) -> None:
+    """But for the blanks at the ends of lines."""
+    ((command, answer),) = re.findall(
+        r"```console\n\$ kerasbatch (steps[^\n]*)\n(.*?)```", TEXT["README"], re.DOTALL
+    )
+    shown = [line.rstrip() for line in _answer(command.split(), tmp_path).splitlines()]
+    assert shown == answer.splitlines()
