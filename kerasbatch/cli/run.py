@@ -8,7 +8,6 @@ import typer
 from kerasbatch.cli.early import check_early, display_with_tensorflow
 from kerasbatch.cli.options import Overrides, SpecPath, Trust, Verbose
 from kerasbatch.cli.terminal import FAILED, INTERRUPTED, escaped, open_console, print_whole
-from kerasbatch.stepcheck import is_mismatch
 
 if TYPE_CHECKING:
     from kerasbatch.runs.result import Result
@@ -58,6 +57,8 @@ def _show_results(ended: "list[Result]", directory: Path) -> None:
 
 
 def _exit_code(ended: "list[Result]") -> int:
+    from kerasbatch.stepcheck import is_mismatch
+
     statuses = [result.status for result in ended]
     if "interrupted" in statuses:
         return INTERRUPTED

@@ -4,6 +4,7 @@ from typing import Any
 
 from kerasbatch.records.run_id import run_id
 from kerasbatch.spec import specfile
+from kerasbatch.spec.keys import Spec
 
 
 def test_run_names(small: dict[str, Any]) -> None:
@@ -24,3 +25,36 @@ def test_what_enters_a_name(small: dict[str, Any]) -> None:
 
     assert name() == name(question="why?", name="other", engine="keras")
     assert len({name(), name(seed=1), name(epochs=3), name("other data"), name(loss="mse")}) == 5
+
+
+def test_a_key_of_a_later_version_changes_no_name(small: dict[str, Any]) -> None:
+    """Only what differs from its default is in it."""
+
+    class LaterSpec(Spec):
+        momentum_of_noise: int = 3
+
+    now = specfile.from_dict(small).spec
+    later = LaterSpec.model_validate(now.model_dump(exclude_defaults=True))
+    assert run_id(later, {}, "data") == run_id(now, {}, "data")
+    other = later.model_copy(update={"momentum_of_noise": 4})
+    assert run_id(other, {}, "data") != run_id(now, {}, "data")
+
+
+def test_other_spellings_of_the_same_spec_have_one_name(small: dict[str, Any]) -> None:
+    """Names in any case, aliases, defaults written out, whole numbers as floats, short forms."""
+
+    def name(**keys: Any) -> str:
+        return run_id(specfile.from_dict(small | keys).spec, {}, "data")
+
+    layers = {"layers": ["Flatten", {"Dense": {"units": 3}}]}
+    written_out = {"layers": [{"Flatten": {}}, {"Dense": {"units": 3, "use_bias": True}}]}
+    assert name(optimizer="adam") == name(optimizer={"name": "Adam", "learning_rate": 0.001})
+    assert name(loss="mse") == name(loss="mean_squared_error") == name(loss="MeanSquaredError")
+    assert name(model=layers) == name(model=written_out)
+    assert name(learning_rate_rule="linear") == name(
+        learning_rate_rule={"rule": "linear", "base_batch_size": 32, "times": 1}
+    )
+    assert name(data="wine") == name(data={"name": "wine", "standardise": True})
+    assert name(optimizer={"name": "sgd", "learning_rate": 1}) == name(
+        optimizer={"name": "sgd", "learning_rate": 1.0}
+    )
