@@ -29,12 +29,19 @@ class Display(Watcher):
         console: where to; the standard error, so that the results can be piped.
         quiet: show notices only.
         heed: called often while a training goes on; may raise to interrupt it.
+        while_training: told when a training begins and when it ends.
     """
 
     def __init__(
-        self, console: Console, *, quiet: bool, heed: Callable[[], None] = lambda: None
+        self,
+        console: Console,
+        *,
+        quiet: bool,
+        heed: Callable[[], None] = lambda: None,
+        while_training: Callable[[bool], None] = lambda goes_on: None,
     ) -> None:
-        self._console, self._quiet, self._heed = console, quiet, heed
+        self._console, self._quiet = console, quiet
+        self._heed, self._while_training = heed, while_training
         self._moving = console.is_terminal and not quiet
         self._bar = Bar(
             TextColumn("{task.description}"),
@@ -79,6 +86,7 @@ class Display(Watcher):
 
     def start(self, single: SingleRun, plan: Plan, number: int, of: int) -> None:
         """Show the run that begins."""
+        self._while_training(True)
         swept = ", ".join(f"{k.split('.')[-1]}={sweep.label(v)}" for k, v in single.swept.items())
         self._title = f"run {number}/{of} {swept}".rstrip() if of > 1 else single.spec.name
         self._last_line = time.monotonic()
@@ -108,6 +116,7 @@ class Display(Watcher):
 
     def finish(self, result: Result) -> None:
         """Forget the run's line."""
+        self._while_training(False)
         if self._task is not None:
             self._bar.remove_task(self._task)
             self._task = None

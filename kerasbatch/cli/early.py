@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from kerasbatch.cli.terminal import heed_signals, open_console
+from kerasbatch.cli.terminal import heed_signals, open_console, while_training
 
 if TYPE_CHECKING:
     from kerasbatch.cli.display import Display
@@ -35,7 +35,7 @@ def display_with_tensorflow(*, quiet: bool, verbose: bool) -> "Display":
     from kerasbatch.cli.display import Display
     from kerasbatch.engine import environment
 
-    display = Display(open_console(), quiet=quiet, heed=heed_signals)
+    display = Display(open_console(), quiet=quiet, heed=heed_signals, while_training=while_training)
     for notice in environment.set_variables(verbose=verbose):
         display.notice(notice)
     with display.waiting("loading TensorFlow"):

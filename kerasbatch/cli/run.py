@@ -52,7 +52,8 @@ def _show_results(ended: "list[Result]", directory: Path) -> None:
     if reused := sum(result.reused for result in ended):
         them = "it" if reused == 1 else "them"
         console.print(f"{reused} of {len(ended)} finished earlier; --rerun trains {them} again")
-    place = ended[0].directory if len(ended) == 1 else directory
+    place = ended[0].directory if len(ended) == 1 else directory.absolute()
+    place = place.relative_to(Path.cwd()) if place.is_relative_to(Path.cwd()) else place
     console.print(f"files: {escaped(str(place))}", soft_wrap=True)
 
 

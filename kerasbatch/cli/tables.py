@@ -3,12 +3,12 @@
 Functions here return rich tables; the commands print them.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from kerasbatch.records.run_row import RUN_COLUMNS
+from kerasbatch.records.run_row import RUN_COLUMNS, TARGET_COLUMNS
 from kerasbatch.spec import sweep
 from kerasbatch.steps import Plan
 
@@ -121,6 +121,8 @@ def result_summary(result: "Result") -> Table:
     table.add_row("step check", str(row["step_check"]), "")
     for name in _metric_columns([result]):
         table.add_row(name, f"{float(row[name]):.4f}", "")
+    if "target" in row:
+        table.add_row("target", *_reached(row, result))
     speed = row["steps_per_second"]
     table.add_row(
         "training", _seconds(row["train_seconds"]), f"{speed:,.0f} steps/s" if speed else ""
@@ -130,6 +132,16 @@ def result_summary(result: "Result") -> Table:
     table.add_row("engine", record["engine"]["name"] or "", record["engine"]["why"])
     table.add_row("status", result.status, result.message)
     return table
+
+
+def _reached(row: Mapping[str, Any], result: "Result") -> tuple[str, str]:
+    """Say where the target was reached; evaluations come at points, so it may have been earlier."""
+    if row["steps_to_target"] is None:
+        return "", f"{row['target']} was not reached at any evaluation"
+    steps = f"{row['steps_to_target']:,} steps"
+    earlier = result.step_before(row["steps_to_target"])
+    since = f", the first evaluation that passes (the one before: step {earlier:,})"
+    return steps, f"to {row['target']}{since}"
 
 
 def _seconds(seconds: float | None) -> str:
@@ -162,4 +174,5 @@ def result_table(results: "Sequence[Result]") -> Table:
 
 def _metric_columns(results: "Sequence[Result]") -> list[str]:
     names = dict.fromkeys(key for result in results for key in result.row)
-    return [name for name in names if name not in RUN_COLUMNS and not name.startswith("best_")]
+    shown_elsewhere = {*RUN_COLUMNS, *TARGET_COLUMNS}
+    return [name for name in names if name not in shown_elsewhere and not name.startswith("best_")]

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 FAILED, WRONG, IN_USE, INTERRUPTED, TERMINATED = 1, 2, 3, 130, 143
 _SIGNALS: list[int] = []
 """The signals that have come, so that none is lost."""
+_training = False
+"""Whether the first signal waits for the end of a block of steps."""
 
 
 @contextmanager
@@ -25,7 +27,8 @@ def exit_codes() -> Iterator[None]:
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         _SIGNALS.append(number)
-        raise KeyboardInterrupt
+        if not _training or len(_SIGNALS) > 1:
+            raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, interrupt)
     signal.signal(signal.SIGTERM, interrupt)
@@ -58,6 +61,16 @@ def _end_interrupted() -> NoReturn:
 
 def _interrupted_code() -> int:
     return TERMINATED if signal.SIGTERM in _SIGNALS else INTERRUPTED
+
+
+def while_training(goes_on: bool) -> None:
+    """Say whether a training goes on: then the first signal waits until `heed_signals` is called.
+
+    An exception that is raised in the middle of TensorFlow may end the process with a segmentation
+    fault.
+    """
+    global _training  # a signal handler has no other way to know
+    _training = goes_on
 
 
 def heed_signals() -> None:

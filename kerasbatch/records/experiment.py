@@ -6,7 +6,6 @@ results/<experiment>/experiment.yaml, runs.csv, .lock
 import contextlib
 import errno
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,9 +14,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from kerasbatch.errors import DirectoryInUseError, SpecError
-from kerasbatch.records.files import columns_of, write_csv, write_text
+from kerasbatch.records import record_file, runs_table
+from kerasbatch.records.files import sweep_temporary, write_csv, write_text
 from kerasbatch.records.run_directory import RunDirectory
-from kerasbatch.records.run_row import RUN_COLUMNS
 
 LEAST_ROOM = 10_000_000
 """Bytes that must be free before a training begins."""
@@ -41,14 +40,18 @@ class Experiment:
             SpecError: if it cannot be made or written.
             DirectoryInUseError: if another process owns it.
         """
+        if self.path.is_symlink():
+            message = f"{self.path} is a symbolic link; results are written into a folder only"
+            raise SpecError.at((), f"{message}: remove the link, or choose another --results")
         lock, owner = FileLock(self.path / ".lock", timeout=0), self.path / ".owner"
         try:
+            _check_room(self.path)
             self.path.mkdir(parents=True, exist_ok=True)
             lock.acquire()
-            _check_room(self.path)
             write_text(owner, f"{os.getpid()}\n")
+            self._recover()
         except Timeout:
-            pid = owner.read_text(encoding="utf-8").strip() if owner.exists() else "unknown"
+            pid = _text(owner) or "unknown"
             message = f"{self.path} is in use by another process (pid {pid}); wait, or stop it"
             raise DirectoryInUseError(message) from None
         except OSError as error:
@@ -64,22 +67,42 @@ class Experiment:
         """Keep the spec as it was given."""
         write_text(self.path / "experiment.yaml", text)
 
-    def write_runs(self) -> None:
-        """Derive runs.csv from the run directories."""
+    def runs(self) -> list[RunDirectory]:
+        """Return the directories of its runs, by name."""
         inside = (path for path in self.path.iterdir() if path.is_dir())
-        folders = sorted((p for p in inside if not p.name.startswith(".")), key=_natural)
-        found = [RunDirectory(folder).record() for folder in folders]
-        rows = [record["row"] for record in found if record]
-        write_csv(self.path / "runs.csv", columns_of(rows, RUN_COLUMNS), rows)
+        return [RunDirectory(p) for p in sorted(inside) if not p.name.startswith(".")]
+
+    def write_runs(self) -> None:
+        """Derive runs.csv from the records of the runs."""
+        found = [record_file.read(directory.path) for directory in self.runs()]
+        table = runs_table.table([each.record for each in found if each.record])
+        write_csv(self.path / "runs.csv", *table)
+
+    def _recover(self) -> None:
+        """Finish what a process that was killed left: renames half done, temporary files."""
+        for left in list(self.path.glob(".old-*")):
+            place = RunDirectory(left.with_name(left.name.removeprefix(".old-")))
+            if not place.path.exists() and not place.successor().is_finished():
+                left.rename(place.path)
+            else:
+                shutil.rmtree(left)
+        for left in list(self.path.glob(".rerun-*")):
+            place = RunDirectory(left.with_name(left.name.removeprefix(".rerun-")))
+            if not place.path.exists() and RunDirectory(left).is_finished():
+                left.rename(place.path)
+            else:
+                shutil.rmtree(left)
+        for folder in (self.path, *(directory.path for directory in self.runs())):
+            sweep_temporary(folder)
+
+
+def _text(path: Path) -> str:
+    return path.read_bytes().decode("utf-8", "replace").strip() if path.is_file() else ""
 
 
 def _check_room(path: Path) -> None:
-    free = shutil.disk_usage(path).free
+    existing = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    free = shutil.disk_usage(existing).free
     if free < LEAST_ROOM:
         needed = f"{LEAST_ROOM // 10**6} MB are needed at least"
         raise OSError(errno.ENOSPC, f"only {free / 1e6:.1f} MB are free, {needed}")
-
-
-def _natural(path: Path) -> list[tuple[str, int]]:
-    """Order names so that batch_size=2 comes before batch_size=16."""
-    return [(text, int(part or 0)) for text, part in re.findall(r"([^0-9]*)([0-9]*)", path.name)]

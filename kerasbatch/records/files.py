@@ -13,10 +13,13 @@ from typing import Any
 
 import yaml
 
+TEMPORARY = ".writing"
+"""What the names of files end in that are not complete yet."""
+
 
 def write_text(path: Path, text: str) -> None:
     """Write a file so that it is either the old one or the new one, whatever happens."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = tempfile.mkstemp(TEMPORARY, f".{path.name}.", path.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
             stream.write(text)
@@ -46,3 +49,9 @@ def columns_of(rows: Iterable[Mapping[str, Any]], first: Sequence[str] = ()) -> 
 def dump_yaml(value: Any) -> str:
     """Write plain values as YAML in their own order."""
     return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100)
+
+
+def sweep_temporary(folder: Path) -> None:
+    """Delete what a writing that was cut off has left in a folder."""
+    for path in folder.glob(f".*{TEMPORARY}"):
+        path.unlink(missing_ok=True)

@@ -1,4 +1,7 @@
-"""Where a result came from: versions, host, git commit, and the peak memory of a run."""
+"""Where a result came from: versions, machine, git commit, and the peak memory of a run.
+
+The machine is told by what it is, not by its name, so that results can be published.
+"""
 
 import os
 import platform
@@ -14,18 +17,35 @@ PACKAGES = ("keras", "tensorflow", "numpy")
 
 
 def describe(folder: Path) -> dict[str, Any]:
-    """Return versions, host, processors and the git commit of the folder the spec lies in."""
+    """Return versions, machine and the git commit of the folder the spec lies in."""
+    return {"versions": versions(), "machine": machine(), "git_commit": git_commit(folder)}
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what makes the numbers of a run."""
     return {
-        "versions": {
-            "kerasbatch": VERSION,
-            "python": platform.python_version(),
-            **{package: metadata.version(package) for package in PACKAGES},
-        },
-        "host": platform.node(),
-        "system": platform.platform(),
-        "processors": os.cpu_count(),
-        "git_commit": git_commit(folder),
+        "kerasbatch": VERSION,
+        "python": platform.python_version(),
+        **{package: metadata.version(package) for package in PACKAGES},
     }
+
+
+def machine() -> dict[str, Any]:
+    """Return what machine this is: its processor, its cores and its system, but not its name."""
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:  # only Linux has it
+        return platform.processor() or platform.machine()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())
 
 
 def git_commit(folder: Path) -> str | None:

@@ -1,24 +1,23 @@
-"""The files of one run: written while it is trained, read back by later commands.
+"""The directory of one run: written while it is trained, read back by later commands.
 
     <run_id>/spec.yaml, history.csv, steps.csv, record.json, ...
 
-A run is finished when its record.json says so.
+A run is finished when its record.json says so, and its files are those that the record names.
 """
 
-import json
-import math
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kerasbatch.records import record_file
 from kerasbatch.records.files import columns_of, dump_yaml, write_csv, write_text
+from kerasbatch.records.record_file import Found
 from kerasbatch.spec.keys import Spec
 
-FORMAT = 2
-"""The version of the files; a run of another version is not taken for a finished one."""
 FINISHED = ("done", "target", "diverged")
+FILES = ("record.json", "history.csv", "steps.csv", "steps_loss.csv", "weights.csv")
 
 
 @dataclass(frozen=True)
@@ -32,27 +31,12 @@ class RunDirectory:
         """The name of the directory."""
         return self.path.name
 
-    @property
-    def history(self) -> Path:
-        """One row per evaluation."""
-        return self.path / "history.csv"
-
-    @property
-    def steps(self) -> Path:
-        """One row per epoch: the step check."""
-        return self.path / "steps.csv"
-
-    @property
-    def spec(self) -> Path:
-        """The resolved spec of this one run."""
-        return self.path / "spec.yaml"
-
     def start(self, spec: Spec) -> None:
         """Make the directory for a new training; what an earlier one left is no longer finished."""
         self.path.mkdir(parents=True, exist_ok=True)
-        for old in ("record.json", "history.csv", "steps.csv", "steps_loss.csv", "weights.csv"):
+        for old in FILES:
             (self.path / old).unlink(missing_ok=True)
-        write_text(self.spec, dump_yaml(spec.plain()))
+        write_text(self.path / "spec.yaml", dump_yaml(spec.plain()))
 
     def write(self, name: str, rows: Sequence[Mapping[str, Any]], first: Sequence[str]) -> None:
         """Write a table of the run."""
@@ -60,40 +44,39 @@ class RunDirectory:
 
     def finish(self, record: Mapping[str, Any]) -> None:
         """Write the record; from here on the run has a status."""
-        plain = _without_special_numbers({"format": FORMAT, **record})
-        text = json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False)
-        write_text(self.path / "record.json", text + "\n")
+        record_file.write(self.path, record)
 
-    def record(self) -> dict[str, Any] | None:
-        """Read the record, or None where there is none of this format."""
-        try:
-            record = json.loads((self.path / "record.json").read_text(encoding="utf-8"))
-        except (FileNotFoundError, json.JSONDecodeError):
-            return None  # a torn file is the record of no finished run
-        return record if isinstance(record, dict) and record.get("format") == FORMAT else None
+    def found(self) -> Found:
+        """Read the record, and check the run's files against it."""
+        found = record_file.read(self.path)
+        if found.record is None or found.foreign:
+            return found
+        if damaged := list(record_file.damaged_files(self.path, found.record)):
+            return Found(problem=f"its {damaged[0]} does not match its checksum")
+        return found
 
-    def finished(self) -> dict[str, Any] | None:
-        """Read the record of a finished run, or None."""
-        record = self.record()
-        return record if record and record["status"] in FINISHED else None
+    def is_finished(self) -> bool:
+        """Tell whether there is a finished, undamaged result."""
+        return is_finished(self.found())
 
     def successor(self) -> "RunDirectory":
         """Return a directory beside this one, to train again without losing what is here."""
         return RunDirectory(self.path.with_name(f".rerun-{self.run_id}"))
 
+    def predecessor(self) -> "RunDirectory":
+        """Return where this one stands for a moment while its successor takes its place."""
+        return RunDirectory(self.path.with_name(f".old-{self.run_id}"))
+
     def take_over(self, successor: "RunDirectory") -> None:
         """Put a finished successor in this place."""
-        old = self.path.with_name(f".old-{self.run_id}")
+        old = self.predecessor().path
         shutil.rmtree(old, ignore_errors=True)
         self.path.rename(old)
         successor.path.rename(self.path)
         shutil.rmtree(old)
 
 
-def _without_special_numbers(value: Any) -> Any:
-    """Write inf and nan as text, which JSON has no numbers for."""
-    if isinstance(value, dict):
-        return {key: _without_special_numbers(inner) for key, inner in value.items()}
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value
+def is_finished(found: Found) -> bool:
+    """Tell whether a record is that of a finished run."""
+    record = None if found.foreign else found.record
+    return record is not None and record["status"] in FINISHED

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from kerasbatch.records.run_directory import FORMAT
+from kerasbatch.records.record_file import FORMAT
 from kerasbatch.spec import sweep
 from kerasbatch.spec.keras_names import Section, canonical, canonical_layer
 from kerasbatch.spec.keys import LayerModel, Spec

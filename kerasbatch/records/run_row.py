@@ -31,12 +31,15 @@ class RunRow:
     steps_per_second: float | None
     peak_memory_mb: float | None
 
-    def with_metrics(self, metrics: dict[str, float]) -> dict[str, Any]:
+    def with_metrics(self, metrics: dict[str, Any]) -> dict[str, Any]:
         """Return the whole row."""
         return asdict(self) | metrics
 
 
 RUN_COLUMNS = tuple(field.name for field in fields(RunRow))
+
+TARGET_COLUMNS = ("target", "steps_to_target", "examples_to_target", "seconds_to_target")
+"""Of runs that have a target: which, and what its first evaluation that passes took."""
 
 
 def per_second(count: int | None, seconds: float | None) -> float | None:

@@ -3,6 +3,7 @@
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import tensorflow as tf
 
@@ -74,8 +75,13 @@ def not_begun(plan: Plan, error: BaseException) -> Outcome:
 
 
 def traceback_of(error: BaseException | None) -> str | None:
-    """Return the traceback of an error as text."""
-    return "".join(traceback.format_exception(error)) if error else None
+    """Return the traceback of an error as text, with the names of files and not their paths."""
+    if error is None:
+        return None
+    told = traceback.TracebackException.from_exception(error)
+    for frame in told.stack:
+        frame.filename = Path(frame.filename).name
+    return "".join(told.format(chain=False))
 
 
 def cut_off(error: BaseException, step: int, total: int) -> tuple[str, str]:

@@ -2,26 +2,23 @@
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from kerasbatch.errors import SpecError
 from kerasbatch.records.run_id import run_id
 from kerasbatch.runs.result import Watcher
-from kerasbatch.spec import learning_rate
-from kerasbatch.spec.access import Access, code_hash
+from kerasbatch.spec import learning_rate, own_code
+from kerasbatch.spec.access import Access
 from kerasbatch.spec.keys import PythonModel, Spec
 from kerasbatch.spec.sweep import SingleRun
 from kerasbatch.steps import Plan, plan_budget
-from kerasbatch.workload.data import load
-
-if TYPE_CHECKING:
-    from kerasbatch.workload.data import Data
+from kerasbatch.workload.data import Data, prepared_for
+from kerasbatch.workload.raw import Raw, read
 
 MAX_RECORDED_WEIGHTS = 1000
 
 
 class Loader:
-    """Loads data once for runs that share them.
+    """Reads data once for runs that share them; what the loss makes of labels is made per run.
 
     Args:
         access: what the specs may reach.
@@ -32,18 +29,24 @@ class Loader:
         self.access = access
         self._watcher = watcher
         self._checked: set[str] = set()
-        self._key = ""
-        self._data: Data | None = None
+        self._raw: tuple[str, Raw] | None = None
+        self._last: tuple[str, Data] | None = None
 
-    def __call__(self, spec: Spec) -> "Data":
+    def __call__(self, spec: Spec) -> Data:
         """Return the data of a spec, those of the last spec where they are the same."""
         plain = spec.plain()
-        key = json.dumps([plain["data"], plain.get("validation")], sort_keys=True)
-        if self._data is None or key != self._key:
-            self._data, self._key = load(spec, self.access), key
-            if self._data.notice:
-                self._watcher.notice(self._data.notice)
-        return self._data
+        key = json.dumps([plain["data"], plain.get("validation"), plain["loss"]], sort_keys=True)
+        if self._last is None or key != self._last[0]:
+            self._last = key, prepared_for(spec, self._read(spec))
+        return self._last[1]
+
+    def _read(self, spec: Spec) -> Raw:
+        key = json.dumps(spec.plain()["data"], sort_keys=True)
+        if self._raw is None or key != self._raw[0]:
+            self._raw = key, read(spec.data, self.access)
+            if notice := self._raw[1].notice:
+                self._watcher.notice(notice)
+        return self._raw[1]
 
     def is_new(self, spec: Spec) -> bool:
         """Tell, once, that no run with the same data, model, loss and metrics was checked yet."""
@@ -111,5 +114,4 @@ def _code(spec: Spec, access: Access) -> str:
     """Return a hash of the Python code that makes the model, and which function of it does."""
     if not isinstance(spec.model, PythonModel):
         return ""
-    file, _, function = spec.model.python.rpartition(":")
-    return f"{function} {code_hash(access.absolute(file))}"
+    return own_code.identity(spec.model.python, access, ("model", "python"))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from kerasbatch.records.run_row import RunRow, per_second
+from kerasbatch.records.run_row import TARGET_COLUMNS, RunRow, per_second
 from kerasbatch.runs.outcome import Outcome
 from kerasbatch.runs.prepare import Prepared
 from kerasbatch.workload.data import Data
@@ -33,6 +33,7 @@ class Ended:
             "status": outcome.status,
             "message": outcome.message,
             "swept": dict(prepared.single.swept),
+            "spec": prepared.single.spec.plain(),
             "row": self.row(),
             "difference": self._difference(),
             "engine": {
@@ -76,4 +77,12 @@ class Ended:
             examples_per_second=per_second(outcome.observed_examples, seconds),
             steps_per_second=per_second(outcome.observed_steps, seconds),
             peak_memory_mb=self.peak_memory_mb,
-        ).with_metrics(outcome.metrics)
+        ).with_metrics(outcome.metrics | self._target())
+
+    def _target(self) -> dict[str, Any]:
+        """Return where the target was first seen to be reached: at an evaluation, as they come."""
+        target, reached = self.prepared.single.spec.target, self.outcome.reached or {}
+        if target is None:
+            return {}
+        values = (reached.get(key) for key in ("step", "examples", "seconds"))
+        return dict(zip(TARGET_COLUMNS, (target.describe(), *values), strict=True))

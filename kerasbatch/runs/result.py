@@ -71,6 +71,11 @@ class Result:
         """One row per epoch, the columns of steps.csv."""
         return self._table("steps.csv")
 
+    def step_before(self, step: int) -> int:
+        """Return the step of the evaluation before the one at `step`."""
+        steps = self.history["step"]
+        return int(steps[steps < step].max())
+
     def _table(self, name: str) -> "pd.DataFrame":
         import pandas as pd
 

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerasbatch.errors import SpecError
+from kerasbatch.errors import Fault, SpecError
 from kerasbatch.records import provenance
 from kerasbatch.records.experiment import Experiment
 from kerasbatch.records.files import dump_yaml
-from kerasbatch.records.run_directory import RunDirectory
+from kerasbatch.records.run_directory import RunDirectory, is_finished
 from kerasbatch.runs.prepare import Loader, Prepared, prepare
 from kerasbatch.runs.result import Result, Watcher
 from kerasbatch.spec import rules, specfile, sweep
@@ -81,7 +81,7 @@ def run_all(
         SpecError: if the spec is wrong; nothing was trained and no directory was made.
         DirectoryInUseError: if another process writes into the experiment's directory.
     """
-    source = _source(spec, overrides)
+    source, folder = _source(spec, overrides), Path(results).absolute()
     watcher = watcher or Watcher()
     with source.located():
         singles = sweep.expand(source)
@@ -89,8 +89,9 @@ def run_all(
         for note in dict.fromkeys(note for single in singles for note in rules.notes(single.spec)):
             watcher.notice(note)
         prepared = [prepare(single, loader) for single in singles]
-        experiment = Experiment(Path(results) / source.spec.name)
+        experiment = Experiment(folder / source.spec.name)
         with experiment.owned():
+            _refuse_foreign(prepared, experiment)
             as_given = source.text if not source.tree.overrides else None
             experiment.write_spec(as_given or dump_yaml(source.tree.value))
             return list(_train_all(prepared, experiment, source, rerun, watcher))
@@ -129,11 +130,8 @@ def _train_all(
     models = Models()
     for number, each in enumerate(prepared, start=1):
         directory = experiment.run(each.run_id)
-        finished = None if rerun else directory.finished()
-        if finished:
-            result = Result(directory.path, finished, each.single.swept, reused=True)
-            _compare_engines(each.single.spec.engine, result, watcher)
-        else:
+        result = None if rerun else _finished_earlier(each, directory, watcher)
+        if result is None:
             watcher.start(each.single, each.plan, number, len(prepared))
             result = _train(each, models, directory, source, watcher)
         experiment.write_runs()
@@ -143,6 +141,32 @@ def _train_all(
             return
 
 
+def _refuse_foreign(prepared: Iterable[Prepared], experiment: Experiment) -> None:
+    """Leave results alone that another version wrote in the place of a run."""
+    directories = [experiment.run(each.run_id) for each in prepared]
+    foreign = [
+        (each.run_id, found.problem) for each in directories if (found := each.found()).foreign
+    ]
+    if foreign:
+        advice = "it is left alone; move it away, or choose another directory with --results"
+        raise SpecError(Fault((), f"{name} {problem}; {advice}") for name, problem in foreign)
+
+
+def _finished_earlier(
+    prepared: Prepared, directory: RunDirectory, watcher: Watcher
+) -> Result | None:
+    """Return the result that an earlier command left, if it is whole; say what is wrong with it."""
+    found = directory.found()
+    if found.problem:
+        watcher.notice(f"{directory.run_id}: {found.problem}; it is trained again")
+    if found.record is None or not is_finished(found):
+        return None
+    result = Result(directory.path, found.record, prepared.single.swept, reused=True)
+    _compare_engines(prepared.single.spec.engine, result, watcher)
+    _compare_versions(result, watcher)
+    return result
+
+
 def _compare_engines(asked: str, finished: Result, watcher: Watcher) -> None:
     """Say so where a finished result was not made by the engine that is asked for now."""
     used = finished.record["engine"]["name"]
@@ -150,6 +174,21 @@ def _compare_engines(asked: str, finished: Result, watcher: Watcher) -> None:
         name = finished.directory.name
         message = f"{name} was trained earlier by engine {used}; --rerun trains it by {asked}"
         watcher.notice(message)
+
+
+def _compare_versions(finished: Result, watcher: Watcher) -> None:
+    """Say so where a finished result was made by other versions."""
+    then, now = finished.record["versions"], provenance.versions()
+    others = [
+        f"{package} {then.get(package)} (now {now[package]})"
+        for package in ("kerasbatch", "keras", "tensorflow")
+        if then.get(package) != now[package]
+    ]
+    if others:
+        name = finished.directory.name
+        watcher.notice(
+            f"{name} was trained earlier with {', '.join(others)}; --rerun trains it anew"
+        )
 
 
 def _train(
@@ -165,7 +204,7 @@ def _train(
 
     spec, data = prepared.single.spec, prepared.loader(prepared.single.spec)
     built = models.get(prepared, data)
-    again = directory.finished() is not None
+    again = directory.is_finished()
     target = directory.successor() if again else directory
     target.start(_with_absolute_paths(spec, prepared.loader.access))
     started, memory = provenance.now(), provenance.PeakMemory()
@@ -175,7 +214,7 @@ def _train(
     record = Ended(prepared, data, outcome, memory.megabytes()).record()
     record |= {"started": started, "ended": provenance.now(), **provenance.describe(source.folder)}
     target.finish(record)
-    if again and target.finished():
+    if again and target.is_finished():
         directory.take_over(target)
         target = directory
     return Result(target.path, record, prepared.single.swept)

@@ -68,12 +68,16 @@ _CACHED = {
 
 @dataclass(frozen=True)
 class DataSet:
-    """A data set as it comes: x of shape (examples, ...), y of shape (examples,)."""
+    """A data set as it comes: x of shape (examples, ...), y of shape (examples,).
+
+    Tables keep their float64, and the names of their columns, until they are standardized.
+    """
 
     x: Array
     y: Array
     x_test: Array | None = None
     y_test: Array | None = None
+    columns: tuple[str, ...] | None = None
 
 
 def load(name: BuiltInName, *, examples: int | None = None, noise: float | None = None) -> DataSet:
@@ -118,7 +122,7 @@ def _line(examples: int, noise: float) -> DataSet:
     random = np.random.RandomState(20)
     x = random.uniform(-2.0, 2.0, size=(examples, 1))
     y = 1.0 + 2.0 * x[:, 0] + noise * random.standard_normal(examples)
-    return DataSet(x.astype(np.float32), y.astype(np.float32))
+    return DataSet(x, y)
 
 
 def _from_sklearn(name: str) -> DataSet:
@@ -127,8 +131,9 @@ def _from_sklearn(name: str) -> DataSet:
     bunch = getattr(sklearn.datasets, f"load_{name}")()
     if name == "digits":
         return DataSet(bunch.images.astype(np.uint8), bunch.target.astype(np.int64))
-    target = np.float32 if name == "diabetes" else np.int64
-    return DataSet(bunch.data.astype(np.float32), bunch.target.astype(target))
+    target = np.float64 if name == "diabetes" else np.int64
+    columns = tuple(map(str, bunch.feature_names))
+    return DataSet(bunch.data, bunch.target.astype(target), columns=columns)
 
 
 def _from_npz(file: Path, name: BuiltInName) -> DataSet:

@@ -4,19 +4,20 @@ Images stay in their own type; `scale` says by what a batch is multiplied on its
 Tables are standardized here, with the statistics of the training part.
 """
 
-import hashlib
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kerasbatch.errors import DataUnavailableError, SpecError
+from kerasbatch.errors import SpecError
 from kerasbatch.shared_types import Array
 from kerasbatch.spec import keras_names
 from kerasbatch.spec.access import Access
-from kerasbatch.spec.data_keys import BuiltInData, BuiltInName, CsvData, NpzData, PythonData
+from kerasbatch.spec.data_keys import BuiltInData, BuiltInName
 from kerasbatch.spec.keys import AnyValidation, Spec
-from kerasbatch.workload import built_in_data, own_data
+from kerasbatch.workload import built_in_data
 from kerasbatch.workload.built_in_data import FACTS, DataSet
+from kerasbatch.workload.float32 import rounded, standardized, statistics
+from kerasbatch.workload.raw import Raw, read
 from kerasbatch.workload.split import for_evaluation, split, train_size
 
 
@@ -74,7 +75,7 @@ class Sizes:
 
 
 def load(spec: Spec, access: Access) -> Data:
-    """Load, split and scale the data of a run.
+    """Read, encode, divide and scale the data of a run.
 
     Args:
         spec: a single-run spec.
@@ -84,30 +85,19 @@ def load(spec: Spec, access: Access) -> Data:
         DataUnavailableError: if they cannot be had and the spec names no fallback.
         SpecError: if they cannot be read, or do not fit the spec.
     """
-    if not isinstance(spec.data, BuiltInData):
-        return _divide(spec, _own(spec, own_data.load(spec.data, access)))
-    data, notice = spec.data, None
-    used = data.name
-    try:
-        arrays = built_in_data.load(data.name, examples=data.examples, noise=data.noise)
-    except DataUnavailableError as error:
-        if data.fallback is None:
-            raise
-        arrays, used = built_in_data.load(data.fallback), data.fallback
-        notice = _fallback_notice(data, error)
-    facts = FACTS[used]
-    scale = 1 / facts.white if facts.kind == "image" else None
-    raw = _Raw(used, arrays, facts.classes, scale, facts.kind == "table")
-    return replace(_divide(spec, raw), notice=notice)
+    return prepared_for(spec, read(spec.data, access))
 
 
-def _own(spec: Spec, arrays: DataSet) -> "_Raw":
-    """Tell what own data are: images or tables, classes or numbers."""
-    used = {CsvData: "csv", NpzData: "npz", PythonData: "python"}[type(spec.data)]
-    classes, arrays = _own_classes(spec, arrays)
-    image = arrays.x.dtype == np.uint8 and arrays.x.ndim >= 3
-    table = arrays.x.dtype.kind == "f" and arrays.x.ndim == 2
-    return _Raw(used, arrays, classes, 1 / 255 if image else None, table)
+def prepared_for(spec: Spec, raw: Raw) -> Data:
+    """Encode the labels of raw data for a spec's loss, divide them and scale them.
+
+    Raises:
+        SpecError: if they do not fit the spec.
+    """
+    if isinstance(spec.data, BuiltInData):
+        return _divide(spec, raw)
+    classes, arrays = _own_classes(spec, raw.arrays)
+    return _divide(spec, replace(raw, arrays=arrays, classes=classes))
 
 
 def _own_classes(spec: Spec, arrays: DataSet) -> tuple[int | None, DataSet]:
@@ -128,7 +118,7 @@ def _own_classes(spec: Spec, arrays: DataSet) -> tuple[int | None, DataSet]:
         y, y_test = y.astype(np.int64), None if y_test is None else y_test.astype(np.int64)
         return max(int(y.max()) + 1, 2), replace(arrays, y=y, y_test=y_test)
     if y.dtype.kind in "iub":
-        y, y_test = y.astype(np.float32), None if y_test is None else y_test.astype(np.float32)
+        y, y_test = y.astype(np.float64), None if y_test is None else y_test.astype(np.float64)
     return None, replace(arrays, y=y, y_test=y_test)
 
 
@@ -159,26 +149,7 @@ def _fallback_sizes(name: BuiltInName) -> tuple[int, bool]:
     return facts.train_examples, facts.test_examples > 0
 
 
-def _fallback_notice(data: BuiltInData, error: DataUnavailableError) -> str:
-    return (
-        f"{data.name.upper()} IS NOT AVAILABLE, TRAINING ON {str(data.fallback).upper()} INSTEAD "
-        f"({error.reason}). To train on {data.name}, connect to the internet, or put "
-        f"{data.name}.npz into a folder and set KERASBATCH_DATA to it."
-    )
-
-
-@dataclass(frozen=True)
-class _Raw:
-    """A data set before it is divided."""
-
-    used: str
-    arrays: DataSet
-    classes: int | None
-    scale: float | None
-    is_table: bool
-
-
-def _divide(spec: Spec, raw: _Raw) -> Data:
+def _divide(spec: Spec, raw: Raw) -> Data:
     arrays, labels = raw.arrays, raw.arrays.y if raw.classes else None
     total, has_test = len(arrays.x), arrays.x_test is not None
     parts = split(spec.data, spec.validation, total, has_test, labels)
@@ -186,23 +157,44 @@ def _divide(spec: Spec, raw: _Raw) -> Data:
     x, y = (arrays.x, arrays.y) if len(kept) == total else (arrays.x[kept], arrays.y[kept])
     x_val, y_val = _validation_part(spec.validation, arrays, held)
     x_test, y_test = (arrays.x_test, arrays.y_test) if len(held) else (None, None)
-    if raw.is_table and spec.data.standardize:
-        mean, deviation = _statistics(x)
-        x = _standardized(x, mean, deviation)
-        x_val = None if x_val is None else _standardized(x_val, mean, deviation)
-        x_test = None if x_test is None else _standardized(x_test, mean, deviation)
+    standardize = raw.is_table and spec.data.standardize
+    scaled = _Scaled(raw, statistics(x) if standardize else None)
     return Data(
         used=raw.used,
-        x_train=x,
-        y_train=y,
-        x_val=x_val,
-        y_val=y_val,
-        x_test=x_test,
-        y_test=y_test,
+        x_train=scaled.x(x),
+        y_train=scaled.y(y),
+        x_val=None if x_val is None else scaled.x(x_val),
+        y_val=None if y_val is None else scaled.y(y_val),
+        x_test=None if x_test is None else scaled.x(x_test),
+        y_test=None if y_test is None else scaled.y(y_test),
         scale=raw.scale,
         classes=raw.classes,
-        fingerprint=fingerprint(arrays),
+        fingerprint=raw.fingerprint,
+        notice=raw.notice,
     )
+
+
+@dataclass(frozen=True)
+class _Scaled:
+    """Brings the parts of a data set to the numbers that the model gets.
+
+    Args:
+        raw: the data set.
+        statistics: mean and deviation of every column of the training part, to standardize by.
+    """
+
+    raw: Raw
+    statistics: tuple[Array, Array] | None
+
+    def x(self, part: Array) -> Array:
+        """Return examples, standardized where they are a table, and floats as float32."""
+        if self.statistics is not None:
+            part = standardized(part, *self.statistics)
+        return rounded(part, "x", self.raw.arrays.columns, ("data",))
+
+    def y(self, part: Array) -> Array:
+        """Return labels as they are, and numbers as float32."""
+        return rounded(part, "the target", None, ("data",))
 
 
 def _validation_part(
@@ -211,26 +203,3 @@ def _validation_part(
     if len(held):
         return arrays.x[held], arrays.y[held]
     return (None, None) if validation == "none" else (arrays.x_test, arrays.y_test)
-
-
-def _statistics(x: Array) -> tuple[Array, Array]:
-    mean = x.mean(axis=0, dtype=np.float64)
-    deviation = x.std(axis=0, dtype=np.float64)
-    return mean, np.where(deviation > 0, deviation, 1.0)  # a constant column becomes 0
-
-
-def _standardized(x: Array, mean: Array, deviation: Array) -> Array:
-    standardized: Array = ((x - mean) / deviation).astype(np.float32)
-    return standardized
-
-
-def fingerprint(arrays: DataSet) -> str:
-    """Return a hash of arrays: their types, shapes and bytes."""
-    digest = hashlib.sha256()
-    for array in (arrays.x, arrays.y, arrays.x_test, arrays.y_test):
-        if array is None:
-            digest.update(b"none")
-            continue
-        digest.update(f"{array.dtype.str}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).view(np.uint8).data)
-    return digest.hexdigest()

@@ -12,8 +12,8 @@ from typing import Any
 import keras
 
 from kerasbatch.errors import Location, SpecError, shortened
-from kerasbatch.spec import keras_names, learning_rate
-from kerasbatch.spec.access import Access, own_code
+from kerasbatch.spec import keras_names, learning_rate, own_code
+from kerasbatch.spec.access import Access
 from kerasbatch.spec.key_types import Named
 from kerasbatch.spec.keys import LayerModel, PythonModel, Spec
 from kerasbatch.workload.presets import PRESETS
@@ -76,9 +76,7 @@ def _from_python(
     name: str, input_shape: tuple[int, ...], classes: int | None, access: Access
 ) -> keras.Model:
     location: Location = ("model", "python")
-    function = access.function(name, location)
-    with own_code(access.absolute(name.rpartition(":")[0]), location):
-        model = function(input_shape, classes)
+    model = own_code.call(name, access, location, input_shape, classes)
     if not isinstance(model, keras.Model):
         found = type(model).__name__
         message = f"{name} returned {found}; must return an uncompiled keras.Model"

@@ -5,6 +5,7 @@ Errors name columns and lines, never the contents of a file.
 
 import zipfile
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,8 @@ import numpy as np
 
 from kerasbatch.errors import Fault, Location, SpecError
 from kerasbatch.shared_types import Array
-from kerasbatch.spec import keras_names
-from kerasbatch.spec.access import Access, own_code
+from kerasbatch.spec import keras_names, own_code
+from kerasbatch.spec.access import Access
 from kerasbatch.spec.data_keys import CsvData, NpzData, PythonData
 from kerasbatch.workload.built_in_data import DataSet
 
@@ -42,15 +43,13 @@ def load(data: CsvData | NpzData | PythonData, access: Access) -> DataSet:
     faults = [Fault(where, message) for message in _wrong(arrays)]
     if faults:
         raise SpecError(faults)
-    return DataSet(*(_float32(part) for part in (arrays.x, arrays.y, arrays.x_test, arrays.y_test)))  # type: ignore[arg-type]  # x and y stay arrays
+    return replace(arrays, y=_flat(arrays.y), y_test=_flat(arrays.y_test))  # type: ignore[arg-type]  # y stays an array
 
 
-def _float32(array: Array | None) -> Array | None:
-    if array is None:
-        return None
-    if array.ndim == 2 and array.shape[1] == 1 and array.dtype.kind in "iuSU":
-        array = array[:, 0]  # labels as a column
-    return array.astype(np.float32) if array.dtype.kind == "f" else array
+def _flat(y: Array | None) -> Array | None:
+    """Return labels that stand in a column as a row of them."""
+    is_column = y is not None and y.ndim == 2 and y.shape[1] == 1 and y.dtype.kind in "iuSU"
+    return y[:, 0] if y is not None and is_column else y
 
 
 def _csv(data: CsvData, path: Path) -> DataSet:
@@ -70,7 +69,7 @@ def _csv(data: CsvData, path: Path) -> DataSet:
         faults.append(Fault(("data", "csv"), "the file has no column beside the target"))
     if faults:
         raise SpecError(faults)
-    return DataSet(_numbers(table, columns), _target(table, data.target))
+    return DataSet(_numbers(table, columns), _target(table, data.target), columns=tuple(columns))
 
 
 def _columns(name: str, table: "pd.DataFrame") -> str:
@@ -126,7 +125,7 @@ def _numbers(table: "pd.DataFrame", columns: list[str]) -> Array:
         found.append(values)
     if faults:
         raise SpecError(faults)
-    return np.stack(found, axis=1).astype(np.float32)
+    return np.stack(found, axis=1)
 
 
 def _target(table: "pd.DataFrame", name: str) -> Array:
@@ -148,7 +147,7 @@ def _target(table: "pd.DataFrame", name: str) -> Array:
         )
         raise SpecError.at(("data", "target"), message)
     whole = bool((values == np.round(values)).all() and np.abs(values).max() < 2**53)
-    return values.astype(np.int64) if whole else values.astype(np.float32)
+    return values.astype(np.int64) if whole else values
 
 
 def _npz(path: Path) -> DataSet:
@@ -176,9 +175,7 @@ def _npz(path: Path) -> DataSet:
 
 
 def _python(name: str, access: Access, location: Location) -> DataSet:
-    function = access.function(name, location)
-    with own_code(access.absolute(name.rpartition(":")[0]), location):
-        returned = function()
+    returned = own_code.call(name, access, location)
     legal = "(x, y) or ((x, y), (x_test, y_test))"
     if not isinstance(returned, tuple | list) or len(returned) != 2:
         raise SpecError.at(location, f"{name} returned {_kind(returned)}; must return {legal}")
@@ -190,7 +187,8 @@ def _python(name: str, access: Access, location: Location) -> DataSet:
     else:
         parts = [first, second]
     try:
-        return DataSet(*(np.asarray(part) for part in parts))
+        arrays = [np.asarray(part) for part in parts]
+        return DataSet(arrays[0], arrays[1], *arrays[2:4])  # type: ignore[arg-type]  # at most four
     except ValueError as error:
         message = f"{name} returned something that is no array: {error}"
         raise SpecError.at(location, message) from None
@@ -211,6 +209,9 @@ def _wrong(arrays: DataSet) -> list[str]:
         if not found and arrays.x_test.shape[1:] != arrays.x.shape[1:]:
             shapes = f"{arrays.x.shape[1:]} in x_train, {arrays.x_test.shape[1:]} in x_test"
             found.append(f"an example has shape {shapes}; they must be the same")
+        if not found and (arrays.x_test.dtype == np.uint8) != (arrays.x.dtype == np.uint8):
+            types = f"{arrays.x.dtype}, and x_test has {arrays.x_test.dtype}"
+            found.append(f"x_train has type {types}; bytes are scaled to 0..1, so give both alike")
     return found
 
 

@@ -1,0 +1,75 @@
+"""runs.csv: a row for every run, a column for every key in which the runs differ, in order."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kerasbatch.records.files import columns_of
+from kerasbatch.records.run_row import RUN_COLUMNS
+from kerasbatch.spec import sweep
+
+# These have columns already, some under another name; or tell nothing of a run.
+SHOWN = frozenset(
+    {"batch_size", "seed", "epochs", "examples", "engine", "name", "question"}
+    | {"optimizer.name", "optimizer.learning_rate", "data.name"}
+)
+Row = dict[str, Any]
+
+
+def flat(plain: Mapping[str, Any], above: str = "") -> Row:
+    """Return the values of a plain spec by their dotted keys; lists as a sweep labels them.
+
+    Args:
+        plain: a spec as plain values.
+        above: the dotted key that it stands under, with a dot at its end.
+    """
+    found: Row = {}
+    for key, value in plain.items():
+        inner = dict(enumerate(value)) if _holds_mappings(value) else value
+        if isinstance(inner, dict):
+            found |= flat({str(k): v for k, v in inner.items()}, f"{above}{key}.")
+        else:
+            found[f"{above}{key}"] = sweep.label(value) if isinstance(value, list) else value
+    return found
+
+
+def _holds_mappings(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(inner, dict) for inner in value)
+
+
+def table(records: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[Row]]:
+    """Return the columns and the rows of runs.csv.
+
+    Args:
+        records: the records of the runs, of this format or another.
+    """
+    ordered = sorted((each for each in records if _has_row(each)), key=_place)
+    rows: list[Row] = [dict(record["row"]) for record in ordered]
+    keys = [flat(record.get("spec") or {}) for record in ordered]
+    differing = [key for key in columns_of(keys) if _differ(key, keys)]
+    for row, values in zip(rows, keys, strict=True):
+        row.update({key: values.get(key) for key in differing})
+    return columns_of(rows, [*RUN_COLUMNS, *differing]), rows
+
+
+def _has_row(record: Mapping[str, Any]) -> bool:
+    row = record.get("row")
+    return isinstance(row, dict) and isinstance(row.get("run_id"), str)
+
+
+def _differ(key: str, specs: Sequence[Row]) -> bool:
+    if key in SHOWN:
+        return False
+    return len({repr(spec.get(key)) for spec in specs if spec}) > 1
+
+
+def _place(record: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Order runs by their swept values, numbers as numbers, then by name."""
+    row = record["row"]
+    swept = record.get("swept") or {"batch_size": row.get("batch_size")}
+    return (tuple((key, *_as_number(value)) for key, value in swept.items()), row["run_id"])
+
+
+def _as_number(value: Any) -> tuple[int, float, str]:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return 0, float(value), ""
+    return 1, 0.0, sweep.label(value)

@@ -1,0 +1,93 @@
+"""spec.data -> arrays as they come, before labels are encoded, divided or scaled.
+
+Nothing here depends on any other key of a spec, so runs that differ in their loss share it.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from kerasbatch.errors import DataUnavailableError
+from kerasbatch.spec.access import Access
+from kerasbatch.spec.data_keys import AnyData, BuiltInData, CsvData, NpzData, PythonData
+from kerasbatch.workload import built_in_data, own_data
+from kerasbatch.workload.built_in_data import FACTS, DataSet
+
+WHITE = 255.0
+"""The value of a white pixel in one's own images of bytes."""
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A data set as it comes.
+
+    Args:
+        used: the name of the data really used.
+        arrays: the arrays.
+        fingerprint: a hash of the arrays.
+        is_table: whether it is a table of rows and columns, which may be standardized.
+        scale: what images are multiplied by on their way to the model, or None.
+        classes: the number of classes of built-in data; None for numbers, and for own data, whose
+            labels depend on the loss.
+        notice: what a person must know, such as a fallback; or None.
+    """
+
+    used: str
+    arrays: DataSet
+    fingerprint: str
+    is_table: bool
+    scale: float | None
+    classes: int | None = None
+    notice: str | None = None
+
+
+def read(data: AnyData, access: Access) -> Raw:
+    """Read or make the arrays of a spec's data.
+
+    Raises:
+        DataUnavailableError: if built-in data cannot be had and there is no fallback.
+        SpecError: if own data cannot be read.
+    """
+    if isinstance(data, BuiltInData):
+        return _built_in(data)
+    used = {CsvData: "csv", NpzData: "npz", PythonData: "python"}[type(data)]
+    arrays = own_data.load(data, access)
+    image = arrays.x.dtype == np.uint8 and arrays.x.ndim >= 3
+    table = arrays.x.dtype.kind == "f" and arrays.x.ndim == 2
+    return Raw(used, arrays, fingerprint(arrays), table, 1 / WHITE if image else None)
+
+
+def _built_in(data: BuiltInData) -> Raw:
+    used, notice = data.name, None
+    try:
+        arrays = built_in_data.load(data.name, examples=data.examples, noise=data.noise)
+    except DataUnavailableError as error:
+        if data.fallback is None:
+            raise
+        arrays, used = built_in_data.load(data.fallback), data.fallback
+        notice = _fallback_notice(data, error)
+    facts = FACTS[used]
+    scale = 1 / facts.white if facts.kind == "image" else None
+    table = facts.kind == "table"
+    return Raw(used, arrays, fingerprint(arrays), table, scale, facts.classes, notice)
+
+
+def _fallback_notice(data: BuiltInData, error: DataUnavailableError) -> str:
+    return (
+        f"{data.name.upper()} IS NOT AVAILABLE, TRAINING ON {str(data.fallback).upper()} INSTEAD "
+        f"({error.reason}). To train on {data.name}, connect to the internet, or put "
+        f"{data.name}.npz into a folder and set KERASBATCH_DATA to it."
+    )
+
+
+def fingerprint(arrays: DataSet) -> str:
+    """Return a hash of arrays: their types, shapes and bytes."""
+    digest = hashlib.sha256()
+    for array in (arrays.x, arrays.y, arrays.x_test, arrays.y_test):
+        if array is None:
+            digest.update(b"none")
+            continue
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).view(np.uint8).data)
+    return digest.hexdigest()
