@@ -11,7 +11,8 @@ def test_runs_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
     for size in (128, 16, 2):
         directory = experiment.run(f"batch_size={size}-abc")
         directory.path.mkdir()
-        directory.finish({"status": "done", "row": {"run_id": directory.run_id}})
+        row = {"run_id": directory.run_id}
+        directory.finish({"status": "done", "row": row, "swept": {"batch_size": size}})
     experiment.write_runs()
     lines = (tmp_path / "runs.csv").read_text(encoding="utf-8").splitlines()[1:]
     assert [line.split("-")[0] for line in lines] == [

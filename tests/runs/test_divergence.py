@@ -1,0 +1,67 @@
+"""Divergence: one rule, at every step, in both engines, whatever the clock does."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from run_support import LINE, run
+
+from kerasbatch.engine import divergence, fused
+
+EXPLODING: dict[str, Any] = LINE | {
+    "name": "exploding",
+    "epochs": 400,
+    "batch_size": 1,
+    "optimizer": {"name": "sgd", "learning_rate": 0.85},
+    "evaluate_every": {"epochs": 400},
+    "record": ["steps"],
+}
+
+
+def _first_step_by_hand(losses: np.ndarray) -> int:
+    """The rule of the design, counted by hand: 20 losses in a row above 1,000 times the first."""
+    row = 0
+    for step, loss in enumerate(losses, start=1):
+        row = row + 1 if loss > 1000 * losses[0] else 0
+        if row == 20 or not np.isfinite(loss):
+            return step
+    raise AssertionError("these losses do not diverge")
+
+
+def test_both_engines_stop_at_the_step_that_the_rule_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With blocks of any length: a rule that looks at their ends would depend on the clock."""
+    stopped = set()
+    for number, (engine, seconds) in enumerate([("fused", 0.2), ("fused", 0.0), ("keras", 0.2)]):
+        monkeypatch.setattr(fused, "BLOCK_SECONDS", seconds)
+        result = run(EXPLODING | {"engine": engine}, tmp_path / str(number))
+        assert result.status == "diverged"
+        stopped.add(result.row["observed_steps"])
+        losses = pd.read_csv(result.directory / "steps_loss.csv")["loss"].to_numpy()
+        assert _first_step_by_hand(losses) == len(losses) == result.row["observed_steps"]
+        assert f"at step {len(losses):,} of" in result.message
+    assert len(stopped) == 1
+
+
+@pytest.mark.parametrize(
+    ("losses", "goes_on"),
+    [
+        ([1.0] + [1001.0] * 19, True),
+        ([1.0] + [1001.0] * 20, False),
+        ([1.0, *[1001.0] * 19, 999.0, *[1001.0] * 19], True),
+        ([1.0, float("nan")], False),
+        ([1.0, float("inf")], False),
+        ([0.0] + [5.0] * 30, True),
+        ([-1.0] + [1001.0] * 20, False),
+    ],
+)
+def test_the_rule(losses: list[float], goes_on: bool) -> None:
+    """Twenty in a row; a first loss of 0 says nothing of scale."""
+    state, last = divergence.unwatched(), True
+    for loss in losses:
+        state = divergence.watched(state, np.float32(loss))
+        last = bool(divergence.goes_on(state, np.float32(loss)))
+    assert last is goes_on

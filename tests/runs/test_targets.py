@@ -1,0 +1,41 @@
+"""Targets: recorded for every run that has one, with stop or without."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from run_support import run
+
+TARGET = {"metric": "val_accuracy", "at_least": 0.7}
+
+
+def test_a_target_without_stop_is_recorded(small: dict[str, Any], tmp_path: Path) -> None:
+    """The first evaluation that passes, and the run goes on to its end."""
+    result = run(small | {"epochs": 12, "target": TARGET}, tmp_path)
+    assert result.status == "done"
+    history = result.history
+    first = history[(history["val_accuracy"] >= 0.7) & (history["step"] > 0)].iloc[0]
+    row = result.row
+    assert row["target"] == "val_accuracy >= 0.7"
+    assert row["steps_to_target"] == first["step"] < history["step"].iloc[-1]
+    assert row["examples_to_target"] == first["examples"]
+    assert row["seconds_to_target"] == first["seconds"]
+    assert result.step_before(row["steps_to_target"]) == first["step"] - 8
+
+
+def test_a_target_that_is_not_reached_is_empty(small: dict[str, Any], tmp_path: Path) -> None:
+    """And a run without a target has no such columns."""
+    result = run(small | {"target": TARGET | {"at_least": 1.1}}, tmp_path)
+    assert (result.row["target"], result.row["steps_to_target"]) == ("val_accuracy >= 1.1", None)
+    runs = pd.read_csv(tmp_path / "experiment" / "runs.csv")
+    assert runs["steps_to_target"].isna().all()
+    assert "target" not in run(small, tmp_path / "without").row
+
+
+def test_a_target_with_stop_says_where_it_was_reached(
+    small: dict[str, Any], tmp_path: Path
+) -> None:
+    """At the step where the run ends."""
+    result = run(small | {"epochs": 50, "target": TARGET | {"stop": True}}, tmp_path)
+    assert result.status == "target"
+    assert result.row["steps_to_target"] == result.row["observed_steps"]
