@@ -105,6 +105,11 @@ def shortened(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
+def counted(number: float, noun: str) -> str:
+    """Return a number with its noun: 1 step, 2 steps, 1,000 steps."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def dotted(location: Location) -> str:
     """Write a location the way a person reads it: `model.layers[1].Dense.units`."""
     text = ""

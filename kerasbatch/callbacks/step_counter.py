@@ -40,8 +40,8 @@ class StepCounter(Planned):
     What `ok` proves: Keras handed out the planned batches, the optimizer counted an update for each
     of them, and the loss metric averaged over the planned rows. What it cannot prove, for a
     `train_step` of one's own: that an update used all rows of its batch, or changed the weights.
-    A step that computes its gradient from the first row alone, or that raises the counter without an
-    update, is counted like any other. What a step leaves uncounted (no loss metric, several
+    A step that computes its gradient from the first row alone, or that raises the counter without
+    an update, is counted like any other. What a step leaves uncounted (no loss metric, several
     batches at once) is an empty cell and is not compared.
 
     Args:

@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, ProgressColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from kerasbatch.cli.living_line import living_line
+from kerasbatch.cli.terminal import note
 from kerasbatch.runs.result import Result, Watcher
 from kerasbatch.spec import sweep
 from kerasbatch.spec.sweep import SingleRun
@@ -18,8 +19,23 @@ from kerasbatch.steps import Plan
 if TYPE_CHECKING:
     from kerasbatch.callbacks.progress import Progress
 
+WIDE = 80
+"""Columns of a terminal from which on a line holds all that there is to tell."""
 PLAIN_INTERVAL = 5.0
 """Seconds between two lines of progress where the output is no terminal."""
+
+
+def _columns(width: int) -> Iterator[ProgressColumn]:
+    """Yield what a line of some width has room for, so that no number is cut."""
+    if width >= WIDE:
+        yield TextColumn("{task.description}", markup=False)
+        yield BarColumn(None)
+    yield TextColumn("step {task.completed:,.0f}/{task.total:,.0f}")
+    if width >= WIDE:
+        yield TextColumn("{task.fields[speed]}")
+    yield TextColumn("{task.fields[loss]}")
+    if width >= WIDE:
+        yield TimeRemainingColumn()
 
 
 class Display(Watcher):
@@ -43,16 +59,7 @@ class Display(Watcher):
         self._console, self._quiet = console, quiet
         self._heed, self._while_training = heed, while_training
         self._moving = console.is_terminal and not quiet
-        self._bar = Bar(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("step {task.completed:,.0f}/{task.total:,.0f}"),
-            TextColumn("{task.fields[speed]}"),
-            TextColumn("{task.fields[loss]}"),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-        )
+        self._bar = Bar(*_columns(console.width), console=console, transient=True)
         self._task: TaskID | None = None
         self._title = ""
         self._last_line = 0.0
@@ -74,7 +81,7 @@ class Display(Watcher):
         if self._quiet:
             yield
         elif self._moving:
-            with self._console.status(what):
+            with living_line(what):
                 yield
         else:
             self._console.print(f"{what} ...")
@@ -82,7 +89,7 @@ class Display(Watcher):
 
     def notice(self, message: str) -> None:
         """Show what a person must know, also when quiet."""
-        self._console.print(f"[bold yellow]note:[/] {escape(message)}", soft_wrap=True)
+        note(message, self._console)
 
     def start(self, single: SingleRun, plan: Plan, number: int, of: int) -> None:
         """Show the run that begins."""
@@ -92,10 +99,10 @@ class Display(Watcher):
         self._last_line = time.monotonic()
         if self._moving:
             self._task = self._bar.add_task(
-                escape(self._title), total=plan.total_steps, speed="compiling", loss=""
+                self._title, total=plan.total_steps, speed="compiling", loss=""
             )
         elif not self._quiet:
-            self._console.print(f"{escape(self._title)}: {plan.total_steps:,} steps")
+            self._console.print(f"{self._title}: {plan.total_steps:,} steps")
 
     def progress(self, progress: "Progress") -> None:
         """Move the line, or write one every few seconds."""
@@ -109,7 +116,7 @@ class Display(Watcher):
             self._last_line = time.monotonic()
             left = progress.seconds_left
             self._console.print(
-                f"{escape(self._title)}: step {progress.step:,}/{progress.total_steps:,}, "
+                f"{self._title}: step {progress.step:,}/{progress.total_steps:,}, "
                 f"{shown_speed}, {loss}" + (f", {left:,.0f} s left" if left else ""),
                 soft_wrap=True,
             )

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from kerasbatch.cli.options import Overrides, SpecPath, Trust
 from kerasbatch.cli.steps import show_plan
-from kerasbatch.cli.terminal import escaped, open_console, print_whole
+from kerasbatch.cli.terminal import note, open_console, print_whole
 
 if TYPE_CHECKING:
     from kerasbatch.steps import Plan
@@ -21,17 +21,20 @@ def plan(spec: SpecPath, overrides: Overrides = None, trust: Trust = False) -> N
     planned = plans(source, Access(source.folder, trust))
     console = open_console(errors=False)
     if source.spec.question:
-        console.print(escaped(source.spec.question), style="italic")
+        console.print(source.spec.question, style="italic")
     notices = [each.notice for each in planned if each.notice]
     notices += [note for each in planned for note in rules.notes(each.single.spec)]
     for notice in dict.fromkeys(notices):
-        open_console().print(f"[yellow]note:[/] {escaped(notice)}", soft_wrap=True)
+        note(notice)
     if source.spec.sweep:
         print_whole(console, tables.sweep_table(planned))
         _explain_differences([each.plan for each in planned])
     else:
         (only,) = planned
-        show_plan(only.plan, seed=only.single.spec.seed, sampling=only.single.spec.sampling)
+        spec_of_run = only.single.spec
+        show_plan(
+            only.plan, seed=spec_of_run.seed, sampling=spec_of_run.sampling, held=only.held_back
+        )
 
 
 def _explain_differences(plans: "list[Plan]") -> None:

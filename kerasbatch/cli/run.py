@@ -7,7 +7,7 @@ import typer
 
 from kerasbatch.cli.early import check_early, display_with_tensorflow
 from kerasbatch.cli.options import Overrides, SpecPath, Trust, Verbose
-from kerasbatch.cli.terminal import FAILED, INTERRUPTED, escaped, open_console, print_whole
+from kerasbatch.cli.terminal import FAILED, INTERRUPTED, open_console, print_whole
 
 if TYPE_CHECKING:
     from kerasbatch.runs.result import Result
@@ -43,18 +43,18 @@ def _show_results(ended: "list[Result]", directory: Path) -> None:
 
     console = open_console(errors=False)
     if len(ended) == 1:
-        console.print(tables.result_summary(ended[0]))
+        console.print(tables.facts(tables.result_facts(ended[0]), console.width))
     else:
         print_whole(console, tables.result_table(ended))
         for result in ended:
             if result.status != "done":
-                console.print(f"{escaped(result.directory.name)}: {escaped(result.message)}")
+                console.print(f"{result.directory.name}: {result.message}")
     if reused := sum(result.reused for result in ended):
         them = "it" if reused == 1 else "them"
         console.print(f"{reused} of {len(ended)} finished earlier; --rerun trains {them} again")
     place = ended[0].directory if len(ended) == 1 else directory.absolute()
     place = place.relative_to(Path.cwd()) if place.is_relative_to(Path.cwd()) else place
-    console.print(f"files: {escaped(str(place))}", soft_wrap=True)
+    console.print(f"files: {place}", soft_wrap=True)
 
 
 def _exit_code(ended: "list[Result]") -> int:

@@ -28,11 +28,11 @@ def steps(
     show_plan(made, seed=0, sampling="shuffle")
 
 
-def show_plan(made: "Plan", *, seed: int, sampling: Any) -> None:
+def show_plan(made: "Plan", *, seed: int, sampling: Any, held: int | None = None) -> None:
     """Print the counts of one run, and draw its epochs."""
     from kerasbatch.cli import drawing, tables
 
     console = open_console(errors=False)
-    console.print(tables.plan_table(made))
+    console.print(tables.facts(tables.plan_facts(made, held), console.width))
     console.print()
     console.print(drawing.epochs(made, seed=seed, sampling=sampling, width=console.width))

@@ -3,11 +3,12 @@
 Functions here return rich tables; the commands print them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from kerasbatch.errors import counted
 from kerasbatch.records.run_row import RUN_COLUMNS, TARGET_COLUMNS
 from kerasbatch.spec import sweep
 from kerasbatch.steps import Plan
@@ -18,29 +19,48 @@ if TYPE_CHECKING:
     from kerasbatch.runs.result import Result
 
 
-def plan_table(plan: Plan) -> Table:
-    """Return the counts of one run, with the reason where s = n * e / b is another number."""
+NARROW = 60
+"""Columns of a terminal below which comments have no column of their own."""
+Fact = tuple[str, str, str]
+"""What it is, its value, and what there is to say of it."""
+
+
+def facts(found: Iterable[Fact], width: int) -> Table:
+    """Return facts, a line each; in a narrow terminal with the comments below the values."""
+    narrow = width < NARROW
     table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(style="bold")
-    table.add_column(justify="right")
-    table.add_column(style="dim")
-    rule = "floor(n / b)" if plan.partial_batch == "drop" else "ceil(n / b)"
-    for name, value, comment in (
-        ("training examples, n", f"{plan.train_examples:,}", ""),
-        ("batch size, b", f"{plan.batch_size:,}", ""),
-        ("steps per epoch", f"{plan.steps_per_epoch:,}", rule),
-        ("size of the last batch", f"{plan.last_batch_size:,}", "in every whole epoch"),
-        ("epochs, e", number(plan.position(plan.total_steps).epochs_done), ""),
-        (
-            "total steps",
-            f"{plan.total_steps:,}",
-            f"budget: {plan.budget.amount:,} {plan.budget.kind}",
-        ),
-        ("the notes' s = n*e/b", number(plan.document_steps), plan.difference),
-        ("examples seen", f"{plan.examples:,}", "repetitions counted"),
-    ):
-        table.add_row(name, value, comment)
+    table.add_column(style="bold", no_wrap=not narrow)
+    table.add_column(justify="right", no_wrap=True)
+    if not narrow:
+        table.add_column(style="dim", overflow="fold")
+    for name, value, comment in found:
+        if narrow:
+            table.add_row(f"{name} ({comment})" if comment else name, value)
+        else:
+            table.add_row(name, value, comment)
     return table
+
+
+def plan_facts(plan: Plan, held: int | None = None) -> Iterator[Fact]:
+    """Yield the counts of one run, with the reason where s = n * e / b is another number.
+
+    Args:
+        plan: its plan.
+        held: how many examples are held back for validation, where that is known.
+    """
+    rule = "floor(n / b)" if plan.partial_batch == "drop" else "ceil(n / b)"
+    kept_back = f"{held:,} more are held back for validation" if held else ""
+    yield "training examples, n", f"{plan.train_examples:,}", kept_back
+    yield "batch size, b", f"{plan.batch_size:,}", ""
+    yield "steps per epoch", f"{plan.steps_per_epoch:,}", rule
+    yield "size of the last batch", f"{plan.last_batch_size:,}", "in every whole epoch"
+    yield "epochs, e", number(plan.position(plan.total_steps).epochs_done), ""
+    budget = f"{plan.budget.amount:,} {plan.budget.kind}"
+    if plan.budget.amount == 1:
+        budget = budget.removesuffix("s")
+    yield "total steps", f"{plan.total_steps:,}", f"budget: {budget}"
+    yield "the notes' s = n*e/b", number(plan.document_steps), plan.difference
+    yield "examples seen", f"{plan.examples:,}", "repetitions counted"
 
 
 def number(value: float) -> str:
@@ -106,39 +126,41 @@ def _speed(per_second: float) -> str:
     return f"{per_second:,.1f}" if per_second >= 10 else f"{per_second:.3f}"
 
 
-def result_summary(result: "Result") -> Table:
-    """Return everything that a person asks of a single run, one line each."""
+def result_facts(result: "Result") -> Iterator[Fact]:
+    """Yield everything that a person asks of a single run."""
     row, record = result.row, result.record
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(style="bold")
-    table.add_column(justify="right")
-    table.add_column(style="dim")
-    shown = row["data_used"]
-    table.add_row("data", shown, f"{row['train_examples']:,} training examples")
-    table.add_row("steps planned", f"{row['planned_steps']:,}", "")
-    table.add_row("steps observed", f"{row['observed_steps']:,}", "counted by the optimizer")
-    table.add_row("the notes' s = n*e/b", number(row["document_steps"]), record["difference"])
-    table.add_row("step check", str(row["step_check"]), "")
-    for name in _metric_columns([result]):
-        table.add_row(name, f"{float(row[name]):.4f}", "")
-    if "target" in row:
-        table.add_row("target", *_reached(row, result))
     speed = row["steps_per_second"]
-    table.add_row(
-        "training", _seconds(row["train_seconds"]), f"{speed:,.0f} steps/s" if speed else ""
-    )
-    table.add_row("compiling", _seconds(row["compile_seconds"]), "")
-    table.add_row("evaluating", _seconds(row["evaluate_seconds"]), "")
-    table.add_row("engine", record["engine"]["name"] or "", record["engine"]["why"])
-    table.add_row("status", result.status, result.message)
-    return table
+    yield "data", str(row["data_used"]), counted(row["train_examples"], "training example")
+    yield "steps planned", f"{row['planned_steps']:,}", ""
+    yield "steps observed", f"{row['observed_steps']:,}", "counted by the optimizer"
+    yield "the notes' s = n*e/b", number(row["document_steps"]), record["difference"]
+    yield "step check", str(row["step_check"]), ""
+    for name in _metric_columns([result]):
+        yield name, measured(row[name]), ""
+    if "target" in row:
+        yield "target", *_reached(row, result)
+    yield "training", _seconds(row["train_seconds"]), f"{_speed(speed)} steps/s" if speed else ""
+    yield "compiling", _seconds(row["compile_seconds"]), ""
+    yield "evaluating", _seconds(row["evaluate_seconds"]), ""
+    yield "engine", record["engine"]["name"] or "", record["engine"]["why"]
+    yield "status", result.status, result.message
+
+
+def measured(value: object) -> str:
+    """Write a measured number so that it can be read: 0.9709, 1,234.57, 2.13e+11; None is empty."""
+    if value is None:
+        return ""
+    number = float(str(value))  # not finite ones are texts in a record
+    if number != 0 and not 1e-4 <= abs(number) < 1e6:
+        return f"{number:.4g}"
+    return f"{number:,.4f}" if abs(number) < 1000 else f"{number:,.2f}"
 
 
 def _reached(row: Mapping[str, Any], result: "Result") -> tuple[str, str]:
     """Say where the target was reached; evaluations come at points, so it may have been earlier."""
     if row["steps_to_target"] is None:
         return "", f"{row['target']} was not reached at any evaluation"
-    steps = f"{row['steps_to_target']:,} steps"
+    steps = counted(row["steps_to_target"], "step")
     earlier = result.step_before(row["steps_to_target"])
     since = f", the first evaluation that passes (the one before: step {earlier:,})"
     return steps, f"to {row['target']}{since}"
@@ -166,7 +188,7 @@ def result_table(results: "Sequence[Result]") -> Table:
             f"{row['observed_steps']:,}",
             number(row["document_steps"]),
             str(row["step_check"]),
-            *("" if row.get(name) is None else f"{float(row[name]):.4f}" for name in metrics),
+            *(measured(row.get(name)) for name in metrics),
             "" if row["train_seconds"] is None else f"{row['train_seconds']:.2f}",
         )
     return table

@@ -1,5 +1,7 @@
 """How the command line meets its terminal: exit codes, signals, complaints, consoles."""
 
+import errno
+import io
 import os
 import signal
 import sys
@@ -8,7 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
-from kerasbatch.errors import DirectoryInUseError, SpecError
+from kerasbatch.errors import DirectoryInUseError, SpecError, counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,27 +26,20 @@ _training = False
 @contextmanager
 def exit_codes() -> Iterator[None]:
     """Turn the errors that a person can mend into a message and an exit code."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        _SIGNALS.append(number)
-        if not _training or len(_SIGNALS) > 1:
-            raise KeyboardInterrupt
-
-    signal.signal(signal.SIGINT, interrupt)
-    signal.signal(signal.SIGTERM, interrupt)
+    _listen()
     try:
         yield
     except SpecError as error:
-        _complain(error)
+        _end_wrong(error)
         sys.exit(WRONG)
     except DirectoryInUseError as error:
-        open_console().print(f"[bold red]error:[/] {escaped(str(error))}", soft_wrap=True)
+        complain(str(error))
         sys.exit(IN_USE)
     except BrokenPipeError:
         # Whoever read our output has seen enough; Python must not complain while it closes it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        open_console().print(f"[bold red]error:[/] {escaped(str(error))}", soft_wrap=True)
+        complain(_no_room(error))
         sys.exit(FAILED)
     except KeyboardInterrupt:
         _end_interrupted()
@@ -54,13 +49,28 @@ def exit_codes() -> Iterator[None]:
         raise
 
 
+def _listen() -> None:
+    """Hear the signals that end a program, and let no character end it."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        _SIGNALS.append(number)
+        if not _training or len(_SIGNALS) > 1:
+            raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # whatever the locale cannot write is written out
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _end_interrupted() -> NoReturn:
     open_console().print("interrupted; the same command trains what is not finished")
     sys.exit(_interrupted_code())
 
 
 def _interrupted_code() -> int:
-    return TERMINATED if signal.SIGTERM in _SIGNALS else INTERRUPTED
+    return TERMINATED if {signal.SIGTERM, signal.SIGHUP} & set(_SIGNALS) else INTERRUPTED
 
 
 def while_training(goes_on: bool) -> None:
@@ -83,26 +93,44 @@ def heed_signals() -> None:
         raise KeyboardInterrupt
 
 
-def _complain(error: SpecError) -> None:
-    console = open_console()
+def complain(message: str) -> None:
+    """Print an error."""
+    say("error:", "bold red", message)
+
+
+def note(message: str, console: "Console | None" = None) -> None:
+    """Print what a person must know."""
+    say("note:", "bold yellow", message, console)
+
+
+def say(head: str, style: str, message: str, console: "Console | None" = None) -> None:
+    """Print a message behind a coloured word, not folded."""
+    from rich.text import Text
+
+    from kerasbatch.cli.console import clean
+
+    shown = Text.assemble((head, style), " ", clean(message))
+    (console or open_console()).print(shown, soft_wrap=True)
+
+
+def _no_room(error: OSError) -> str:
+    full = error.errno == errno.ENOSPC
+    return f"the disk is full ({error.filename or error})" if full else str(error)
+
+
+def _end_wrong(error: SpecError) -> None:
     for fault in error.faults:
-        console.print(f"[bold red]error:[/] {escaped(str(fault))}", soft_wrap=True)
-    count = len(error.faults)
-    console.print(f"{count} fault{'s' if count > 1 else ''}; nothing was trained")
+        complain(str(fault))
+    could_train = {"run", "bench"} & set(sys.argv[1:2])
+    ending = "; nothing was trained" if could_train else ""
+    open_console().print(f"{counted(len(error.faults), 'fault')}{ending}")
 
 
 def open_console(*, errors: bool = True) -> "Console":
     """Return the console for messages, or with `errors=False` the one for results."""
-    from rich.console import Console
+    from kerasbatch.cli.console import SafeConsole
 
-    return Console(stderr=errors, highlight=False)
-
-
-def escaped(text: str) -> str:
-    """Return a text so that none of it is taken for markup."""
-    from rich.markup import escape
-
-    return escape(text)
+    return SafeConsole(errors=errors)
 
 
 def print_whole(console: "Console", table: "Table") -> None:

@@ -1,5 +1,6 @@
 """Which engine, and with XLA or without: decided by what is known, with the reason in words."""
 
+import dis
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -173,10 +174,21 @@ def needs_every_batch(callback: keras.callbacks.Callback) -> bool:
     if getattr(callback, "hears_blocks", False):
         return False
     harmless = [vars(kind).get(hook) for kind in _QUIET for hook in BATCH_HOOKS]
+    hooks = [vars(callback).get(hook) or getattr(type(callback), hook) for hook in BATCH_HOOKS]
     return _asks_by_frequency(callback) or any(
-        hook in vars(callback) or getattr(type(callback), hook) not in harmless
-        for hook in BATCH_HOOKS
+        hook not in harmless and not _does_nothing(hook) for hook in hooks
     )
+
+
+def _does_nothing(hook: Any) -> bool:
+    """Tell whether a function has no body but a docstring or `pass`."""
+    code = getattr(hook, "__code__", None)
+    if code is None:
+        return False
+    done = list(dis.get_instructions(code))
+    names = {instruction.opname for instruction in done}
+    empty = names <= {"RESUME", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST", "NOP"}
+    return empty and all(each.argval is None for each in done if each.opname.endswith("CONST"))
 
 
 def _asks_by_frequency(callback: keras.callbacks.Callback) -> bool:

@@ -108,8 +108,11 @@ def _attempts(model: keras.Model, chosen: choice.Choice) -> Iterator[tuple[bool,
 def _obstacle(error: Exception) -> str:
     if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
         return "the data do not fit into the memory of the device"
-    text = textwrap.shorten(re.sub(r"\x1b\[[0-9;]*m", "", str(error)), 200, placeholder=" ...")
-    return f"its step cannot be compiled ({type(error).__name__}: {text})"
+    built = not isinstance(error, NotBuiltError)
+    cause = error if built else error.args[0]
+    text = textwrap.shorten(re.sub(r"\x1b\[[0-9;]*m", "", str(cause)), 200, placeholder=" ...")
+    told = f"({type(cause).__name__}: {text})"
+    return f"its step cannot be compiled {told}" if built else f"Keras cannot build it {told}"
 
 
 def _fused(
@@ -120,11 +123,37 @@ def _fused(
     needs: Needs,
     cuts: Iterator[int] | None,
 ) -> FusedTraining:
-    batch = feed.batch(np.arange(feed.plan.batch_size))
-    keras_private.build(model, keras.utils.pack_x_y_sample_weight(*batch))
-    build_optimizer(model)
+    _build(model, feed)
     program = _program(model, jit, feed.scale, needs)
     return FusedTraining(model, feed, program, to_device(feed.arrays), why=why, cuts=cuts)
+
+
+def _build(model: keras.Model, feed: Feed) -> None:
+    """Build a model, its optimizer, loss and metrics without taking a step.
+
+    A model without `call`, a generative one with a `train_step` of its own, is built by tracing
+    that step: a trace computes nothing.
+    """
+    batch = keras.utils.pack_x_y_sample_weight(*feed.batch(np.arange(feed.plan.batch_size)))
+    try:
+        keras_private.build(model, batch)
+    except Exception as error:
+        if keras_private.has_keras_step(model, "train_step"):
+            raise NotBuiltError(error) from error
+        shapes = keras.tree.map_structure(_any_number, batch)
+        try:
+            tf.function(model.train_step, autograph=False).get_concrete_function(shapes)
+        except Exception as again:
+            raise NotBuiltError(again) from again
+    build_optimizer(model)
+
+
+class NotBuiltError(Exception):
+    """A model could not be built from its data; holds what Keras raised."""
+
+
+def _any_number(array: Any) -> tf.TensorSpec:
+    return tf.TensorSpec((None, *array.shape[1:]), array.dtype)
 
 
 def _program(model: keras.Model, jit: bool, scale: float | None, needs: Needs) -> Program:

@@ -13,7 +13,8 @@ ITEM = {"kerasbatch": tf.TensorSpec((), tf.int64)}
 
 def all_variables(model: keras.Model) -> list[keras.Variable]:
     """Return everything that a training step may change: weights, optimizer, metrics, seeds."""
-    found = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
+    optimizer = model.optimizer.variables if model.optimizer is not None else []
+    found = [*model.variables, *optimizer, *model.metrics_variables]
     return list({id(variable): variable for variable in found}.values())
 
 
@@ -30,7 +31,7 @@ def unchanged(variables: Sequence[keras.Variable]) -> Iterator[None]:
 
 def build_optimizer(model: keras.Model) -> None:
     """Give the optimizer its variables; not twice, for some make new ones every time."""
-    if not model.optimizer.built:
+    if model.optimizer is not None and not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from kerasbatch.spec import learning_rate, sweep
 from kerasbatch.spec.access import Access
+from kerasbatch.spec.keys import PythonModel
 from kerasbatch.spec.specfile import Source
 from kerasbatch.spec.sweep import SingleRun
 from kerasbatch.steps import Plan, plan_budget
@@ -12,10 +13,18 @@ from kerasbatch.workload.data import sizes
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """A run, its counts, and what a person must know of its data."""
+    """A run and its counts.
+
+    Args:
+        single: its spec, and what was swept.
+        plan: its counts.
+        held_back: how many examples are taken from the training data for validation.
+        notice: what a person must know of its data, or None.
+    """
 
     single: SingleRun
     plan: Plan
+    held_back: int
     notice: str | None
 
 
@@ -30,8 +39,10 @@ def plans(source: Source, access: Access) -> list[PlannedRun]:
         for single in sweep.expand(source):
             with single.located():
                 spec, known = single.spec, sizes(single.spec, access)
+                if isinstance(spec.model, PythonModel):
+                    access.file(spec.model.python.rpartition(":")[0], ("model", "python"))
                 n = known.train_examples
                 made = plan_budget(n, spec.batch_size, spec.budget, spec.partial_batch)
                 learning_rate.resolve(spec, made.batch_size)
-            planned.append(PlannedRun(single, made, known.notice))
+            planned.append(PlannedRun(single, made, known.held_back, known.notice))
     return planned

@@ -71,7 +71,7 @@ def train(job: Job, report: Callable[[Progress], None]) -> Outcome:
     """
     try:
         training = _begin(job)
-    except (Exception, KeyboardInterrupt) as error:  # the user's model may raise anything
+    except (Exception, KeyboardInterrupt, SystemExit) as error:  # own code may raise anything
         return not_begun(job.plan, error)
     return _Session(job, training, report).run()
 
@@ -134,7 +134,7 @@ class _Session:
         try:
             self._fit()
             self._test()
-        except (Exception, KeyboardInterrupt) as failure:  # the user's model may raise anything
+        except (Exception, KeyboardInterrupt, SystemExit) as failure:  # own code may raise anything
             error = failure
         self._recorder.pause()
         if error is not None:

@@ -12,6 +12,20 @@ from pathlib import Path
 from kerasbatch.errors import Location, SpecError
 
 
+def own_folder() -> Path | None:
+    """Return the folder that `$KERASBATCH_DATA` names, or None where it is not set."""
+    name = os.environ.get("KERASBATCH_DATA")
+    return _expanded(name) if name else None
+
+
+def _expanded(name: str) -> Path:
+    """Return a path with `~` opened; as it is written where there is no such user."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        return Path(name)
+
+
 @dataclass(frozen=True)
 class Access:
     """The rights of one spec.
@@ -47,12 +61,12 @@ class Access:
 
     def absolute(self, name: str) -> Path:
         """Return a path of the spec as an absolute one, links followed."""
-        return (self.folder / Path(name).expanduser()).resolve()
+        return (self.folder / _expanded(name)).resolve()
 
     def _homes(self) -> Iterator[Path]:
         yield self.folder.resolve()
-        if data := os.environ.get("KERASBATCH_DATA"):
-            yield Path(data).expanduser().resolve()
+        if data := own_folder():
+            yield data.resolve()
 
     def code(self, name: str, location: Location) -> Path:
         """Return the Python file of `file.py:function`, which the spec wants to run.

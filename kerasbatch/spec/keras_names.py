@@ -113,6 +113,18 @@ def _without_defaults(section: Section, known: str, arguments: dict[str, Any]) -
     }
 
 
+def with_floats(section: Section, known: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return arguments with whole numbers as floats where Keras' own default is a float.
+
+    `momentum: 0` is a number for a person, and no number for Keras.
+    """
+    defaults = table()[section].get(known, {"optional": {}})["optional"]
+    return {
+        key: float(value) if type(value) is int and isinstance(defaults.get(key), float) else value
+        for key, value in arguments.items()
+    }
+
+
 def default_learning_rate(optimizer: str) -> float:
     """Return the learning rate that Keras takes for an optimizer when none is given."""
     known = class_name("optimizers", optimizer)

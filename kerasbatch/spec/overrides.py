@@ -93,12 +93,12 @@ def set_value(spec: dict[str, Any], key: str, value: Any) -> Location:
 
 
 def _location(parts: list[str]) -> Location:
-    return tuple(int(part) if part.isdigit() else part for part in parts)
+    return tuple(int(part) if part.isascii() and part.isdecimal() else part for part in parts)
 
 
 def _step(inner: Any, part: str, parts: list[str]) -> Any:
     if isinstance(inner, dict):
         return inner[part]
-    if isinstance(inner, list) and part.isdecimal() and int(part) < len(inner):
+    if isinstance(inner, list) and part.isascii() and part.isdecimal() and int(part) < len(inner):
         return inner[int(part)]
     raise SpecError([Fault(tuple(parts), f"there is no {'.'.join(parts)} in the spec")])

@@ -8,17 +8,17 @@ import contextlib
 import io
 import os
 import socket
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
-from zipfile import BadZipFile
 
 import numpy as np
 
 from kerasbatch.errors import DataUnavailableError, Fault
 from kerasbatch.shared_types import Array
+from kerasbatch.spec.access import own_folder
 from kerasbatch.spec.data_keys import BuiltInName, KerasData, SklearnData
+from kerasbatch.workload import npz_file
 
 DOWNLOAD_TIMEOUT = 20.0
 """Seconds without an answer after which a download is given up."""
@@ -58,6 +58,7 @@ FACTS: dict[BuiltInName, Facts] = {
     "line": Facts(1_000, 0, (1,), None, "table"),
 }
 LINE_NOISE = 1.0
+LINE_START, LINE_SLOPE = 1.0, 2.0
 # Where Keras keeps what it has downloaded, by its versions so far.
 _CACHED = {
     "fashion_mnist": "fashion-mnist/*.gz",
@@ -97,15 +98,35 @@ def load(name: BuiltInName, *, examples: int | None = None, noise: float | None 
         )
     if name in get_args(SklearnData):
         return _from_sklearn(name)
+    if missing := missing_folder():
+        raise _unavailable(name, missing)
     file = local_file(name)
     return _from_npz(file, name) if file else _through_keras(name)
 
 
 def local_file(name: str) -> Path | None:
     """Return `$KERASBATCH_DATA/<name>.npz` if there is such a file."""
-    folder = os.environ.get("KERASBATCH_DATA")
-    file = Path(folder).expanduser() / f"{name}.npz" if folder else None
+    folder = own_folder()
+    file = folder / f"{name}.npz" if folder else None
     return file if file and file.is_file() else None
+
+
+def missing_folder() -> str | None:
+    """Say so where `$KERASBATCH_DATA` is set and is no folder."""
+    folder = own_folder()
+    if folder is None or folder.is_dir():
+        return None
+    return f"KERASBATCH_DATA is {os.environ['KERASBATCH_DATA']}, and there is no such folder"
+
+
+def told(name: BuiltInName) -> str | None:
+    """Return what a person must know of made data."""
+    if name != "line":
+        return None
+    return (
+        f"line: y = {LINE_START:g} + {LINE_SLOPE:g} x + noise; x is standardized unless the data "
+        f"say standardize: false, so the weights are in standard units"
+    )
 
 
 def is_at_hand(name: BuiltInName) -> bool:
@@ -118,10 +139,10 @@ def is_at_hand(name: BuiltInName) -> bool:
 
 
 def _line(examples: int, noise: float) -> DataSet:
-    """Make y = 1 + 2 x + noise, with x uniform in -2..2; the same numbers every time."""
+    """Make y = LINE_START + LINE_SLOPE x + noise, x uniform in -2..2; the same every time."""
     random = np.random.RandomState(20)
     x = random.uniform(-2.0, 2.0, size=(examples, 1))
-    y = 1.0 + 2.0 * x[:, 0] + noise * random.standard_normal(examples)
+    y = LINE_START + LINE_SLOPE * x[:, 0] + noise * random.standard_normal(examples)
     return DataSet(x, y)
 
 
@@ -139,34 +160,24 @@ def _from_sklearn(name: str) -> DataSet:
 def _from_npz(file: Path, name: BuiltInName) -> DataSet:
     where = f"{file.name} in $KERASBATCH_DATA"
     try:
-        with file.open("rb") as stream:
-            stored = np.load(stream, allow_pickle=False)
-            arrays = DataSet(*(stored[k] for k in ("x_train", "y_train", "x_test", "y_test")))
-    except (OSError, ValueError, LookupError, TypeError, EOFError, BadZipFile, zlib.error) as error:
+        stored = npz_file.read(file, ("x_train", "y_train", "x_test", "y_test"))
+        x, y, x_test, y_test = (stored[k] for k in ("x_train", "y_train", "x_test", "y_test"))
+    except (npz_file.NpzError, LookupError) as error:
         needs = "an npz file with x_train, y_train, x_test, y_test"
-        raise _unavailable(name, f"{where} is not {needs} ({type(error).__name__})") from None
-    arrays = DataSet(arrays.x, arrays.y.reshape(-1), arrays.x_test, _flat(arrays.y_test))
-    facts = FACTS[name]
-    for x, y, examples in (
-        (arrays.x, arrays.y, facts.train_examples),
-        (arrays.x_test, arrays.y_test, facts.test_examples),
-    ):
-        if not _is_as_promised(x, y, (examples, *facts.input_shape), facts.classes):
+        raise _unavailable(name, f"{where} is not {needs} ({error})") from None
+    y, y_test, facts = y.reshape(-1), y_test.reshape(-1), FACTS[name]
+    parts = ((x, y, facts.train_examples), (x_test, y_test, facts.test_examples))
+    for images, labels, examples in parts:
+        if not _is_as_promised(images, labels, (examples, *facts.input_shape), facts.classes):
             message = (
                 f"{where} does not hold {examples:,} uint8 images of shape {facts.input_shape}"
             )
             raise _unavailable(name, f"{message} with labels 0 to {(facts.classes or 1) - 1}")
-    return arrays
+    return DataSet(x, y, x_test, y_test)
 
 
-def _flat(y: Array | None) -> Array | None:
-    return None if y is None else y.reshape(-1)
-
-
-def _is_as_promised(
-    x: Array | None, y: Array | None, shape: tuple[int, ...], classes: int | None
-) -> bool:
-    if x is None or y is None or x.shape != shape or y.shape != shape[:1]:
+def _is_as_promised(x: Array, y: Array, shape: tuple[int, ...], classes: int | None) -> bool:
+    if x.shape != shape or y.shape != shape[:1]:
         return False
     labels = y.dtype.kind in "iu" and int(y.min()) >= 0 and int(y.max()) < (classes or 1)
     return x.dtype == np.uint8 and labels

@@ -18,7 +18,10 @@ from kerasbatch.workload import built_in_data
 from kerasbatch.workload.built_in_data import FACTS, DataSet
 from kerasbatch.workload.float32 import rounded, standardized, statistics
 from kerasbatch.workload.raw import Raw, read
-from kerasbatch.workload.split import for_evaluation, split, train_size
+from kerasbatch.workload.split import for_evaluation, split, train_size, validation_sizes
+
+LEAST_FOR_GAPS, MAX_GAPS = 1000, 10
+"""From so many classes on, labels must not be this many times sparser than their highest."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +70,18 @@ class Data:
 
 @dataclass(frozen=True)
 class Sizes:
-    """How many examples a run trains on, and what is known of the data before they are loaded."""
+    """What is known of the data of a run before they are loaded.
+
+    Args:
+        used: the name of the data.
+        train_examples: how many examples there are to train on.
+        held_back: how many are taken from the training data for validation.
+        notice: what a person must know of them, or None.
+    """
 
     used: str
     train_examples: int
+    held_back: int
     notice: str | None = None
 
 
@@ -116,10 +127,22 @@ def _own_classes(spec: Spec, arrays: DataSet) -> tuple[int | None, DataSet]:
         return len(words), replace(arrays, y=y, y_test=y_test)
     if kind in ("index", "binary") and y.dtype.kind in "iub" and y.ndim == 1:
         y, y_test = y.astype(np.int64), None if y_test is None else y_test.astype(np.int64)
-        return max(int(y.max()) + 1, 2), replace(arrays, y=y, y_test=y_test)
+        return _number_of_classes(y), replace(arrays, y=y, y_test=y_test)
     if y.dtype.kind in "iub":
         y, y_test = y.astype(np.float64), None if y_test is None else y_test.astype(np.float64)
     return None, replace(arrays, y=y, y_test=y_test)
+
+
+def _number_of_classes(y: Array) -> int:
+    """Return how many outputs class numbers need: the highest and one more."""
+    highest, different = int(y.max()), len(np.unique(y))
+    if highest >= max(LEAST_FOR_GAPS, MAX_GAPS * different):
+        message = (
+            f"the labels go up to {highest:,}, and only {different:,} of them are different; "
+            f"number the classes 0, 1, 2, ..., or write mse if they are no classes"
+        )
+        raise SpecError.at(("data",), message)
+    return max(highest + 1, 2)
 
 
 def sizes(spec: Spec, access: Access) -> Sizes:
@@ -130,8 +153,10 @@ def sizes(spec: Spec, access: Access) -> Sizes:
     """
     data = spec.data
     if not isinstance(data, BuiltInData):
-        loaded = load(spec, access)
-        return Sizes(loaded.used, len(loaded.x_train))
+        raw = read(data, access)
+        loaded, has_test = prepared_for(spec, raw), raw.arrays.x_test is not None
+        _, held = validation_sizes(spec.validation, len(raw.arrays.x), has_test)
+        return Sizes(loaded.used, len(loaded.x_train), held, raw.notice)
     facts = FACTS[data.name]
     total = data.examples or facts.train_examples
     train = train_size(data, spec.validation, total, facts.test_examples > 0)
@@ -141,7 +166,8 @@ def sizes(spec: Spec, access: Access) -> Sizes:
         if data.fallback:
             other = train_size(data, spec.validation, *_fallback_sizes(data.fallback))
             notice += f", and use {data.fallback} ({other:,} examples) if it cannot"
-    return Sizes(data.name, train, notice)
+    _, held = validation_sizes(spec.validation, total, facts.test_examples > 0)
+    return Sizes(data.name, train, held, notice or built_in_data.told(data.name))
 
 
 def _fallback_sizes(name: BuiltInName) -> tuple[int, bool]:
@@ -170,8 +196,14 @@ def _divide(spec: Spec, raw: Raw) -> Data:
         scale=raw.scale,
         classes=raw.classes,
         fingerprint=raw.fingerprint,
-        notice=raw.notice,
+        notice=raw.notice or _one_class(y if raw.classes else None),
     )
+
+
+def _one_class(labels: Array | None) -> str | None:
+    if labels is None or len(np.unique(labels)) > 1:
+        return None
+    return f"all {len(labels):,} training examples are of one class; there is nothing to tell apart"
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,8 @@ def _from_layers(layers: tuple[Any, ...], input_shape: tuple[int, ...]) -> keras
         location: Location = ("model", "layers", number)
         name = written if isinstance(written, str) else next(iter(written))
         layer = _layer(written, location)
-        with refusal(location if isinstance(written, str) else (*location, name)):
+        below = location if isinstance(written, str) else (*location, name)
+        with refusal(below, _channels(name, tuple(outputs.shape[1:]))):
             if name in _SELF_ATTENTION_PAIR:
                 outputs = layer([outputs, outputs])
             elif name == "MultiHeadAttention":
@@ -103,13 +104,22 @@ def _from_layers(layers: tuple[Any, ...], input_shape: tuple[int, ...]) -> keras
     return keras.Model(inputs, outputs)
 
 
+def _channels(layer: str, shape: tuple[int, ...]) -> str:
+    """Say how images without channels get them, which the layers for images need."""
+    if len(shape) != 2 or "2D" not in layer:
+        return ""
+    return (
+        f"; these images have no channels: put Reshape: {{target_shape: {[*shape, 1]}}} before it"
+    )
+
+
 def _layer(written: Any, location: Location) -> keras.layers.Layer:
     if isinstance(written, str):
         name, arguments = written, {}
     else:
         ((name, arguments),) = written.items()
         location = (*location, name)
-    values = _values(arguments or {}, location)
+    values = _values(keras_names.with_floats("layers", name, arguments or {}), location)
     with refusal(location):
         return getattr(keras.layers, name)(**values)
 
@@ -129,17 +139,19 @@ def _value(argument: str, value: Any, location: Location) -> Any:
     known = keras_names.class_name(section, arguments.pop("name"))
     module = keras.optimizers.schedules if section == "schedules" else getattr(keras, section)
     with refusal(location):
+        arguments = keras_names.with_floats(section, str(known), arguments)
         return getattr(module, str(known))(**_values(arguments, location))
 
 
 def optimizer(spec: Spec, batch_size: int) -> keras.optimizers.Optimizer:
     """Make the optimizer of a spec, its learning rate scaled by the spec's rule."""
     location: Location = ("optimizer",)
-    arguments = _values(spec.optimizer.arguments, location)
+    known = str(keras_names.class_name("optimizers", spec.optimizer.name))
+    given = keras_names.with_floats("optimizers", known, spec.optimizer.arguments)
+    arguments = _values(given, location)
     rate = learning_rate.resolve(spec, batch_size)
     if rate.value is not None:
         arguments["learning_rate"] = rate.value
-    known = str(keras_names.class_name("optimizers", spec.optimizer.name))
     with refusal(location):
         return getattr(keras.optimizers, known)(**arguments | rate.arguments)
 
@@ -154,7 +166,9 @@ def _loss(loss: Named) -> Any:
         return half_mse
     known = str(keras_names.class_name("losses", loss.name))
     with refusal(("loss",)):
-        return getattr(keras.losses, known)(**_values(loss.arguments, ("loss",)))
+        return getattr(keras.losses, known)(
+            **_values(keras_names.with_floats("losses", known, loss.arguments), ("loss",))
+        )
 
 
 def _metric(metric: Named, location: Location) -> Any:
@@ -162,17 +176,20 @@ def _metric(metric: Named, location: Location) -> Any:
         return metric.name  # Keras chooses the kind of accuracy by the shape of the labels
     known = str(keras_names.class_name("metrics", metric.name))
     with refusal(location):
-        values = _values(metric.arguments, location)
+        given = keras_names.with_floats("metrics", known, metric.arguments)
+        values = _values(given, location)
         return getattr(keras.metrics, known)(name=metric.name, **values)
 
 
 @contextlib.contextmanager
-def refusal(location: Location) -> Iterator[None]:
-    """Turn what Keras raises into a fault at its place in the spec."""
+def refusal(location: Location, advice: str = "") -> Iterator[None]:
+    """Turn what Keras raises into a fault at its place in the spec, with what to write instead."""
     try:
         yield
     except SpecError:
         raise
     except Exception as error:  # Keras raises whatever its checks and TensorFlow's do
         text = " ".join(str(error).split()) or type(error).__name__
-        raise SpecError.at(location, f"Keras refuses this: {shortened(text, 400)}") from error
+        raise SpecError.at(
+            location, f"Keras refuses this: {shortened(text, 400)}{advice}"
+        ) from error

@@ -3,11 +3,9 @@
 Errors name columns and lines, never the contents of a file.
 """
 
-import zipfile
-import zlib
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,10 +14,8 @@ from kerasbatch.shared_types import Array
 from kerasbatch.spec import keras_names, own_code
 from kerasbatch.spec.access import Access
 from kerasbatch.spec.data_keys import CsvData, NpzData, PythonData
+from kerasbatch.workload import csv_file, npz_file
 from kerasbatch.workload.built_in_data import DataSet
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _NUMBERS = "biuf"
 _NPZ_KEYS = ("x_train", "y_train", "x_test", "y_test")
@@ -32,7 +28,7 @@ def load(data: CsvData | NpzData | PythonData, access: Access) -> DataSet:
         SpecError: if they cannot be read, or are no data to train on; all faults at once.
     """
     if isinstance(data, CsvData):
-        arrays = _csv(data, access.file(data.csv, ("data", "csv")))
+        arrays = csv_file.read(data, access.file(data.csv, ("data", "csv")))
         where: Location = ("data", "csv")
     elif isinstance(data, NpzData):
         arrays = _npz(access.file(data.npz, ("data", "npz")))
@@ -52,123 +48,15 @@ def _flat(y: Array | None) -> Array | None:
     return y[:, 0] if y is not None and is_column else y
 
 
-def _csv(data: CsvData, path: Path) -> DataSet:
-    table = _table(path)
-    columns = list(data.columns or [name for name in table.columns if name != data.target])
-    faults = [
-        Fault(location, f"the file has no column {keras_names.show(name)}{_columns(name, table)}")
-        for name, location in [
-            (data.target, ("data", "target")),
-            *((name, ("data", "columns", i)) for i, name in enumerate(columns)),
-        ]
-        if name not in table.columns
-    ]
-    if data.target in columns:
-        faults.append(Fault(("data", "columns"), f"{data.target} is the target; leave it out here"))
-    if not faults and not columns:
-        faults.append(Fault(("data", "csv"), "the file has no column beside the target"))
-    if faults:
-        raise SpecError(faults)
-    return DataSet(_numbers(table, columns), _target(table, data.target), columns=tuple(columns))
-
-
-def _columns(name: str, table: "pd.DataFrame") -> str:
-    hint = keras_names.nearest(name, table.columns)
-    return hint or f"; it has {keras_names.shorten(', '.join(table.columns))}"
-
-
-def _table(path: Path) -> "pd.DataFrame":
-    """Read a CSV file as text cells, every row as long as the header."""
-    import pandas as pd
-
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            table = pd.read_csv(
-                stream,
-                dtype=str,
-                keep_default_na=False,
-                index_col=False,
-                header=None,
-                skip_blank_lines=False,
-            )
-    except pd.errors.EmptyDataError:
-        raise SpecError.at(("data", "csv"), "the file is empty") from None
-    except (pd.errors.ParserError, UnicodeDecodeError) as error:
-        reason = str(error).strip().replace("Error tokenizing data. C error: ", "")
-        reason = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else reason
-        raise SpecError.at(("data", "csv"), f"is not a table with a header: {reason}") from None
-    filled = (table.fillna("") != "").any(axis=1).to_numpy()
-    last = int(np.max(np.nonzero(filled)[0], initial=0))  # blank lines at the end are no rows
-    header = [str(name).strip() for name in table.iloc[0]]
-    table = table.iloc[1 : last + 1].set_axis(header, axis=1)
-    if not len(table):
-        raise SpecError.at(("data", "csv"), "the file has a header but no rows")
-    if len(set(header)) < len(header):
-        raise SpecError.at(("data", "csv"), "two columns of the file have the same name")
-    return table
-
-
-def _numbers(table: "pd.DataFrame", columns: list[str]) -> Array:
-    import pandas as pd
-
-    found, faults = [], []
-    for name in columns:
-        cells = table[name].str.strip()
-        values = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=np.float64)
-        bad = ~np.isfinite(values)
-        if bad.any():
-            first = int(np.argmax(bad))
-            what = "an empty cell" if cells.iloc[first] == "" else "no number"
-            message = f"column {keras_names.show(name)} has {what} in line {first + 2}"
-            advice = "fill it in, or list the columns to use: columns: [...]"
-            faults.append(Fault(("data", "csv"), f"{message} ({int(bad.sum())} such); {advice}"))
-        found.append(values)
-    if faults:
-        raise SpecError(faults)
-    return np.stack(found, axis=1)
-
-
-def _target(table: "pd.DataFrame", name: str) -> Array:
-    import pandas as pd
-
-    cells = table[name].str.strip()
-    empty = (cells == "").to_numpy()
-    if empty.any():
-        line = int(np.argmax(empty)) + 2
-        message = f"the target column {keras_names.show(name)} has an empty cell in line {line}"
-        raise SpecError.at(("data", "target"), message)
-    values = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=np.float64)
-    if np.isnan(values).all():
-        return cells.to_numpy(dtype=str)  # labels as text
-    if not np.isfinite(values).all():
-        line = int(np.argmax(~np.isfinite(values))) + 2
-        message = (
-            f"the target column {keras_names.show(name)} has numbers and, in line {line}, none"
-        )
-        raise SpecError.at(("data", "target"), message)
-    whole = bool((values == np.round(values)).all() and np.abs(values).max() < 2**53)
-    return values.astype(np.int64) if whole else values
-
-
 def _npz(path: Path) -> DataSet:
     location: Location = ("data", "npz")
     try:
-        with path.open("rb") as stream:
-            stored = np.load(stream, allow_pickle=False)
-            single = isinstance(stored, np.ndarray)
-            keys = [] if single else [key for key in stored if key in _NPZ_KEYS]
-            arrays = {key: stored[key] for key in keys}
-            held = "" if single else keras_names.shorten(", ".join(stored)) or "nothing"
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        pickled = "pickle" in str(error).lower() and zipfile.is_zipfile(path)
-        reason = "it holds Python objects" if pickled else "it is no npz file"
-        message = f"cannot be read: {reason}; write plain arrays with np.savez"
-        raise SpecError.at(location, message) from None
-    if single:
-        message = "is a single array; write x_train and y_train with np.savez"
-        raise SpecError.at(location, message)
+        arrays = npz_file.read(path, _NPZ_KEYS)
+    except npz_file.NpzError as error:
+        raise SpecError.at(location, f"cannot be read: {error}") from None
     missing = [key for key in ("x_train", "y_train") if key not in arrays]
     if missing:
+        held = keras_names.shorten(", ".join(npz_file.names(path))) or "nothing"
         raise SpecError.at(location, f"has no {' and no '.join(missing)}; it holds {held}")
     x, y, x_test, y_test = (arrays.get(key) for key in _NPZ_KEYS)
     return DataSet(x, y, x_test, y_test)  # type: ignore[arg-type]  # x and y are there
@@ -186,6 +74,9 @@ def _python(name: str, access: Access, location: Location) -> DataSet:
         parts = [*first, *second]
     else:
         parts = [first, second]
+    if any(isinstance(part, np.ma.MaskedArray) for part in parts):
+        message = f"{name} returned a masked array, whose gaps would be trained on; fill it"
+        raise SpecError.at(location, message)
     try:
         arrays = [np.asarray(part) for part in parts]
         return DataSet(arrays[0], arrays[1], *arrays[2:4])  # type: ignore[arg-type]  # at most four
@@ -231,6 +122,6 @@ def _wrong_pair(x_name: str, x: Array, y_name: str, y: Array) -> list[str]:
             )
     if not found and len(x) != len(y):
         found.append(f"{x_name} has {len(x):,} examples and {y_name} {len(y):,}; must be as many")
-    if not found and not len(x):
-        found.append(f"{x_name} is empty")
+    if not found and not x.size:
+        found.append(f"{x_name} is empty (its shape is {x.shape})")
     return found

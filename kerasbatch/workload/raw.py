@@ -70,7 +70,8 @@ def _built_in(data: BuiltInData) -> Raw:
     facts = FACTS[used]
     scale = 1 / facts.white if facts.kind == "image" else None
     table = facts.kind == "table"
-    return Raw(used, arrays, fingerprint(arrays), table, scale, facts.classes, notice)
+    told = notice or built_in_data.told(used)
+    return Raw(used, arrays, fingerprint(arrays), table, scale, facts.classes, told)
 
 
 def _fallback_notice(data: BuiltInData, error: DataUnavailableError) -> str:

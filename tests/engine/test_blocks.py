@@ -27,26 +27,26 @@ pytestmark = pytest.mark.filterwarnings(
 
 class OnTest(keras.callbacks.Callback):
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
-        pass
+        self.last = batch
 
 
 class Checkpoint(keras.callbacks.ModelCheckpoint):
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        pass
+        self.last = batch
 
 
 def test_who_needs_every_batch(tmp_path: Path) -> None:
     kinds = keras.callbacks
     file = tmp_path / "m.keras"
     by_hand = kinds.Callback()
-    by_hand.on_train_batch_end = lambda batch, logs=None: None
+    by_hand.on_train_batch_end = lambda batch, logs=None: print(batch)
     asked = [
         OnTest(),
         Checkpoint(file),
         by_hand,
         kinds.ModelCheckpoint(file, save_freq=3),
         kinds.TensorBoard(tmp_path, update_freq="batch"),
-        kinds.LambdaCallback(on_train_batch_end=lambda batch, logs: None),
+        kinds.LambdaCallback(on_train_batch_end=lambda batch, logs: print(batch)),
     ]
     content = [
         kinds.ModelCheckpoint(file),
