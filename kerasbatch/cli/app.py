@@ -20,7 +20,6 @@ from kerasbatch.version import VERSION
 app = typer.Typer(
     help="Keras experiments about batch size: steps counted right, runs compared fairly.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

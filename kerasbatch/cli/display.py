@@ -11,6 +11,7 @@ from rich.progress import Progress as Bar
 
 from kerasbatch.cli.living_line import living_line
 from kerasbatch.cli.terminal import note
+from kerasbatch.errors import counted
 from kerasbatch.runs.result import Result, Watcher
 from kerasbatch.spec import sweep
 from kerasbatch.spec.sweep import SingleRun
@@ -102,7 +103,7 @@ class Display(Watcher):
                 self._title, total=plan.total_steps, speed="compiling", loss=""
             )
         elif not self._quiet:
-            self._console.print(f"{self._title}: {plan.total_steps:,} steps")
+            self._console.print(f"{self._title}: {counted(plan.total_steps, 'step')}")
 
     def progress(self, progress: "Progress") -> None:
         """Move the line, or write one every few seconds."""

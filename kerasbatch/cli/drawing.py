@@ -5,6 +5,7 @@ from typing import Any
 
 from rich.text import Text
 
+from kerasbatch.errors import counted
 from kerasbatch.order import example_order
 from kerasbatch.shared_types import Sampling
 from kerasbatch.steps import Plan
@@ -32,7 +33,7 @@ def epochs(plan: Plan, *, seed: int, sampling: Sampling, width: int) -> Text:
             body = _blocks(plan, steps, width - len(head))
         drawing.append(head, style="bold").append_text(body).append("\n")
     if plan.epochs > shown:
-        drawing.append(f"... and {plan.epochs - shown:,} more epochs\n", style="dim")
+        drawing.append(f"... and {counted(plan.epochs - shown, 'more epoch')}\n", style="dim")
     drawing.append(_legend(plan), style="dim")
     return drawing
 
@@ -47,7 +48,7 @@ def _boxes(plan: Plan, steps: int, example: Callable[[slice], Any]) -> Text:
 
 
 def _blocks(plan: Plan, steps: int, width: int) -> Text:
-    note = f" {steps:,} steps"
+    note = f" {counted(steps, 'step')}"
     room = max(width - len(note) - 2, 8)
     partial = plan.last_batch_size < plan.batch_size and steps == plan.steps_per_epoch
     last = "▒" if partial else "█"
@@ -62,7 +63,9 @@ def _color(step: int) -> str:
 
 def _legend(plan: Plan) -> str:
     unit = "a box" if plan.train_examples <= MAX_INDEXED_EXAMPLES else "a block"
-    what = f"{unit} is a step: one update of the weights, from {plan.batch_size:,} examples"
+    what = (
+        f"{unit} is a step: one update of the weights, from {counted(plan.batch_size, 'example')}"
+    )
     if plan.last_batch_size < plan.batch_size:
         what += f" (the last of an epoch: from {plan.last_batch_size:,})"
     if plan.partial_batch == "drop" and plan.examples_per_epoch < plan.train_examples:

@@ -14,8 +14,8 @@ text, parent = sys.argv[1], os.getppid()
 for number in range(10_000):
     if os.getppid() != parent:
         break
-    seconds = f"{number / 5:.0f} s"
-    sys.stderr.write(f"\r\x1b[2K{'|/-\\'[number % 4]} {text}, {seconds}")
+    turning = "|/-" + chr(92)
+    sys.stderr.write("\r\x1b[2K%s %s, %.0f s" % (turning[number % 4], text, number / 5))
     sys.stderr.flush()
     time.sleep(0.2)
 """

@@ -47,8 +47,11 @@ class Ended:
         }
 
     def _difference(self) -> str:
-        """Say why s = n*e/b is not the steps that were taken."""
-        return self.prepared.plan.with_budget("steps", self.outcome.observed_steps).difference
+        """Say why s = n*e/b is not the steps that were taken, or that not all were taken."""
+        planned, taken = self.prepared.plan.total_steps, self.outcome.observed_steps
+        if taken < planned:
+            return f"planned {planned:,}; stopped after {taken:,}"
+        return self.prepared.plan.with_budget("steps", taken).difference
 
     def row(self) -> dict[str, Any]:
         """Return the run's row of runs.csv."""

@@ -46,8 +46,10 @@ class Access:
         """
         path = self.absolute(name)
         if not self.trusted and not any(path.is_relative_to(home) for home in self._homes()):
+            of_a_run = (self.folder / "record.json").exists()
+            whose = "; the spec of a run names its data by their place" if of_a_run else ""
             message = (
-                f"{name} lies outside the spec's folder; copy it there, or add --trust "
+                f"{name} lies outside the spec's folder{whose}; copy it there, or add --trust "
                 f"if you trust this spec"
             )
             raise SpecError.at(location, message)

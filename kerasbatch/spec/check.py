@@ -42,7 +42,7 @@ def check(tree: Tree, default_name: str) -> Spec:
     except ValidationError as error:
         details = [_translate(each, tree) for each in error.errors(include_url=False)]
         found += [fault for fault in details if fault and fault.location not in known]
-    wrong = frozenset(str(fault.location[0]) for fault in found)
+    wrong = frozenset(str(fault.location[0]) for fault in found if fault.location)
     healthy = spec or Spec.model_validate(_healthy(raw, wrong))
     found += rules.check(healthy, wrong)
     if found or spec is None:
@@ -116,7 +116,7 @@ def _translate(details: Mapping[str, Any], tree: Tree) -> Fault | None:
 def _hint(value: Any, must: str) -> str:
     if isinstance(value, str) and re.fullmatch(r"[-+]?[0-9]+(\.[0-9]+)?", value):
         return f"; write {value} without quotes"
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+    if isinstance(value, float) and value.is_integer() and 0 < value < 1e15:
         return f"; write {int(value)}"
     words = re.findall(r"[a-z0-9_]+", must)
     if must.startswith("a list") and value in words:

@@ -42,6 +42,8 @@ def override(tree: Tree, overrides: Iterable[str]) -> None:
     for text in overrides:
         key, equals, value = text.partition("=")
         try:
+            if any("\ud800" <= character <= "\udfff" for character in text):
+                raise SpecError([Fault((), "is not UTF-8 text")])
             if not equals or not re.fullmatch(r"[^\s.]+(\.[^\s.]+)*", key):
                 raise SpecError([Fault((), "must be key=value, like batch_size=32")])
             if not isinstance(tree.value, dict):

@@ -5,6 +5,7 @@ that a rule is passed over where one of them is already known to be wrong.
 """
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
 from typing import Any, get_args
 
@@ -37,8 +38,11 @@ def one_budget(spec: Spec) -> Iterator[Fault]:
 def safe_name(spec: Spec) -> Iterator[Fault]:
     """The name becomes a directory."""
     name, problem = spec.name, None
+    unseen = [character for character in name if unicodedata.category(character)[0] == "C"]
     if bad := _UNSAFE_NAME.search(name):
         problem = f"contains {bad.group()!r}"
+    elif unseen:
+        problem = f"contains U+{ord(unseen[0]):04X}, a character that is not seen"
     elif name.startswith(".") or name.endswith(".") or name != name.strip():
         problem = "starts or ends with a dot or a space"
     elif name.split(".")[0].lower() in _RESERVED or name == "reference":
