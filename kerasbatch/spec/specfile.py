@@ -78,9 +78,9 @@ def from_dict(value: Mapping[str, Any], overrides: Iterable[str] = ()) -> Source
 
 def _lists(value: Any) -> Any:
     if isinstance(value, Mapping):
-        if odd := [key for key in value if not isinstance(key, str)]:
+        if odd := [key for key in value if not isinstance(key, str | int)]:
             raise SpecError([Fault((), f"the key {keras_names.show(odd[0])} is not text")])
-        return {key: _lists(inner) for key, inner in value.items()}
+        return {str(key): _lists(inner) for key, inner in value.items()}
     return [_lists(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 

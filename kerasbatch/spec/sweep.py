@@ -20,6 +20,9 @@ MAX_RUNS = 10_000
 # Keys that describe the experiment or do not change a run's numbers.
 NOT_SWEPT = frozenset({"name", "question", "engine", "sweep"})
 RATE, TIMES = "optimizer.learning_rate", "learning_rate_rule.times"
+SIZE = "batch_size"
+PER_SIZE = frozenset({RATE, "evaluate_every", *BUDGETS})
+"""Keys of which each batch size may have its own."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +54,38 @@ class SingleRun:
 
 @dataclass(frozen=True)
 class _Axis:
-    """One key of the grid: the dotted key that it sets, where its list stands, and its values."""
+    """One key of the grid.
+
+    Args:
+        key: the dotted key that it sets.
+        place: where its values stand.
+        values: its values, where they are the same for every run.
+        by_size: else those of each batch size, by its label.
+    """
 
     key: str
     place: Location
-    values: list[Any]
+    values: Any
+    by_size: Any = None
+
+    def of(self, chosen: Mapping[str, Any]) -> list[Any]:
+        """Return the values that go with what is chosen already."""
+        values = self.values if self.by_size is None else self.by_size[label(chosen[SIZE])]
+        return values if isinstance(values, list) else [values]
+
+    def all_values(self) -> Iterator[tuple[Location, Any]]:
+        """Yield every value with its place."""
+        lists = {(): self.values} if self.by_size is None else _under(self.by_size)
+        for below, values in lists.items():
+            if not isinstance(values, list):
+                yield (*self.place, *below), values
+                continue
+            for number, value in enumerate(values):
+                yield (*self.place, *below, number), value
+
+
+def _under(by_size: Mapping[str, Any]) -> dict[Location, Any]:
+    return {(size,): values for size, values in by_size.items()}
 
 
 def expand(source: Source) -> tuple[SingleRun, ...]:
@@ -73,16 +103,41 @@ def expand(source: Source) -> tuple[SingleRun, ...]:
         for key in [key for key in grid if key in BUDGETS][1:]
     ]
     base, axes = _without_sweep(source), [_axis(key, values) for key, values in grid.items()]
+    faults += _size_faults(axes)
     for axis in axes:
         in_list = list(_list_faults(axis))
         faults += in_list or _value_faults(base, axis)
-    runs = math.prod(len(axis.values) for axis in axes) if not faults else 0
-    if runs > MAX_RUNS:
-        faults.append(Fault(("sweep",), f"makes {runs:,} runs, more than {MAX_RUNS:,}"))
     if faults:
         raise source.tree.locate(SpecError(faults))
-    choices = itertools.product(*(axis.values for axis in axes))
+    choices = list(itertools.islice(_choices(axes), MAX_RUNS + 1))
+    if len(choices) > MAX_RUNS:
+        message = f"makes {_count(axes)}, more than {MAX_RUNS:,}"
+        raise source.tree.locate(SpecError.at(("sweep",), message))
     return tuple(_single(source, base, axes, choice) for choice in choices)
+
+
+def _choices(axes: list[_Axis]) -> Iterator[dict[str, Any]]:
+    """Yield every combination, the last key moving fastest; sizes before what depends on them."""
+    ordered = axes if all(axis.by_size is None for axis in axes) else _sizes_first(axes)
+
+    def below(number: int, chosen: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        if number == len(ordered):
+            yield chosen
+            return
+        for value in ordered[number].of(chosen):
+            yield from below(number + 1, chosen | {ordered[number].key: value})
+
+    return below(0, {})
+
+
+def _sizes_first(axes: list[_Axis]) -> list[_Axis]:
+    return sorted(axes, key=lambda axis: axis.key != SIZE)
+
+
+def _count(axes: list[_Axis]) -> str:
+    if any(axis.by_size is not None for axis in axes):
+        return "more runs"
+    return f"{math.prod(len(axis.values) for axis in axes):,} runs"
 
 
 def _without_sweep(source: Source) -> dict[str, Any]:
@@ -91,34 +146,78 @@ def _without_sweep(source: Source) -> dict[str, Any]:
 
 
 def _axis(key: str, values: Any) -> _Axis:
-    """Read one key of the grid; `{times: [...]}` multiplies what the learning-rate rule gives."""
+    """Read one key of the grid: a list, or one of two mappings.
+
+    `{times: [...]}` multiplies what the learning-rate rule gives; `{per_batch_size: {...}}` gives
+    each batch size its own.
+    """
     if key == RATE and isinstance(values, dict) and set(values) == {"times"}:
         return _Axis(TIMES, ("sweep", key, "times"), values["times"])
+    if key in PER_SIZE and isinstance(values, dict) and set(values) == {"per_batch_size"}:
+        return _Axis(key, ("sweep", key, "per_batch_size"), None, values["per_batch_size"])
     return _Axis(key, ("sweep", key), values)
 
 
+def _size_faults(axes: list[_Axis]) -> Iterator[Fault]:
+    """Every batch size of the sweep has an entry, and every entry a batch size."""
+    sizes = [label(value) for axis in axes if axis.key == SIZE for value in axis.of({})]
+    for axis in axes:
+        if axis.by_size is None or not isinstance(axis.by_size, dict):
+            continue
+        if not sizes:
+            yield Fault(axis.place, "needs a sweep over batch_size; add batch_size: [...]")
+        for size in sizes:
+            if size not in axis.by_size:
+                yield Fault(axis.place, f"says nothing of batch size {size}; add {size}: ...")
+        for size in axis.by_size:
+            if sizes and size not in sizes:
+                yield Fault((*axis.place, size), f"batch size {size} is not swept; leave it out")
+
+
 def _list_faults(axis: _Axis) -> Iterator[Fault]:
-    values = axis.values
+    values = axis.values if axis.by_size is None else axis.by_size
     if axis.key in NOT_SWEPT:
         message = f"{axis.key} cannot be swept; it does not change a run's numbers"
         yield Fault(axis.place, message)
+    elif axis.by_size is not None:
+        yield from _faults_by_size(axis)
     elif isinstance(values, dict) and "times" in values:
         yield Fault(axis.place, f"times belongs to {RATE}; write a list")
-    elif not isinstance(values, list) or not values:
-        message = f"found {keras_names.show(values)}; must be a list of values, like [1, 16]"
-        yield Fault(axis.place, message)
+    elif isinstance(values, dict) and "per_batch_size" in values:
+        yield Fault(axis.place, f"per_batch_size belongs to {', '.join(sorted(PER_SIZE))}")
     else:
-        yield from _equal_values(axis)
+        yield from _faults_of_list(axis.place, values)
 
 
-def _equal_values(axis: _Axis) -> Iterator[Fault]:
+def _faults_by_size(axis: _Axis) -> Iterator[Fault]:
+    if not isinstance(axis.by_size, dict) or not axis.by_size:
+        message = "must be a mapping of batch sizes, like {1: ..., 16: ..., full: ...}"
+        yield Fault(axis.place, f"found {keras_names.show(axis.by_size)}; {message}")
+        return
+    for size, values in axis.by_size.items():
+        place = (*axis.place, size)
+        if axis.key == RATE:
+            yield from _faults_of_list(place, values)
+        elif isinstance(values, list):
+            yield Fault(place, f"found a list; {axis.key} has one value for a batch size")
+
+
+def _faults_of_list(place: Location, values: Any) -> Iterator[Fault]:
+    if not isinstance(values, list) or not values:
+        message = f"found {keras_names.show(values)}; must be a list of values, like [1, 16]"
+        yield Fault(place, message)
+    else:
+        yield from _equal_values(place, values)
+
+
+def _equal_values(place: Location, values: list[Any]) -> Iterator[Fault]:
     seen = set()
-    for number, value in enumerate(axis.values):
+    for number, value in enumerate(values):
         # True is 1 for Python; in a spec they are different values.
         same = (isinstance(value, bool), value if _is_plain(value) else repr(value))
         if same in seen:
             message = f"{keras_names.show(value)} is in the list already"
-            yield Fault((*axis.place, number), message)
+            yield Fault((*place, number), message)
         seen.add(same)
 
 
@@ -127,7 +226,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _value_faults(base: dict[str, Any], axis: _Axis) -> Iterator[Fault]:
-    for number, value in enumerate(axis.values):
+    for place, value in axis.all_values():
         plain = copy.deepcopy(base)
         try:
             set_value(plain, axis.key, copy.deepcopy(value))
@@ -137,17 +236,17 @@ def _value_faults(base: dict[str, Any], axis: _Axis) -> Iterator[Fault]:
                 if fault.at_key:
                     yield Fault(axis.place, fault.message, at_key=True)
                     return
-                yield Fault((*axis.place, number), fault.message)
+                yield Fault(place, fault.message)
 
 
 def _single(
-    source: Source, base: dict[str, Any], axes: list[_Axis], choice: tuple[Any, ...]
+    source: Source, base: dict[str, Any], axes: list[_Axis], swept: dict[str, Any]
 ) -> SingleRun:
     plain, places = copy.deepcopy(base), {}
-    swept = dict(zip((axis.key for axis in axes), choice, strict=True))
     try:
-        for axis, value in zip(axes, choice, strict=True):
-            places[set_value(plain, axis.key, copy.deepcopy(value))] = axis.place
+        for axis in axes:
+            value = copy.deepcopy(swept[axis.key])
+            places[set_value(plain, axis.key, value)] = axis.place
         return SingleRun(check(Tree(plain), source.spec.name), swept, places)
     except SpecError as error:
         chosen = ", ".join(f"{key}={label(value)}" for key, value in swept.items())

@@ -70,3 +70,53 @@ def test_wrong_grids(small: dict[str, Any], grid: dict[str, Any], words: str) ->
     """Each fault is placed in the grid."""
     with pytest.raises(SpecError, match=words):
         runs(small, **grid)
+
+
+def test_each_batch_size_may_have_its_own(small: dict[str, Any]) -> None:
+    """A list of learning rates, one budget, one point of evaluation."""
+    found = runs(
+        small,
+        optimizer__learning_rate={"per_batch_size": {1: [0.01], 8: [0.1, 0.2], "full": [0.5]}},
+        batch_size=[1, 8, "full"],
+        steps={"per_batch_size": {1: 100, 8: 50, "full": 10}},
+        evaluate_every={
+            "per_batch_size": {1: {"steps": 50}, 8: {"steps": 5}, "full": {"steps": 1}}
+        },
+    )
+    told = [
+        (s.batch_size, s.optimizer.arguments["learning_rate"], s.steps, s.evaluate_every.steps)
+        for s in (run.spec for run in found)
+    ]
+    assert told == [
+        (1, 0.01, 100, 50),
+        (8, 0.1, 50, 5),
+        (8, 0.2, 50, 5),
+        ("full", 0.5, 10, 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("grid", "words"),
+    [
+        ({"batch_size": [1, 8], "steps": {"per_batch_size": {1: 5}}}, "nothing of batch size 8"),
+        ({"batch_size": [1], "steps": {"per_batch_size": {1: 5, 2: 5}}}, "2 is not swept"),
+        ({"steps": {"per_batch_size": {1: 5}}}, "needs a sweep over batch_size"),
+        ({"batch_size": [1], "steps": {"per_batch_size": {1: [5]}}}, "has one value for a batch"),
+        (
+            {"batch_size": [1], "steps": {"per_batch_size": {1: -5}}},
+            r"steps.per_batch_size.1: .*-5",
+        ),
+        ({"batch_size": [1], "steps": {"per_batch_size": 3}}, "must be a mapping of batch sizes"),
+        ({"batch_size": [1], "seed": {"per_batch_size": {1: 3}}}, "per_batch_size belongs to"),
+        (
+            {"batch_size": [1], "optimizer__learning_rate": {"per_batch_size": {1: 0.1}}},
+            "must be a list of values",
+        ),
+    ],
+)
+def test_wrong_values_per_batch_size(
+    small: dict[str, Any], grid: dict[str, Any], words: str
+) -> None:
+    """A swept size without an entry is a fault, and every other mistake too."""
+    with pytest.raises(SpecError, match=words):
+        runs(small, **grid)
