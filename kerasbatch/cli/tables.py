@@ -179,6 +179,8 @@ def result_table(results: "Sequence[Result]") -> Table:
         table.add_column(name)
     for name in ("planned", "observed", "n*e/b", "check", *metrics, "seconds"):
         table.add_column(name, justify="left" if name == "check" else "right")
+    if targets := any("target" in result.row for result in results):
+        table.add_column("to target", justify="right")
     for result in results:
         row = result.row
         table.add_row(
@@ -190,8 +192,14 @@ def result_table(results: "Sequence[Result]") -> Table:
             str(row["step_check"]),
             *(measured(row.get(name)) for name in metrics),
             "" if row["train_seconds"] is None else f"{row['train_seconds']:.2f}",
+            *([_to_target(row)] if targets else []),
         )
     return table
+
+
+def _to_target(row: Mapping[str, Any]) -> str:
+    steps = row.get("steps_to_target")
+    return "not reached" if steps is None else counted(steps, "step")
 
 
 def _metric_columns(results: "Sequence[Result]") -> list[str]:

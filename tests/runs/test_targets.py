@@ -6,6 +6,8 @@ from typing import Any
 import pandas as pd
 from run_support import run
 
+import kerasbatch as kb
+
 TARGET = {"metric": "val_accuracy", "at_least": 0.7}
 
 
@@ -39,3 +41,19 @@ def test_a_target_with_stop_says_where_it_was_reached(
     result = run(small | {"epochs": 50, "target": TARGET | {"stop": True}}, tmp_path)
     assert result.status == "target"
     assert result.row["steps_to_target"] == result.row["observed_steps"]
+
+
+def test_the_table_of_a_sweep_says_who_reached_it(small: dict[str, Any], tmp_path: Path) -> None:
+    """With the steps that it took."""
+    from rich.console import Console
+
+    from kerasbatch.cli import tables
+
+    grid = {"sweep": {"batch_size": [8, "full"]}, "epochs": 6, "target": TARGET}
+    results = kb.run_all(small | grid, results=tmp_path)
+    console = Console(width=200, record=True)
+    console.print(tables.result_table(results))
+    lines = console.export_text().splitlines()
+    assert lines[0].rstrip().endswith("to target")
+    assert lines[1].rstrip().endswith(f"{results[0].row['steps_to_target']} steps")
+    assert lines[2].rstrip().endswith("not reached")
