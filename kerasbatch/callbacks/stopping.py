@@ -1,5 +1,6 @@
 """The callback that ends a training: at its target, or where it has diverged."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -71,7 +72,9 @@ class Stopping(Planned):
         untrained = self._untrained
         if loss is None:
             return False
-        return loss != loss or bool(untrained and loss > divergence.FACTOR * abs(untrained))
+        if not math.isfinite(loss):
+            return True
+        return bool(untrained and loss > divergence.FACTOR * abs(untrained))
 
     def _diverge(self, step: int, loss: float) -> None:
         self.diverged = self.diverged or Place(self.epoch + 1, step, loss)

@@ -1,5 +1,6 @@
 """How the command line meets its terminal: exit codes, signals, complaints, consoles."""
 
+import contextlib
 import errno
 import io
 import os
@@ -56,6 +57,8 @@ def _listen() -> None:
         _SIGNALS.append(number)
         if not _training or len(_SIGNALS) > 1:
             raise KeyboardInterrupt
+        with contextlib.suppress(OSError):  # nobody reads it any more
+            os.write(2, b"\nstopping after this block of steps; once more stops at once\n")
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)
