@@ -67,7 +67,7 @@ class FusedTraining:
         self._tags = tf.constant(feed.tags)
         self._cuts = cuts or iter(())
         self._cut = next(self._cuts, None)
-        self._watched = divergence.unwatched()
+        self._watched: divergence.State = tuple(map(tf.constant, divergence.UNWATCHED))
         self._ledger = self._done = 0
         self._seconds_per_step: float | None = None
         most = min(MAX_BLOCK, max(1, MAX_BLOCK_EXAMPLES // feed.plan.batch_size))

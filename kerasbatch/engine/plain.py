@@ -182,16 +182,16 @@ class _StepLosses(keras.callbacks.Callback):
     def __init__(self, training: PlainTraining, last: tf.Variable, needs: Needs) -> None:
         super().__init__()
         self._training, self._last, self._needs = training, last, needs
-        self._watched = divergence.unwatched()
+        self._watched = divergence.UNWATCHED
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        loss = self._last.value()
+        loss = float(self._last.numpy())
         if self._needs.record_steps:
-            self._training.step_losses.append(float(loss))
+            self._training.step_losses.append(loss)
         if self._needs.stop_when_diverged:
-            self._watched = divergence.watched(self._watched, loss)
+            self._watched = divergence.watched(self._watched, loss, divergence.chosen)
             if not divergence.goes_on(self._watched, loss):
-                self._training.diverged_loss = float(loss)
+                self._training.diverged_loss = loss
                 self.model.stop_training = True
 
 

@@ -41,7 +41,7 @@ class Done:
     steps: tf.Tensor
     goes_on: tf.Tensor
     ledger: tf.Tensor
-    watched: tf.Tensor
+    watched: divergence.State
     last_loss: tf.Tensor
     losses: tf.Tensor
     logs: Logs
@@ -92,7 +92,8 @@ class Program:
     def compile(self, arrays: Arrays, tags: tf.Tensor, indices: Any, *, partial: bool) -> None:
         """Compile for a shape of indices without taking a step."""
         function = self._train_once if partial else self._train
-        function(arrays, tags, indices, tf.constant(0), divergence.unwatched())
+        watched = tuple(map(tf.constant, divergence.UNWATCHED))
+        function(arrays, tags, indices, tf.constant(0), watched)
 
     def evaluate(self, arrays: Arrays, size: int) -> Logs:
         """Measure the model on arrays, `size` rows at a time; the metrics keep the sums."""

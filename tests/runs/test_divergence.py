@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 from run_support import LINE, run
 
 from kerasbatch.engine import divergence, fused
@@ -60,8 +61,9 @@ def test_both_engines_stop_at_the_step_that_the_rule_says(
 )
 def test_the_rule(losses: list[float], goes_on: bool) -> None:
     """Twenty in a row; a first loss of 0 says nothing of scale."""
-    state, last = divergence.unwatched(), True
+    state, traced = divergence.UNWATCHED, tuple(map(tf.constant, divergence.UNWATCHED))
     for loss in losses:
-        state = divergence.watched(state, np.float32(loss))
-        last = bool(divergence.goes_on(state, np.float32(loss)))
-    assert last is goes_on
+        state = divergence.watched(state, loss, divergence.chosen)
+        traced = divergence.watched(traced, tf.constant(loss))
+    assert bool(divergence.goes_on(state, losses[-1])) is goes_on
+    assert bool(divergence.goes_on(traced, tf.constant(losses[-1]))) is goes_on
