@@ -17,6 +17,7 @@ from kerasbatch.errors import (
     KerasbatchError,
     SpecError,
     StepMismatchError,
+    WorkerError,
 )
 from kerasbatch.version import VERSION
 
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
     from kerasbatch.callbacks.step_counter import StepCounter
     from kerasbatch.engine.fit import fit
     from kerasbatch.order import example_order
-    from kerasbatch.runs.result import Result, Watcher
+    from kerasbatch.runs.result import Result
     from kerasbatch.runs.runner import run, run_all
+    from kerasbatch.runs.watcher import Running, Standing, Watcher
     from kerasbatch.steps import Budget, Plan, plan
 
 __version__ = VERSION
@@ -41,10 +43,13 @@ __all__ = [
     "Plan",
     "Recorder",
     "Result",
+    "Running",
     "SpecError",
+    "Standing",
     "StepCounter",
     "StepMismatchError",
     "Watcher",
+    "WorkerError",
     "__version__",
     "example_order",
     "fit",
@@ -60,7 +65,9 @@ _LAZY = {
     "Recorder": "callbacks.recorder",
     "Result": "runs.result",
     "StepCounter": "callbacks.step_counter",
-    "Watcher": "runs.result",
+    "Running": "runs.watcher",
+    "Standing": "runs.watcher",
+    "Watcher": "runs.watcher",
     "example_order": "order",
     "fit": "engine.fit",
     "plan": "steps",

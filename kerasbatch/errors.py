@@ -5,7 +5,8 @@
     │   └── DataUnavailableError       a built-in data set can neither be found nor downloaded
     ├── EngineError                    the fused engine was asked for and cannot work here
     ├── StepMismatchError              the steps observed are not the steps planned (own callback)
-    └── DirectoryInUseError            another process owns the experiment's directory
+    ├── DirectoryInUseError            another process owns the experiment's directory
+    └── WorkerError                    no worker lives long enough to train anything
 
 Anything else that comes out is a bug, or an error of the user's own code.
 """
@@ -98,6 +99,10 @@ class StepMismatchError(KerasbatchError):
 
 class DirectoryInUseError(KerasbatchError):
     """Another process is writing into the experiment's directory."""
+
+
+class WorkerError(KerasbatchError):
+    """A worker ended before it could train anything."""
 
 
 def shortened(text: str, most: int) -> str:

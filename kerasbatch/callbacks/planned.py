@@ -10,8 +10,6 @@ from kerasbatch.shared_types import PartialBatch
 from kerasbatch.steps import Plan
 from kerasbatch.steps import plan as make_plan
 
-Row = dict[str, Any]
-
 
 class Planned(keras.callbacks.Callback):
     """A callback that knows the plan of the training and the step it is at.

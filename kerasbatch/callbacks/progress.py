@@ -2,23 +2,11 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from kerasbatch.callbacks.planned import Planned
+from kerasbatch.callbacks.reported import Progress
 from kerasbatch.steps import Plan
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a training stands; the speed is that of the last moments."""
-
-    step: int
-    total_steps: int
-    epoch: int
-    examples_per_second: float | None
-    loss: float | None
-    seconds_left: float | None
 
 
 class Reporter(Planned):

@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kerasbatch.callbacks.planned import Planned, Row, whole_epochs
+from kerasbatch.callbacks.planned import Planned, whole_epochs
+from kerasbatch.callbacks.reported import Row
 from kerasbatch.engine.keras_private import batches_counted
 from kerasbatch.shared_types import PartialBatch
 from kerasbatch.steps import Plan
 
 if TYPE_CHECKING:
     import pandas as pd
-
-HISTORY_COLUMNS = ("epoch", "step", "examples", "seconds", "learning_rate")
 
 
 class Recorder(Planned):

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from kerasbatch import stepcheck
-from kerasbatch.callbacks.planned import Planned, Row, whole_epochs
+from kerasbatch.callbacks.planned import Planned, whole_epochs
+from kerasbatch.callbacks.reported import Row
 from kerasbatch.engine.keras_private import batches_counted
 from kerasbatch.errors import StepMismatchError
 from kerasbatch.shared_types import PartialBatch

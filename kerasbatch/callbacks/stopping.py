@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from kerasbatch.callbacks.planned import Planned, Row
+from kerasbatch.callbacks.planned import Planned
+from kerasbatch.callbacks.reported import Row
 from kerasbatch.engine import divergence
 from kerasbatch.stepcheck import Ending
 from kerasbatch.steps import Plan

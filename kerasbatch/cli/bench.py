@@ -52,7 +52,7 @@ def bench(
         with source.located():
             measured = measure(source.spec, Access(source.folder, trust), sizes)
             for size in sizes:
-                with display.waiting(f"batch size {size}"):
+                with display.waiting_for(f"batch size {size}"):
                     found.append(next(measured))
     finally:  # what was measured before an interrupt is worth showing
         if found:

@@ -30,14 +30,22 @@ def check_early(source: "Source", batch_sizes: Sequence[int] = ()) -> None:
             plan(planned[0].plan.train_examples, batch_size=size, epochs=1)
 
 
-def display_with_tensorflow(*, quiet: bool, verbose: bool) -> "Display":
-    """Load TensorFlow, which takes seconds, and say so; return what shows progress."""
+def open_display(*, quiet: bool, verbose: bool) -> "Display":
+    """Return what shows progress; set what must be set before anybody loads TensorFlow."""
     from kerasbatch.cli.display import Display
     from kerasbatch.engine import environment
 
     display = Display(open_console(), quiet=quiet, heed=heed_signals, while_training=while_training)
     for notice in environment.set_variables(verbose=verbose):
         display.notice(notice)
-    with display.waiting("loading TensorFlow"):
+    return display
+
+
+def display_with_tensorflow(*, quiet: bool, verbose: bool) -> "Display":
+    """Load TensorFlow, which takes seconds, and say so; return what shows progress."""
+    from kerasbatch.engine import environment
+
+    display = open_display(quiet=quiet, verbose=verbose)
+    with display.waiting_for("loading TensorFlow"):
         environment.load_tensorflow(verbose=verbose)
     return display

@@ -14,7 +14,7 @@ def plan(spec: SpecPath, overrides: Overrides = None, trust: Trust = False) -> N
     """Show what a spec would do, without training or loading TensorFlow."""
     from kerasbatch.cli import tables
     from kerasbatch.runs.plans import plans
-    from kerasbatch.spec import rules, specfile
+    from kerasbatch.spec import specfile
     from kerasbatch.spec.access import Access
 
     source = specfile.load(spec, overrides or ())
@@ -22,9 +22,7 @@ def plan(spec: SpecPath, overrides: Overrides = None, trust: Trust = False) -> N
     console = open_console(errors=False)
     if source.spec.question:
         console.print(source.spec.question, style="italic")
-    notices = [each.notice for each in planned if each.notice]
-    notices += [note for each in planned for note in rules.notes(each.single.spec)]
-    for notice in dict.fromkeys(notices):
+    for notice in dict.fromkeys(notice for each in planned for notice in each.notices):
         note(notice)
     if source.spec.sweep:
         print_whole(console, tables.sweep_table(planned))

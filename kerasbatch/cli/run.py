@@ -1,15 +1,20 @@
 """The command `run`: trains every run of a spec."""
 
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kerasbatch.cli.early import check_early, display_with_tensorflow
+from kerasbatch.cli.early import check_early, display_with_tensorflow, open_display
 from kerasbatch.cli.options import Overrides, SpecPath, Trust, Verbose
 from kerasbatch.cli.terminal import FAILED, INTERRUPTED, open_console, print_whole
+from kerasbatch.errors import counted
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from kerasbatch.runs.result import Result
 
 
@@ -19,6 +24,16 @@ def run(
     results: Annotated[
         Path, typer.Option(metavar="DIR", help="Where experiments are kept.")
     ] = Path("results"),
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Runs of a sweep at a time; by default one per core, or GPU."
+        ),
+    ] = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", min=0.1, help="End a run that takes longer than this."),
+    ] = None,
     trust: Trust = False,
     rerun: Annotated[bool, typer.Option("--rerun", help="Train finished runs again.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show the final table only.")] = False,
@@ -29,41 +44,65 @@ def run(
 
     source = specfile.load(spec, overrides or ())
     check_early(source)
-    display = display_with_tensorflow(quiet=quiet, verbose=verbose)
+    alone = source.spec.sweep is None and timeout is None
+    display = (display_with_tensorflow if alone else open_display)(quiet=quiet, verbose=verbose)
     from kerasbatch.runs.runner import run_all
 
     with display:
-        ended = run_all(source, results=results, rerun=rerun, trust=trust, watcher=display)
-    _show_results(ended, results / source.spec.name)
-    raise typer.Exit(_exit_code(ended))
+        ended = run_all(
+            source,
+            results=results,
+            jobs=jobs,
+            rerun=rerun,
+            trust=trust,
+            timeout=timeout,
+            watcher=display,
+            verbose=verbose,
+        )
+    _show_results(ended, results / source.spec.name, alone=source.spec.sweep is None)
+    raise typer.Exit(_exit_code(ended, alone=source.spec.sweep is None))
 
 
-def _show_results(ended: "list[Result]", directory: Path) -> None:
+def _show_results(ended: "list[Result]", directory: Path, *, alone: bool) -> None:
     from kerasbatch.cli import tables
 
     console = open_console(errors=False)
-    if len(ended) == 1:
+    if alone:
         console.print(tables.facts(tables.result_facts(ended[0]), console.width))
     else:
         print_whole(console, tables.result_table(ended))
-        for result in ended:
-            if result.status != "done":
-                console.print(f"{result.directory.name}: {result.message}")
+        _show_endings(ended, console)
     if reused := sum(result.reused for result in ended):
         them = "it" if reused == 1 else "them"
         console.print(f"{reused} of {len(ended)} finished earlier; --rerun trains {them} again")
-    place = ended[0].directory if len(ended) == 1 else directory.absolute()
+    place = ended[0].directory if alone else directory.absolute()
     place = place.relative_to(Path.cwd()) if place.is_relative_to(Path.cwd()) else place
     console.print(f"files: {place}", soft_wrap=True)
 
 
-def _exit_code(ended: "list[Result]") -> int:
+def _show_endings(ended: "list[Result]", console: "Console") -> None:
+    """Say how runs ended that did not come to the end of their plan; and how to try again."""
+    for result in ended:
+        if result.status in ("target", "diverged"):
+            console.print(f"{result.directory.name}: {result.message}", soft_wrap=True)
+    wrong = [each for each in ended if each.status not in ("done", "target", "diverged")]
+    if not wrong:
+        return
+    from kerasbatch.cli import tables
+
+    console.print(f"\n{counted(len(wrong), 'run')} did not finish:", style="bold")
+    print_whole(console, tables.failure_table(wrong))
+    again = shlex.join(["kerasbatch", *(part for part in sys.argv[1:] if part != "--rerun")])
+    console.print(f"to try what did not finish again: {again}", soft_wrap=True)
+
+
+def _exit_code(ended: "list[Result]", *, alone: bool) -> int:
     from kerasbatch.stepcheck import is_mismatch
 
     statuses = [result.status for result in ended]
     if "interrupted" in statuses:
         return INTERRUPTED
-    diverged = statuses == ["diverged"]
+    diverged = alone and statuses == ["diverged"]
     failed = any(status not in ("done", "target", "diverged") for status in statuses)
     mismatch = any(is_mismatch(str(result.row["step_check"])) for result in ended)
     return FAILED if diverged or failed or mismatch else 0

@@ -197,6 +197,16 @@ def result_table(results: "Sequence[Result]") -> Table:
     return table
 
 
+def failure_table(results: "Sequence[Result]") -> Table:
+    """Return one line per run that did not come to its end, with what happened."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("run", "status", "what happened"):
+        table.add_column(name)
+    for result in results:
+        table.add_row(result.directory.name, result.status, result.message)
+    return table
+
+
 def _to_target(row: Mapping[str, Any]) -> str:
     steps = row.get("steps_to_target")
     return "not reached" if steps is None else counted(steps, "step")

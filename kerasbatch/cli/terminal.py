@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
-from kerasbatch.errors import DirectoryInUseError, SpecError, counted
+from kerasbatch.errors import DirectoryInUseError, SpecError, WorkerError, counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -36,6 +36,9 @@ def exit_codes() -> Iterator[None]:
     except DirectoryInUseError as error:
         complain(str(error))
         sys.exit(IN_USE)
+    except WorkerError as error:
+        complain(str(error))
+        sys.exit(FAILED)
     except BrokenPipeError:
         # Whoever read our output has seen enough; Python must not complain while it closes it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -104,6 +104,11 @@ def assert_compiled(model: keras.Model) -> None:
     model._assert_compile_called("fit")
 
 
+def schedule(model: keras.Model) -> Any:
+    """Return the object that a model's optimizer asks for its learning rate."""
+    return model.optimizer._learning_rate
+
+
 def has_own_train_function(model: keras.Model) -> bool:
     """Tell whether a model's class makes its train function itself."""
     return bool(

@@ -14,8 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from kerasbatch.errors import DirectoryInUseError, SpecError
-from kerasbatch.records import record_file, runs_table
-from kerasbatch.records.files import sweep_temporary, write_csv, write_text
+from kerasbatch.records.files import sweep_temporary, write_text
 from kerasbatch.records.run_directory import RunDirectory
 
 LEAST_ROOM = 10_000_000
@@ -71,12 +70,6 @@ class Experiment:
         """Return the directories of its runs, by name."""
         inside = (path for path in self.path.iterdir() if path.is_dir())
         return [RunDirectory(p) for p in sorted(inside) if not p.name.startswith(".")]
-
-    def write_runs(self) -> None:
-        """Derive runs.csv from the records of the runs."""
-        found = [record_file.read(directory.path) for directory in self.runs()]
-        table = runs_table.table([each.record for each in found if each.record])
-        write_csv(self.path / "runs.csv", *table)
 
     def _recover(self) -> None:
         """Finish what a process that was killed left: renames half done, temporary files."""

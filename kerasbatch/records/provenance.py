@@ -16,9 +16,9 @@ from kerasbatch.version import VERSION
 PACKAGES = ("keras", "tensorflow", "numpy")
 
 
-def describe(folder: Path) -> dict[str, Any]:
-    """Return versions, machine and the git commit of the folder the spec lies in."""
-    return {"versions": versions(), "machine": machine(), "git_commit": git_commit(folder)}
+def here() -> dict[str, Any]:
+    """Return the versions and the machine of this process."""
+    return {"versions": versions(), "machine": machine()}
 
 
 def versions() -> dict[str, str]:

@@ -1,6 +1,7 @@
 """runs.csv: a row for every run, a column for every key in which the runs differ, in order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from kerasbatch.records.files import columns_of
@@ -36,24 +37,42 @@ def _holds_mappings(value: Any) -> bool:
     return isinstance(value, list) and any(isinstance(inner, dict) for inner in value)
 
 
-def table(records: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[Row]]:
+@dataclass(frozen=True)
+class Entry:
+    """What the table needs of a record.
+
+    Args:
+        row: the run's row.
+        keys: the values of its spec by their dotted keys.
+        place: where it stands between the others.
+    """
+
+    row: Row
+    keys: Row
+    place: tuple[Any, ...]
+
+
+def entry(record: Mapping[str, Any]) -> Entry | None:
+    """Take what the table needs of a record of this format or another, if it has it."""
+    row = record.get("row")
+    if not isinstance(row, dict) or not isinstance(row.get("run_id"), str):
+        return None
+    return Entry(dict(row), flat(record.get("spec") or {}), _place(record))
+
+
+def table(entries: Iterable[Entry | None]) -> tuple[list[str], list[Row]]:
     """Return the columns and the rows of runs.csv.
 
     Args:
-        records: the records of the runs, of this format or another.
+        entries: what it needs of every record.
     """
-    ordered = sorted((each for each in records if _has_row(each)), key=_place)
-    rows: list[Row] = [dict(record["row"]) for record in ordered]
-    keys = [flat(record.get("spec") or {}) for record in ordered]
+    ordered = sorted((each for each in entries if each is not None), key=lambda e: e.place)
+    rows: list[Row] = [dict(each.row) for each in ordered]
+    keys = [each.keys for each in ordered]
     differing = [key for key in columns_of(keys) if _differ(key, keys)]
     for row, values in zip(rows, keys, strict=True):
         row.update({key: values.get(key) for key in differing})
     return columns_of(rows, [*RUN_COLUMNS, *differing]), rows
-
-
-def _has_row(record: Mapping[str, Any]) -> bool:
-    row = record.get("row")
-    return isinstance(row, dict) and isinstance(row.get("run_id"), str)
 
 
 def _differ(key: str, specs: Sequence[Row]) -> bool:

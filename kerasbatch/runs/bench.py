@@ -17,6 +17,7 @@ from kerasbatch.engine.feed import Feed, scaled
 from kerasbatch.engine.options import FitOptions
 from kerasbatch.engine.start import start
 from kerasbatch.shared_types import BatchSize
+from kerasbatch.spec import learning_rate
 from kerasbatch.spec.access import Access
 from kerasbatch.spec.keys import Spec
 from kerasbatch.steps import plan, plan_budget
@@ -118,7 +119,8 @@ def _steps_of_a_round(steps_per_second: Callable[[int], float]) -> int:
 
 def build_for(spec: Spec, access: Access, loaded: Data, size: int) -> keras.Model:
     """Build and compile the spec's model for a batch size."""
-    return model.build(spec, loaded.input_shape, loaded.classes, size, access)
+    rate = learning_rate.resolve(spec, plan(len(loaded.x_train), batch_size=size, epochs=1))
+    return model.build(spec, loaded.input_shape, loaded.classes, rate, access)
 
 
 class PlainTimer:

@@ -1,11 +1,11 @@
 """The model of a run: built anew, or the last one with fresh weights where only those differ."""
 
-import json
-
 import keras
 
+from kerasbatch.engine import keras_private
 from kerasbatch.engine.variables import transplant
-from kerasbatch.runs.prepare import Prepared
+from kerasbatch.runs.prepared import Prepared
+from kerasbatch.spec.access import Access
 from kerasbatch.spec.keys import PythonModel
 from kerasbatch.workload import model
 from kerasbatch.workload.data import Data
@@ -15,36 +15,31 @@ class Models:
     """Builds the model of a run, or gives the last one fresh weights where only those differ.
 
     A model that is used again keeps its compiled programs, so a sweep over seeds, learning rates
-    or budgets does not pay for compilation again.
+    or budgets does not pay for compilation again. Own code may keep a state of its own, which
+    nobody knows; its models are built anew.
+
+    Args:
+        access: what the specs may reach.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, access: Access) -> None:
+        self._access = access
         self._structure = ""
         self._last: keras.Model | None = None
 
     def get(self, prepared: Prepared, data: Data) -> keras.Model:
         """Return a model with the initial weights of the run's seed."""
-        spec, size, access = prepared.single.spec, prepared.plan.batch_size, prepared.loader.access
-        fresh = model.build(spec, data.input_shape, data.classes, size, access)
-        structure = _structure(prepared, data)
-        if self._last is not None and structure == self._structure:
+        spec, rate = prepared.single.spec, prepared.rate
+        fresh = model.build(spec, data.input_shape, data.classes, rate, self._access)
+        known = self._last is not None and prepared.structure == self._structure
+        if known and not isinstance(spec.model, PythonModel):
             transplant(fresh, self._last)
+            if rate.warmup_steps:
+                keras_private.schedule(self._last).become(keras_private.schedule(fresh))
             return self._last
-        self._last, self._structure = fresh, structure
+        self._last, self._structure = fresh, prepared.structure
         return fresh
 
     def forget(self) -> None:
         """Use the last model no more: its training did not end well."""
         self._last = None
-
-
-def _structure(prepared: Prepared, data: Data) -> str:
-    """Describe all that is built into a compiled model; the learning rate is a variable."""
-    spec = prepared.single.spec
-    plain = spec.plain()
-    parts = [plain[part] for part in ("model", "loss", "metrics", "precision", "optimizer")]
-    if prepared.rate.value is not None:
-        parts[-1].pop("learning_rate", None)
-    own = isinstance(spec.model, PythonModel)  # whose state nobody knows
-    shape = [data.input_shape, data.classes, prepared.rate.arguments, own and id(prepared)]
-    return json.dumps([parts, shape], sort_keys=True)

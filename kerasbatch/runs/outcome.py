@@ -1,19 +1,16 @@
 """How a training ended and what it measured, as its record and its row tell it."""
 
-import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import tensorflow as tf
-
-from kerasbatch.callbacks.planned import Row
-from kerasbatch.callbacks.recorder import HISTORY_COLUMNS
-from kerasbatch.callbacks.stopping import Stopping
-from kerasbatch.errors import KerasbatchError, shortened
+from kerasbatch.callbacks.reported import HISTORY_COLUMNS, Row
 from kerasbatch.spec import keras_names
 from kerasbatch.spec.keys import Target
 from kerasbatch.steps import Plan
+
+if TYPE_CHECKING:
+    from kerasbatch.callbacks.stopping import Stopping
 
 
 @dataclass(frozen=True)
@@ -53,49 +50,7 @@ class Outcome:
     error: str | None = None
 
 
-def not_begun(plan: Plan, error: BaseException) -> Outcome:
-    """Return the outcome of a training whose engine could not even start."""
-    status, message = cut_off(error, 0, plan.total_steps)
-    ending = "interrupted" if status == "interrupted" else "failed"
-    return Outcome(
-        status=status,
-        message=message,
-        engine=None,
-        why="the training did not begin",
-        jit_compile=None,
-        step_check=f"ended_early: {ending}",
-        observed_steps=0,
-        observed_examples=None,
-        train_seconds=None,
-        compile_seconds=None,
-        evaluate_seconds=None,
-        metrics={},
-        error=traceback_of(error),
-    )
-
-
-def traceback_of(error: BaseException | None) -> str | None:
-    """Return the traceback of an error as text, with the names of files and not their paths."""
-    if error is None:
-        return None
-    told = traceback.TracebackException.from_exception(error)
-    for frame in told.stack:
-        frame.filename = Path(frame.filename).name
-    return "".join(told.format(chain=False))
-
-
-def cut_off(error: BaseException, step: int, total: int) -> tuple[str, str]:
-    """Return status and message of a training that an exception ended after some step."""
-    if isinstance(error, KeyboardInterrupt):
-        return "interrupted", f"interrupted after {step:,} of {total:,} steps"
-    if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
-        return "out_of_memory", f"out of memory after {step:,} steps: {first_line(error)}"
-    if isinstance(error, KerasbatchError):
-        return "failed", str(error)
-    return "failed", f"{type(error).__name__}: {first_line(error)}"
-
-
-def ended(plan: Plan, stopping: Stopping, target: Target | None, step: int) -> tuple[str, str]:
+def ended(plan: Plan, stopping: "Stopping", target: Target | None, step: int) -> tuple[str, str]:
     """Return status and message of a training that came to its own end after some step."""
     total = plan.total_steps
     if at := stopping.diverged:
@@ -104,12 +59,6 @@ def ended(plan: Plan, stopping: Stopping, target: Target | None, step: int) -> t
     if stopping.ending == "target_reached" and target:
         return "target", f"reached {target.describe()} at step {step:,} of {total:,}"
     return "done", f"took {step:,} of {total:,} planned steps"
-
-
-def first_line(error: BaseException) -> str:
-    """Return what an exception says, on one line."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return shortened(text, 300)
 
 
 def last_and_best(rows: Sequence[Row], prefix: str) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from kerasbatch.spec import learning_rate, sweep
+from kerasbatch.spec import learning_rate, rules, sweep
 from kerasbatch.spec.access import Access
 from kerasbatch.spec.keys import PythonModel
 from kerasbatch.spec.specfile import Source
@@ -19,13 +19,13 @@ class PlannedRun:
         single: its spec, and what was swept.
         plan: its counts.
         held_back: how many examples are taken from the training data for validation.
-        notice: what a person must know of its data, or None.
+        notices: what a person must know of it.
     """
 
     single: SingleRun
     plan: Plan
     held_back: int
-    notice: str | None
+    notices: tuple[str, ...]
 
 
 def plans(source: Source, access: Access) -> list[PlannedRun]:
@@ -43,6 +43,8 @@ def plans(source: Source, access: Access) -> list[PlannedRun]:
                     access.file(spec.model.python.rpartition(":")[0], ("model", "python"))
                 n = known.train_examples
                 made = plan_budget(n, spec.batch_size, spec.budget, spec.partial_batch)
-                learning_rate.resolve(spec, made.batch_size)
-            planned.append(PlannedRun(single, made, known.held_back, known.notice))
+                rate = learning_rate.resolve(spec, made)
+            notes = (*rules.notes(spec), *learning_rate.notes(rate, made))
+            notices = tuple(text for text in (known.notice, *notes) if text)
+            planned.append(PlannedRun(single, made, known.held_back, notices))
     return planned

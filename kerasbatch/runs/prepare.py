@@ -1,117 +1,82 @@
-"""All that can be wrong with a run is found here, before anything is written."""
+"""All that can be wrong with runs is found here, before anything is written."""
 
-import json
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 from kerasbatch.errors import SpecError
 from kerasbatch.records.run_id import run_id
-from kerasbatch.runs.result import Watcher
-from kerasbatch.spec import learning_rate, own_code
-from kerasbatch.spec.access import Access
+from kerasbatch.runs import labels, structure
+from kerasbatch.runs.data_loader import DataLoader, data_key
+from kerasbatch.runs.prepared import Checked, DataFacts, Prepared
+from kerasbatch.spec import learning_rate, own_code, rules
 from kerasbatch.spec.keys import PythonModel, Spec
+from kerasbatch.spec.learning_rate import LearningRate
 from kerasbatch.spec.sweep import SingleRun
-from kerasbatch.steps import Plan, plan_budget
-from kerasbatch.workload.data import Data, prepared_for
-from kerasbatch.workload.raw import Raw, read
+from kerasbatch.steps import plan_budget
+from kerasbatch.workload import model
+from kerasbatch.workload.data import Data
 
 MAX_RECORDED_WEIGHTS = 1000
 
 
-class Loader:
-    """Reads data once for runs that share them; what the loss makes of labels is made per run.
+def check_all(singles: Iterable[SingleRun], loader: DataLoader, notices: list[str]) -> Checked:
+    """Check runs: plan them, build every different model once, compare labels with the loss.
 
     Args:
-        access: what the specs may reach.
-        watcher: hears of a fallback.
-    """
-
-    def __init__(self, access: Access, watcher: Watcher) -> None:
-        self.access = access
-        self._watcher = watcher
-        self._checked: set[str] = set()
-        self._raw: tuple[str, Raw] | None = None
-        self._last: tuple[str, Data] | None = None
-
-    def __call__(self, spec: Spec) -> Data:
-        """Return the data of a spec, those of the last spec where they are the same."""
-        plain = spec.plain()
-        key = json.dumps([plain["data"], plain.get("validation"), plain["loss"]], sort_keys=True)
-        if self._last is None or key != self._last[0]:
-            self._last = key, prepared_for(spec, self._read(spec))
-        return self._last[1]
-
-    def _read(self, spec: Spec) -> Raw:
-        key = json.dumps(spec.plain()["data"], sort_keys=True)
-        if self._raw is None or key != self._raw[0]:
-            self._raw = key, read(spec.data, self.access)
-            if notice := self._raw[1].notice:
-                self._watcher.notice(notice)
-        return self._raw[1]
-
-    def is_new(self, spec: Spec) -> bool:
-        """Tell, once, that no run with the same data, model, loss and metrics was checked yet."""
-        plain = spec.plain()
-        parts = [plain.get(part) for part in ("data", "model", "loss", "metrics", "validation")]
-        key = json.dumps(parts, sort_keys=True)
-        fresh = key not in self._checked
-        self._checked.add(key)
-        return fresh
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A run that has been checked and may begin.
-
-    Args:
-        single: its spec, and what was swept.
-        plan: its counts.
-        rate: its learning rate, by the rule.
-        loader: gives its data.
-        run_id: the name of its directory.
-    """
-
-    single: SingleRun
-    plan: Plan
-    rate: learning_rate.LearningRate
-    loader: Loader
-    run_id: str
-
-
-def prepare(single: SingleRun, loader: Loader) -> Prepared:
-    """Check a run: plan it, build its model, compare labels, loss and model.
+        singles: the runs of a spec.
+        loader: gives their data.
+        notices: what a person must know; what the loader told stands there already.
 
     Raises:
         SpecError: if something is wrong.
     """
-    with single.located():
-        return _checked(single, loader)
+    checker = _Checker(loader)
+    prepared = tuple(checker.check(single) for single in singles)
+    for each in prepared:
+        notices += rules.notes(each.single.spec)
+        notices += learning_rate.notes(each.rate, each.plan)
+    return Checked(prepared, tuple(dict.fromkeys(notices)))
 
 
-def _checked(single: SingleRun, loader: Loader) -> Prepared:
-    from kerasbatch.runs import labels
-    from kerasbatch.workload import model
+class _Checker:
+    """Checks runs, and what they share only once."""
 
-    spec, loaded = single.spec, loader(single.spec)
-    n = len(loaded.x_train)
-    planned = plan_budget(n, spec.batch_size, spec.budget, spec.partial_batch)
-    rate = learning_rate.resolve(spec, planned.batch_size)
-    shape, classes = loaded.input_shape, loaded.classes
-    built = model.build(spec, shape, classes, planned.batch_size, loader.access)
-    if loader.is_new(spec):
-        labels.check(spec, built, loaded)
-    if "weights" in spec.record and built.count_params() > MAX_RECORDED_WEIGHTS:
-        message = (
-            f"the model has {built.count_params():,} weights; their path is recorded for at most "
-            f"{MAX_RECORDED_WEIGHTS:,}, so leave weights out"
-        )
-        raise SpecError.at(("record",), message)
-    code = _code(spec, loader.access)
-    name = run_id(spec, single.swept, loaded.fingerprint, code)
-    return Prepared(single, planned, rate, loader, name)
+    def __init__(self, loader: DataLoader) -> None:
+        self._loader = loader
+        self._weights: dict[tuple[str, str], int] = {}
+        self._codes: dict[str, str] = {}
 
+    def check(self, single: SingleRun) -> Prepared:
+        with single.located():
+            spec, data = single.spec, self._loader(single.spec)
+            n = len(data.x_train)
+            planned = plan_budget(n, spec.batch_size, spec.budget, spec.partial_batch)
+            rate = learning_rate.resolve(spec, planned)
+            program = structure.describe(spec, rate, data.input_shape, data.classes)
+            self._check_model(spec, rate, data, program)
+            name = run_id(spec, single.swept, data.fingerprint, self._code(spec))
+        facts = DataFacts(data.used, data.fingerprint, data.notice, data.x_val is not None)
+        return Prepared(single, planned, rate, name, facts, program)
 
-def _code(spec: Spec, access: Access) -> str:
-    """Return a hash of the Python code that makes the model, and which function of it does."""
-    if not isinstance(spec.model, PythonModel):
-        return ""
-    return own_code.identity(spec.model.python, access, ("model", "python"))
+    def _check_model(self, spec: Spec, rate: LearningRate, data: Data, program: str) -> None:
+        """Build the model and compare it with the data, unless an equal one was."""
+        key = program, data_key(spec)
+        if key not in self._weights:
+            built = model.build(spec, data.input_shape, data.classes, rate, self._loader.access)
+            labels.check(spec, built, data)
+            self._weights[key] = built.count_params()
+        if "weights" in spec.record and self._weights[key] > MAX_RECORDED_WEIGHTS:
+            message = (
+                f"the model has {self._weights[key]:,} weights; their path is recorded for at "
+                f"most {MAX_RECORDED_WEIGHTS:,}, so leave weights out"
+            )
+            raise SpecError.at(("record",), message)
+
+    def _code(self, spec: Spec) -> str:
+        """Return a hash of the Python code that makes the model, and which function of it does."""
+        if not isinstance(spec.model, PythonModel):
+            return ""
+        name = spec.model.python
+        if name not in self._codes:
+            place = ("model", "python")
+            self._codes[name] = own_code.identity(name, self._loader.access, place)
+        return self._codes[name]

@@ -1,33 +1,12 @@
-"""What a caller gets of runs: a result each, and progress while they go on."""
+"""A run that has ended, on disk."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerasbatch import steps
-from kerasbatch.spec.sweep import SingleRun
-
 if TYPE_CHECKING:
     import pandas as pd
-
-    from kerasbatch.callbacks.progress import Progress
-
-
-class Watcher:
-    """What a caller may want to hear of while runs go on; every method may be overridden."""
-
-    def notice(self, message: str) -> None:
-        """Something that a person must know, such as a fallback."""
-
-    def start(self, single: SingleRun, plan: steps.Plan, number: int, of: int) -> None:
-        """Training number `number` of `of` begins."""
-
-    def progress(self, progress: "Progress") -> None:
-        """The training moved on."""
-
-    def finish(self, result: "Result") -> None:
-        """A run has its result, or had it already."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""One single-run spec -> one finished run directory.
+"""A spec -> finished run directories.
 
     kerasbatch.run("experiments/mnist_b16.yaml").history
 
@@ -6,23 +6,25 @@ Everything that can be wrong with a spec is found before a directory is made; wh
 training ends in a status, never in a traceback that takes the rows with it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.records import provenance
 from kerasbatch.records.experiment import Experiment
 from kerasbatch.records.files import dump_yaml
 from kerasbatch.records.run_directory import RunDirectory, is_finished
-from kerasbatch.runs.prepare import Loader, Prepared, prepare
-from kerasbatch.runs.result import Result, Watcher
-from kerasbatch.spec import rules, specfile, sweep
+from kerasbatch.runs import machine_share
+from kerasbatch.runs.collector import Collector
+from kerasbatch.runs.crew import Crew
+from kerasbatch.runs.prepared import Prepared
+from kerasbatch.runs.result import Result
+from kerasbatch.runs.watcher import Watcher
+from kerasbatch.spec import specfile, sweep
 from kerasbatch.spec.access import Access
-from kerasbatch.spec.keys import Spec
-
-if TYPE_CHECKING:
-    from kerasbatch.runs.models import Models
+from kerasbatch.spec.sweep import SingleRun
 
 GivenSpec = str | Path | Mapping[str, Any] | specfile.Source
 
@@ -34,6 +36,7 @@ def run(
     results: str | Path = "results",
     rerun: bool = False,
     trust: bool = False,
+    timeout: float | None = None,
     watcher: Watcher | None = None,
 ) -> Result:
     """Train a spec that stands for a single run, and return the result.
@@ -44,6 +47,8 @@ def run(
         results: the directory that holds experiments.
         rerun: train again what is finished.
         trust: let the spec run Python code and read files outside its own folder.
+        timeout: the seconds after which the run is ended; then it is trained in a process of its
+            own, which alone can be ended whatever it does.
         watcher: hears of progress.
 
     Raises:
@@ -55,7 +60,10 @@ def run(
         if (count := len(sweep.expand(source))) != 1:
             message = f"makes {count} runs; call kerasbatch.run_all for them"
             raise SpecError.at(("sweep",), message)
-    return run_all(source, results=results, rerun=rerun, trust=trust, watcher=watcher)[0]
+    (result,) = run_all(
+        source, results=results, rerun=rerun, trust=trust, timeout=timeout, watcher=watcher
+    )
+    return result
 
 
 def run_all(
@@ -63,38 +71,119 @@ def run_all(
     *,
     overrides: Iterable[str] = (),
     results: str | Path = "results",
+    jobs: int | None = None,
     rerun: bool = False,
     trust: bool = False,
+    timeout: float | None = None,
     watcher: Watcher | None = None,
+    verbose: bool = False,
 ) -> list[Result]:
-    """Train every run of a spec, one after the other; finished ones are not trained again.
+    """Train every run of a spec; finished ones are not trained again.
+
+    The runs of a sweep are trained by workers, processes of their own; a single run by this one.
 
     Args:
         spec: the path of a YAML file, a dict of the same shape, or a spec that was read already.
         overrides: `key=value` texts that replace keys of the spec.
         results: the directory that holds experiments.
+        jobs: how many runs of a sweep go on at a time; by default one per core, or per GPU.
         rerun: train again what is finished.
         trust: let the spec run Python code and read files outside its own folder.
+        timeout: the seconds after which a run is ended.
         watcher: hears of progress.
+        verbose: let what workers print, and TensorFlow's log, appear.
+
+    Returns:
+        The results in the order of the grid; of an interrupted sweep, those that there are.
 
     Raises:
         SpecError: if the spec is wrong; nothing was trained and no directory was made.
         DirectoryInUseError: if another process writes into the experiment's directory.
+        WorkerError: if no worker lives long enough to train anything.
+        KeyboardInterrupt: if it was interrupted before any run had a result.
     """
     source, folder = _source(spec, overrides), Path(results).absolute()
-    watcher = watcher or Watcher()
+    access = Access(source.folder, trust)
     with source.located():
+        _check_options(jobs, timeout)
         singles = sweep.expand(source)
-        loader = Loader(Access(source.folder, trust), watcher)
-        for note in dict.fromkeys(note for single in singles for note in rules.notes(single.spec)):
-            watcher.notice(note)
-        prepared = [prepare(single, loader) for single in singles]
-        experiment = Experiment(folder / source.spec.name)
-        with experiment.owned():
-            _refuse_foreign(prepared, experiment)
-            as_given = source.text if not source.tree.overrides else None
-            experiment.write_spec(as_given or dump_yaml(source.tree.value))
-            return list(_train_all(prepared, experiment, source, rerun, watcher))
+        alone = source.spec.sweep is None and timeout is None
+        with _crew(singles, access, alone, jobs, timeout, verbose) as (crew, workers):
+            experiment = Experiment(folder / source.spec.name)
+            return train_all(source, experiment, crew, access, workers, rerun, watcher or Watcher())
+
+
+@contextlib.contextmanager
+def _crew(
+    singles: Sequence[SingleRun],
+    access: Access,
+    alone: bool,
+    jobs: int | None,
+    timeout: float | None,
+    verbose: bool,
+) -> Iterator[tuple[Crew, int]]:
+    """Yield who trains the runs, and how many of them at a time."""
+    crew: Crew
+    if alone:
+        from kerasbatch.runs.this_process import ThisProcess
+
+        workers, crew = 1, ThisProcess(singles, access)
+    else:
+        from kerasbatch.runs.local_pool import LocalPool
+
+        workers = min(jobs or machine_share.default_jobs(), len(singles))
+        threads = machine_share.threads_per_run(len(singles))
+        crew = LocalPool(
+            singles, access, jobs=workers, threads=threads, timeout=timeout, verbose=verbose
+        )
+    try:
+        yield crew, workers
+    finally:
+        crew.close()
+
+
+def _check_options(jobs: int | None, timeout: float | None) -> None:
+    faults = []
+    if jobs is not None and jobs < 1:
+        faults.append(Fault(("jobs",), f"found {jobs}; must be a whole number from 1 on"))
+    if timeout is not None and not timeout > 0:
+        faults.append(Fault(("timeout",), f"found {timeout}; must be seconds above 0"))
+    if faults:
+        raise SpecError(faults)
+
+
+def train_all(
+    source: specfile.Source,
+    experiment: Experiment,
+    crew: Crew,
+    access: Access,
+    workers: int,
+    rerun: bool,
+    watcher: Watcher,
+) -> list[Result]:
+    """Let a crew check and train the runs of a spec; write all that comes of it."""
+    checked = crew.check(watcher.waiting)
+    for notice in checked.notices:
+        watcher.notice(notice)
+    with experiment.owned():
+        _refuse_foreign(checked.runs, experiment)
+        as_given = source.text if not source.tree.overrides else None
+        experiment.write_spec(as_given or dump_yaml(source.tree.value))
+        collector = Collector(experiment, checked.runs, access, workers, watcher)
+        left = []
+        for each in checked.runs:
+            found = None if rerun else _finished_earlier(each, experiment.run(each.run_id), watcher)
+            if found is None:
+                left.append(each)
+            else:
+                collector.keep(found)
+        collector.plan(left)
+        whole = not left or crew.work(collector)
+        collector.close()
+    results = [collector.results[e.run_id] for e in checked.runs if e.run_id in collector.results]
+    if not whole and not any(result.status == "interrupted" for result in results):
+        raise KeyboardInterrupt
+    return results
 
 
 def _source(spec: GivenSpec, overrides: Iterable[str]) -> specfile.Source:
@@ -103,42 +192,6 @@ def _source(spec: GivenSpec, overrides: Iterable[str]) -> specfile.Source:
     if isinstance(spec, str | Path):
         return specfile.load(spec, overrides)
     return specfile.from_dict(spec, overrides)
-
-
-def _with_absolute_paths(spec: Spec, access: Access) -> Spec:
-    """Return the spec so that it finds its files from anywhere."""
-    found: dict[str, Any] = {}
-    for part in ("data", "model"):
-        value = getattr(spec, part)
-        for key in ("csv", "npz", "python"):
-            if name := getattr(value, key, None):
-                file, colon, function = name.rpartition(":") if key == "python" else (name, "", "")
-                path = f"{access.absolute(file)}{colon}{function}"
-                found[part] = value.model_copy(update={key: path})
-    return spec.model_copy(update=found)
-
-
-def _train_all(
-    prepared: list[Prepared],
-    experiment: Experiment,
-    source: specfile.Source,
-    rerun: bool,
-    watcher: Watcher,
-) -> Iterator[Result]:
-    from kerasbatch.runs.models import Models
-
-    models = Models()
-    for number, each in enumerate(prepared, start=1):
-        directory = experiment.run(each.run_id)
-        result = None if rerun else _finished_earlier(each, directory, watcher)
-        if result is None:
-            watcher.start(each.single, each.plan, number, len(prepared))
-            result = _train(each, models, directory, source, watcher)
-        experiment.write_runs()
-        watcher.finish(result)
-        yield result
-        if result.status == "interrupted":
-            return
 
 
 def _refuse_foreign(prepared: Iterable[Prepared], experiment: Experiment) -> None:
@@ -189,32 +242,3 @@ def _compare_versions(finished: Result, watcher: Watcher) -> None:
         watcher.notice(
             f"{name} was trained earlier with {', '.join(others)}; --rerun trains it anew"
         )
-
-
-def _train(
-    prepared: Prepared,
-    models: "Models",
-    directory: RunDirectory,
-    source: specfile.Source,
-    watcher: Watcher,
-) -> Result:
-    """Train one run; a finished result stays in its place until the new one is finished."""
-    from kerasbatch.runs.record import Ended
-    from kerasbatch.runs.training import Job, train
-
-    spec, data = prepared.single.spec, prepared.loader(prepared.single.spec)
-    built = models.get(prepared, data)
-    again = directory.is_finished()
-    target = directory.successor() if again else directory
-    target.start(_with_absolute_paths(spec, prepared.loader.access))
-    started, memory = provenance.now(), provenance.PeakMemory()
-    outcome = train(Job(spec, built, data, prepared.plan, target), watcher.progress)
-    if outcome.error:
-        models.forget()
-    record = Ended(prepared, data, outcome, memory.megabytes()).record()
-    record |= {"started": started, "ended": provenance.now(), **provenance.describe(source.folder)}
-    target.finish(record)
-    if again and target.is_finished():
-        directory.take_over(target)
-        target = directory
-    return Result(target.path, record, prepared.single.swept)

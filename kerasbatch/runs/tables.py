@@ -1,27 +1,27 @@
-"""The tables of a run on their way to the disk, and the weights that go into one of them."""
+"""The tables of a run on their way out of the training, and the weights that go into one."""
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import keras
 import numpy as np
 
-from kerasbatch.callbacks.planned import Row
-from kerasbatch.records.run_directory import RunDirectory
+from kerasbatch.callbacks.reported import Row
+from kerasbatch.runs.messages import Rows, Tell
 from kerasbatch.stepcheck import COLUMNS as STEP_COLUMNS
 
-WRITE_INTERVAL = 1.0
-"""Seconds between two writings of history.csv while a training goes on."""
+INTERVAL = 1.0
+"""Seconds between two sendings while a training goes on."""
 
 
 @dataclass
 class Tables:
-    """The tables of a run on their way to the disk; the lists grow while a training goes on.
+    """The tables of a run on their way out; the lists grow while a training goes on.
 
     Args:
-        directory: where they go.
+        tell: hears of new rows.
         history: the rows of history.csv.
         steps: the rows of steps.csv.
         losses: the loss of every step, where they are recorded.
@@ -29,34 +29,39 @@ class Tables:
         weights: the rows of weights.csv, where they are recorded.
     """
 
-    directory: RunDirectory
+    tell: Tell
     history: list[Row]
     steps: list[Row]
     losses: list[float]
     columns: list[str]
     weights: list[Row] = field(default_factory=list)
-    _due: float = 0.0
+    _sent: Counter[str] = field(default_factory=Counter)
+    _due: float = field(default_factory=lambda: time.monotonic() + INTERVAL)
 
-    def write_if_due(self) -> None:
-        """Write what there is, if the last writing is long enough ago.
+    def send_if_due(self) -> None:
+        """Send what is new, if the last sending is long enough ago."""
+        if time.monotonic() >= self._due:
+            self.send()
+            self._due = time.monotonic() + INTERVAL
 
-        A long table takes longer to write and is written less often.
-        """
-        start = time.monotonic()
-        if start >= self._due:
-            self.write()
-            now = time.monotonic()
-            self._due = now + max(WRITE_INTERVAL, 20 * (now - start))
-
-    def write(self) -> None:
-        """Write every table."""
-        self.directory.write("history.csv", self.history, self.columns)
-        self.directory.write("steps.csv", self.steps, STEP_COLUMNS)
+    def send(self) -> None:
+        """Send what is new of every table; the last row that was sent may have changed."""
+        self._send("history.csv", self.history, self.columns)
+        self._send("steps.csv", self.steps, STEP_COLUMNS)
         if self.losses:
-            numbered = [{"step": i, "loss": loss} for i, loss in enumerate(self.losses, start=1)]
-            self.directory.write("steps_loss.csv", numbered, ("step", "loss"))
+            start = self._sent["steps_loss.csv"]
+            new = [{"step": n, "loss": x} for n, x in enumerate(self.losses[start:], start + 1)]
+            self._tell("steps_loss.csv", start, new, ("step", "loss"))
         if self.weights:
-            self.directory.write("weights.csv", self.weights, ("step",))
+            self._send("weights.csv", self.weights, ("step",))
+
+    def _send(self, table: str, rows: Sequence[Row], columns: Sequence[str]) -> None:
+        start = max(0, self._sent[table] - 1)
+        self._tell(table, start, rows[start:], columns)
+
+    def _tell(self, table: str, start: int, rows: Sequence[Row], columns: Sequence[str]) -> None:
+        self.tell(Rows(table, start, tuple(dict(row) for row in rows), tuple(columns)))
+        self._sent[table] = start + len(rows)
 
 
 def named_weights(model: keras.Model) -> Iterator[tuple[str, float]]:

@@ -1,28 +1,21 @@
 """One training, from a spec and its data to an outcome: the engine, its callbacks, its tables."""
 
 import contextlib
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
 
-from kerasbatch.callbacks.planned import Row
-from kerasbatch.callbacks.progress import Progress, Reporter
-from kerasbatch.callbacks.recorder import HISTORY_COLUMNS, Recorder
+from kerasbatch.callbacks.progress import Reporter
+from kerasbatch.callbacks.recorder import Recorder
+from kerasbatch.callbacks.reported import HISTORY_COLUMNS, Progress, Row
 from kerasbatch.callbacks.step_counter import StepCounter
 from kerasbatch.callbacks.stopping import Stopping
 from kerasbatch.engine.feed import Feed
 from kerasbatch.engine.options import FitOptions, Needs
 from kerasbatch.engine.start import Training, start
-from kerasbatch.records.run_directory import RunDirectory
-from kerasbatch.runs.outcome import (
-    Outcome,
-    cut_off,
-    ended,
-    last_and_best,
-    not_begun,
-    traceback_of,
-)
+from kerasbatch.runs.cut_off import cut_off, not_begun, traceback_of
+from kerasbatch.runs.messages import Moved, Tell
+from kerasbatch.runs.outcome import Outcome, ended, last_and_best
 from kerasbatch.runs.tables import Tables, named_weights
 from kerasbatch.spec.keys import Spec
 from kerasbatch.steps import Plan
@@ -41,14 +34,12 @@ class Job:
         model: its model, fresh and compiled.
         data: its data.
         plan: its counts.
-        directory: where its tables go.
     """
 
     spec: Spec
     model: keras.Model
     data: Data
     plan: Plan
-    directory: RunDirectory
 
     @property
     def prefix(self) -> str:
@@ -62,18 +53,18 @@ class Job:
         return [*HISTORY_COLUMNS, *logged, *(self.prefix + name for name in logged)]
 
 
-def train(job: Job, report: Callable[[Progress], None]) -> Outcome:
-    """Train and write the tables; whatever happens in the training ends in an outcome.
+def train(job: Job, tell: Tell) -> Outcome:
+    """Train and tell the rows; whatever happens in the training ends in an outcome.
 
     Args:
         job: what to train.
-        report: hears of progress, often; may raise to interrupt.
+        tell: hears of progress, often, and of new rows.
     """
     try:
         training = _begin(job)
     except (Exception, KeyboardInterrupt, SystemExit) as error:  # own code may raise anything
         return not_begun(job.plan, error)
-    return _Session(job, training, report).run()
+    return _Session(job, training, tell).run()
 
 
 def _begin(job: Job) -> Training:
@@ -93,8 +84,8 @@ def _begin(job: Job) -> Training:
 class _Session:
     """A training with the callbacks that watch it and the tables that they fill."""
 
-    def __init__(self, job: Job, training: Training, report: Callable[[Progress], None]) -> None:
-        self._job, self._training, self._report = job, training, report
+    def __init__(self, job: Job, training: Training, tell: Tell) -> None:
+        self._job, self._training, self._tell = job, training, tell
         every, plan = job.spec.evaluate_every, job.plan
         self._measure = training.evaluator(job.data.evaluated)
         self._tested: dict[str, float] = {}
@@ -121,7 +112,7 @@ class _Session:
             stop_at_target=target is not None and target.stop,
         )
         self._tables = Tables(
-            job.directory,
+            tell,
             history=self._recorder.rows,
             steps=self._counter.rows,
             losses=training.step_losses,
@@ -129,7 +120,7 @@ class _Session:
         )
 
     def run(self) -> Outcome:
-        """Train to whatever end, and write the tables."""
+        """Train to whatever end, and tell all rows."""
         error: BaseException | None = None
         try:
             self._fit()
@@ -140,10 +131,7 @@ class _Session:
         if error is not None:
             self._counter.end("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
             self._measure_where_it_stopped(error)
-        try:
-            self._tables.write()
-        except OSError as failure:  # a full disk; the record may still fit
-            error = failure
+        self._tables.send()
         return self._outcome(error)
 
     def _on_row(self, row: Row) -> None:
@@ -151,11 +139,11 @@ class _Session:
             weights = dict(named_weights(self._job.model))
             self._tables.weights.append({"step": row["step"], **weights})
         self._stopping.look(row)
-        self._tables.write_if_due()
+        self._tables.send_if_due()
 
     def _on_progress(self, progress: Progress) -> None:
-        self._tables.write_if_due()
-        self._report(progress)
+        self._tables.send_if_due()
+        self._tell(Moved(progress))
 
     def _fit(self) -> None:
         """Train until the budget, the target, divergence or an interrupt."""

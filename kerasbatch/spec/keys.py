@@ -129,6 +129,17 @@ class Target(Part):
         return f"{self.metric} <= {self.at_most:g}"
 
 
+class WarmUpLength(Part):
+    """How long the learning rate grows: exactly one of the two."""
+
+    epochs: Count | None = None
+    steps: Count | None = None
+
+    def in_steps(self, steps_per_epoch: int) -> int:
+        """Return the length in steps."""
+        return self.steps or (self.epochs or 0) * steps_per_epoch
+
+
 class LearningRateRule(Part):
     """How the learning rate follows the batch size."""
 
@@ -136,6 +147,7 @@ class LearningRateRule(Part):
     base_batch_size: Count = 32
     betas: Flag = False
     times: Annotated[float, Field(gt=0), Must("a number above 0")] = 1.0
+    warmup: WarmUpLength | None = None
 
 
 class Spec(Part):
@@ -216,6 +228,7 @@ _MAPPINGS: dict[str, type[BaseModel]] = {tag(model): model for model in _TAGGED}
     "evaluate_every": EvaluateEvery,
     "target": Target,
     "learning_rate_rule": LearningRateRule,
+    "warmup": WarmUpLength,
 }
 
 

@@ -3,15 +3,17 @@
 Sources: SGD's linear rule, Goyal et al. 2017 (arXiv 1706.02677), who use it with a warm-up; the
 square-root rule for Adam and RMSprop, Malladi et al. 2022 (arXiv 2205.10287), which also scales
 1 - beta by the factor of the batch size and epsilon by one over its square root. Both are
-starting points for a search, not results.
+starting points for a search, not results. A warm-up lets the rate grow from 0.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kerasbatch.errors import Fault, SpecError
+from kerasbatch.errors import Fault, SpecError, counted
 from kerasbatch.spec import keras_names
 from kerasbatch.spec.keys import Spec
+from kerasbatch.steps import Plan
 
 BETAS = ("beta_1", "beta_2")
 
@@ -24,19 +26,21 @@ class LearningRate:
         base: the rate before the rule, or None for a schedule.
         value: the rate after the rule, or None for a schedule.
         arguments: further arguments of the optimizer that the rule sets (betas, epsilon).
+        warmup_steps: the steps in which the rate grows from 0 to its value; 0 for none.
     """
 
     base: float | None
     value: float | None
     arguments: dict[str, float]
+    warmup_steps: int = 0
 
 
-def resolve(spec: Spec, batch_size: int) -> LearningRate:
-    """Return the learning rate of a spec at a batch size.
+def resolve(spec: Spec, plan: Plan) -> LearningRate:
+    """Return the learning rate of a spec at its batch size.
 
     Args:
         spec: a single-run spec.
-        batch_size: the batch size as a number.
+        plan: its counts.
 
     Raises:
         SpecError: if scaling would make a beta 0 or less.
@@ -50,10 +54,21 @@ def resolve(spec: Spec, batch_size: int) -> LearningRate:
         else keras_names.default_learning_rate(spec.optimizer.name)
     )
     rule = spec.learning_rate_rule
-    grown = batch_size / rule.base_batch_size
+    grown = plan.batch_size / rule.base_batch_size
     factor = {"none": 1.0, "linear": grown, "sqrt": math.sqrt(grown)}[rule.rule]
     arguments = _scaled(spec, grown) if rule.betas else {}
-    return LearningRate(base, base * factor * rule.times, arguments)
+    warmup = 0 if rule.warmup is None else rule.warmup.in_steps(plan.steps_per_epoch)
+    return LearningRate(base, base * factor * rule.times, arguments, warmup)
+
+
+def notes(rate: LearningRate, plan: Plan) -> Iterator[str]:
+    """Yield what is no fault but should be known of a learning rate."""
+    if rate.warmup_steps >= plan.total_steps:
+        warmup = counted(rate.warmup_steps, "step")
+        yield (
+            f"at batch size {plan.batch_size:,} the warm-up takes {warmup}, of "
+            f"{plan.total_steps:,} that there are: the learning rate never reaches {rate.value:g}"
+        )
 
 
 def _scaled(spec: Spec, grown: float) -> dict[str, float]:

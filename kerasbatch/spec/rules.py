@@ -123,6 +123,12 @@ def learning_rate_rule(spec: Spec) -> Iterator[Fault]:
     if scaled and isinstance(optimizer.arguments.get("learning_rate"), dict):
         message = "a rule scales a number, and this spec has a schedule; write a number or no rule"
         yield Fault(("optimizer", "learning_rate"), message)
+    elif rule.warmup and isinstance(optimizer.arguments.get("learning_rate"), dict):
+        message = "a schedule says the rate of every step; write a number, or leave warmup out"
+        yield Fault(("learning_rate_rule", "warmup"), message)
+    if rule.warmup and (rule.warmup.epochs is None) == (rule.warmup.steps is None):
+        message = "must have either epochs or steps, like {epochs: 1}"
+        yield Fault(("learning_rate_rule", "warmup"), message)
     known = keras_names.class_name("optimizers", optimizer.name)
     if rule.betas and (rule.rule != "sqrt" or known not in ADAM_LIKE):
         message = f"betas are scaled by rule: sqrt with one of {', '.join(ADAM_LIKE)} only"

@@ -12,11 +12,13 @@ from typing import Any
 import keras
 
 from kerasbatch.errors import Location, SpecError, shortened
-from kerasbatch.spec import keras_names, learning_rate, own_code
+from kerasbatch.spec import keras_names, own_code
 from kerasbatch.spec.access import Access
 from kerasbatch.spec.key_types import Named
 from kerasbatch.spec.keys import LayerModel, PythonModel, Spec
+from kerasbatch.spec.learning_rate import LearningRate
 from kerasbatch.workload.presets import PRESETS
+from kerasbatch.workload.warm_up import WarmUp
 
 _SELF_ATTENTION_PAIR = ("Attention", "AdditiveAttention")
 
@@ -25,7 +27,7 @@ def build(
     spec: Spec,
     input_shape: tuple[int, ...],
     classes: int | None,
-    batch_size: int,
+    rate: LearningRate,
     access: Access,
 ) -> keras.Model:
     """Build and compile the model of a single-run spec, with weights drawn by its seed.
@@ -34,7 +36,7 @@ def build(
         spec: a single-run spec.
         input_shape: the shape of one example.
         classes: the number of classes, or None where the target is a number.
-        batch_size: the batch size as a number; the learning-rate rule needs it.
+        rate: the learning rate, by the spec's rule.
         access: what the spec may reach.
 
     Raises:
@@ -44,7 +46,7 @@ def build(
     with _precision(spec.precision):
         model = _model(spec, input_shape, classes, access)
     model.compile(
-        optimizer=optimizer(spec, batch_size),
+        optimizer=optimizer(spec, rate),
         loss=_loss(spec.loss),
         metrics=[_metric(metric, ("metrics", i)) for i, metric in enumerate(spec.metrics)],
     )
@@ -143,15 +145,15 @@ def _value(argument: str, value: Any, location: Location) -> Any:
         return getattr(module, str(known))(**_values(arguments, location))
 
 
-def optimizer(spec: Spec, batch_size: int) -> keras.optimizers.Optimizer:
-    """Make the optimizer of a spec, its learning rate scaled by the spec's rule."""
+def optimizer(spec: Spec, rate: LearningRate) -> keras.optimizers.Optimizer:
+    """Make the optimizer of a spec with its learning rate."""
     location: Location = ("optimizer",)
     known = str(keras_names.class_name("optimizers", spec.optimizer.name))
     given = keras_names.with_floats("optimizers", known, spec.optimizer.arguments)
     arguments = _values(given, location)
-    rate = learning_rate.resolve(spec, batch_size)
     if rate.value is not None:
-        arguments["learning_rate"] = rate.value
+        warming = rate.warmup_steps and WarmUp(rate.value, rate.warmup_steps)
+        arguments["learning_rate"] = warming or rate.value
     with refusal(location):
         return getattr(keras.optimizers, known)(**arguments | rate.arguments)
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from kerasbatch.records.experiment import Experiment
+from kerasbatch.records.runs_csv import RunsCsv
 
 
 def test_runs_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
@@ -13,7 +14,7 @@ def test_runs_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
         directory.path.mkdir()
         row = {"run_id": directory.run_id}
         directory.finish({"status": "done", "row": row, "swept": {"batch_size": size}})
-    experiment.write_runs()
+    RunsCsv(experiment).write()
     lines = (tmp_path / "runs.csv").read_text(encoding="utf-8").splitlines()[1:]
     assert [line.split("-")[0] for line in lines] == [
         "batch_size=2",

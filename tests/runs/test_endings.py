@@ -61,7 +61,7 @@ def test_an_interrupted_run_keeps_its_rows_and_is_taken_up(
     """Ctrl-C ends in a status; the same command trains it again."""
 
     class Impatient(kb.Watcher):
-        def progress(self, progress: Any) -> None:
+        def progress(self, *_: Any) -> None:
             raise KeyboardInterrupt
 
     long = small | {"epochs": 3000}

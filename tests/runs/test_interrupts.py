@@ -14,7 +14,7 @@ from kerasbatch.runs import training
 class Impatient(kb.Watcher):
     """Interrupts at the first progress, long before the first evaluation."""
 
-    def progress(self, progress: Any) -> None:
+    def progress(self, *_: Any) -> None:
         raise KeyboardInterrupt
 
 

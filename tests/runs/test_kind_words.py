@@ -55,7 +55,7 @@ def test_plans_tell_what_is_held_back_and_what_the_line_is(small: dict[str, Any]
     """200 of the 1,000 examples of the line go to validation."""
     (planned,) = plans(specfile.from_dict(small | {"data": "line"}), Access(Path()))
     assert (planned.plan.train_examples, planned.held_back) == (800, 200)
-    assert "y = 1 + 2 x + noise; x is standardized" in str(planned.notice)
+    assert "y = 1 + 2 x + noise; x is standardized" in str(planned.notices)
 
 
 def test_a_sweep_of_thousands_is_checked(small: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from keras.optimizers import SGD
-from run_support import LINE, numbers, run
+from run_support import LINE, numbers, run, run_here
 
 import kerasbatch as kb
 
@@ -26,14 +26,14 @@ def test_a_sweep_that_changes_only_variables_compiles_once(
     with monkeypatch.context() as patch:
         patch.setattr(SGD, "update_step", update)
         patch.setattr("kerasbatch.runs.labels.check", lambda *_: None)  # it takes a step too
-        results = kb.run_all(small | {"sweep": grid}, results=tmp_path)
+        results = run_here(small | {"sweep": grid}, tmp_path)
     assert len(traced) == 2 * 2  # two weights, for the full and the partial batch
     alone = small | {"seed": 1, "optimizer": {"name": "sgd", "learning_rate": 0.01}}
     fresh = run(alone, tmp_path / "alone")
     pd.testing.assert_frame_equal(numbers(results[-1]), numbers(fresh), check_exact=True)
 
 
-def test_a_sweep_runs_one_after_the_other(small: dict[str, Any], tmp_path: Path) -> None:
+def test_every_run_of_a_sweep_has_its_row(small: dict[str, Any], tmp_path: Path) -> None:
     """A row each; the swept values are readable in the names."""
     results = kb.run_all(small | {"sweep": {"batch_size": [8, "full"]}}, results=tmp_path)
     assert [r.row["batch_size"] for r in results] == [8, 120]

@@ -6,10 +6,24 @@ from typing import Any
 import pandas as pd
 
 import kerasbatch as kb
+from kerasbatch.records.experiment import Experiment
+from kerasbatch.runs.runner import train_all
+from kerasbatch.runs.this_process import ThisProcess
+from kerasbatch.spec import specfile, sweep
+from kerasbatch.spec.access import Access
 
 
 def run(spec: dict[str, Any], folder: Path, **options: Any) -> kb.Result:
     return kb.run(spec, results=folder, **options)
+
+
+def run_here(spec: dict[str, Any], folder: Path) -> list[kb.Result]:
+    """Train a sweep in this process, where a test can look into it."""
+    source = specfile.from_dict(spec)
+    access = Access(source.folder)
+    crew = ThisProcess(sweep.expand(source), access)
+    experiment = Experiment(folder / source.spec.name)
+    return train_all(source, experiment, crew, access, 1, False, kb.Watcher())
 
 
 def numbers(result: kb.Result) -> pd.DataFrame:

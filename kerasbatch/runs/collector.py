@@ -1,0 +1,167 @@
+"""Hands out the runs of a sweep and takes in what they tell; it alone writes their files."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from kerasbatch.callbacks.reported import Progress
+from kerasbatch.records import provenance
+from kerasbatch.records.experiment import Experiment
+from kerasbatch.records.run_directory import RunDirectory
+from kerasbatch.records.run_tables import RunTables
+from kerasbatch.records.runs_csv import RunsCsv
+from kerasbatch.runs import lost_run
+from kerasbatch.runs.crew import Loss
+from kerasbatch.runs.messages import Message, Moved, Rows
+from kerasbatch.runs.prepared import Prepared
+from kerasbatch.runs.result import Result
+from kerasbatch.runs.schedule import Schedule, finish_seconds
+from kerasbatch.runs.watcher import Running, Standing, Watcher
+from kerasbatch.spec.access import Access
+from kerasbatch.spec.keys import Spec
+
+FAILED = ("failed", "crashed", "out_of_memory", "timeout")
+
+
+@dataclass
+class _Open:
+    """A run that is being trained, with its files."""
+
+    running: Running
+    place: RunDirectory
+    written: RunDirectory
+    tables: RunTables
+    started: str
+    progress: Progress | None = None
+    since: float = field(default_factory=time.monotonic)
+
+
+class Collector:
+    """The desk of a sweep.
+
+    Args:
+        experiment: the experiment, owned by this process.
+        runs: all runs of the grid, in its order.
+        access: what their specs may reach.
+        workers: how many runs go on at a time.
+        watcher: hears of everything.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        runs: Iterable[Prepared],
+        access: Access,
+        workers: int,
+        watcher: Watcher,
+    ) -> None:
+        self.results: dict[str, Result] = {}
+        self._experiment, self._access, self._watcher = experiment, access, watcher
+        self._numbers = {run.run_id: number for number, run in enumerate(runs, start=1)}
+        self._workers = workers
+        self._open: dict[str, _Open] = {}
+        self._schedule = Schedule(())
+        self._table = RunsCsv(experiment)
+        self._git_commit = provenance.git_commit(access.folder)
+
+    def keep(self, result: Result) -> None:
+        """Take a result that an earlier command left."""
+        self.results[result.directory.name] = result
+        self._watcher.finish(result)
+
+    def plan(self, runs: Iterable[Prepared]) -> None:
+        """Take the runs that are to be trained."""
+        self._schedule = Schedule(runs)
+
+    def next_run(self, worker: int) -> Prepared | None:
+        """Return what a free worker is to train next, and make its directory."""
+        run = self._schedule.next(worker)
+        if run is not None:
+            self._open[run.run_id] = self._begin(run)
+            self._watcher.start(self._open[run.run_id].running)
+        return run
+
+    def hear(self, run: Prepared, message: Message) -> None:
+        """Take a message of a run that is being trained."""
+        of_run = self._open[run.run_id]
+        if isinstance(message, Rows):
+            of_run.tables.put(message.table, message.start, message.rows, message.columns)
+        elif isinstance(message, Moved):
+            of_run.progress = message.progress
+            self._watcher.progress(of_run.running, message.progress)
+        else:
+            self._end(run, message.record)
+
+    def lost(self, run: Prepared, loss: Loss) -> None:
+        """Record a run whose process is gone, with the rows that had come in."""
+        of_run = self._open[run.run_id]
+        rows = of_run.tables.rows.get("history.csv", ())
+        self._end(run, lost_run.record(run, loss, of_run.started, of_run.progress, rows))
+
+    def tick(self) -> None:
+        """Write what is due, and say where all runs stand."""
+        for of_run in self._open.values():
+            of_run.tables.write_if_due()
+        self._table.write_if_due()
+        self._watcher.standing(self._standing())
+
+    def heed(self) -> None:
+        """Let the caller interrupt."""
+        self._watcher.heed()
+
+    def close(self) -> None:
+        """Write the table of all runs."""
+        self._table.write()
+
+    def _begin(self, run: Prepared) -> _Open:
+        """Make a run's directory; a finished result stays in its place until there is a new one."""
+        place = self._experiment.run(run.run_id)
+        written = place.successor() if place.is_finished() else place
+        written.start(_with_absolute_paths(run.single.spec, self._access))
+        number, of = self._numbers[run.run_id], len(self._numbers)
+        running = Running(run.run_id, run.single, run.plan, number, of)
+        return _Open(running, place, written, RunTables(written), provenance.now())
+
+    def _end(self, run: Prepared, record: dict[str, Any]) -> None:
+        of_run = self._open.pop(run.run_id)
+        of_run.tables.write()
+        directory, record = of_run.written, record | {"git_commit": self._git_commit}
+        directory.finish(record)
+        if directory != of_run.place and directory.is_finished():
+            of_run.place.take_over(directory)
+            directory = of_run.place
+        if directory == of_run.place:
+            self._table.put(run.run_id, record)
+        steps = record["row"]["observed_steps"]
+        self._schedule.measured(run, steps, time.monotonic() - of_run.since)
+        result = Result(directory.path, record, run.single.swept)
+        self.results[run.run_id] = result
+        self._watcher.finish(result)
+
+    def _standing(self) -> Standing:
+        ended = self.results.values()
+        failed = sum(result.status in FAILED for result in ended)
+        left = None
+        if any(of_run.progress for of_run in self._open.values()) or ended:
+            waiting = map(self._schedule.seconds, self._schedule.waiting())
+            left = finish_seconds(map(self._left, self._open.values()), waiting, self._workers)
+        return Standing(len(ended), failed, len(self._numbers), left)
+
+    def _left(self, of_run: _Open) -> float:
+        """Return the seconds that a run has still to go."""
+        told = of_run.progress.seconds_left if of_run.progress else None
+        return told or 0.0
+
+
+def _with_absolute_paths(spec: Spec, access: Access) -> Spec:
+    """Return the spec so that it finds its files from anywhere."""
+    found: dict[str, Any] = {}
+    for part in ("data", "model"):
+        value = getattr(spec, part)
+        for key in ("csv", "npz", "python"):
+            if name := getattr(value, key, None):
+                file, colon, function = name.rpartition(":") if key == "python" else (name, "", "")
+                path = f"{access.absolute(file)}{colon}{function}"
+                found[part] = value.model_copy(update={key: path})
+    return spec.model_copy(update=found)

@@ -1,0 +1,68 @@
+"""The data of runs: read once for all that share them, in one process or in many."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from kerasbatch.spec.access import Access
+from kerasbatch.spec.keys import Spec
+from kerasbatch.workload import stored_data
+from kerasbatch.workload.data import Data, prepared_for
+from kerasbatch.workload.raw import Raw, read
+
+
+class DataLoader:
+    """Loads the data of runs; the last ones are kept.
+
+    Args:
+        access: what the specs may reach.
+        notice: hears of a fallback.
+        shared: a folder through which processes share what was read; None reads for this one.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        notice: Callable[[str], None] = lambda message: None,
+        shared: Path | None = None,
+    ) -> None:
+        self.access = access
+        self._notice = notice
+        self._shared = shared
+        self._raw: tuple[str, Raw] | None = None
+        self._last: tuple[str, Data] | None = None
+
+    def __call__(self, spec: Spec) -> Data:
+        """Return the data of a spec."""
+        key = data_key(spec)
+        if self._last is None or key != self._last[0]:
+            self._last = key, self._load(spec, key)
+        return self._last[1]
+
+    def _load(self, spec: Spec, key: str) -> Data:
+        if self._shared is None:
+            return prepared_for(spec, self._read(spec))
+        folder = self._shared / key
+        if not folder.exists():
+            stored_data.save(prepared_for(spec, self._read(spec)), folder)
+        return stored_data.load(folder)
+
+    def _read(self, spec: Spec) -> Raw:
+        key = json.dumps(spec.plain()["data"], sort_keys=True)
+        if self._raw is None or key != self._raw[0]:
+            self._raw = key, read(spec.data, self.access)
+            if notice := self._raw[1].notice:
+                self._notice(notice)
+        return self._raw[1]
+
+    def forget(self) -> None:
+        """Keep nothing in memory any longer; what is shared stays in its files."""
+        self._raw = self._last = None
+
+
+def data_key(spec: Spec) -> str:
+    """Return the same text for specs that train on the same arrays."""
+    plain = spec.plain()
+    parts = [plain["data"], plain.get("validation"), plain["loss"]]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

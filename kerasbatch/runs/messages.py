@@ -1,0 +1,47 @@
+"""What a training tells while it goes on, from wherever it runs; plain data, for any process."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from kerasbatch.callbacks.reported import Progress, Row
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of a table of the run, from some row on.
+
+    Args:
+        table: the name of the file.
+        start: how many rows of the table stay as they were.
+        rows: those that come behind them.
+        columns: the first columns of the table.
+    """
+
+    table: str
+    start: int
+    rows: tuple[Row, ...]
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Moved:
+    """The training moved on."""
+
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The training has come to an end, whatever it is.
+
+    Args:
+        record: what record.json says of it, beside its files.
+    """
+
+    record: dict[str, Any]
+
+
+Message = Rows | Moved | Ended
+Tell = Callable[[Message], None]
+"""Hears messages; may raise KeyboardInterrupt at `Moved` to interrupt the training."""

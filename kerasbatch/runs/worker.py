@@ -1,0 +1,167 @@
+"""What a worker does: a process of its own that imports TensorFlow once and trains run after run.
+
+The process that called it speaks with it through a connection. What a run prints goes into a
+file, whose end tells of a crash.
+"""
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kerasbatch.runs.messages import Message, Moved
+from kerasbatch.runs.prepared import Checked, Prepared
+from kerasbatch.spec.access import Access
+from kerasbatch.spec.sweep import SingleRun
+
+if TYPE_CHECKING:
+    from kerasbatch.runs.data_loader import DataLoader
+    from kerasbatch.runs.trainer import Trainer
+
+MAX_PRINTED = 2**20
+"""Bytes of what runs print that are kept."""
+_KILL_ME_WITH_MY_PARENT = 1
+"""PR_SET_PDEATHSIG of Linux' prctl."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a worker is told at its beginning.
+
+    Args:
+        access: what specs may reach.
+        shared: the folder of data that all workers share.
+        threads: how many threads TensorFlow computes with; 0 leaves it to choose.
+        printed: the file that takes what is printed; None leaves it where it goes.
+        gpu: the number of the GPU that it has for itself, or None.
+        parent: the process that it works for.
+    """
+
+    access: Access
+    shared: Path
+    threads: int
+    printed: Path | None
+    gpu: str | None
+    parent: int
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A worker has loaded TensorFlow."""
+
+    pid: int
+
+
+class _Here:
+    """What this process keeps between its runs."""
+
+    connection: Connection
+    settings: Settings
+    loader: "DataLoader"
+    trainer: "Trainer"
+    notices: list[str]
+
+
+def begin(connection: Connection, settings: Settings) -> None:
+    """Prepare this process: signals, output, TensorFlow."""
+    _end_with(settings.parent)
+    _leave_signals_to_the_parent()
+    if settings.printed is not None:
+        _print_into(settings.printed)
+    if settings.gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = settings.gpu
+    _load_tensorflow(settings)
+    from kerasbatch.runs.data_loader import DataLoader
+    from kerasbatch.runs.trainer import Trainer
+
+    _Here.connection, _Here.settings, _Here.notices = connection, settings, []
+    _Here.loader = DataLoader(settings.access, _Here.notices.append, settings.shared)
+    _Here.trainer = Trainer(_Here.loader)
+    connection.send(Ready(os.getpid()))
+
+
+def check(singles: Sequence[SingleRun]) -> Checked:
+    """Check all runs, and write their data where all workers find them."""
+    from kerasbatch.runs.prepare import check_all
+
+    checked = check_all(singles, _Here.loader, _Here.notices)
+    _Here.loader.forget()
+    return checked
+
+
+def train(run: Prepared) -> None:
+    """Train a run; all there is to tell goes through the connection."""
+    _forget_printed(0)
+    _Here.trainer.train(run, _tell)
+
+
+def _tell(message: Message) -> None:
+    _Here.connection.send(message)
+    if isinstance(message, Moved):
+        _forget_printed(MAX_PRINTED)
+        if _Here.connection.poll():  # only a wish to stop ever comes
+            raise KeyboardInterrupt
+
+
+def _end_with(parent: int) -> None:
+    """Let this process die with its parent, also where that one is killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_KILL_ME_WITH_MY_PARENT, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+    else:
+        threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+def _leave_signals_to_the_parent() -> None:
+    """Ctrl-C and a closed terminal reach every process; the parent says what is to be done."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGHUP})
+
+
+def _print_into(file: Path) -> None:
+    """Send what is written to the standard output and error into a file, whoever writes it."""
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(ValueError):  # one that is closed holds nothing
+            stream.flush()
+    os.dup2(handle, 1)
+    os.dup2(handle, 2)
+    os.close(handle)
+
+
+def _forget_printed(most: int) -> None:
+    """Empty the file of what is printed where it holds more bytes than this."""
+    file = _Here.settings.printed
+    if file is not None and file.stat().st_size > most:
+        os.truncate(file, 0)
+
+
+def _load_tensorflow(settings: Settings) -> None:
+    """Import TensorFlow with this worker's share of threads; warnings and errors are kept."""
+    from kerasbatch.engine import environment
+
+    environment.set_variables(verbose=True)
+    if settings.printed is not None:
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "1"  # with warnings of memory that runs out
+    environment.load_tensorflow(verbose=True)
+    import tensorflow as tf
+
+    tf.get_logger().setLevel("ERROR")
+    tf.config.threading.set_intra_op_parallelism_threads(settings.threads)
+    tf.config.threading.set_inter_op_parallelism_threads(settings.threads)
