@@ -12,9 +12,12 @@ Anything else that comes out is a bug, or an error of the user's own code.
 """
 
 import copy
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
+
+_FOLDERS = re.compile(r"(?<![\w.~])~?/(?:[^/\s\"':]+/)+")
 
 Location = tuple[str | int, ...]
 """Where in a spec: keys and list positions, from the outermost in."""
@@ -108,6 +111,11 @@ class WorkerError(KerasbatchError):
 def shortened(text: str, most: int) -> str:
     """Return a text of at most so many characters."""
     return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def without_folders(text: str) -> str:
+    """Return a text in which files are named without the folders that they lie in."""
+    return _FOLDERS.sub("", text)
 
 
 def counted(number: float, noun: str) -> str:

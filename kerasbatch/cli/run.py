@@ -91,7 +91,7 @@ def _show_endings(ended: "list[Result]", console: "Console") -> None:
     from kerasbatch.cli import tables
 
     console.print(f"\n{counted(len(wrong), 'run')} did not finish:", style="bold")
-    print_whole(console, tables.failure_table(wrong))
+    console.print(tables.failure_table(wrong))
     again = shlex.join(["kerasbatch", *(part for part in sys.argv[1:] if part != "--rerun")])
     console.print(f"to try what did not finish again: {again}", soft_wrap=True)
 

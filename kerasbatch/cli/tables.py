@@ -200,8 +200,9 @@ def result_table(results: "Sequence[Result]") -> Table:
 def failure_table(results: "Sequence[Result]") -> Table:
     """Return one line per run that did not come to its end, with what happened."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("run", "status", "what happened"):
-        table.add_column(name)
+    table.add_column("run", no_wrap=True)
+    table.add_column("status", no_wrap=True)
+    table.add_column("what happened", overflow="fold")
     for result in results:
         table.add_row(result.directory.name, result.status, result.message)
     return table

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from kerasbatch.errors import KerasbatchError, shortened
+from kerasbatch.errors import KerasbatchError, shortened, without_folders
 from kerasbatch.runs.outcome import Outcome
 from kerasbatch.steps import Plan
+
+_IN_GRAPH = "Graph execution error:"
 
 
 def not_begun(plan: Plan, error: BaseException) -> Outcome:
@@ -38,7 +40,7 @@ def traceback_of(error: BaseException | None) -> str | None:
     told = traceback.TracebackException.from_exception(error)
     for frame in told.stack:
         frame.filename = Path(frame.filename).name
-    return "".join(told.format(chain=False))
+    return without_folders("".join(told.format(chain=False)))
 
 
 def cut_off(error: BaseException, step: int, total: int) -> tuple[str, str]:
@@ -54,5 +56,12 @@ def cut_off(error: BaseException, step: int, total: int) -> tuple[str, str]:
 
 def first_line(error: BaseException) -> str:
     """Return what an exception says, on one line."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return shortened(text, 300)
+    text = _cause(str(error)) if str(error).startswith(_IN_GRAPH) else str(error)
+    return shortened(without_folders(" ".join(text.split())) or type(error).__name__, 300)
+
+
+def _cause(text: str) -> str:
+    """Return what stands behind the places that TensorFlow lists of an error inside a program."""
+    lines = [line for line in text.removeprefix(_IN_GRAPH).splitlines() if line.strip()]
+    told = (line for line in lines if not line.startswith((" ", "\t", "Detected at node")))
+    return next(told, text)

@@ -3,21 +3,20 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
 import psutil
-from pebble import ProcessExpired
 
 from kerasbatch.errors import WorkerError
-from kerasbatch.runs import machine_share, worker
+from kerasbatch.runs import loss, machine_share
 from kerasbatch.runs.crew import Crew, Desk, Loss
 from kerasbatch.runs.local_worker import LocalWorker
 from kerasbatch.runs.messages import Ended
 from kerasbatch.runs.prepared import Checked
-from kerasbatch.runs.worker import Ready, Settings
+from kerasbatch.runs.worker import Check, Failed, Ready, Settings
 from kerasbatch.spec.access import Access
 from kerasbatch.spec.sweep import SingleRun
 
@@ -62,19 +61,19 @@ class LocalPool(Crew):
             for number in range(jobs)
         ]
         self._workers = [LocalWorker(n, told) for n, told in enumerate(self._settings)]
-        self._checking: Any = self._workers[0].call(worker.check, singles)
+        self._workers[0].order(Check(singles))
 
     def check(self, waiting: Callable[[], None]) -> Checked:
         """Let one worker check all runs, while the others load TensorFlow."""
-        while not self._checking.done():
-            for lost in self._listen(None):
-                raise _not_started(lost)
+        while True:
+            for each, message in self._heard():
+                if isinstance(message, Checked):
+                    return message
+                if isinstance(message, Failed):
+                    raise message.error
+                if message is None:
+                    raise _not_started(each)
             waiting()
-        try:
-            checked: Checked = self._checking.result()
-        except ProcessExpired:
-            raise _not_started(self._workers[0]) from None
-        return checked
 
     def work(self, desk: Desk) -> bool:
         """Keep every worker busy until nothing is left; the first interrupt lets runs end."""
@@ -86,8 +85,7 @@ class LocalPool(Crew):
                     left = self._hand_out(desk)
                 if not self._busy() and (stopping or not left):
                     return not stopping
-                for lost in self._listen(desk):
-                    self._replace(lost, desk)
+                self._listen(desk)
                 desk.tick()
             except KeyboardInterrupt:
                 if stopping:
@@ -95,14 +93,14 @@ class LocalPool(Crew):
                     return False
                 stopping = True
                 for each in self._busy():
-                    each.ask_to_stop()
+                    each.stop()
 
     def close(self) -> None:
         """End all workers, and delete what they shared."""
         for each in self._workers:
             each.kill()
         for each in self._workers:
-            each.join()
+            each.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _busy(self) -> list[LocalWorker]:
@@ -118,46 +116,62 @@ class LocalPool(Crew):
                 each.train(run, self._timeout)
         return True
 
-    def _listen(self, desk: Desk | None) -> list[LocalWorker]:
-        """Take what the workers tell; return those that will tell nothing any more."""
+    def _listen(self, desk: Desk) -> None:
+        """Take what the workers tell; end what takes too long; replace who is gone."""
+        for each, message in self._heard():
+            run = each.run
+            if message is None:
+                self._replace(each, desk)
+            elif run is not None:
+                if isinstance(message, Failed):
+                    error = f"{type(message.error).__name__}: {message.error}"
+                    desk.lost(run, Loss("failed", error, loss.last_words(each.printed())))
+                else:
+                    desk.hear(run, message)
+                if isinstance(message, Ended | Failed):
+                    each.ended()
+        for each in self._busy():
+            if each.is_late():
+                each.kill()
+
+    def _heard(self) -> Iterator[tuple[LocalWorker, Any]]:
+        """Yield what workers tell, one message each; None of those that are gone."""
         speaking = {each.connection: each for each in self._workers}
-        lost = []
         for connection in wait(list(speaking), TICK):
             each = speaking[connection]  # type: ignore[index]  # what we asked to wait for
             try:
                 message = each.connection.recv()
             except (EOFError, OSError):
-                lost.append(each)
+                yield each, None
                 continue
-            if isinstance(message, Ready):
-                each.ready, each.pid = True, message.pid
-            elif desk is not None and (run := each.run) is not None:
-                if isinstance(message, Ended):
-                    each.done()
-                desk.hear(run, message)
-        return lost + [each for each in self._workers if each.failed_silently()]
+            each.ready = True  # whatever it says, TensorFlow is loaded
+            if not isinstance(message, Ready):
+                yield each, message
 
-    def _replace(self, lost: LocalWorker, desk: Desk) -> None:
-        """Put a new worker in the place of one that was lost; only its run is lost with it."""
-        if not lost.ready:
-            raise _not_started(lost)
-        if lost.run is not None:
-            desk.lost(lost.run, lost.why_lost())
-        lost.kill()
-        lost.join()
-        self._workers[self._workers.index(lost)] = LocalWorker(lost.number, lost.settings)
+    def _replace(self, gone: LocalWorker, desk: Desk) -> None:
+        """Put a new worker in the place of one that is gone; only its run is lost with it."""
+        if not gone.ready:
+            raise _not_started(gone)
+        if gone.run is not None:
+            desk.lost(gone.run, gone.why_lost())
+        gone.close()
+        self._workers[self._workers.index(gone)] = LocalWorker(gone.number, gone.settings)
 
     def _drop(self, desk: Desk) -> None:
         """End all runs at once."""
         for each in self._busy():
-            run = each.run
             each.kill()
-            if run is not None:
-                desk.lost(run, Loss("interrupted", "stopped at once, in the middle of a block"))
+            if each.run is not None:
+                desk.lost(each.run, Loss("interrupted", "stopped at once, in a block of steps"))
+                each.ended()
 
 
-def _not_started(lost: LocalWorker) -> WorkerError:
-    return WorkerError(f"a worker could not load or check the runs: {lost.why_lost().message}")
+def _not_started(gone: LocalWorker) -> WorkerError:
+    lost = gone.why_lost()
+    words = f"; it printed last: {lost.error.splitlines()[-1]}" if lost.error else ""
+    return WorkerError(
+        f"a worker could not load TensorFlow, or check the runs: {lost.message}{words}"
+    )
 
 
 def _new_folder() -> Path:

@@ -1,26 +1,19 @@
-"""One worker on this machine, seen from the process that gives it runs.
-
-Pebble starts the process, ends it when its time is up, and knows how it ended. Every worker is a
-pool of its own, so that we choose which worker gets which run.
-"""
+"""One worker on this machine, seen from the process that gives it runs."""
 
 import contextlib
 import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 from types import ModuleType
-from typing import Any
-
-from pebble import ProcessPool
 
 from kerasbatch.runs import loss, worker
 from kerasbatch.runs.crew import Loss
 from kerasbatch.runs.prepared import Prepared
-from kerasbatch.runs.worker import Settings
+from kerasbatch.runs.worker import Order, Settings, Stop, Train
 
 _SPAWN = multiprocessing.get_context("spawn")
 
@@ -36,21 +29,21 @@ class LocalWorker:
     def __init__(self, number: int, settings: Settings) -> None:
         self.number = number
         self.settings = replace(settings, parent=os.getpid())
+        self.ready = False
         self.run: Prepared | None = None
-        self.ready, self.pid = False, 0
+        self._deadline: float | None = None
+        self._timeout: float | None = None
         self._killed_before: int | None = None
         self.connection, there = _SPAWN.Pipe()
-        self._pool = ProcessPool(
-            1, initializer=worker.begin, initargs=(there, self.settings), context=_SPAWN
-        )
+        self._process = _SPAWN.Process(target=worker.main, args=(there, self.settings))
         with _spawning():
-            self._future: Future[Any] = self._pool.schedule(os.getpid)
+            self._process.start()
         there.close()  # so that the connection ends with the process
 
-    def call(self, function: Callable[..., Any], *arguments: Any) -> "Future[Any]":
+    def order(self, order: Order) -> None:
         """Let it do something as soon as it can."""
-        self._future = self._pool.schedule(function, arguments)
-        return self._future
+        with contextlib.suppress(OSError):  # it is gone; its connection says so to who listens
+            self.connection.send(order)
 
     def train(self, run: Prepared, timeout: float | None) -> None:
         """Let it train a run.
@@ -60,21 +53,38 @@ class LocalWorker:
             timeout: the seconds after which it is ended, or None.
         """
         self.run, self._killed_before = run, loss.killed_for_memory()
-        self._future = self._pool.schedule(worker.train, (run,), timeout=timeout)
+        self._timeout = timeout
+        self._deadline = None if timeout is None else time.monotonic() + timeout
+        self.order(Train(run))
 
-    def done(self) -> None:
-        """Take note that the run has told its end; wait for the process to know that too."""
-        self.run = None
-        with contextlib.suppress(TimeoutError):
-            self._future.exception(timeout=loss.GRACE)
+    def ended(self) -> None:
+        """Take note that its run has ended."""
+        self.run = self._deadline = None
 
-    def failed_silently(self) -> bool:
-        """Tell whether its run ended without a word, though the process lives."""
-        return self.run is not None and self._future.done() and not self.connection.poll()
+    def stop(self) -> None:
+        """Let its run stop after the present block of steps."""
+        self.order(Stop())
+
+    def is_late(self) -> bool:
+        """Tell whether its run takes longer than it may."""
+        return self._deadline is not None and time.monotonic() > self._deadline
+
+    def kill(self) -> None:
+        """End the process now, whatever it does."""
+        self._process.kill()
+
+    def close(self) -> None:
+        """Wait until a process that was killed, or died, is gone."""
+        self._process.join()
+        self._process.close()
+        self.connection.close()
 
     def why_lost(self) -> Loss:
-        """Say how it ended."""
-        return loss.why(self._future, self.printed(), self._killed_before)
+        """Say how the process ended."""
+        if self._timeout is not None and self.is_late():
+            return loss.timeout(self._timeout, self.printed())
+        self._process.join()
+        return loss.why(self._process.exitcode or 0, self.printed(), self._killed_before)
 
     def printed(self) -> str:
         """Return what it has printed for its run."""
@@ -82,24 +92,6 @@ class LocalWorker:
         if file is None or not file.exists():
             return ""
         return file.read_bytes()[-worker.MAX_PRINTED :].decode("utf-8", "replace")
-
-    def ask_to_stop(self) -> None:
-        """Let its run stop after the present block of steps."""
-        with contextlib.suppress(OSError):  # it is gone already
-            self.connection.send("stop")
-
-    def kill(self) -> None:
-        """End the process now, whatever it does."""
-        self.run = None
-        self._pool.stop()  # type: ignore[no-untyped-call]  # first, or it would replace the process
-        for process in multiprocessing.active_children():
-            if process.pid == self.pid:
-                process.kill()
-
-    def join(self) -> None:
-        """Wait until the process is gone."""
-        self._pool.join()
-        self.connection.close()
 
 
 @contextlib.contextmanager

@@ -3,17 +3,11 @@
 import re
 import signal
 from collections.abc import Iterator
-from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
 
-from pebble import ProcessExpired
-
-from kerasbatch.errors import shortened
+from kerasbatch.errors import shortened, without_folders
 from kerasbatch.runs.crew import Loss
 
-GRACE = 5.0
-"""Seconds within which the pool knows how its process ended; it never learns of exit code 0."""
 MAX_SHOWN = 2000
 """Characters of what a lost process printed last that are kept."""
 _ALLOCATOR = re.compile(
@@ -21,13 +15,16 @@ _ALLOCATOR = re.compile(
     r"|failed to allocate|unable to allocate|allocation of \d+ exceeds|memoryerror",
     re.IGNORECASE,
 )
-_VMSTAT = Path("/proc/vmstat")
-_CGROUPS = (Path("/sys/fs/cgroup/memory.events"), Path("/sys/fs/cgroup/memory/memory.oom_control"))
+_COUNTERS = (
+    Path("/proc/vmstat"),
+    Path("/sys/fs/cgroup/memory.events"),
+    Path("/sys/fs/cgroup/memory/memory.oom_control"),
+)
 
 
 def killed_for_memory() -> int | None:
     """Return how many processes the kernel has killed for want of memory, or None if unknown."""
-    counts = [count for file in (_VMSTAT, *_CGROUPS) if (count := _oom_kills(file)) is not None]
+    counts = [count for file in _COUNTERS if (count := _oom_kills(file)) is not None]
     return sum(counts) if counts else None
 
 
@@ -40,36 +37,36 @@ def _oom_kills(file: Path) -> int | None:
     return int(found[1]) if found else None
 
 
-def why(future: "Future[Any]", printed: str, killed_before: int | None) -> Loss:
+def why(exit_code: int, printed: str, killed_before: int | None) -> Loss:
     """Say how a process ended that was training a run.
 
     Args:
-        future: what the pool knows of the run.
+        exit_code: its exit code, or minus the number of the signal that ended it.
         printed: what the process printed while it trained the run.
         killed_before: what `killed_for_memory` returned when the run began.
     """
-    tail = printed[-MAX_SHOWN:].strip() or None
-    try:
-        error = future.exception(timeout=GRACE)
-    except TimeoutError:  # still not known: an exit with code 0
-        return Loss("crashed", "its process ended itself, with exit code 0", tail)
-    if isinstance(error, TimeoutError):
-        return Loss("timeout", f"stopped after the {error.args[1]:g} s of --timeout", tail)
-    if not isinstance(error, ProcessExpired):
-        return Loss("failed", f"{type(error).__name__}: {_line(str(error))}", tail)
-    ended = _ended(int(error.exitcode))
-    if evidence := _evidence(printed, killed_before):
-        return Loss("out_of_memory", f"its process {ended}: {evidence}", tail)
-    words = f"; it printed last: {_line(tail.splitlines()[-1])}" if tail else ""
-    return Loss("crashed", f"its process {ended}{words}", tail)
+    words, ended = last_words(printed), f"its process {_ended(exit_code)}"
+    if exit_code != 0 and (evidence := _evidence(printed, killed_before)):
+        return Loss("out_of_memory", f"{ended}: {evidence}", words)
+    return Loss("crashed", ended, words)
+
+
+def timeout(seconds: float, printed: str) -> Loss:
+    """Say that a run took longer than it may."""
+    return Loss("timeout", f"stopped after the {seconds:g} s of --timeout", last_words(printed))
+
+
+def last_words(printed: str) -> str | None:
+    """Return the end of what a process printed, or None."""
+    return without_folders(printed[-MAX_SHOWN:]).strip() or None
 
 
 def _ended(code: int) -> str:
     if code >= 0:
-        return f"ended itself, with exit code {code}"
+        return f"ended itself with exit code {code}"
     try:
-        return f"was ended by signal {-code} ({signal.Signals(-code).name})"
-    except ValueError:
+        return f"was ended by signal {-code}, {signal.Signals(-code).name}"
+    except ValueError:  # a signal without a name
         return f"was ended by signal {-code}"
 
 
@@ -77,12 +74,8 @@ def _evidence(printed: str, killed_before: int | None) -> str | None:
     """Return what shows that memory ran out."""
     lines: Iterator[str] = (line for line in printed.splitlines() if _ALLOCATOR.search(line))
     if line := next(lines, None):
-        return _line(line)
+        return shortened(without_folders(" ".join(line.split())), 300)
     now = killed_for_memory()
-    if None not in (now, killed_before) and now != killed_before:
+    if now is not None and killed_before is not None and now > killed_before:
         return "the kernel killed a process for want of memory meanwhile"
     return None
-
-
-def _line(text: str) -> str:
-    return shortened(" ".join(text.split()), 300)

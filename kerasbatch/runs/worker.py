@@ -7,6 +7,7 @@ file, whose end tells of a crash.
 import contextlib
 import ctypes
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -15,16 +16,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kerasbatch.runs.messages import Message, Moved
 from kerasbatch.runs.prepared import Checked, Prepared
 from kerasbatch.spec.access import Access
 from kerasbatch.spec.sweep import SingleRun
-
-if TYPE_CHECKING:
-    from kerasbatch.runs.data_loader import DataLoader
-    from kerasbatch.runs.trainer import Trainer
 
 MAX_PRINTED = 2**20
 """Bytes of what runs print that are kept."""
@@ -54,24 +50,88 @@ class Settings:
 
 
 @dataclass(frozen=True)
+class Check:
+    """An order: check all runs, and write their data where all workers find them."""
+
+    singles: Sequence[SingleRun]
+
+
+@dataclass(frozen=True)
+class Train:
+    """An order: train a run."""
+
+    run: Prepared
+
+
+@dataclass(frozen=True)
+class Stop:
+    """An order: let the run stop after the present block of steps."""
+
+
+@dataclass(frozen=True)
 class Ready:
-    """A worker has loaded TensorFlow."""
-
-    pid: int
+    """Told when TensorFlow is loaded."""
 
 
-class _Here:
-    """What this process keeps between its runs."""
+@dataclass(frozen=True)
+class Failed:
+    """Told of an order that could not be carried out."""
 
-    connection: Connection
-    settings: Settings
-    loader: "DataLoader"
-    trainer: "Trainer"
-    notices: list[str]
+    error: Exception
 
 
-def begin(connection: Connection, settings: Settings) -> None:
-    """Prepare this process: signals, output, TensorFlow."""
+Order = Check | Train | Stop
+
+
+class _Worker:
+    """Carries out orders, one after the other, and keeps what runs share."""
+
+    def __init__(self, connection: Connection, settings: Settings) -> None:
+        from kerasbatch.runs.data_loader import DataLoader
+        from kerasbatch.runs.trainer import Trainer
+
+        self._connection, self._settings = connection, settings
+        self._notices: list[str] = []
+        self._loader = DataLoader(settings.access, self._notices.append, settings.shared)
+        self._trainer = Trainer(self._loader)
+
+    def obey(self, order: Order) -> None:
+        """Carry out an order; a wish to stop that comes too late is none."""
+        if isinstance(order, Check):
+            self._connection.send(self._check(order.singles))
+        elif isinstance(order, Train):
+            self._forget_printed(0)
+            self._trainer.train(order.run, self._tell)
+
+    def _check(self, singles: Sequence[SingleRun]) -> Checked:
+        from kerasbatch.runs.prepare import check_all
+
+        checked = check_all(singles, self._loader, self._notices)
+        self._loader.forget()
+        return checked
+
+    def _tell(self, message: Message) -> None:
+        self._connection.send(message)
+        if isinstance(message, Moved):
+            self._forget_printed(MAX_PRINTED)
+            if self._connection.poll():  # nothing but a wish to stop comes while a run goes on
+                self._connection.recv()
+                raise KeyboardInterrupt
+
+    def _forget_printed(self, most: int) -> None:
+        """Empty the file of what is printed where it holds more bytes than this."""
+        file = self._settings.printed
+        if file is not None and file.stat().st_size > most:
+            os.truncate(file, 0)
+
+
+def main(connection: Connection, settings: Settings) -> None:
+    """Be a worker until the connection ends.
+
+    Args:
+        connection: brings orders, takes messages.
+        settings: what there is to know at the beginning.
+    """
     _end_with(settings.parent)
     _leave_signals_to_the_parent()
     if settings.printed is not None:
@@ -79,36 +139,24 @@ def begin(connection: Connection, settings: Settings) -> None:
     if settings.gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = settings.gpu
     _load_tensorflow(settings)
-    from kerasbatch.runs.data_loader import DataLoader
-    from kerasbatch.runs.trainer import Trainer
-
-    _Here.connection, _Here.settings, _Here.notices = connection, settings, []
-    _Here.loader = DataLoader(settings.access, _Here.notices.append, settings.shared)
-    _Here.trainer = Trainer(_Here.loader)
-    connection.send(Ready(os.getpid()))
-
-
-def check(singles: Sequence[SingleRun]) -> Checked:
-    """Check all runs, and write their data where all workers find them."""
-    from kerasbatch.runs.prepare import check_all
-
-    checked = check_all(singles, _Here.loader, _Here.notices)
-    _Here.loader.forget()
-    return checked
+    worker = _Worker(connection, settings)
+    connection.send(Ready())
+    with contextlib.suppress(EOFError):  # the parent has no more orders
+        while True:
+            order = connection.recv()
+            try:
+                worker.obey(order)
+            except Exception as error:  # own code may raise anything
+                connection.send(_failed(error))
 
 
-def train(run: Prepared) -> None:
-    """Train a run; all there is to tell goes through the connection."""
-    _forget_printed(0)
-    _Here.trainer.train(run, _tell)
-
-
-def _tell(message: Message) -> None:
-    _Here.connection.send(message)
-    if isinstance(message, Moved):
-        _forget_printed(MAX_PRINTED)
-        if _Here.connection.poll():  # only a wish to stop ever comes
-            raise KeyboardInterrupt
+def _failed(error: Exception) -> Failed:
+    """Return a message of an error, in words where it cannot travel itself."""
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301  # our own
+    except Exception:  # an exception of anybody's making
+        return Failed(RuntimeError(f"{type(error).__name__}: {error}"))
+    return Failed(error)
 
 
 def _end_with(parent: int) -> None:
@@ -143,13 +191,6 @@ def _print_into(file: Path) -> None:
     os.dup2(handle, 1)
     os.dup2(handle, 2)
     os.close(handle)
-
-
-def _forget_printed(most: int) -> None:
-    """Empty the file of what is printed where it holds more bytes than this."""
-    file = _Here.settings.printed
-    if file is not None and file.stat().st_size > most:
-        os.truncate(file, 0)
 
 
 def _load_tensorflow(settings: Settings) -> None:
