@@ -106,10 +106,13 @@ class StepCounter(Planned):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Compare the epoch with its plan."""
-        if self._examples is None:
+        whole_step = self.ending != "failed"  # or an error cut it off in the middle
+        if self._examples is None and whole_step:
             self._examples = examples_counted(self.model)
         updates = batches_counted(self.model.optimizer) - self._updates
-        right = self._right_examples(epoch + 1, updates) if self._right_examples else None
+        right = None
+        if self._right_examples is not None and whole_step:
+            right = self._right_examples(epoch + 1, updates)
         seen = Observed(updates, self._batches, self._examples, right)
         stopped = self.ending or ("early_stop" if self.model.stop_training else None)
         self.rows.append(stepcheck.row(self.plan, epoch + 1, seen, stopped))
@@ -119,7 +122,8 @@ class StepCounter(Planned):
         """Say why the training was cut off, and close the epoch if one is open.
 
         An interrupt may fall between an update and the callback that would have counted its
-        batch, so the batches of the open epoch are not known; updates and examples are.
+        batch, so the batches of the open epoch are not known; updates and examples are. An error
+        may fall inside a step; then the examples are not known either.
         """
         self.ending = ending
         if self._open and batches_counted(self.model.optimizer) > self._updates:

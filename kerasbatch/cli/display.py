@@ -11,6 +11,7 @@ from rich.progress import Progress as Bar
 
 from kerasbatch.callbacks.reported import Progress
 from kerasbatch.cli.living_line import living_line
+from kerasbatch.cli.tables import duration
 from kerasbatch.cli.terminal import note
 from kerasbatch.errors import counted
 from kerasbatch.runs.result import Result
@@ -146,6 +147,7 @@ class Display(Watcher):
         if not self._moving or standing.total == 1:
             return
         failed = f"{standing.failed} failed" if standing.failed else ""
+        left = standing.seconds_left
         self._draw(
             "",
             counted(standing.total, "run"),
@@ -153,7 +155,7 @@ class Display(Watcher):
             standing.ended,
             count=f"{standing.ended}/{standing.total} ended",
             speed=failed,
-            left="" if standing.seconds_left is None else _left(standing.seconds_left),
+            left="" if left is None else f"{duration(left)} left",
         )
 
     def _draw(
@@ -188,16 +190,8 @@ def _told(progress: Progress) -> Mapping[str, str]:
         "count": _steps(progress.step, progress.total_steps),
         "speed": f"{speed:,.0f} examples/s" if speed else "",
         "loss": "" if progress.loss is None else f"loss {progress.loss:.4f}",
-        "left": "" if left is None else _left(left),
+        "left": "" if left is None else f"{duration(left)} left",
     }
-
-
-def _left(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:,.0f} s left"
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02} left" if hours else f"{minutes}:{seconds:02} left"
 
 
 def _line(running: Running, result: Result) -> str:

@@ -41,11 +41,12 @@ def open_display(*, quiet: bool, verbose: bool) -> "Display":
     return display
 
 
-def display_with_tensorflow(*, quiet: bool, verbose: bool) -> "Display":
+def display_with_tensorflow(*, quiet: bool, verbose: bool, threads: int = 0) -> "Display":
     """Load TensorFlow, which takes seconds, and say so; return what shows progress."""
     from kerasbatch.engine import environment
 
     display = open_display(quiet=quiet, verbose=verbose)
     with display.waiting_for("loading TensorFlow"):
         environment.load_tensorflow(verbose=verbose)
+        environment.compute_with(threads)
     return display

@@ -19,6 +19,12 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Replace a key of the spec; may be repeated."),
 ]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", min=1, help="Runs of a sweep at a time; by default one per core, or GPU."
+    ),
+]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show TensorFlow's own log.")]
 
 

@@ -1,24 +1,39 @@
 """The command `plan`: what a spec would do, told without training."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from kerasbatch.cli.options import Overrides, SpecPath, Trust
+import typer
+
+from kerasbatch.cli.options import Jobs, Overrides, SpecPath, Trust
 from kerasbatch.cli.steps import show_plan
 from kerasbatch.cli.terminal import note, open_console, print_whole
+from kerasbatch.errors import counted
 
 if TYPE_CHECKING:
+    from kerasbatch.runs.plans import PlannedRun
+    from kerasbatch.spec.access import Access
+    from kerasbatch.spec.specfile import Source
     from kerasbatch.steps import Plan
 
 
-def plan(spec: SpecPath, overrides: Overrides = None, trust: Trust = False) -> None:
-    """Show what a spec would do, without training or loading TensorFlow."""
+def plan(
+    spec: SpecPath,
+    overrides: Overrides = None,
+    timed: Annotated[
+        bool, typer.Option("--time", help="Try every batch size, and say how long all will take.")
+    ] = False,
+    jobs: Jobs = None,
+    trust: Trust = False,
+) -> None:
+    """Show what a spec would do, without training or, but for --time, loading TensorFlow."""
     from kerasbatch.cli import tables
     from kerasbatch.runs.plans import plans
     from kerasbatch.spec import specfile
     from kerasbatch.spec.access import Access
 
     source = specfile.load(spec, overrides or ())
-    planned = plans(source, Access(source.folder, trust))
+    access = Access(source.folder, trust)
+    planned = plans(source, access)
     console = open_console(errors=False)
     if source.spec.question:
         console.print(source.spec.question, style="italic")
@@ -26,13 +41,17 @@ def plan(spec: SpecPath, overrides: Overrides = None, trust: Trust = False) -> N
         note(notice)
     if source.spec.sweep:
         print_whole(console, tables.sweep_table(planned))
+        console.print(tables.sweep_totals(planned), soft_wrap=True)
         _explain_differences([each.plan for each in planned])
     else:
-        (only,) = planned
-        spec_of_run = only.single.spec
-        show_plan(
-            only.plan, seed=spec_of_run.seed, sampling=spec_of_run.sampling, held=only.held_back
-        )
+        _show_one(planned[0])
+    if timed:
+        _show_time(source, access, jobs)
+
+
+def _show_one(planned: "PlannedRun") -> None:
+    spec = planned.single.spec
+    show_plan(planned.plan, seed=spec.seed, sampling=spec.sampling, held=planned.held_back)
 
 
 def _explain_differences(plans: "list[Plan]") -> None:
@@ -41,3 +60,25 @@ def _explain_differences(plans: "list[Plan]") -> None:
         if not made.follows_the_notes:
             line = f"  b = {size:,}: {made.difference}"
             open_console(errors=False).print(line, style="dim")
+
+
+def _show_time(source: "Source", access: "Access", jobs: int | None) -> None:
+    """Try every program, and say how long all runs will take."""
+    from kerasbatch.cli import tables
+    from kerasbatch.cli.early import display_with_tensorflow
+    from kerasbatch.runs import machine_share
+    from kerasbatch.spec import sweep
+
+    singles = sweep.expand(source)
+    threads = machine_share.threads_per_run(len(singles)) if source.spec.sweep else 0
+    display = display_with_tensorflow(quiet=False, verbose=False, threads=threads)
+    from kerasbatch.runs import trial
+
+    workers = min(jobs or machine_share.default_jobs(), len(singles))
+    with source.located(), display.waiting_for("trying every batch size"):
+        found = list(trial.trials(singles, access, []))
+    console = open_console(errors=False)
+    print_whole(console, tables.trial_table(found))
+    told = tables.duration(trial.total_seconds(found, workers))
+    each = "" if workers == 1 else f", by {counted(workers, 'worker')}"
+    console.print(f"{counted(len(singles), 'run')}{each}: about {told}, and TensorFlow's loading")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kerasbatch.cli.early import check_early, display_with_tensorflow, open_display
-from kerasbatch.cli.options import Overrides, SpecPath, Trust, Verbose
+from kerasbatch.cli.options import Jobs, Overrides, SpecPath, Trust, Verbose
 from kerasbatch.cli.terminal import FAILED, INTERRUPTED, open_console, print_whole
 from kerasbatch.errors import counted
 
@@ -24,12 +24,7 @@ def run(
     results: Annotated[
         Path, typer.Option(metavar="DIR", help="Where experiments are kept.")
     ] = Path("results"),
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", min=1, help="Runs of a sweep at a time; by default one per core, or GPU."
-        ),
-    ] = None,
+    jobs: Jobs = None,
     timeout: Annotated[
         float | None,
         typer.Option(metavar="SECONDS", min=0.1, help="End a run that takes longer than this."),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from kerasbatch.runs.bench import EngineSpeeds
     from kerasbatch.runs.plans import PlannedRun
     from kerasbatch.runs.result import Result
+    from kerasbatch.runs.trial import Trial
 
 
 NARROW = 60
@@ -90,6 +91,46 @@ def sweep_table(runs: "Sequence[PlannedRun]") -> Table:
             f"{plan.examples:,}",
         )
     return table
+
+
+def sweep_totals(runs: "Sequence[PlannedRun]") -> str:
+    """Return the totals of a sweep, in a line."""
+    plans = [each.plan for each in runs]
+    sizes = len({plan.batch_size for plan in plans})
+    return (
+        f"in all {counted(len(plans), 'run')} at {counted(sizes, 'batch size')}, "
+        f"{counted(sum(plan.total_steps for plan in plans), 'step')}, "
+        f"{counted(sum(plan.examples for plan in plans), 'example')} seen"
+    )
+
+
+def trial_table(found: "Sequence[Trial]") -> Table:
+    """Return one line per program: its speed, and what its runs take."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("batch\nsize", "\nruns", "\nsteps/s", "compile\ns", "one evaluation\ns"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("a run\ns, the longest", justify="right", no_wrap=True)
+    table.add_column("\nengine")
+    for each in sorted(found, key=lambda trial: trial.runs[0].plan.batch_size):
+        table.add_row(
+            f"{each.runs[0].plan.batch_size:,}",
+            f"{len(each.runs):,}",
+            _speed(each.steps_per_second),
+            _seconds(each.compile_seconds).removesuffix(" s"),
+            f"{each.evaluate_seconds:.3f}",
+            f"{max(map(each.seconds, each.runs)):,.2f}",
+            each.engine,
+        )
+    return table
+
+
+def duration(seconds: float) -> str:
+    """Write a duration: 12 s, 3:05, 1:02:03."""
+    if seconds < 60:
+        return f"{seconds:,.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def bench_table(found: "Sequence[EngineSpeeds]") -> Table:

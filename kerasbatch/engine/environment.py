@@ -42,6 +42,14 @@ def load_tensorflow(*, verbose: bool) -> None:
     tf.get_logger().setLevel("ERROR")
 
 
+def compute_with(threads: int) -> None:
+    """Let TensorFlow use so many threads, before it computes anything; 0: it chooses."""
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+
+
 @contextmanager
 def _stderr_kept_back() -> Iterator[None]:
     """Keep back what C++ code writes to the standard error; hand it on after an exception.

@@ -28,6 +28,8 @@ from kerasbatch.steps import Plan
 MAX_BLOCK = 4096
 """Steps that a block holds at the most."""
 MAX_BLOCK_EXAMPLES = 2**19
+ALIGNMENT = 64
+"""Bytes to whose multiples TensorFlow aligns its tensors."""
 BLOCK_SECONDS = 0.2
 """Seconds that a block should take, so that progress and Ctrl-C stay quick."""
 
@@ -247,8 +249,23 @@ class _StepCallbacks(keras.callbacks.CallbackList):
 
 def to_device(arrays: Arrays) -> Arrays:
     """Move arrays to the device, in their own types."""
-    moved: Arrays = keras.tree.map_structure(tf.convert_to_tensor, arrays)
+    moved: Arrays = keras.tree.map_structure(_to_device, arrays)
     return moved
+
+
+def _to_device(array: Any) -> tf.Tensor:
+    """Return an array as a tensor, without a copy where it is mapped from a file.
+
+    Processes that map the same file share its pages then. TensorFlow computes on aligned memory.
+    """
+    is_file = isinstance(array, np.memmap) and array.flags.c_contiguous and array.size
+    if (
+        is_file
+        and array.ctypes.data % ALIGNMENT == 0
+        and not tf.config.list_physical_devices("GPU")
+    ):
+        return tf.experimental.dlpack.from_dlpack(np.asarray(array).__dlpack__())
+    return tf.convert_to_tensor(array)
 
 
 def _wrapped(value: int) -> int:

@@ -63,5 +63,6 @@ def first_line(error: BaseException) -> str:
 def _cause(text: str) -> str:
     """Return what stands behind the places that TensorFlow lists of an error inside a program."""
     lines = [line for line in text.removeprefix(_IN_GRAPH).splitlines() if line.strip()]
-    told = (line for line in lines if not line.startswith((" ", "\t", "Detected at node")))
+    places = (" ", "\t", "Detected at node", "<stack traces")
+    told = (line for line in lines if not line.startswith(places))
     return next(told, text)

@@ -15,6 +15,8 @@ _ALLOCATOR = re.compile(
     r"|failed to allocate|unable to allocate|allocation of \d+ exceeds|memoryerror",
     re.IGNORECASE,
 )
+_LOG_PREFIX = re.compile(r"^[IWEF]\d{4} [\d:.]+ +\d+ \S+\] ")
+"""What TensorFlow's log begins its lines with: a level, a time, a thread, a place."""
 _COUNTERS = (
     Path("/proc/vmstat"),
     Path("/sys/fs/cgroup/memory.events"),
@@ -74,7 +76,7 @@ def _evidence(printed: str, killed_before: int | None) -> str | None:
     """Return what shows that memory ran out."""
     lines: Iterator[str] = (line for line in printed.splitlines() if _ALLOCATOR.search(line))
     if line := next(lines, None):
-        return shortened(without_folders(" ".join(line.split())), 300)
+        return shortened(without_folders(" ".join(_LOG_PREFIX.sub("", line).split())), 300)
     now = killed_for_memory()
     if now is not None and killed_before is not None and now > killed_before:
         return "the kernel killed a process for want of memory meanwhile"

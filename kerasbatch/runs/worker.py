@@ -201,8 +201,4 @@ def _load_tensorflow(settings: Settings) -> None:
     if settings.printed is not None:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "1"  # with warnings of memory that runs out
     environment.load_tensorflow(verbose=True)
-    import tensorflow as tf
-
-    tf.get_logger().setLevel("ERROR")
-    tf.config.threading.set_intra_op_parallelism_threads(settings.threads)
-    tf.config.threading.set_inter_op_parallelism_threads(settings.threads)
+    environment.compute_with(settings.threads)

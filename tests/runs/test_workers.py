@@ -1,0 +1,95 @@
+"""Sweeps by workers: what is lost with one of them, and what is not."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import psutil
+import pytest
+from run_support import LINE, run_here
+from worker_support import evil, histories
+
+import kerasbatch as kb
+
+
+class Killer(kb.Watcher):
+    """Kills the worker that has begun a run of batch size 1, in mid-epoch, once."""
+
+    def __init__(self) -> None:
+        self.killed = 0
+
+    def progress(self, running: kb.Running, progress: Any) -> None:
+        if running.plan.batch_size == 1 and not self.killed:
+            for child in psutil.Process().children():
+                if "spawn_main" in " ".join(child.cmdline()):
+                    os.kill(child.pid, 9)
+                    self.killed += 1
+
+
+LONG = LINE | {
+    "data": {"name": "line", "examples": 30_000},
+    "record": [],
+    "epochs": 8,
+    "evaluate_every": {"epochs": 2},
+}
+
+
+def test_a_killed_worker_costs_its_run_only(tmp_path: Path) -> None:
+    """The others go on; the same command trains what is missing, and keeps what is there."""
+    spec, killer = LONG | {"sweep": {"batch_size": [1, 100, "full"]}}, Killer()
+    results = kb.run_all(spec, results=tmp_path, jobs=1, watcher=killer)
+    assert killer.killed == 1
+    assert [result.status for result in results] == ["crashed", "done", "done"]
+    crashed = results[0]
+    assert crashed.message.startswith("its process was ended by signal 9, SIGKILL, after ")
+    assert 0 < crashed.row["observed_steps"] < 240_000
+    assert crashed.row["step_check"] == "ended_early: crashed"
+    assert crashed.row["train_seconds"] is crashed.row["peak_memory_mb"] is None
+    again = kb.run_all(spec, results=tmp_path, jobs=1)
+    assert [result.reused for result in again] == [False, True, True]
+    table = pd.read_csv(tmp_path / "experiment" / "runs.csv")
+    assert table["status"].tolist() == ["done"] * 3
+    assert table["batch_size"].tolist() == [1, 100, 30_000]
+    here = run_here(spec, tmp_path / "here")
+    pd.testing.assert_frame_equal(histories(again), histories(here), check_exact=True)
+
+
+def test_the_sweep_of_a_script_without_a_guard(tmp_path: Path) -> None:
+    """Its workers do not run the script again, and it imports no TensorFlow."""
+    script = tmp_path / "script.py"
+    spec = LINE | {"record": [], "sweep": {"batch_size": [5, "full"]}}
+    script.write_text(
+        "import sys\nimport kerasbatch as kb\nprint('once')\n"
+        f"results = kb.run_all({spec!r}, results={str(tmp_path)!r}, jobs=2)\n"
+        "print([result.status for result in results], 'tensorflow' in sys.modules)\n",
+        encoding="utf-8",
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    assert done.stdout == "once\n['done', 'done'] False\n"
+
+
+def test_a_worker_that_dies_before_it_can_train(tmp_path: Path) -> None:
+    """The error says how; no directory is made."""
+    spec = evil("dies_while_it_is_built")
+    with pytest.raises(kb.WorkerError, match="its process ended itself with exit code 5"):
+        kb.run_all(spec, results=tmp_path, trust=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_wrong_with_a_run_is_said_by_its_worker(tmp_path: Path) -> None:
+    """As a fault of the spec, with its place; no directory is made."""
+    layers = [[{"Dense": {"units": units}}] for units in (1, 2)]
+    grid = {"model.layers": layers}
+    with pytest.raises(kb.SpecError, match="the model gives 2 numbers for an example"):
+        kb.run_all(LINE | {"record": [], "sweep": grid}, results=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("options", [{"jobs": 0}, {"jobs": -1}, {"timeout": 0.0}])
+def test_impossible_options(small: dict[str, Any], tmp_path: Path, options: Any) -> None:
+    """A clear error."""
+    with pytest.raises(kb.SpecError, match="must be"):
+        kb.run_all(small | {"sweep": {"seed": [0, 1]}}, results=tmp_path, **options)

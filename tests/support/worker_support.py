@@ -1,0 +1,62 @@
+"""Sweeps in processes of their own, and processes to look at."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import psutil
+import yaml
+
+import kerasbatch as kb
+
+EVIL = Path(__file__).with_name("evil_model.py")
+
+
+def evil(*kinds: str, **keys: Any) -> dict[str, Any]:
+    """A sweep over models that do harm; it needs trust."""
+    return {
+        "data": "iris",
+        "model": {"python": f"{EVIL}:honest"},
+        "optimizer": {"name": "sgd", "learning_rate": 0.01},
+        "loss": "sparse_categorical_crossentropy",
+        "metrics": ["accuracy"],
+        "steps": 6000,
+        "evaluate_every": {"steps": 500},
+        "batch_size": 1,
+        "sweep": {"model.python": [f"{EVIL}:{kind}" for kind in kinds]},
+    } | keys
+
+
+def start(spec: dict[str, Any], folder: Path, *options: str) -> "subprocess.Popen[str]":
+    """Start the command line on a sweep."""
+    file = folder / "spec.yaml"
+    file.write_text(yaml.safe_dump(spec), encoding="utf-8")
+    command = [sys.executable, "-m", "kerasbatch", "run", str(file), "--results", str(folder)]
+    pipe = subprocess.PIPE
+    return subprocess.Popen([*command, *options], stdout=pipe, stderr=pipe, text=True)
+
+
+def workers(process: "subprocess.Popen[str]") -> list[psutil.Process]:
+    """The processes that it has started, Python's helper for spawning aside."""
+    children = psutil.Process(process.pid).children(recursive=True)
+    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
+    """Wait until something holds, and return it."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    raise TimeoutError
+
+
+def histories(results: list[kb.Result]) -> pd.DataFrame:
+    """All histories of a sweep, by run, without their clocks."""
+    tables = {result.directory.name: result.history for result in results}
+    return pd.concat(tables).drop(columns="seconds").sort_index()
