@@ -43,7 +43,7 @@ def bench(
     sizes = _sizes(batch_size) if batch_size else _sizes_of(source)
     if csv and not csv.absolute().parent.is_dir():
         raise SpecError([Fault(("--csv",), f"there is no folder {csv.parent}")])
-    check_early(source, [size for size in sizes if size != "full"])
+    check_early(source, trust, [size for size in sizes if size != "full"])
     display = display_with_tensorflow(quiet=False, verbose=verbose)
     from kerasbatch.runs.bench import measure
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from kerasbatch.spec.specfile import Source
 
 
-def check_early(source: "Source", batch_sizes: Sequence[int] = ()) -> None:
+def check_early(source: "Source", trust: bool, batch_sizes: Sequence[int] = ()) -> None:
     """Complain before TensorFlow takes its seconds, as far as plans go without own data.
 
     Raises:
@@ -25,7 +25,7 @@ def check_early(source: "Source", batch_sizes: Sequence[int] = ()) -> None:
     with source.located():
         runs = sweep.expand(source)
     if all(isinstance(single.spec.data, BuiltInData) for single in runs):
-        planned = plans(source, Access(source.folder))
+        planned = plans(source, Access(source.folder, trust))
         for size in batch_sizes:
             plan(planned[0].plan.train_examples, batch_size=size, epochs=1)
 

@@ -38,7 +38,7 @@ def run(
     from kerasbatch.spec import specfile
 
     source = specfile.load(spec, overrides or ())
-    check_early(source)
+    check_early(source, trust)
     alone = source.spec.sweep is None and timeout is None
     display = (display_with_tensorflow if alone else open_display)(quiet=quiet, verbose=verbose)
     from kerasbatch.runs.runner import run_all

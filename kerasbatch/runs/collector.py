@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from kerasbatch.callbacks.reported import Progress
+from kerasbatch.callbacks.reported import HISTORY_COLUMNS, Progress
 from kerasbatch.records import provenance
 from kerasbatch.records.experiment import Experiment
 from kerasbatch.records.run_directory import RunDirectory
@@ -20,6 +20,7 @@ from kerasbatch.runs.schedule import Schedule, finish_seconds
 from kerasbatch.runs.watcher import Running, Standing, Watcher
 from kerasbatch.spec.access import Access
 from kerasbatch.spec.keys import Spec
+from kerasbatch.stepcheck import COLUMNS as STEP_COLUMNS
 
 FAILED = ("failed", "crashed", "out_of_memory", "timeout")
 
@@ -121,7 +122,10 @@ class Collector:
         written.start(_with_absolute_paths(run.single.spec, self._access))
         number, of = self._numbers[run.run_id], len(self._numbers)
         running = Running(run.run_id, run.single, run.plan, number, of)
-        return _Open(running, place, written, RunTables(written), provenance.now())
+        tables = RunTables(written)
+        tables.put("history.csv", 0, (), HISTORY_COLUMNS)
+        tables.put("steps.csv", 0, (), STEP_COLUMNS)
+        return _Open(running, place, written, tables, provenance.now())
 
     def _end(self, run: Prepared, record: dict[str, Any]) -> None:
         of_run = self._open.pop(run.run_id)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kerasbatch.errors import Fault, SpecError
+from kerasbatch.errors import Fault, SpecError, counted, shortened
 from kerasbatch.records import provenance
 from kerasbatch.records.experiment import Experiment
 from kerasbatch.records.files import dump_yaml
@@ -169,6 +169,7 @@ def train_all(
         _refuse_foreign(checked.runs, experiment)
         as_given = source.text if not source.tree.overrides else None
         experiment.write_spec(as_given or dump_yaml(source.tree.value))
+        _name_others(checked.runs, experiment, watcher)
         collector = Collector(experiment, checked.runs, access, workers, watcher)
         left = []
         for each in checked.runs:
@@ -203,6 +204,17 @@ def _refuse_foreign(prepared: Iterable[Prepared], experiment: Experiment) -> Non
     if foreign:
         advice = "it is left alone; move it away, or choose another directory with --results"
         raise SpecError(Fault((), f"{name} {problem}; {advice}") for name, problem in foreign)
+
+
+def _name_others(runs: Iterable[Prepared], experiment: Experiment, watcher: Watcher) -> None:
+    """Say which runs of earlier specs are in the directory and no longer in the grid."""
+    in_grid = {run.run_id for run in runs}
+    others = [each.run_id for each in experiment.runs() if each.run_id not in in_grid]
+    if others:
+        stay = "stays" if len(others) == 1 else "stay"
+        names = shortened(", ".join(others), 200)
+        count = counted(len(others), "run")
+        watcher.notice(f"{count} of earlier specs {stay} in {experiment.path.name}: {names}")
 
 
 def _finished_earlier(

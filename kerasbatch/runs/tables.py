@@ -12,8 +12,8 @@ from kerasbatch.callbacks.reported import Row
 from kerasbatch.runs.messages import Rows, Tell
 from kerasbatch.stepcheck import COLUMNS as STEP_COLUMNS
 
-INTERVAL = 1.0
-"""Seconds between two sendings while a training goes on."""
+INTERVAL = 0.2
+"""Seconds between two sendings while a training goes on; what is not sent, a crash takes along."""
 
 
 @dataclass

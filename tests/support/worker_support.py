@@ -24,7 +24,7 @@ def evil(*kinds: str, **keys: Any) -> dict[str, Any]:
         "optimizer": {"name": "sgd", "learning_rate": 0.01},
         "loss": "sparse_categorical_crossentropy",
         "metrics": ["accuracy"],
-        "steps": 6000,
+        "steps": 12_000,
         "evaluate_every": {"steps": 500},
         "batch_size": 1,
         "sweep": {"model.python": [f"{EVIL}:{kind}" for kind in kinds]},
