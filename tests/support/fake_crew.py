@@ -1,0 +1,96 @@
+"""A crew without TensorFlow: it invents histories, the same for the same run every time."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import kerasbatch as kb
+from kerasbatch.callbacks.reported import HISTORY_COLUMNS, Progress
+from kerasbatch.records import provenance
+from kerasbatch.records.experiment import Experiment
+from kerasbatch.runs.crew import Crew, Desk
+from kerasbatch.runs.messages import Ended, Moved, Rows
+from kerasbatch.runs.outcome import Outcome
+from kerasbatch.runs.prepared import Checked, DataFacts, Prepared
+from kerasbatch.runs.record import describe
+from kerasbatch.runs.runner import train_all
+from kerasbatch.spec import learning_rate, specfile, sweep
+from kerasbatch.spec.access import Access
+from kerasbatch.stepcheck import COLUMNS as STEP_COLUMNS
+from kerasbatch.steps import plan_budget
+
+SPEC: dict[str, Any] = {
+    "data": "iris",
+    "model": "linear",
+    "optimizer": "sgd",
+    "loss": "mse",
+    "epochs": 2,
+    "batch_size": 8,
+}
+DATA = DataFacts("iris", "0" * 64, None, validated=True)
+
+
+class FakeCrew(Crew):
+    """Trains nothing, and tells of it like any crew."""
+
+    def __init__(self, singles: tuple[sweep.SingleRun, ...]) -> None:
+        self._singles = singles
+
+    def check(self, waiting: Callable[[], None]) -> Checked:
+        return Checked(tuple(map(_prepared, self._singles)))
+
+    def work(self, desk: Desk) -> bool:
+        while (run := desk.next_run(0)) is not None:
+            history = [_row(run, epoch) for epoch in range(3)]
+            steps = [dict.fromkeys(STEP_COLUMNS, epoch) for epoch in (1, 2)]
+            desk.hear(run, Rows("history.csv", 0, tuple(history[:1]), HISTORY_COLUMNS))
+            desk.hear(run, Moved(Progress(15, 30, 1, 1e3, 0.5, 1.0)))
+            desk.tick()
+            desk.heed()
+            desk.hear(run, Rows("history.csv", 0, tuple(history), HISTORY_COLUMNS))
+            desk.hear(run, Rows("steps.csv", 0, tuple(steps), STEP_COLUMNS))
+            desk.tick()
+            desk.hear(run, Ended(_record(run, history[-1]["val_loss"])))
+        return True
+
+    def close(self) -> None:
+        pass
+
+
+def _prepared(single: sweep.SingleRun) -> Prepared:
+    planned = plan_budget(120, single.spec.batch_size, single.spec.budget, "keep")
+    rate = learning_rate.resolve(single.spec, planned)
+    name = "-".join(f"{key}={value}" for key, value in single.swept.items())
+    return Prepared(single, planned, rate, name, DATA, "one")
+
+
+def _row(run: Prepared, epoch: int) -> dict[str, Any]:
+    loss = 1 / (run.plan.batch_size + run.single.spec.seed + epoch + 1)
+    return dict.fromkeys(HISTORY_COLUMNS, epoch) | {"loss": loss, "val_loss": loss}
+
+
+def _record(run: Prepared, loss: float) -> dict[str, Any]:
+    outcome = Outcome(
+        status="done",
+        message="took all steps",
+        engine="fused",
+        why="as a test",
+        jit_compile=False,
+        step_check="ok",
+        observed_steps=run.plan.total_steps,
+        observed_examples=run.plan.examples,
+        train_seconds=0.1,
+        compile_seconds=0.1,
+        evaluate_seconds=0.1,
+        metrics={"val_loss": loss},
+    )
+    return describe(run, outcome, None) | provenance.here()
+
+
+def train(spec: dict[str, Any], folder: Path, *, rerun: bool = False) -> list[kb.Result]:
+    """Run a sweep without training it."""
+    source = replace(specfile.from_dict(spec), folder=folder)
+    crew = FakeCrew(sweep.expand(source))
+    experiment = Experiment(folder / source.spec.name)
+    return train_all(source, experiment, crew, Access(folder), 1, rerun, kb.Watcher())

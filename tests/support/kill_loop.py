@@ -1,0 +1,119 @@
+"""Kills a sweep at every write of its records, in turn, and lets it go on; prints what it did.
+
+    python kill_loop.py FOLDER
+
+Run in a process of its own, which forks: nothing here may start a thread.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from fake_crew import SPEC, train
+
+from kerasbatch.records.record_file import read
+from kerasbatch.records.run_directory import RunDirectory
+
+GRID = {"batch_size": [8, 16], "seed": [0, 1]}
+POINTS = ("fsync", "replace", "rename", "unlink", "rmdir", "mkdir")
+
+
+class _Killer:
+    """Ends this process at the n-th of the calls that change the disk.
+
+    Args:
+        at: which call, from 1.
+        torn: whether only half of a file has reached the disk by then.
+    """
+
+    def __init__(self, at: int, torn: bool) -> None:
+        self._left, self._torn = at, torn
+        for name in POINTS:
+            setattr(os, name, self._deadly(getattr(os, name), name))
+
+    def _deadly(self, call: Callable[..., Any], name: str) -> Callable[..., Any]:
+        def counted(*arguments: Any, **options: Any) -> Any:
+            self._left -= 1
+            if self._left == 0:
+                if name == "fsync" and self._torn:
+                    os.ftruncate(arguments[0], os.fstat(arguments[0]).st_size // 2)
+                os._exit(9)
+            return call(*arguments, **options)
+
+        return counted
+
+
+def _sweep(folder: Path, rerun: bool) -> None:
+    train(SPEC | {"sweep": GRID}, folder, rerun=rerun)
+
+
+def _killed(folder: Path, at: int, torn: bool, rerun: bool) -> bool:
+    """Run the sweep in a child and kill it at some call; return whether it got so far."""
+    child = os.fork()
+    if child == 0:
+        _Killer(at, torn)
+        _sweep(folder, rerun)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    if code not in (0, 9):
+        raise SystemExit(f"the sweep ended with {code} at call {at}")
+    return code == 9
+
+
+def _told(folder: Path) -> dict[str, Any]:
+    """Return what the directory says, clocks aside, after checking every checksum."""
+    experiment = folder / "experiment"
+    found: dict[str, Any] = {}
+    for path in sorted(path for path in experiment.iterdir() if path.is_dir()):
+        whole = RunDirectory(path).found()
+        if whole.problem or whole.record is None:
+            raise SystemExit(f"{path.name}: {whole.problem or 'no record'}")
+        found[path.name] = whole.record["row"], (path / "history.csv").read_text()
+    found["runs.csv"] = (experiment / "runs.csv").read_text()
+    found["others"] = sorted(
+        p.name for p in experiment.rglob("*") if p.name.startswith(".") and p.name != ".lock"
+    )
+    return found
+
+
+def main(folder: Path) -> None:
+    """Kill at every call, whole and half-written, with finished runs to replace and without."""
+    (folder / "peace").mkdir()
+    _sweep(folder / "peace", False)
+    expected, kills = _told(folder / "peace"), 0
+    for rerun in (False, True):
+        for torn in (False, True):
+            at = 0
+            while True:
+                at += 1
+                place = folder / f"{rerun}-{torn}-{at}"
+                place.mkdir()
+                if rerun:
+                    _sweep(place, False)
+                finished = _finished(place)
+                if not _killed(place, at, torn, rerun):
+                    break
+                kills += 1
+                if not finished <= _finished(place, with_hidden=True):
+                    raise SystemExit(f"a finished run was lost at call {at}")
+                _sweep(place, False)
+                if _told(place) != expected:
+                    raise SystemExit(f"call {at}: {_told(place)}")
+    sys.stdout.write(f"killed {kills} times\n")
+
+
+def _finished(folder: Path, *, with_hidden: bool = False) -> set[str]:
+    """Return the runs that have a whole, finished record somewhere."""
+    pattern = "experiment/*" if not with_hidden else "experiment/**/"
+    found = set()
+    for path in folder.glob(pattern):
+        if path.is_dir() and (record := read(path).record) and record["status"] == "done":
+            found.add(record["run_id"])
+    return found
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
