@@ -97,22 +97,28 @@ def main(folder: Path) -> None:
                 if not _killed(place, at, torn, rerun):
                     break
                 kills += 1
-                if not finished <= _finished(place, with_hidden=True):
+                _refuse_torn(place, at)
+                results = train(SPEC | {"sweep": GRID}, place)
+                if not finished <= {each.directory.name for each in results if each.reused}:
                     raise SystemExit(f"a finished run was lost at call {at}")
-                _sweep(place, False)
                 if _told(place) != expected:
                     raise SystemExit(f"call {at}: {_told(place)}")
     sys.stdout.write(f"killed {kills} times\n")
 
 
-def _finished(folder: Path, *, with_hidden: bool = False) -> set[str]:
-    """Return the runs that have a whole, finished record somewhere."""
-    pattern = "experiment/*" if not with_hidden else "experiment/**/"
-    found = set()
-    for path in folder.glob(pattern):
-        if path.is_dir() and (record := read(path).record) and record["status"] == "done":
-            found.add(record["run_id"])
-    return found
+def _finished(folder: Path) -> set[str]:
+    """Return the runs that are finished."""
+    places = (RunDirectory(path) for path in folder.glob("experiment/*=*"))
+    return {place.run_id for place in places if place.is_finished()}
+
+
+def _refuse_torn(folder: Path, at: int) -> None:
+    """Every file that is seen under its name is whole."""
+    for path in folder.glob("experiment/**/[!.]*"):
+        if path.is_file() and not path.read_text().endswith("\n"):
+            raise SystemExit(f"{path.name} is torn at call {at}")
+        if path.name == "record.json" and read(path.parent).problem:
+            raise SystemExit(f"{path.name} is damaged at call {at}")
 
 
 if __name__ == "__main__":
