@@ -3,6 +3,7 @@
 The machine is told by what it is, not by its name, so that results can be published.
 """
 
+import functools
 import os
 import platform
 import subprocess
@@ -21,6 +22,7 @@ def here() -> dict[str, Any]:
     return {"versions": versions(), "machine": machine()}
 
 
+@functools.cache
 def versions() -> dict[str, str]:
     """Return the versions of what makes the numbers of a run."""
     return {
@@ -39,6 +41,7 @@ def machine() -> dict[str, Any]:
     }
 
 
+@functools.cache
 def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()

@@ -16,13 +16,15 @@ from kerasbatch.runs.crew import Loss
 from kerasbatch.runs.messages import Message, Moved, Rows
 from kerasbatch.runs.prepared import Prepared
 from kerasbatch.runs.result import Result
-from kerasbatch.runs.schedule import Schedule, finish_seconds
+from kerasbatch.runs.schedule import Schedule
 from kerasbatch.runs.watcher import Running, Standing, Watcher
 from kerasbatch.spec.access import Access
 from kerasbatch.spec.keys import Spec
 from kerasbatch.stepcheck import COLUMNS as STEP_COLUMNS
 
 FAILED = ("failed", "crashed", "out_of_memory", "timeout")
+TELL_INTERVAL = 0.2
+"""Seconds between two words on where all runs stand."""
 
 
 @dataclass
@@ -63,6 +65,8 @@ class Collector:
         self._workers = workers
         self._open: dict[str, _Open] = {}
         self._schedule = Schedule(())
+        self._failed = 0
+        self._told_next = 0.0
         self._table = RunsCsv(experiment)
         self._git_commit = provenance.git_commit(access.folder)
 
@@ -105,7 +109,9 @@ class Collector:
         for of_run in self._open.values():
             of_run.tables.write_if_due()
         self._table.write_if_due()
-        self._watcher.standing(self._standing())
+        if time.monotonic() >= self._told_next:
+            self._watcher.standing(self._standing())
+            self._told_next = time.monotonic() + TELL_INTERVAL
 
     def heed(self) -> None:
         """Let the caller interrupt."""
@@ -141,21 +147,15 @@ class Collector:
         self._schedule.measured(run, steps, time.monotonic() - of_run.since)
         result = Result(directory.path, record, run.single.swept)
         self.results[run.run_id] = result
+        self._failed += result.status in FAILED
         self._watcher.finish(result)
 
     def _standing(self) -> Standing:
-        ended = self.results.values()
-        failed = sum(result.status in FAILED for result in ended)
-        left = None
-        if any(of_run.progress for of_run in self._open.values()) or ended:
-            waiting = map(self._schedule.seconds, self._schedule.waiting())
-            left = finish_seconds(map(self._left, self._open.values()), waiting, self._workers)
-        return Standing(len(ended), failed, len(self._numbers), left)
-
-    def _left(self, of_run: _Open) -> float:
-        """Return the seconds that a run has still to go."""
-        told = of_run.progress.seconds_left if of_run.progress else None
-        return told or 0.0
+        told = [of_run.progress for of_run in self._open.values() if of_run.progress]
+        running = [progress.seconds_left or 0.0 for progress in told]
+        known = running or any(not result.reused for result in self.results.values())
+        left = self._schedule.seconds_left(running, self._workers) if known else None
+        return Standing(len(self.results), self._failed, len(self._numbers), left)
 
 
 def _with_absolute_paths(spec: Spec, access: Access) -> Spec:

@@ -2,7 +2,7 @@
 
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 
 from kerasbatch.runs.prepared import Prepared
 
@@ -17,19 +17,18 @@ class Schedule:
 
     Args:
         runs: the runs.
-        seconds_per_step: what is known of programs already.
     """
 
-    def __init__(
-        self, runs: Iterable[Prepared], seconds_per_step: Mapping[Program, float] | None = None
-    ) -> None:
+    def __init__(self, runs: Iterable[Prepared]) -> None:
         self._waiting: dict[Program, list[Prepared]] = defaultdict(list)
-        self._measured: dict[Program, list[float]] = defaultdict(list)
-        for program, seconds in (seconds_per_step or {}).items():
-            self._measured[program].append(seconds)
+        self._steps: dict[Program, int] = defaultdict(int)
         for run in sorted(runs, key=lambda run: run.plan.total_steps):
             self._waiting[run.program].append(run)
+            self._steps[run.program] += run.plan.total_steps
         self._held: dict[int, Program] = {}
+        self._measured: dict[Program, list[float]] = defaultdict(list)
+        self._known: dict[Program, float] = {}
+        self._proportion = 1.0
 
     def next(self, worker: int) -> Prepared | None:
         """Hand out a run: of the program that the worker has, else the longest work that waits.
@@ -44,31 +43,38 @@ class Schedule:
             held = {other for each, other in self._held.items() if each != worker}
             program = max(sorted(waiting - held or waiting), key=self._waiting_seconds)
         self._held[worker] = program
-        return self._waiting[program].pop()
+        run = self._waiting[program].pop()
+        self._steps[program] -= run.plan.total_steps
+        return run
 
     def measured(self, run: Prepared, steps: int, seconds: float) -> None:
         """Learn from a run what a step of its program takes, evaluation included."""
         if steps:
             self._measured[run.program].append(seconds / steps)
+            self._known[run.program] = statistics.median(self._measured[run.program])
+            ratios = [known / _guess(program) for program, known in self._known.items()]
+            self._proportion = statistics.median(ratios)
 
-    def seconds(self, run: Prepared, steps: int | None = None) -> float:
-        """Return what a run, or so many of its steps, will take, as far as can be told."""
-        return self._step_seconds(run.program) * (run.plan.total_steps if steps is None else steps)
+    def seconds_left(self, running: Sequence[float], workers: int) -> float:
+        """Return how long the rest will take, as far as can be told.
 
-    def waiting(self) -> list[Prepared]:
-        """Return the runs that nobody has begun."""
-        return [run for runs in self._waiting.values() for run in runs]
+        Args:
+            running: the seconds that are left of the runs that go on.
+            workers: how many runs go on at a time.
+        """
+        longest = [self._step_seconds(p) * runs[-1].plan.total_steps for p, runs in self._left()]
+        waiting = sum(self._waiting_seconds(program) for program, _ in self._left())
+        return max([(sum(running) + waiting) / workers, *running, *longest])
+
+    def _left(self) -> list[tuple[Program, list[Prepared]]]:
+        return [(program, runs) for program, runs in self._waiting.items() if runs]
 
     def _waiting_seconds(self, program: Program) -> float:
-        return sum(self.seconds(run) for run in self._waiting[program])
+        return self._step_seconds(program) * self._steps[program]
 
     def _step_seconds(self, program: Program) -> float:
         """Return what was measured, else a guess in the proportion that others were measured in."""
-        if mine := self._measured.get(program):
-            return statistics.median(mine)
-        known = {other: statistics.median(them) for other, them in self._measured.items()}
-        ratios = [seconds / _guess(other) for other, seconds in known.items()]
-        return _guess(program) * (statistics.median(ratios) if ratios else 1.0)
+        return self._known.get(program, _guess(program) * self._proportion)
 
 
 def _guess(program: Program) -> float:
@@ -76,17 +82,15 @@ def _guess(program: Program) -> float:
     return STEP_SECONDS + EXAMPLE_SECONDS * batch_size
 
 
-def finish_seconds(running: Iterable[float], waiting: Iterable[float], workers: int) -> float:
+def finish_seconds(works: Iterable[float], workers: int) -> float:
     """Return in how many seconds all work is done, by workers that take the longest first.
 
     Args:
-        running: the seconds that are left of the runs that go on.
-        waiting: the seconds of the others.
+        works: the seconds of every piece.
         workers: how many there are.
     """
-    busy = sorted(running, reverse=True)
-    ends = (busy + [0.0] * workers)[: max(workers, len(busy))]
-    for seconds in sorted(waiting, reverse=True):
+    ends = [0.0] * workers
+    for seconds in sorted(works, reverse=True):
         first = ends.index(min(ends))
         ends[first] += seconds
-    return max(ends, default=0.0)
+    return max(ends)

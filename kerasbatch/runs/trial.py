@@ -92,4 +92,4 @@ def total_seconds(found: Sequence[Trial], jobs: int) -> float:
     """
     works = [each.seconds(run) for each in found for run in each.runs]
     works += [each.compile_seconds or 0.0 for each in found]
-    return finish_seconds((), works, jobs)
+    return finish_seconds(works, jobs)
