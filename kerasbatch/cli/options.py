@@ -1,5 +1,6 @@
 """The arguments that several commands share, and how texts become their values."""
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -20,10 +21,12 @@ Overrides = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Replace a key of the spec; may be repeated."),
 ]
 Jobs = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N", min=1, help="Runs of a sweep at a time; by default one per core, or GPU."
-    ),
+    str | None,
+    typer.Option(metavar="N", help="Runs of a sweep at a time; by default one per core, or GPU."),
+]
+Timeout = Annotated[
+    str | None,
+    typer.Option(metavar="SECONDS", help="End a run that takes longer than this."),
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show TensorFlow's own log.")]
 
@@ -39,8 +42,42 @@ def batch_size(text: str, name: str, must: str) -> int | str:
     Raises:
         SpecError: if it is neither.
     """
-    if text == "full":
-        return text
+    return text if text == "full" else _whole_number(text, name, must)
+
+
+def jobs(text: str | None) -> int | None:
+    """Return the number of workers, or None where nothing is said.
+
+    Raises:
+        SpecError: if it is no whole number from 1 on.
+    """
+    must = "a whole number from 1 on, like 2"
+    if text is None:
+        return None
+    if (number := _whole_number(text, "--jobs", must)) < 1:
+        raise SpecError([Fault(("--jobs",), f"found {text!r}; must be {must}")])
+    return number
+
+
+def seconds(text: str | None) -> float | None:
+    """Return a limit of time in seconds, or None where nothing is said.
+
+    Raises:
+        SpecError: if it is no finite number above 0.
+    """
+    if text is None:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        must = "a number of seconds above 0, like 60"
+        raise SpecError([Fault(("--timeout",), f"found {text!r}; must be {must}")])
+    return value
+
+
+def _whole_number(text: str, name: str, must: str) -> int:
     if not (text.isascii() and text.isdecimal()) or len(text) >= MAX_DIGITS:
         raise SpecError([Fault((name,), f"found {text!r}; must be {must}")])
     return int(text)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kerasbatch.cli import options
 from kerasbatch.cli.options import Jobs, Overrides, SpecPath, Trust
 from kerasbatch.cli.steps import show_plan
 from kerasbatch.cli.terminal import note, open_console, print_whole
@@ -32,6 +33,7 @@ def plan(
     from kerasbatch.spec.access import Access
 
     source = specfile.load(spec, overrides or ())
+    workers = options.jobs(jobs)
     access = Access(source.folder, trust)
     planned = plans(source, access)
     console = open_console(errors=False)
@@ -46,7 +48,7 @@ def plan(
     else:
         _show_one(planned[0])
     if timed:
-        _show_time(source, access, jobs)
+        _show_time(source, access, workers)
 
 
 def _show_one(planned: "PlannedRun") -> None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kerasbatch.cli import options
 from kerasbatch.cli.early import check_early, display_with_tensorflow, open_display
-from kerasbatch.cli.options import Jobs, Overrides, SpecPath, Trust, Verbose
+from kerasbatch.cli.options import Jobs, Overrides, SpecPath, Timeout, Trust, Verbose
 from kerasbatch.cli.terminal import FAILED, INTERRUPTED, open_console, print_whole
 from kerasbatch.errors import counted
 
@@ -25,10 +26,7 @@ def run(
         Path, typer.Option(metavar="DIR", help="Where experiments are kept.")
     ] = Path("results"),
     jobs: Jobs = None,
-    timeout: Annotated[
-        float | None,
-        typer.Option(metavar="SECONDS", min=0.1, help="End a run that takes longer than this."),
-    ] = None,
+    timeout: Timeout = None,
     trust: Trust = False,
     rerun: Annotated[bool, typer.Option("--rerun", help="Train finished runs again.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show the final table only.")] = False,
@@ -38,8 +36,9 @@ def run(
     from kerasbatch.spec import specfile
 
     source = specfile.load(spec, overrides or ())
+    workers, limit = options.jobs(jobs), options.seconds(timeout)
     check_early(source, trust)
-    alone = source.spec.sweep is None and timeout is None
+    alone = source.spec.sweep is None and limit is None
     display = (display_with_tensorflow if alone else open_display)(quiet=quiet, verbose=verbose)
     from kerasbatch.runs.runner import run_all
 
@@ -47,10 +46,10 @@ def run(
         ended = run_all(
             source,
             results=results,
-            jobs=jobs,
+            jobs=workers,
             rerun=rerun,
             trust=trust,
-            timeout=timeout,
+            timeout=limit,
             watcher=display,
             verbose=verbose,
         )

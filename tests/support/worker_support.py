@@ -31,13 +31,17 @@ def evil(*kinds: str, **keys: Any) -> dict[str, Any]:
     } | keys
 
 
-def start(spec: dict[str, Any], folder: Path, *options: str) -> "subprocess.Popen[str]":
+def start(
+    spec: dict[str, Any], folder: Path, *options: str, command: str = "run"
+) -> "subprocess.Popen[str]":
     """Start the command line on a sweep."""
     file = folder / "spec.yaml"
     file.write_text(yaml.safe_dump(spec), encoding="utf-8")
-    command = [sys.executable, "-m", "kerasbatch", "run", str(file), "--results", str(folder)]
+    whole = [sys.executable, "-m", "kerasbatch", command, str(file), *options]
+    if command == "run":
+        whole += ["--results", str(folder)]
     pipe = subprocess.PIPE
-    return subprocess.Popen([*command, *options], stdout=pipe, stderr=pipe, text=True)
+    return subprocess.Popen(whole, stdout=pipe, stderr=pipe, text=True)
 
 
 def workers(process: "subprocess.Popen[str]") -> list[psutil.Process]:
