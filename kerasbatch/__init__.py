@@ -22,6 +22,8 @@ from kerasbatch.errors import (
 from kerasbatch.version import VERSION
 
 if TYPE_CHECKING:
+    from kerasbatch.analysis.compare import Comparison, compare
+    from kerasbatch.analysis.loaded import Loaded, load
     from kerasbatch.callbacks.recorder import Recorder
     from kerasbatch.callbacks.step_counter import StepCounter
     from kerasbatch.engine.fit import fit
@@ -35,11 +37,13 @@ __version__ = VERSION
 
 __all__ = [
     "Budget",
+    "Comparison",
     "DataUnavailableError",
     "DirectoryInUseError",
     "EngineError",
     "Fault",
     "KerasbatchError",
+    "Loaded",
     "Plan",
     "Recorder",
     "Result",
@@ -51,8 +55,10 @@ __all__ = [
     "Watcher",
     "WorkerError",
     "__version__",
+    "compare",
     "example_order",
     "fit",
+    "load",
     "plan",
     "run",
     "run_all",
@@ -61,6 +67,8 @@ __all__ = [
 # Where the names live that are loaded at their first use.
 _LAZY = {
     "Budget": "steps",
+    "Comparison": "analysis.compare",
+    "Loaded": "analysis.loaded",
     "Plan": "steps",
     "Recorder": "callbacks.recorder",
     "Result": "runs.result",
@@ -69,7 +77,9 @@ _LAZY = {
     "Standing": "runs.watcher",
     "Watcher": "runs.watcher",
     "example_order": "order",
+    "compare": "analysis.compare",
     "fit": "engine.fit",
+    "load": "analysis.loaded",
     "plan": "steps",
     "run": "runs.runner",
     "run_all": "runs.runner",

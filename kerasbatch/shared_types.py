@@ -17,3 +17,6 @@ EveryKind = Literal["epochs", "steps", "examples", "growth"]
 BatchSize = int | Literal["full"]
 """Examples of one step, or all of them."""
 Array = NDArray[Any]
+
+HISTORY_COLUMNS = ("epoch", "step", "examples", "seconds", "learning_rate")
+"""The first columns of history.csv; the losses and metrics come behind them."""

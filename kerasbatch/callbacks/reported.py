@@ -6,9 +6,6 @@ from typing import Any
 Row = dict[str, Any]
 """A row of a table, by column."""
 
-HISTORY_COLUMNS = ("epoch", "step", "examples", "seconds", "learning_rate")
-"""The first columns of history.csv; the losses and metrics come behind them."""
-
 
 @dataclass(frozen=True)
 class Progress:

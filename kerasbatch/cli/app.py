@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from kerasbatch.cli.bench import bench
+from kerasbatch.cli.compare import compare
 from kerasbatch.cli.plan import plan
 from kerasbatch.cli.run import run
 from kerasbatch.cli.schema import schema
@@ -23,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (steps, plan, schema, run, bench):
+for command in (steps, plan, run, compare, bench, schema):
     app.command()(command)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from kerasbatch.callbacks.reported import HISTORY_COLUMNS, Progress
+from kerasbatch.callbacks.reported import Progress
 from kerasbatch.records import provenance
 from kerasbatch.records.experiment import Experiment
 from kerasbatch.records.run_directory import RunDirectory
@@ -18,6 +18,7 @@ from kerasbatch.runs.prepared import Prepared
 from kerasbatch.runs.result import Result
 from kerasbatch.runs.schedule import Schedule
 from kerasbatch.runs.watcher import Running, Standing, Watcher
+from kerasbatch.shared_types import HISTORY_COLUMNS
 from kerasbatch.spec.access import Access
 from kerasbatch.spec.keys import Spec
 from kerasbatch.stepcheck import COLUMNS as STEP_COLUMNS

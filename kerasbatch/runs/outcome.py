@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kerasbatch.callbacks.reported import HISTORY_COLUMNS, Row
+from kerasbatch.callbacks.reported import Row
+from kerasbatch.shared_types import HISTORY_COLUMNS
 from kerasbatch.spec import keras_names
 from kerasbatch.spec.keys import Target
 from kerasbatch.steps import Plan

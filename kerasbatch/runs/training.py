@@ -7,7 +7,7 @@ import keras
 
 from kerasbatch.callbacks.progress import Reporter
 from kerasbatch.callbacks.recorder import Recorder
-from kerasbatch.callbacks.reported import HISTORY_COLUMNS, Progress, Row
+from kerasbatch.callbacks.reported import Progress, Row
 from kerasbatch.callbacks.step_counter import StepCounter
 from kerasbatch.callbacks.stopping import Stopping
 from kerasbatch.engine.feed import Feed
@@ -17,6 +17,7 @@ from kerasbatch.runs.cut_off import cut_off, not_begun, traceback_of
 from kerasbatch.runs.messages import Moved, Tell
 from kerasbatch.runs.outcome import Outcome, ended, last_and_best
 from kerasbatch.runs.tables import Tables, named_weights
+from kerasbatch.shared_types import HISTORY_COLUMNS
 from kerasbatch.spec.keys import Spec
 from kerasbatch.steps import Plan
 from kerasbatch.workload.data import Data

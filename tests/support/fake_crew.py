@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import kerasbatch as kb
-from kerasbatch.callbacks.reported import HISTORY_COLUMNS, Progress
+from kerasbatch.callbacks.reported import Progress
 from kerasbatch.records import provenance
 from kerasbatch.records.experiment import Experiment
 from kerasbatch.runs.crew import Crew, Desk
@@ -15,6 +15,7 @@ from kerasbatch.runs.outcome import Outcome
 from kerasbatch.runs.prepared import Checked, DataFacts, Prepared
 from kerasbatch.runs.record import describe
 from kerasbatch.runs.runner import train_all
+from kerasbatch.shared_types import HISTORY_COLUMNS
 from kerasbatch.spec import learning_rate, specfile, sweep
 from kerasbatch.spec.access import Access
 from kerasbatch.stepcheck import COLUMNS as STEP_COLUMNS

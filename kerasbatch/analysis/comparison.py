@@ -1,0 +1,143 @@
+"""Runs -> one row per batch size, or whatever is compared, each at its best learning rate.
+
+The choice follows Shallue et al. 2018 (arXiv 1811.03600): the learning rate is tuned anew for
+every row, and what it took to reach the target is read off at the first evaluation that passes.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from kerasbatch.analysis.loaded import PLACE, Loaded
+from kerasbatch.analysis.target import TAKEN, Goal, first_passed
+from kerasbatch.spec import keras_names
+
+RATE = "learning_rate"
+ENDED = ("done", "target", "diverged")
+"""Runs that came to an end of their own; the values of others say nothing of their batch size."""
+TO_TARGET = tuple(f"{name}_to_target" for name in TAKEN)
+SPEEDS = ("steps_per_second", "examples_per_second", "peak_memory_mb")
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of runs.
+
+    Args:
+        by: the columns that tell the rows apart.
+        tuned: the columns that are chosen for each row: the learning rate, and other swept keys.
+        goal: the target, or None.
+        judged: the metric by which is chosen without a target, or None where none was measured.
+    """
+
+    by: tuple[str, ...]
+    tuned: tuple[str, ...]
+    goal: Goal | None
+    judged: str | None
+
+
+def judge(loaded: Loaded, question: Question) -> pd.DataFrame:
+    """Return all runs, with what each took to the target.
+
+    Returns:
+        The runs; beside their columns `run` (experiment/run), `reached`, `unknown` and the columns
+        of `first_passed`.
+    """
+    runs = loaded.runs.copy()
+    runs["run"] = runs[PLACE[0]] + "/" + runs[PLACE[1]]
+    runs = runs.drop(columns=[name for name in TO_TARGET if name in runs])
+    if question.goal is None:
+        return runs.assign(reached=False, unknown=False)
+    history = loaded.history
+    history = history.assign(run=history[PLACE[0]] + "/" + history[PLACE[1]])
+    runs = runs.merge(
+        first_passed(history, question.goal), how="left", left_on="run", right_index=True
+    )
+    reached = runs[TO_TARGET[0]].notna()
+    # A run that was cut off, or stopped at an easier target, might have reached it.
+    return runs.assign(
+        reached=reached, unknown=~reached & ~runs["status"].isin(("done", "diverged"))
+    )
+
+
+def choose(runs: pd.DataFrame, question: Question) -> pd.DataFrame:
+    """Choose the learning rate, and whatever else is tuned, for every row.
+
+    With a target: of the settings that most seeds reached it with, that with the smallest median of
+    steps over those that reached; without: the best median of the judged metric's last value. Of
+    equals the smaller rate.
+
+    Returns:
+        The runs of the chosen settings.
+    """
+    keys = [*question.by, *question.tuned]
+    settings = runs.groupby(keys, dropna=False, sort=True)
+    if question.goal is not None:
+        found = settings.agg(seeds=("reached", "sum"), steps=(TO_TARGET[0], "median"))
+        order = found.assign(first=-found["seeds"], second=found["steps"])
+    else:
+        judged = question.judged
+        ended = runs.assign(value=runs[judged].where(runs["status"].isin(ENDED)) if judged else 0.0)
+        values = ended.groupby(keys, dropna=False, sort=True)["value"].median()
+        lower = judged is None or keras_names.lower_is_better(judged.partition("_")[2])
+        order = pd.DataFrame({"first": values if lower else -values, "second": 0.0})
+    order = order.reset_index().sort_values(["first", "second", *question.tuned], kind="stable")
+    best = order.drop_duplicates(list(question.by))[keys]
+    return runs.merge(best, on=keys, how="inner")
+
+
+def summarize(runs: pd.DataFrame, chosen: pd.DataFrame, question: Question) -> pd.DataFrame:
+    """Return one row for every value of what is compared, in the order of the values."""
+    by = list(question.by)
+    groups = chosen.groupby(by, dropna=False, sort=True)
+    table = pd.DataFrame({"runs": runs.groupby(by, dropna=False, sort=True).size()})
+    table["seeds"] = groups["seed"].nunique()
+    for name in question.tuned:
+        table[name] = groups[name].first()
+    table["reached"] = groups["reached"].sum()
+    table["unknown"] = groups["unknown"].sum()
+    for name in TO_TARGET:
+        table[name] = groups[name].median() if name in chosen else float("nan")
+    ended = chosen[chosen["status"].isin(ENDED)].groupby(by, dropna=False, sort=True)
+    for name in metrics(chosen):
+        table[name] = ended[name].median()
+        if not name.startswith("test_"):
+            table[f"{name}_low"], table[f"{name}_high"] = ended[name].min(), ended[name].max()
+    for name in SPEEDS:
+        table[name] = ended[name].median()
+    return table.reset_index()
+
+
+def metrics(runs: pd.DataFrame) -> list[str]:
+    """Return the columns of metrics at fixed weights: validation first, then test."""
+    names = [str(name) for name in runs.columns if runs[name].notna().any()]
+    return [
+        name
+        for prefix in ("val_", "train_", "test_")
+        for name in names
+        if name.startswith(prefix) and name not in ("train_examples", "train_seconds")
+    ]
+
+
+def best(table: pd.DataFrame, question: Question) -> dict[str, dict[str, object]]:
+    """Return which row was best by steps, by examples and by seconds: three questions.
+
+    Only rows compete whose seeds reached the target as often as those of any row.
+    """
+    rows = contenders(table)
+    if question.goal is None or rows.empty:
+        return {}
+    found = {}
+    for name in TAKEN:
+        columns = [*question.by, f"{name}_to_target"]
+        winner: Any = rows.sort_values(columns[-1], kind="stable")[columns].iloc[0]
+        found[name] = dict(winner)
+    return found
+
+
+def contenders(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows whose seeds reached the target as often as those of any row."""
+    share = table["reached"] / table["seeds"]
+    rows: pd.DataFrame = table[(share == share.max()) & (share > 0)]
+    return rows

@@ -1,0 +1,51 @@
+"""Many small CSV files as one table: files with the same header are parsed at once."""
+
+import io
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+OWNER = "_owner"
+"""The column that numbers the files."""
+
+
+def read_all(files: Iterable[Path], columns: Sequence[str]) -> tuple[pd.DataFrame, dict[int, str]]:
+    """Read files into one table.
+
+    Args:
+        files: CSV files with a header; those that are not there have no rows.
+        columns: the first columns of the table.
+
+    Returns:
+        The table, with the number of the file of each row in the column OWNER; and by number what
+        was wrong with a file.
+    """
+    bodies: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    problems: dict[int, str] = {}
+    for number, file in enumerate(files):
+        try:
+            header, _, body = file.read_text(encoding="utf-8").partition("\n")
+        except FileNotFoundError:
+            continue
+        except (OSError, UnicodeDecodeError) as error:
+            problems[number] = f"its {file.name} cannot be read ({error})"
+            continue
+        if body.strip():
+            bodies[header].append((number, body))
+    parts = [_parse(header, parts) for header, parts in bodies.items()]
+    if not parts:
+        return pd.DataFrame(columns=[*columns, OWNER]), problems
+    whole = pd.concat(parts, ignore_index=True).sort_values(OWNER, kind="stable")
+    names = dict.fromkeys([*columns, *whole.columns])
+    return whole.reindex(columns=list(names)).reset_index(drop=True), problems
+
+
+def _parse(header: str, parts: Sequence[tuple[int, str]]) -> pd.DataFrame:
+    text = "".join(body if body.endswith("\n") else f"{body}\n" for _, body in parts)
+    counts = [body.count("\n") + (not body.endswith("\n")) for _, body in parts]
+    table = pd.read_csv(io.StringIO(f"{header}\n{text}"))
+    table[OWNER] = np.repeat([number for number, _ in parts], counts)
+    return table

@@ -1,0 +1,98 @@
+"""Which run directories lie under some paths: results roots, experiments, or single runs."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kerasbatch.errors import Fault, SpecError
+from kerasbatch.records.run_directory import RunDirectory
+from kerasbatch.spec import specfile
+
+MARKS = ("record.json", "spec.yaml")
+DEPTH = 3
+"""How far below a path runs are looked for: results/reference/<experiment>/<run>."""
+
+
+@dataclass(frozen=True)
+class FoundRun:
+    """A run directory, read.
+
+    Args:
+        path: where it is.
+        record: its record, or that of a run that has not ended, with what is known of it.
+        problem: what is wrong with it, in words, or None.
+    """
+
+    path: Path
+    record: dict[str, Any] | None
+    problem: str | None = None
+
+    @property
+    def experiment(self) -> str:
+        """The name of the directory that it lies in."""
+        return self.path.parent.name
+
+    @property
+    def key(self) -> str:
+        """Its name among runs of several experiments."""
+        return f"{self.experiment}/{self.path.name}"
+
+
+def find(paths: Iterable[str | Path]) -> tuple[list[FoundRun], dict[str, str]]:
+    """Return the runs under some paths, each once, in the order of their names.
+
+    Returns:
+        The runs, and by path what holds none.
+
+    Raises:
+        SpecError: if a path is not there.
+    """
+    folders = [Path(path) for path in paths]
+    faults = [
+        Fault((str(path),), "is no directory; give a results folder, an experiment or a run")
+        for path in folders
+        if not path.is_dir()
+    ]
+    if faults:
+        raise SpecError(faults)
+    found: dict[Path, FoundRun] = {}
+    empty: dict[str, str] = {}
+    for path in folders:
+        runs = list(_below(path.absolute(), DEPTH))
+        if not runs:
+            empty[str(path)] = "holds no run"
+        found |= {run: _read(run) for run in runs if run not in found}
+    return list(found.values()), empty
+
+
+def _below(path: Path, depth: int) -> Iterator[Path]:
+    if any((path / mark).is_file() for mark in MARKS):
+        yield path
+    elif depth:
+        for inner in sorted(path.iterdir()):
+            if inner.is_dir() and not inner.name.startswith(".") and not inner.is_symlink():
+                yield from _below(inner, depth - 1)
+
+
+def _read(path: Path) -> FoundRun:
+    found = RunDirectory(path).found()
+    if found.record is not None or found.problem:
+        return FoundRun(path, found.record, found.problem)
+    return _unfinished(path)
+
+
+def _unfinished(path: Path) -> FoundRun:
+    """Say what is known of a run that has no record: it goes on, or its process was killed."""
+    try:
+        spec = specfile.load(path / "spec.yaml").spec
+    except SpecError as error:
+        return FoundRun(path, None, f"its spec.yaml cannot be read: {error.faults[0]}")
+    row = {
+        "run_id": path.name,
+        "status": "unfinished",
+        "batch_size": None if spec.batch_size == "full" else spec.batch_size,
+        "optimizer": spec.optimizer.name,
+        "seed": spec.seed,
+    }
+    return FoundRun(path, {"row": row, "spec": spec.plain(), "swept": {}, "status": "unfinished"})

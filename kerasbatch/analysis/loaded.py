@@ -1,0 +1,115 @@
+"""Runs as pandas tables, read from their directories.
+
+runs = kb.load("results/digits_batch_sizes")
+runs.runs, runs.history, runs.steps      # DataFrames
+"""
+
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from kerasbatch.analysis import csv_tables
+from kerasbatch.analysis.found_runs import FoundRun, find
+from kerasbatch.records.run_row import RUN_COLUMNS
+from kerasbatch.shared_types import HISTORY_COLUMNS
+from kerasbatch.spec.sweep import label
+from kerasbatch.stepcheck import COLUMNS as STEP_COLUMNS
+
+PLACE = ("experiment", "run_id")
+"""The columns that name a run."""
+NOT_SHOWN = frozenset({"epochs", "steps", "examples"})
+"""Swept budgets: in the tables these words mean what was done; `planned_steps` tells the budget."""
+_TEXTS = frozenset({"run_id", "status", "data_used", "optimizer", "engine", "step_check", "target"})
+_SPECIAL = {"inf": float("inf"), "-inf": float("-inf"), "nan": float("nan")}
+
+
+def load(paths: str | Path | Iterable[str | Path]) -> "Loaded":
+    """Read runs into tables; nothing of TensorFlow is needed for it.
+
+    Args:
+        paths: results folders, experiments or single runs.
+
+    Raises:
+        SpecError: if a path is not there.
+    """
+    return Loaded(*find([paths] if isinstance(paths, str | Path) else paths))
+
+
+class Loaded:
+    """Runs, as tables.
+
+    Attributes:
+        problems: what could not be read, by run or path, in words.
+    """
+
+    def __init__(self, found: Sequence[FoundRun], problems: Mapping[str, str]) -> None:
+        self._found = [each for each in found if each.record is not None]
+        self.problems = dict(problems)
+        self.problems |= {each.key: each.problem for each in found if each.problem}
+
+    @functools.cached_property
+    def runs(self) -> pd.DataFrame:
+        """One row per run: the columns of runs.csv, and the swept values by their dotted keys."""
+        rows = [{"experiment": each.experiment, **_row(each.record or {})} for each in self._found]
+        columns = dict.fromkeys([*PLACE, *RUN_COLUMNS, *(key for row in rows for key in row)])
+        return pd.DataFrame(rows, columns=list(columns))
+
+    @functools.cached_property
+    def history(self) -> pd.DataFrame:
+        """All rows of history.csv, behind the experiment, the run and its swept values."""
+        return self._long("history.csv", HISTORY_COLUMNS)
+
+    @functools.cached_property
+    def steps(self) -> pd.DataFrame:
+        """All rows of steps.csv, behind the experiment, the run and its swept values."""
+        return self._long("steps.csv", STEP_COLUMNS)
+
+    @property
+    def specs(self) -> dict[str, Mapping[str, Any]]:
+        """The resolved spec of every run, by experiment/run."""
+        return {each.key: (each.record or {}).get("spec") or {} for each in self._found}
+
+    @property
+    def records(self) -> dict[str, Mapping[str, Any]]:
+        """The record of every run, by experiment/run."""
+        return {each.key: each.record or {} for each in self._found}
+
+    def _repr_html_(self) -> str:
+        """Show the runs in a notebook, as text that can do nothing."""
+        return self.runs.to_html(escape=True)
+
+    def _long(self, name: str, columns: Sequence[str]) -> pd.DataFrame:
+        table, problems = csv_tables.read_all([each.path / name for each in self._found], columns)
+        for number, problem in problems.items():
+            self.problems.setdefault(self._found[number].key, problem)
+        owner = table.pop(csv_tables.OWNER)
+        place = self.runs[[*PLACE, *self.swept]].iloc[owner].reset_index(drop=True)
+        return pd.concat([place.drop(columns=table.columns, errors="ignore"), table], axis=1)
+
+    @functools.cached_property
+    def swept(self) -> list[str]:
+        """The keys that were swept, as columns of the tables are named."""
+        keys = dict.fromkeys(key for each in self._found for key in _swept_keys(each))
+        return [key for key in keys if key not in NOT_SHOWN]
+
+
+def _swept_keys(run: FoundRun) -> Iterable[str]:
+    return (run.record or {}).get("swept") or {}
+
+
+def _row(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a run's row, its special numbers as numbers again, and what was swept."""
+    row = {
+        key: _SPECIAL.get(value, value) if key not in _TEXTS and isinstance(value, str) else value
+        for key, value in record["row"].items()
+    }
+    swept = record.get("swept") or {}
+    shown = {
+        key: label(value) if isinstance(value, list | dict) else value
+        for key, value in swept.items()
+        if key not in NOT_SHOWN and key not in row
+    }
+    return row | shown
