@@ -18,7 +18,7 @@ from kerasbatch.analysis.comparison import TO_TARGET, Question
 CONFIDENCE = 0.95
 LEAST_SIZES = 4
 MOST_RESIDUAL = 0.5
-"""Octaves: a typical point may lie this factor of 2 off the curve."""
+"""Octaves that a point may lie off the curve on the average."""
 WITHIN = 4.0
 """From a quarter of B_crit down, scaling is called perfect; from four times B_crit up, maximal."""
 _HUBER = 1.345
@@ -37,7 +37,7 @@ class Fit:
         b_crit: the batch size at which steps are twice s_min.
         low: the lower end of the 95 % interval of b_crit.
         high: its upper end.
-        residual: how far a point lies off the curve, root mean square, in octaves.
+        residual: how far a point lies off the curve on the average, in octaves.
         regimes: by batch size: perfect scaling, diminishing returns or maximal.
     """
 
@@ -97,10 +97,11 @@ def fit(sizes: Sequence[float] | Floats, steps: Sequence[float] | Floats) -> Fit
     weights = _weights(b, s)
     log_crit = _best(b, s, weights)
     residuals = s - _curve(b, s, weights, log_crit)
-    residual = float(np.sqrt(np.average(residuals**2, weights=weights)))
+    residual = float(np.mean(np.abs(residuals)))
     if residual > MOST_RESIDUAL:
         return NoFit(
-            f"the points lie {residual:.2f} octaves off the curve, more than {MOST_RESIDUAL:g}"
+            f"the points lie {residual:.2f} octaves off the curve on the average, more than "
+            f"{MOST_RESIDUAL:g}"
         )
     low, high = _interval(b, s, weights, log_crit)
     crit = 2.0**log_crit

@@ -1,0 +1,102 @@
+"""The gate: nothing may become worse, and what is missing is."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from result_support import make_run
+from typer.testing import CliRunner
+
+import kerasbatch as kb
+from kerasbatch.analysis import gate
+from kerasbatch.cli import app
+
+
+def results(folder: Path, *last: float, sizes: tuple[int, ...] = (10, 100), **keys: Any) -> Path:
+    for size in sizes:
+        for seed, value in enumerate(last):
+            make_run(folder, 0.5, value, batch_size=size, seed=seed, **keys)
+    return folder
+
+
+def worse(now: Path, before: Path, limit: str, target: str | None = None) -> list[str]:
+    found = gate.failures(
+        kb.compare(now, target=target), kb.compare(before, target=target), gate.parse(limit)
+    )
+    return [f"{each.row}: {each.message}" for each in found]
+
+
+def test_against_itself_nothing_is_worse(tmp_path: Path) -> None:
+    """In any unit."""
+    here = results(tmp_path, 0.8, 0.82, 0.84)
+    for limit in ("val_accuracy<-0.01", "val_accuracy<-2sd", "val_loss>+10%", "val_loss>+0"):
+        assert worse(here, here, limit) == []
+
+
+@pytest.mark.parametrize(
+    ("limit", "fails"),
+    [
+        ("val_accuracy<-0.05", True),
+        ("val_accuracy<-0.07", False),
+        ("val_accuracy<-2sd", True),
+        ("val_accuracy<-4sd", False),
+        ("val_loss>+30%", True),
+        ("val_loss>+40%", False),
+    ],
+)
+def test_units(tmp_path: Path, limit: str, fails: bool) -> None:
+    """0.82 with a spread of 0.02 over seeds fell to 0.76; the loss rose by a third."""
+    before = results(tmp_path / "before", 0.8, 0.82, 0.84)
+    now = results(tmp_path / "now", 0.75, 0.76, 0.77)
+    found = worse(now, before, limit)
+    assert len(found) == (2 if fails else 0)
+    if fails:
+        assert found[0].startswith(f"batch_size 10: {limit[: limit.index('_')]}_")
+        assert limit in found[0]
+
+
+def test_what_is_missing_fails(tmp_path: Path) -> None:
+    """A row, a seed, or a target that is no longer reached; a new row does not."""
+    before = results(tmp_path / "before", 0.9, 0.9)
+    row = results(tmp_path / "row", 0.9, 0.9, sizes=(10, 200))
+    seed = results(tmp_path / "seed", 0.9)
+    missed = results(tmp_path / "missed", 0.8, 0.8)
+    limit, target = "steps_to_target>+10%", "val_accuracy>=0.85"
+    assert worse(row, before, limit, target) == ["batch_size 100: is missing"]
+    told = "has 1 of the baseline's 2 seeds"
+    assert worse(seed, before, limit, target) == [
+        f"batch_size {size}: {told}" for size in (10, 100)
+    ]
+    assert "steps_to_target was 20 and is not there" in worse(missed, before, limit, target)[0]
+
+
+@pytest.mark.parametrize(
+    "text", ["val_accuracy", "val_accuracy<0.01", "val_accuracy<-2ds", "<-1", "a<b", "x>=-1"]
+)
+def test_what_is_no_limit(text: str) -> None:
+    """With what it must look like."""
+    with pytest.raises(kb.SpecError, match="must be like"):
+        gate.parse(text)
+
+
+def _gate(*arguments: object) -> tuple[int, str]:
+    result = CliRunner().invoke(app.app, ["compare", *map(str, arguments)])
+    return result.exit_code, result.output + str(result.exception or "")
+
+
+def test_exit_codes(tmp_path: Path) -> None:
+    """0 against itself, 1 against better results, a spec error for what cannot be asked."""
+    here = results(tmp_path / "here", 0.8)
+    better = results(tmp_path / "better", 0.9)
+    same = _gate(here, "--baseline", here, "--fail-if", "val_accuracy<-0.01")
+    assert same[0] == 0
+    assert "no worse than the baseline in 2 rows" in same[1]
+    fallen = _gate(here, "--baseline", better, "--fail-if", "val_accuracy<-0.01")
+    assert fallen[0] == 1
+    assert "batch_size 10: val_accuracy went from 0.9 to 0.8, by -0.1" in fallen[1]
+    for wrong, message in (
+        (("--baseline", here), "goes with --fail-if"),
+        (("--baseline", here, "--fail-if", "val_accuracy<-2sd"), "sd needs two seeds"),
+        (("--baseline", here, "--fail-if", "val_acuracy<-1"), "did you mean val_accuracy"),
+    ):
+        assert message in _gate(here, *wrong)[1]
