@@ -63,7 +63,7 @@ def verdict(planned: EpochPlan, batch_size: int, seen: Observed, ending: Ending 
     miscounted = seen.examples is not None and seen.examples != expected
     if miscounted or seen.right_examples is False:
         return "mismatch: wrong_examples"
-    if seen.updates < planned.steps:
+    if seen.updates < planned.steps or ending == "failed":  # its last step may be half a step
         return f"ended_early: {ending}"
     return OK if planned.whole else "ended_early: budget"
 

@@ -61,6 +61,8 @@ def test_python_examples_run(
 ) -> None:
     """As a reader would paste it; fewer epochs, and experiments that stand elsewhere."""
     shutil.copytree(HERE / "experiments", tmp_path / "experiments")
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results/reference").symlink_to(HERE / "results/reference")
     monkeypatch.chdir(tmp_path)
     exec(re.sub(r"epochs=\d+", "epochs=2", code), {"__name__": "__main__"})  # noqa: S102
     assert capsys.readouterr().out

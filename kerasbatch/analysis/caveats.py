@@ -1,81 +1,19 @@
 """What keeps a comparison from concluding, in words, with the rows and runs concerned."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, get_args
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from kerasbatch.analysis.comparison import ENDED, RATE, TO_TARGET, Question, contenders
+from kerasbatch.analysis.comparison import RATE, TO_TARGET, contenders
+from kerasbatch.analysis.evidence import Caveat, Evidence
+from kerasbatch.analysis.origins import engines, fallback, mixed, step_check, test_target
 from kerasbatch.errors import counted
 from kerasbatch.spec import keras_names
-from kerasbatch.spec.data_keys import KerasData
-from kerasbatch.stepcheck import is_mismatch
 
 CONFIDENCE = 0.95
-VERSIONS = ("kerasbatch", "keras", "tensorflow", "numpy", "python")
-
-
-@dataclass(frozen=True)
-class Caveat:
-    """A reason not to conclude.
-
-    Args:
-        code: one word for it, as the CSV has it.
-        message: the same for a person.
-        runs: the runs concerned, as experiment/run.
-        rows: the rows of the table concerned, by their numbers.
-    """
-
-    code: str
-    message: str
-    runs: tuple[str, ...]
-    rows: tuple[Any, ...] = ()
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What caveats look at.
-
-    Args:
-        question: what was asked.
-        table: the rows of the comparison.
-        runs: all runs, with the number of their row in `row`.
-        chosen: those of the chosen settings.
-        records: their records, by experiment/run.
-    """
-
-    question: Question
-    table: pd.DataFrame
-    runs: pd.DataFrame
-    chosen: pd.DataFrame
-    records: Mapping[str, Mapping[str, Any]]
-
-    def label(self, row: Any) -> str:
-        """Return a row as a person calls it: batch_size 16."""
-        values = self.table.loc[row, list(self.question.by)]
-        return ", ".join(f"{key} {_plain(value)}" for key, value in values.items())
-
-    def labels(self, rows: Sequence[Any]) -> str:
-        """Return rows as a person calls them."""
-        if len(self.question.by) == 1:
-            values = self.table.loc[list(rows), self.question.by[0]]
-            return f"{self.question.by[0]} {', '.join(map(_plain, values))}"
-        return "; ".join(self.label(row) for row in rows)
-
-    def over(self, code: str, what: str, concerned: pd.DataFrame) -> Iterator[Caveat]:
-        """Yield a caveat of the rows that some runs belong to, if there are any."""
-        if len(concerned):
-            rows = tuple(sorted({int(row) for row in concerned["row"]}))
-            yield Caveat(code, f"{self.labels(rows)}: {what}", tuple(concerned["run"]), rows)
-
-    def against(self, code: str, message: str, best: Any, others: Sequence[Any]) -> Caveat:
-        """Return a caveat of rows that cannot be told from the best one."""
-        rows = sorted([best, *others])
-        runs = self.chosen[self.chosen["row"].isin(rows)]["run"]
-        return Caveat(code, message, tuple(runs), tuple(rows))
 
 
 def caveats(evidence: Evidence) -> list[Caveat]:
@@ -195,69 +133,6 @@ def coarse(evidence: Evidence) -> Iterator[Caveat]:
             yield evidence.against("coarse", message, best, close)
 
 
-def mixed(evidence: Evidence) -> Iterator[Caveat]:
-    """Runs of different data, code, versions or machines are compared."""
-    told = {
-        "data": lambda record: record.get("data_fingerprint"),
-        "versions": lambda record: tuple((record.get("versions") or {}).get(v) for v in VERSIONS),
-        "machines": lambda record: tuple(sorted((record.get("machine") or {}).items())),
-        "states of own code": _own_code,
-    }
-    for what, key in told.items():
-        found = {key(evidence.records[run]) for run in evidence.chosen["run"]}
-        if len(found) > 1:
-            rows = tuple(map(int, evidence.table.index))
-            message = f"{len(found)} different {what} are mixed"
-            yield Caveat("mixed", message, tuple(evidence.chosen["run"]), rows)
-
-
-def _own_code(record: Mapping[str, Any]) -> Any:
-    """Return the commit of a run whose spec names Python code, which is a part of its numbers."""
-    spec = record.get("spec") or {}
-    named = [spec.get(part) for part in ("data", "model")]
-    own = any(isinstance(part, dict) and "python" in part for part in named)
-    return record.get("git_commit") if own else None
-
-
-def fallback(evidence: Evidence) -> Iterator[Caveat]:
-    """Other data stood in for those that were asked for."""
-    asked = [
-        ((evidence.records[run].get("spec") or {}).get("data") or {}).get("name")
-        for run in evidence.chosen["run"]
-    ]
-    used = evidence.chosen["data_used"]
-    other = [want is not None and want != have for want, have in zip(asked, used, strict=True)]
-    what = "trained on fallback data, not on those that the spec names"
-    yield from evidence.over("fallback", what, evidence.chosen[other])
-
-
-def step_check(evidence: Evidence) -> Iterator[Caveat]:
-    """Steps were not those planned."""
-    wrong = evidence.chosen["step_check"].map(lambda check: is_mismatch(str(check)))
-    yield from evidence.over("step_check", "the step check failed", evidence.chosen[wrong])
-
-
-def test_target(evidence: Evidence) -> Iterator[Caveat]:
-    """What was chosen by is the data set's own test part: its value is too good from now on."""
-    on_test = []
-    for run in evidence.chosen["run"]:
-        spec = evidence.records[run].get("spec") or {}
-        given, row = spec.get("validation"), evidence.records[run].get("row") or {}
-        has_val = any(key.startswith("val_") for key in row)
-        own_test = given == "test" or (given is None and _has_test(row))
-        on_test.append(has_val and own_test)
-    what = (
-        "chosen on the data set's own test part; take validation from the training data "
-        "(validation: {fraction: 0.1}), and the test metrics are measured once, at the end"
-    )
-    yield from evidence.over("test_target", what, evidence.chosen[on_test])
-
-
-def _has_test(row: Mapping[str, Any]) -> bool:
-    """Tell whether the data of a run have a test part of their own: those of Keras do."""
-    return row.get("data_used") in get_args(KerasData)
-
-
 def budgets(evidence: Evidence) -> Iterator[Caveat]:
     """Rows had budgets of different kinds of length: neither equal examples nor equal steps."""
     if evidence.question.goal is not None:
@@ -277,16 +152,6 @@ def budgets(evidence: Evidence) -> Iterator[Caveat]:
         yield Caveat("budgets", message, tuple(chosen["run"]), rows)
 
 
-def engines(evidence: Evidence) -> Iterator[Caveat]:
-    """Seconds of different engines are no measure of batch sizes."""
-    ended = evidence.chosen[evidence.chosen["status"].isin(ENDED)]
-    names = sorted(ended["engine"].dropna().unique())
-    if len(names) > 1:
-        rows = tuple(sorted(ended["row"].unique()))
-        message = f"seconds are of different engines: {', '.join(names)}"
-        yield Caveat("engines", message, tuple(ended["run"]), rows)
-
-
 FINDERS: tuple[Callable[[Evidence], Iterator[Caveat]], ...] = (
     grid_edge,
     one_seed,
@@ -300,15 +165,3 @@ FINDERS: tuple[Callable[[Evidence], Iterator[Caveat]], ...] = (
     budgets,
     engines,
 )
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, float) and value.is_integer():
-        return f"{int(value):,}"
-    return (
-        f"{value:,}"
-        if isinstance(value, int | np.integer)
-        else f"{value:g}"
-        if isinstance(value, float)
-        else str(value)
-    )

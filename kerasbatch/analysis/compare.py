@@ -14,9 +14,9 @@ import pandas as pd
 
 from kerasbatch.analysis import caveats as reasons
 from kerasbatch.analysis import comparison, target
-from kerasbatch.analysis.caveats import Caveat, Evidence
 from kerasbatch.analysis.comparison import RATE, Question
 from kerasbatch.analysis.critical_batch_size import Fit, NoFit, fit_steps
+from kerasbatch.analysis.evidence import Caveat, Evidence
 from kerasbatch.analysis.loaded import Loaded, load
 from kerasbatch.analysis.target import Goal
 from kerasbatch.errors import Fault, SpecError

@@ -44,6 +44,8 @@ def load_tensorflow(*, verbose: bool) -> None:
 
 def compute_with(threads: int) -> None:
     """Let TensorFlow use so many threads, before it computes anything; 0: it chooses."""
+    if threads == 0:
+        return
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)

@@ -49,10 +49,10 @@ def _cheat_fused(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
 @pytest.mark.parametrize(
     ("engine", "how", "check"),
     [
-        ("keras", "drop", "wrong_examples"),
-        ("keras", "repeat", "wrong_examples"),
-        ("fused", "drop", "skipped_updates"),
-        ("fused", "repeat", "wrong_examples"),
+        ("keras", "drop", "ended_early: failed"),  # TensorFlow counts batches too
+        ("keras", "repeat", "mismatch: wrong_examples"),
+        ("fused", "drop", "mismatch: skipped_updates"),
+        ("fused", "repeat", "mismatch: wrong_examples"),
     ],
 )
 def test_an_engine_that_cheats_is_caught(
@@ -68,5 +68,5 @@ def test_an_engine_that_cheats_is_caught(
     assert run(small, tmp_path).row["step_check"] == "ok"
     {"keras": _cheat_plain, "fused": _cheat_fused}[engine](monkeypatch, how)
     result = run(small, tmp_path, rerun=True)
-    assert result.row["step_check"] == f"mismatch: {check}"
-    assert result.steps["check"].iloc[0] == f"mismatch: {check}"
+    assert result.row["step_check"] == check
+    assert result.steps["check"].iloc[0] == check
