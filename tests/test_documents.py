@@ -24,7 +24,7 @@ ANSWERS = re.findall(r"```console\n\$ kerasbatch ([^\n]*)\n(.*?)```", TEXT["mist
 def test_links_lead_to_files(page: Path) -> None:
     """From the page that they stand on; experiments exist."""
     text = TEXT[page.stem]
-    for link in re.findall(r"\]\(([^)#:]+)[^)]*\)", text):
+    for link in re.findall(r"\]\((?!https://)([^)#:]+)[^)]*\)", text):
         assert (page.parent / link).exists(), link
     for experiment in re.findall(r"experiments/\w+\.yaml", text):
         assert (HERE / experiment).exists(), experiment

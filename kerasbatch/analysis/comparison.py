@@ -120,7 +120,7 @@ def metrics(runs: pd.DataFrame) -> list[str]:
     ]
 
 
-def best(table: pd.DataFrame, question: Question) -> dict[str, dict[str, object]]:
+def best(table: pd.DataFrame, question: Question) -> dict[str, dict[Any, Any]]:
     """Return which row was best by steps, by examples and by seconds: three questions.
 
     Only rows compete whose seeds reached the target as often as those of any row.
@@ -128,11 +128,10 @@ def best(table: pd.DataFrame, question: Question) -> dict[str, dict[str, object]
     rows = contenders(table)
     if question.goal is None or rows.empty:
         return {}
-    found = {}
+    found: dict[str, dict[Any, Any]] = {}
     for name in TAKEN:
         columns = [*question.by, f"{name}_to_target"]
-        winner: Any = rows.sort_values(columns[-1], kind="stable")[columns].iloc[0]
-        found[name] = dict(winner)
+        found[name] = rows.nsmallest(1, columns[-1])[columns].to_dict("records")[0]
     return found
 
 

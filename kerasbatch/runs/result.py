@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,13 @@ class Result:
     def steps(self) -> "pd.DataFrame":
         """One row per epoch, the columns of steps.csv."""
         return self._table("steps.csv")
+
+    def _repr_html_(self) -> str:
+        """Show the run in a notebook, as text that can do nothing."""
+        import pandas as pd
+
+        row = pd.Series(self.row, name=self.directory.name).to_frame()
+        return f"<p>{escape(self.message)}</p>{row.to_html(escape=True, na_rep='')}"
 
     def step_before(self, step: int) -> int:
         """Return the step of the evaluation before the one at `step`."""
