@@ -2,11 +2,14 @@
 
 import math
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kerasbatch.errors import Fault, SpecError
+
+if TYPE_CHECKING:
+    from kerasbatch.runs.ray_cluster import RayOptions
 
 MAX_DIGITS = 20
 SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="The YAML file of the experiment.")]
@@ -23,6 +26,20 @@ Overrides = Annotated[
 Jobs = Annotated[
     str | None,
     typer.Option(metavar="N", help="Runs of a sweep at a time; by default one per core, or GPU."),
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        metavar="ADDRESS",
+        help="Train on a Ray cluster: auto or HOST:PORT; local starts one here.",
+    ),
+]
+CpusPerRun = Annotated[
+    float | None, typer.Option(metavar="N", help="With --ray: processors for each run, 1.")
+]
+GpusPerRun = Annotated[
+    float | None, typer.Option(metavar="N", help="With --ray: GPUs for each run, 0.")
 ]
 Timeout = Annotated[
     str | None,
@@ -57,6 +74,27 @@ def jobs(text: str | None) -> int | None:
     if (number := _whole_number(text, "--jobs", must)) < 1:
         raise SpecError([Fault(("--jobs",), f"found {text!r}; must be {must}")])
     return number
+
+
+def cluster(address: str | None, cpus: float | None, gpus: float | None) -> "RayOptions | None":
+    """Return which cluster trains, or None: this machine.
+
+    Raises:
+        SpecError: if a share of a cluster is asked for, and no cluster.
+    """
+    from kerasbatch.runs.ray_cluster import RayOptions
+
+    if address is not None:
+        return RayOptions(address, 1.0 if cpus is None else cpus, gpus or 0.0)
+    given = {"--cpus-per-run": cpus, "--gpus-per-run": gpus}
+    faults = [
+        Fault((name,), "goes with --ray ADDRESS")
+        for name, value in given.items()
+        if value is not None
+    ]
+    if faults:
+        raise SpecError(faults)
+    return None
 
 
 def seconds(text: str | None) -> float | None:

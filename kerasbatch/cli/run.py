@@ -9,7 +9,17 @@ import typer
 
 from kerasbatch.cli import options
 from kerasbatch.cli.early import check_early, display_with_tensorflow, open_display
-from kerasbatch.cli.options import Jobs, Overrides, SpecPath, Timeout, Trust, Verbose
+from kerasbatch.cli.options import (
+    CpusPerRun,
+    GpusPerRun,
+    Jobs,
+    Overrides,
+    RayAddress,
+    SpecPath,
+    Timeout,
+    Trust,
+    Verbose,
+)
 from kerasbatch.cli.terminal import FAILED, INTERRUPTED, open_console, print_whole
 from kerasbatch.errors import counted
 
@@ -26,6 +36,9 @@ def run(
         Path, typer.Option(metavar="DIR", help="Where experiments are kept.")
     ] = Path("results"),
     jobs: Jobs = None,
+    ray: RayAddress = None,
+    cpus_per_run: CpusPerRun = None,
+    gpus_per_run: GpusPerRun = None,
     timeout: Timeout = None,
     trust: Trust = False,
     rerun: Annotated[bool, typer.Option("--rerun", help="Train finished runs again.")] = False,
@@ -37,8 +50,9 @@ def run(
 
     source = specfile.load(spec, overrides or ())
     workers, limit = options.jobs(jobs), options.seconds(timeout)
+    cluster = options.cluster(ray, cpus_per_run, gpus_per_run)
     check_early(source, trust)
-    alone = source.spec.sweep is None and limit is None
+    alone = source.spec.sweep is None and limit is None and cluster is None
     display = (display_with_tensorflow if alone else open_display)(quiet=quiet, verbose=verbose)
     from kerasbatch.runs.runner import run_all
 
@@ -52,6 +66,7 @@ def run(
             timeout=limit,
             watcher=display,
             verbose=verbose,
+            ray=cluster,
         )
     _show_results(ended, results / source.spec.name, alone=source.spec.sweep is None)
     raise typer.Exit(_exit_code(ended, alone=source.spec.sweep is None))

@@ -1,6 +1,7 @@
 """Hands out the runs of a sweep and takes in what they tell; it alone writes their files."""
 
 import time
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,8 @@ from kerasbatch.spec.keys import Spec
 from kerasbatch.stepcheck import COLUMNS as STEP_COLUMNS
 
 FAILED = ("failed", "crashed", "out_of_memory", "timeout")
+MOST_TRIES = 3
+"""How often a run is begun whose node goes away under it."""
 TELL_INTERVAL = 0.2
 """Seconds between two words on where all runs stand."""
 
@@ -65,6 +68,7 @@ class Collector:
         self._numbers = {run.run_id: number for number, run in enumerate(runs, start=1)}
         self._workers = workers
         self._open: dict[str, _Open] = {}
+        self._tries: dict[str, int] = defaultdict(int)
         self._schedule = Schedule(())
         self._failed = 0
         self._told_next = 0.0
@@ -84,6 +88,7 @@ class Collector:
         """Return what a free worker is to train next, and make its directory."""
         run = self._schedule.next(worker)
         if run is not None:
+            self._tries[run.run_id] += 1
             self._open[run.run_id] = self._begin(run)
             self._watcher.start(self._open[run.run_id].running)
         return run
@@ -100,7 +105,12 @@ class Collector:
             self._end(run, message.record)
 
     def lost(self, run: Prepared, loss: Loss) -> None:
-        """Record a run whose process is gone, with the rows that had come in."""
+        """Record a run whose process is gone, with the rows that had come in, or try it again."""
+        if loss.again and self._tries[run.run_id] < MOST_TRIES:
+            del self._open[run.run_id]
+            self._schedule.put_back(run)
+            self._watcher.notice(f"{run.run_id}: {loss.message}; it is trained anew")
+            return
         of_run = self._open[run.run_id]
         rows = of_run.tables.rows.get("history.csv", ())
         self._end(run, lost_run.record(run, loss, of_run.started, of_run.progress, rows))

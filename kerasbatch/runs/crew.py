@@ -17,11 +17,13 @@ class Loss:
         status: crashed, out_of_memory, timeout, failed or interrupted.
         message: the same for a person.
         error: the last words of the process, or None.
+        again: whether the run may well train elsewhere, since nothing was wrong with it.
     """
 
     status: str
     message: str
     error: str | None = None
+    again: bool = False
 
 
 class Desk(Protocol):

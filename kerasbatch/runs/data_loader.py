@@ -3,13 +3,12 @@
 import hashlib
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 from kerasbatch.spec.access import Access
 from kerasbatch.spec.keys import Spec
-from kerasbatch.workload import stored_data
 from kerasbatch.workload.data import Data, prepared_for
 from kerasbatch.workload.raw import Raw, read
+from kerasbatch.workload.stored_data import SharedData
 
 
 class DataLoader:
@@ -18,14 +17,14 @@ class DataLoader:
     Args:
         access: what the specs may reach.
         notice: hears of a fallback.
-        shared: a folder through which processes share what was read; None reads for this one.
+        shared: through which processes share what was read; None reads for this one.
     """
 
     def __init__(
         self,
         access: Access,
         notice: Callable[[str], None] = lambda message: None,
-        shared: Path | None = None,
+        shared: SharedData | None = None,
     ) -> None:
         self.access = access
         self._notice = notice
@@ -43,10 +42,7 @@ class DataLoader:
     def _load(self, spec: Spec, key: str) -> Data:
         if self._shared is None:
             return prepared_for(spec, self._read(spec))
-        folder = self._shared / key
-        if not folder.exists():
-            stored_data.save(prepared_for(spec, self._read(spec)), folder)
-        return stored_data.load(folder)
+        return self._shared.get(key, lambda: prepared_for(spec, self._read(spec)))
 
     def _read(self, spec: Spec) -> Raw:
         key = json.dumps(spec.plain()["data"], sort_keys=True)

@@ -10,22 +10,19 @@ from typing import Any
 
 import psutil
 
-from kerasbatch.errors import WorkerError
-from kerasbatch.runs import loss, machine_share
-from kerasbatch.runs.crew import Crew, Desk, Loss
+from kerasbatch.runs import machine_share
 from kerasbatch.runs.local_worker import LocalWorker
-from kerasbatch.runs.messages import Ended
+from kerasbatch.runs.pool import TICK, Pool, not_started
 from kerasbatch.runs.prepared import Checked
-from kerasbatch.runs.worker import Check, Failed, Ready, Settings
+from kerasbatch.runs.worker import Check, Failed, Settings
 from kerasbatch.spec.access import Access
 from kerasbatch.spec.sweep import SingleRun
+from kerasbatch.workload.stored_data import DataFolder
 
-TICK = 0.2
-"""Seconds that go by at most until what is due is done."""
 _PREFIX = "kerasbatch-"
 
 
-class LocalPool(Crew):
+class LocalPool(Pool[LocalWorker]):
     """Workers on this machine; they start at once, and load TensorFlow meanwhile.
 
     Args:
@@ -47,12 +44,12 @@ class LocalPool(Crew):
         timeout: float | None,
         verbose: bool = False,
     ) -> None:
-        self._singles, self._timeout = singles, timeout
+        super().__init__(timeout)
         self._folder, shared = _new_folder(), machine_share.gpus()
         self._settings = [
             Settings(
                 access=access,
-                shared=self._folder / "data",
+                shared=self.data,
                 threads=threads,
                 printed=None if verbose else self._folder / f"printed-{number}.txt",
                 gpu=shared[number % len(shared)] if shared else None,
@@ -63,6 +60,11 @@ class LocalPool(Crew):
         self._workers = [LocalWorker(n, told) for n, told in enumerate(self._settings)]
         self._workers[0].order(Check(singles))
 
+    @property
+    def data(self) -> DataFolder:
+        """The data that all workers share."""
+        return DataFolder(self._folder / "data")
+
     def check(self, waiting: Callable[[], None]) -> Checked:
         """Let one worker check all runs, while the others load TensorFlow."""
         while True:
@@ -72,28 +74,8 @@ class LocalPool(Crew):
                 if isinstance(message, Failed):
                     raise message.error
                 if message is None:
-                    raise _not_started(each)
+                    raise not_started(each)
             waiting()
-
-    def work(self, desk: Desk) -> bool:
-        """Keep every worker busy until nothing is left; the first interrupt lets runs end."""
-        left, stopping = True, False
-        while True:
-            try:
-                if not stopping:
-                    desk.heed()
-                    left = self._hand_out(desk)
-                if not self._busy() and (stopping or not left):
-                    return not stopping
-                self._listen(desk)
-                desk.tick()
-            except KeyboardInterrupt:
-                if stopping:
-                    self._drop(desk)
-                    return False
-                stopping = True
-                for each in self._busy():
-                    each.stop()
 
     def close(self) -> None:
         """End all workers, and delete what they shared."""
@@ -101,77 +83,21 @@ class LocalPool(Crew):
             each.kill()
         for each in self._workers:
             each.close()
+        self._workers = []
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _busy(self) -> list[LocalWorker]:
-        return [each for each in self._workers if each.run is not None]
-
-    def _hand_out(self, desk: Desk) -> bool:
-        """Give every free worker a run; return False if none is left."""
-        for each in self._workers:
-            if each.ready and each.run is None:
-                run = desk.next_run(each.number)
-                if run is None:
-                    return False
-                each.train(run, self._timeout)
-        return True
-
-    def _listen(self, desk: Desk) -> None:
-        """Take what the workers tell; end what takes too long; replace who is gone."""
-        for each, message in self._heard():
-            run = each.run
-            if message is None:
-                self._replace(each, desk)
-            elif run is not None:
-                if isinstance(message, Failed):
-                    error = f"{type(message.error).__name__}: {message.error}"
-                    desk.lost(run, Loss("failed", error, loss.last_words(each.printed())))
-                else:
-                    desk.hear(run, message)
-                if isinstance(message, Ended | Failed):
-                    each.ended()
-        for each in self._busy():
-            if each.is_late():
-                each.kill()
-
-    def _heard(self) -> Iterator[tuple[LocalWorker, Any]]:
-        """Yield what workers tell, one message each; None of those that are gone."""
+    def _messages(self) -> Iterator[tuple[LocalWorker, Any]]:
         speaking = {each.connection: each for each in self._workers}
         for connection in wait(list(speaking), TICK):
             each = speaking[connection]  # type: ignore[index]  # what we asked to wait for
             try:
                 message = each.connection.recv()
             except (EOFError, OSError):
-                yield each, None
-                continue
-            each.ready = True  # whatever it says, TensorFlow is loaded
-            if not isinstance(message, Ready):
-                yield each, message
+                message = None
+            yield each, message
 
-    def _replace(self, gone: LocalWorker, desk: Desk) -> None:
-        """Put a new worker in the place of one that is gone; only its run is lost with it."""
-        if not gone.ready:
-            raise _not_started(gone)
-        if gone.run is not None:
-            desk.lost(gone.run, gone.why_lost())
-        gone.close()
-        self._workers[self._workers.index(gone)] = LocalWorker(gone.number, gone.settings)
-
-    def _drop(self, desk: Desk) -> None:
-        """End all runs at once."""
-        for each in self._busy():
-            each.kill()
-            if each.run is not None:
-                desk.lost(each.run, Loss("interrupted", "stopped at once, in a block of steps"))
-                each.ended()
-
-
-def _not_started(gone: LocalWorker) -> WorkerError:
-    lost = gone.why_lost()
-    words = f"; it printed last: {lost.error.splitlines()[-1]}" if lost.error else ""
-    return WorkerError(
-        f"a worker could not load TensorFlow, or check the runs: {lost.message}{words}"
-    )
+    def _like(self, gone: LocalWorker) -> LocalWorker:
+        return LocalWorker(gone.number, self._settings[gone.number])
 
 
 def _new_folder() -> Path:

@@ -5,20 +5,20 @@ import multiprocessing
 import os
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from types import ModuleType
 
 from kerasbatch.runs import loss, worker
 from kerasbatch.runs.crew import Loss
+from kerasbatch.runs.pool import PoolWorker
 from kerasbatch.runs.prepared import Prepared
-from kerasbatch.runs.worker import Order, Settings, Stop, Train
+from kerasbatch.runs.worker import Order, Settings
 
 _SPAWN = multiprocessing.get_context("spawn")
 
 
-class LocalWorker:
+class LocalWorker(PoolWorker):
     """A process that trains one run at a time.
 
     Args:
@@ -27,12 +27,8 @@ class LocalWorker:
     """
 
     def __init__(self, number: int, settings: Settings) -> None:
-        self.number = number
+        super().__init__(number)
         self.settings = replace(settings, parent=os.getpid())
-        self.ready = False
-        self.run: Prepared | None = None
-        self._deadline: float | None = None
-        self._timeout: float | None = None
         self._killed_before: int | None = None
         self.connection, there = _SPAWN.Pipe()
         self._process = _SPAWN.Process(target=worker.main, args=(there, self.settings))
@@ -46,28 +42,9 @@ class LocalWorker:
             self.connection.send(order)
 
     def train(self, run: Prepared, timeout: float | None) -> None:
-        """Let it train a run.
-
-        Args:
-            run: the run.
-            timeout: the seconds after which it is ended, or None.
-        """
-        self.run, self._killed_before = run, loss.killed_for_memory()
-        self._timeout = timeout
-        self._deadline = None if timeout is None else time.monotonic() + timeout
-        self.order(Train(run))
-
-    def ended(self) -> None:
-        """Take note that its run has ended."""
-        self.run = self._deadline = None
-
-    def stop(self) -> None:
-        """Let its run stop after the present block of steps."""
-        self.order(Stop())
-
-    def is_late(self) -> bool:
-        """Tell whether its run takes longer than it may."""
-        return self._deadline is not None and time.monotonic() > self._deadline
+        """Let it train a run, and note how many processes the kernel had killed by then."""
+        self._killed_before = loss.killed_for_memory()
+        super().train(run, timeout)
 
     def kill(self) -> None:
         """End the process now, whatever it does."""
@@ -79,19 +56,14 @@ class LocalWorker:
         self._process.close()
         self.connection.close()
 
-    def why_lost(self) -> Loss:
-        """Say how the process ended."""
-        if self._timeout is not None and self.is_late():
-            return loss.timeout(self._timeout, self.printed())
+    def why_gone(self) -> Loss:
+        """Say how the process ended, by its exit code."""
         self._process.join()
         return loss.why(self._process.exitcode or 0, self.printed(), self._killed_before)
 
     def printed(self) -> str:
         """Return what it has printed for its run."""
-        file = self.settings.printed
-        if file is None or not file.exists():
-            return ""
-        return file.read_bytes()[-worker.MAX_PRINTED :].decode("utf-8", "replace")
+        return worker.printed(self.settings.printed)
 
 
 @contextlib.contextmanager

@@ -47,10 +47,24 @@ def why(exit_code: int, printed: str, killed_before: int | None) -> Loss:
         printed: what the process printed while it trained the run.
         killed_before: what `killed_for_memory` returned when the run began.
     """
-    words, ended = last_words(printed), f"its process {_ended(exit_code)}"
-    if exit_code != 0 and (evidence := _evidence(printed, killed_before)):
-        return Loss("out_of_memory", f"{ended}: {evidence}", words)
-    return Loss("crashed", ended, words)
+    ended = f"its process {_ended(exit_code)}"
+    if exit_code == 0:
+        return Loss("crashed", ended, last_words(printed))
+    return gone(ended, printed, killed_before)
+
+
+def gone(ended: str, printed: str, killed_before: int | None = None) -> Loss:
+    """Say how a process ended: out of memory where there is evidence, else crashed.
+
+    Args:
+        ended: how it ended, in words.
+        printed: what it printed while it trained the run.
+        killed_before: what `killed_for_memory` returned when the run began; None for a process
+            of another machine.
+    """
+    if evidence := _evidence(printed, killed_before):
+        return Loss("out_of_memory", f"{ended}: {evidence}", last_words(printed))
+    return Loss("crashed", ended, last_words(printed))
 
 
 def timeout(seconds: float, printed: str) -> Loss:
@@ -77,7 +91,7 @@ def _evidence(printed: str, killed_before: int | None) -> str | None:
     lines: Iterator[str] = (line for line in printed.splitlines() if _ALLOCATOR.search(line))
     if line := next(lines, None):
         return shortened(without_folders(" ".join(_LOG_PREFIX.sub("", line).split())), 300)
-    now = killed_for_memory()
+    now = killed_for_memory() if killed_before is not None else None
     if now is not None and killed_before is not None and now > killed_before:
         return "the kernel killed a process for want of memory meanwhile"
     return None

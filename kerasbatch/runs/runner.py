@@ -16,10 +16,11 @@ from kerasbatch.records import provenance
 from kerasbatch.records.experiment import Experiment
 from kerasbatch.records.files import dump_yaml
 from kerasbatch.records.run_directory import RunDirectory, is_finished
-from kerasbatch.runs import machine_share
+from kerasbatch.runs import machine_share, ray_cluster
 from kerasbatch.runs.collector import Collector
 from kerasbatch.runs.crew import Crew
 from kerasbatch.runs.prepared import Prepared
+from kerasbatch.runs.ray_cluster import RayOptions
 from kerasbatch.runs.result import Result
 from kerasbatch.runs.watcher import Watcher
 from kerasbatch.spec import specfile, sweep
@@ -77,6 +78,7 @@ def run_all(
     timeout: float | None = None,
     watcher: Watcher | None = None,
     verbose: bool = False,
+    ray: RayOptions | str | None = None,
 ) -> list[Result]:
     """Train every run of a spec; finished ones are not trained again.
 
@@ -92,6 +94,8 @@ def run_all(
         timeout: the seconds after which a run is ended.
         watcher: hears of progress.
         verbose: let what workers print, and TensorFlow's log, appear.
+        ray: the Ray cluster that trains, in place of this machine: `local`, `auto`, HOST:PORT, or
+            `RayOptions`.
 
     Returns:
         The results in the order of the grid; of an interrupted sweep, those that there are.
@@ -105,10 +109,11 @@ def run_all(
     source, folder = _source(spec, overrides), Path(results).absolute()
     access = Access(source.folder, trust)
     with source.located():
-        _check_options(jobs, timeout)
+        cluster = RayOptions(ray) if isinstance(ray, str) else ray
+        _check_options(jobs, timeout, cluster)
         singles = sweep.expand(source)
         alone = source.spec.sweep is None and timeout is None
-        with _crew(singles, access, alone, jobs, timeout, verbose) as (crew, workers):
+        with _crew(singles, access, alone, jobs, timeout, verbose, cluster) as (crew, workers):
             experiment = Experiment(folder / source.spec.name)
             return train_all(source, experiment, crew, access, workers, rerun, watcher or Watcher())
 
@@ -121,10 +126,17 @@ def _crew(
     jobs: int | None,
     timeout: float | None,
     verbose: bool,
+    cluster: RayOptions | None,
 ) -> Iterator[tuple[Crew, int]]:
     """Yield who trains the runs, and how many of them at a time."""
     crew: Crew
-    if alone:
+    if cluster is not None:
+        ray_cluster.set_variables(cluster)
+        from kerasbatch.runs.ray_pool import RayPool
+
+        crew = on_cluster = RayPool(singles, access, cluster, timeout=timeout, verbose=verbose)
+        workers = on_cluster.jobs
+    elif alone:
         from kerasbatch.runs.this_process import ThisProcess
 
         workers, crew = 1, ThisProcess(singles, access)
@@ -142,8 +154,15 @@ def _crew(
         crew.close()
 
 
-def _check_options(jobs: int | None, timeout: float | None) -> None:
+def _check_options(jobs: int | None, timeout: float | None, cluster: RayOptions | None) -> None:
     faults = []
+    if cluster is not None:
+        faults += ray_cluster.faults(cluster)
+        if jobs is not None:
+            message = (
+                "found both --jobs and --ray; on a cluster its own size decides, so leave --jobs"
+            )
+            faults.append(Fault(("jobs",), message))
     if jobs is not None and jobs < 1:
         faults.append(Fault(("jobs",), f"found {jobs}; must be a whole number from 1 on"))
     if timeout is not None and not timeout > 0:

@@ -47,6 +47,11 @@ class Schedule:
         self._steps[program] -= run.plan.total_steps
         return run
 
+    def put_back(self, run: Prepared) -> None:
+        """Take a run back that was handed out in vain."""
+        self._waiting[run.program].append(run)
+        self._steps[run.program] += run.plan.total_steps
+
     def measured(self, run: Prepared, steps: int, seconds: float) -> None:
         """Learn from a run what a step of its program takes, evaluation included."""
         if steps:

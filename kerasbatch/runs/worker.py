@@ -16,16 +16,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any, Protocol
 
 from kerasbatch.runs.messages import Message, Moved
 from kerasbatch.runs.prepared import Checked, Prepared
 from kerasbatch.spec.access import Access
 from kerasbatch.spec.sweep import SingleRun
+from kerasbatch.workload.stored_data import SharedData
 
 MAX_PRINTED = 2**20
 """Bytes of what runs print that are kept."""
 _KILL_ME_WITH_MY_PARENT = 1
 """PR_SET_PDEATHSIG of Linux' prctl."""
+
+
+class Line(Protocol):
+    """How a worker speaks with who gives it orders."""
+
+    def send(self, message: object, /) -> None:
+        """Tell something."""
+
+    def poll(self) -> bool:
+        """Say whether there is an order."""
+
+    def recv(self) -> Any:
+        """Wait for an order and return it; EOFError: there will be no more."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +49,7 @@ class Settings:
 
     Args:
         access: what specs may reach.
-        shared: the folder of data that all workers share.
+        shared: the data that all workers share.
         threads: how many threads TensorFlow computes with; 0 leaves it to choose.
         printed: the file that takes what is printed; None leaves it where it goes.
         gpu: the number of the GPU that it has for itself, or None.
@@ -42,7 +57,7 @@ class Settings:
     """
 
     access: Access
-    shared: Path
+    shared: SharedData
     threads: int
     printed: Path | None
     gpu: str | None
@@ -86,11 +101,11 @@ Order = Check | Train | Stop
 class _Worker:
     """Carries out orders, one after the other, and keeps what runs share."""
 
-    def __init__(self, connection: Connection, settings: Settings) -> None:
+    def __init__(self, line: Line, settings: Settings) -> None:
         from kerasbatch.runs.data_loader import DataLoader
         from kerasbatch.runs.trainer import Trainer
 
-        self._connection, self._settings = connection, settings
+        self._line, self._settings = line, settings
         self._notices: list[str] = []
         self._loader = DataLoader(settings.access, self._notices.append, settings.shared)
         self._trainer = Trainer(self._loader)
@@ -98,7 +113,7 @@ class _Worker:
     def obey(self, order: Order) -> None:
         """Carry out an order; a wish to stop that comes too late is none."""
         if isinstance(order, Check):
-            self._connection.send(self._check(order.singles))
+            self._line.send(self._check(order.singles))
         elif isinstance(order, Train):
             self._forget_printed(0)
             self._trainer.train(order.run, self._tell)
@@ -111,11 +126,11 @@ class _Worker:
         return checked
 
     def _tell(self, message: Message) -> None:
-        self._connection.send(message)
+        self._line.send(message)
         if isinstance(message, Moved):
             self._forget_printed(MAX_PRINTED)
-            if self._connection.poll():  # nothing but a wish to stop comes while a run goes on
-                self._connection.recv()
+            if self._line.poll():  # nothing but a wish to stop comes while a run goes on
+                self._line.recv()
                 raise KeyboardInterrupt
 
     def _forget_printed(self, most: int) -> None:
@@ -126,7 +141,7 @@ class _Worker:
 
 
 def main(connection: Connection, settings: Settings) -> None:
-    """Be a worker until the connection ends.
+    """Be a worker of this machine's pool until the connection ends.
 
     Args:
         connection: brings orders, takes messages.
@@ -134,20 +149,32 @@ def main(connection: Connection, settings: Settings) -> None:
     """
     _end_with(settings.parent)
     _leave_signals_to_the_parent()
-    if settings.printed is not None:
-        _print_into(settings.printed)
     if settings.gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = settings.gpu
+    serve(connection, settings)
+
+
+def serve(line: Line, settings: Settings) -> None:
+    """Load TensorFlow, and carry out orders until there will be no more."""
+    if settings.printed is not None:
+        _print_into(settings.printed)
     _load_tensorflow(settings)
-    worker = _Worker(connection, settings)
-    connection.send(Ready())
-    with contextlib.suppress(EOFError):  # the parent has no more orders
+    worker = _Worker(line, settings)
+    line.send(Ready())
+    with contextlib.suppress(EOFError):  # nobody has more orders
         while True:
-            order = connection.recv()
+            order = line.recv()
             try:
                 worker.obey(order)
             except Exception as error:  # own code may raise anything
-                connection.send(_failed(error))
+                line.send(_failed(error))
+
+
+def printed(file: Path | None) -> str:
+    """Return the end of what a worker has printed for its run."""
+    if file is None or not file.exists():
+        return ""
+    return file.read_bytes()[-MAX_PRINTED:].decode("utf-8", "replace")
 
 
 def _failed(error: Exception) -> Failed:

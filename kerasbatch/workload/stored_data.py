@@ -1,15 +1,45 @@
 """Data as files that several processes share: written once, mapped into memory by each of them."""
 
 import json
-from dataclasses import fields
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from kerasbatch.workload.data import Data
 
 _FACTS = "facts.json"
+
+
+class SharedData(Protocol):
+    """Data that several processes share, by a key."""
+
+    def get(self, key: str, make: Callable[[], Data]) -> Data:
+        """Return the data of a key; made, and shared from now on, where nobody has them yet."""
+
+
+@dataclass(frozen=True)
+class DataFolder:
+    """Data shared by the processes of one machine, as files.
+
+    Args:
+        path: the folder; made when the first data are.
+    """
+
+    path: Path
+
+    def get(self, key: str, make: Callable[[], Data]) -> Data:
+        """Return the data of a key, mapped into memory."""
+        folder = self.path / key
+        if not folder.exists():
+            save(make(), folder)
+        return load(folder)
+
+    def all(self) -> list[str]:
+        """Return the keys of all data that are here."""
+        return sorted(entry.name for entry in self.path.iterdir()) if self.path.exists() else []
 
 
 def save(data: Data, folder: Path) -> None:
@@ -42,3 +72,13 @@ def load(folder: Path) -> Data:
         path.stem: np.load(path, mmap_mode="c") for path in sorted(folder.glob("*.npy"))
     }
     return Data(**facts, **arrays)
+
+
+def in_memory(data: Data) -> Data:
+    """Return data whose arrays are plain ones, and not mapped from files."""
+    arrays: dict[str, Any] = {
+        field.name: np.asarray(value)
+        for field in fields(data)
+        if isinstance(value := getattr(data, field.name), np.ndarray)
+    }
+    return replace(data, **arrays)

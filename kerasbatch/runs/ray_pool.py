@@ -1,0 +1,117 @@
+"""The crew of a sweep on a Ray cluster: one worker for every share of it."""
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from kerasbatch.runs import ray_cluster
+from kerasbatch.runs.local_pool import LocalPool
+from kerasbatch.runs.mailbox import Mailbox
+from kerasbatch.runs.pool import TICK, Pool
+from kerasbatch.runs.prepared import Checked
+from kerasbatch.runs.ray_cluster import RayOptions
+from kerasbatch.runs.ray_worker import DataInStore, RayWorker, Share, Whereabouts
+from kerasbatch.spec.access import Access
+from kerasbatch.spec.sweep import SingleRun
+from kerasbatch.workload import stored_data
+from kerasbatch.workload.data import Data
+from kerasbatch.workload.stored_data import DataFolder
+
+LEFT_AT_HOME = ["results", ".git", ".venv", "venv", "__pycache__", "*.npz", "*.npy"]
+"""What of a trusted spec's folder does not travel with its code; data travel by themselves."""
+
+
+class RayPool(Pool[RayWorker]):
+    """Workers on a Ray cluster; the runs are checked here, while the cluster answers.
+
+    Args:
+        singles: the runs.
+        access: what they may reach.
+        options: which cluster, and how much of it each run gets.
+        timeout: the seconds that a run may take, or None.
+        verbose: let what runs print, and Ray's own log, appear.
+    """
+
+    def __init__(
+        self,
+        singles: Sequence[SingleRun],
+        access: Access,
+        options: RayOptions,
+        *,
+        timeout: float | None,
+        verbose: bool = False,
+    ) -> None:
+        super().__init__(timeout)
+        self._names = map("worker-{}".format, itertools.count())
+        self._checker = LocalPool(singles, access, jobs=1, threads=1, timeout=None, verbose=verbose)
+        try:
+            self._join(len(singles), access, options, verbose)
+        except BaseException:
+            self.close()
+            raise
+
+    def _join(self, runs: int, access: Access, options: RayOptions, verbose: bool) -> None:
+        ray_cluster.connect(options, _environment(access, verbose), verbose=verbose)
+        ray_cluster.check_nodes()
+        self.jobs = min(runs, ray_cluster.workers(options))
+        self._share = Share(
+            cpus=options.cpus_per_run,
+            gpus=options.gpus_per_run,
+            trusted=access.trusted,
+            verbose=verbose,
+        )
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        self._mailbox = ray.remote(num_cpus=0, scheduling_strategy=here)(Mailbox).remote()
+
+    def check(self, waiting: Callable[[], None]) -> Checked:
+        """Check all runs on this machine; put their data where the whole cluster finds them."""
+        checked = self._checker.check(waiting)
+        folder = self._checker.data
+        self._store = DataInStore({key: ray.put(_loaded(folder, key)) for key in folder.all()})
+        self._checker.close()
+        self._workers = [self._new(number) for number in range(self.jobs)]
+        return checked
+
+    def close(self) -> None:
+        """Leave the cluster; one that was started here ends."""
+        self._checker.close()
+        for each in self._workers:
+            each.kill()
+        ray.shutdown()
+
+    def _messages(self) -> Iterator[tuple[RayWorker, Any]]:
+        by_name = {each.name: each for each in self._workers}
+        for name, message in ray.get(self._mailbox.take.remote(TICK)):
+            each = by_name.get(name)  # None: a worker that was given up
+            if each is None:
+                continue
+            if isinstance(message, Whereabouts):
+                each.where = message
+            else:
+                yield each, message
+        tasks = {each.task: each for each in self._workers}
+        gone, _ = ray.wait(list(tasks), num_returns=len(tasks), timeout=0)
+        for task in gone:
+            yield tasks[task], None
+
+    def _like(self, gone: RayWorker) -> RayWorker:
+        return self._new(gone.number)
+
+    def _new(self, number: int) -> RayWorker:
+        return RayWorker(number, next(self._names), self._mailbox, self._store, self._share)
+
+
+def _loaded(folder: DataFolder, key: str) -> Data:
+    return stored_data.in_memory(stored_data.load(folder.path / key))
+
+
+def _environment(access: Access, verbose: bool) -> Mapping[str, Any]:
+    """Return Ray's runtime environment: variables, and the folder of a spec that is trusted."""
+    variables = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "0" if verbose else "1"}
+    if not access.trusted:
+        return {"env_vars": variables}
+    folder = str(access.folder.resolve())
+    return {"env_vars": variables, "working_dir": folder, "excludes": LEFT_AT_HOME}
