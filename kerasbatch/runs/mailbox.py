@@ -21,6 +21,15 @@ class Mailbox:
         self._news = asyncio.Event()
         self._orders: dict[str, deque[Any]] = defaultdict(deque)
         self._given: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._kept: dict[str, Any] = {}
+
+    async def keep(self, things: dict[str, Any]) -> None:
+        """Keep something for all workers, by names."""
+        self._kept |= things
+
+    async def kept(self, name: str) -> Any:
+        """Return what was kept by a name."""
+        return self._kept[name]
 
     async def tell(self, worker: str, message: Any) -> bool:
         """Keep what a worker tells; return whether there is an order for it."""

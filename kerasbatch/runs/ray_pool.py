@@ -13,7 +13,7 @@ from kerasbatch.runs.mailbox import Mailbox
 from kerasbatch.runs.pool import TICK, Pool
 from kerasbatch.runs.prepared import Checked
 from kerasbatch.runs.ray_cluster import RayOptions
-from kerasbatch.runs.ray_worker import DataInStore, RayWorker, Share, Whereabouts
+from kerasbatch.runs.ray_worker import RayWorker, Share, Whereabouts
 from kerasbatch.spec.access import Access
 from kerasbatch.spec.sweep import SingleRun
 from kerasbatch.workload import stored_data
@@ -25,7 +25,7 @@ LEFT_AT_HOME = ["results", ".git", ".venv", "venv", "__pycache__", "*.npz", "*.n
 
 
 class RayPool(Pool[RayWorker]):
-    """Workers on a Ray cluster; the runs are checked here, while the cluster answers.
+    """Workers on a Ray cluster; the runs are checked here, while they load TensorFlow.
 
     Args:
         singles: the runs.
@@ -65,14 +65,16 @@ class RayPool(Pool[RayWorker]):
         )
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         self._mailbox = ray.remote(num_cpus=0, scheduling_strategy=here)(Mailbox).remote()
+        self._workers = [self._new(number) for number in range(self.jobs)]
 
     def check(self, waiting: Callable[[], None]) -> Checked:
         """Check all runs on this machine; put their data where the whole cluster finds them."""
         checked = self._checker.check(waiting)
         folder = self._checker.data
-        self._store = DataInStore({key: ray.put(_loaded(folder, key)) for key in folder.all()})
+        # In a list Ray leaves a reference what it is, and does not fetch the data.
+        stored = {key: [ray.put(_loaded(folder, key))] for key in folder.all()}
+        ray.get(self._mailbox.keep.remote(stored))
         self._checker.close()
-        self._workers = [self._new(number) for number in range(self.jobs)]
         return checked
 
     def close(self) -> None:
@@ -101,7 +103,7 @@ class RayPool(Pool[RayWorker]):
         return self._new(gone.number)
 
     def _new(self, number: int) -> RayWorker:
-        return RayWorker(number, next(self._names), self._mailbox, self._store, self._share)
+        return RayWorker(number, next(self._names), self._mailbox, self._share)
 
 
 def _loaded(folder: DataFolder, key: str) -> Data:

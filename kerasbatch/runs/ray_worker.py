@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,14 +43,15 @@ class DataInStore:
     """Data shared by a whole cluster, in Ray's object store.
 
     Args:
-        references: where they are, by key.
+        mailbox: the actor that knows where they are.
     """
 
-    references: Mapping[str, Any]
+    mailbox: Any
 
     def get(self, key: str, make: Callable[[], Data]) -> Data:
         """Return the data of a key; read from the file only once for each node."""
-        return ray.get(self.references[key])  # type: ignore[no-any-return]
+        (reference,) = ray.get(self.mailbox.kept.remote(key))
+        return ray.get(reference)  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
@@ -66,14 +67,14 @@ class Whereabouts:
     printed: Path | None
 
 
-def serve(name: str, mailbox: Any, store: DataInStore, share: Share) -> None:
+def serve(name: str, mailbox: Any, share: Share) -> None:
     """Be a worker; the body of the task."""
     file = None if share.verbose else _logs() / f"kerasbatch-{os.getpid()}.txt"
     line = MailboxLine(name, mailbox, ray.get)
     line.send(Whereabouts(ray.get_runtime_context().get_node_id(), file))
     settings = Settings(
         access=Access(Path.cwd(), share.trusted),
-        shared=store,
+        shared=DataInStore(mailbox),
         threads=max(1, int(share.cpus)),
         printed=file,
         gpu=None,  # Ray has chosen it
@@ -95,13 +96,10 @@ class RayWorker(PoolWorker):
         number: its number, from 0.
         name: its name in the mailbox; every worker has a new one.
         mailbox: the actor.
-        store: the data of all runs.
         share: what it gets of the cluster.
     """
 
-    def __init__(
-        self, number: int, name: str, mailbox: Any, store: DataInStore, share: Share
-    ) -> None:
+    def __init__(self, number: int, name: str, mailbox: Any, share: Share) -> None:
         super().__init__(number)
         self.name = name
         self.where: Whereabouts | None = None
@@ -113,7 +111,7 @@ class RayWorker(PoolWorker):
             max_retries=0,
             max_calls=1,
         )(serve).options(name="kerasbatch")
-        self.task = task.remote(name, mailbox, store, share)
+        self.task = task.remote(name, mailbox, share)
 
     def order(self, order: Order) -> None:
         """Let it do something as soon as it can."""

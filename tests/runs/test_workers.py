@@ -9,10 +9,12 @@ from typing import Any
 import pandas as pd
 import psutil
 import pytest
+from fake_crew import SPEC, FakeCrew, train
 from run_support import LINE, run_here
 from worker_support import evil, histories
 
 import kerasbatch as kb
+from kerasbatch.runs.crew import Desk, Loss
 
 
 class Killer(kb.Watcher):
@@ -86,6 +88,27 @@ def test_what_is_wrong_with_a_run_is_said_by_its_worker(tmp_path: Path) -> None:
     with pytest.raises(kb.SpecError, match="the model gives 2 numbers for an example"):
         kb.run_all(LINE | {"record": [], "sweep": grid}, results=tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_whose_node_is_gone_is_begun_anew(tmp_path: Path) -> None:
+    """Up to three times; then it has crashed."""
+
+    class Homeless(FakeCrew):
+        def work(self, desk: Desk) -> bool:
+            for _ in range(3):
+                run = desk.next_run(0)
+                assert run is not None
+                assert run.single.spec.seed == 1
+                desk.lost(run, Loss("crashed", "its node is gone", again=True))
+            return super().work(desk)
+
+    spec = SPEC | {"sweep": {"seed": [0, 1]}}
+    notices: list[str] = []
+    watcher = kb.Watcher()
+    watcher.notice = notices.append  # type: ignore[method-assign]
+    results = train(spec, tmp_path, crew=Homeless, watcher=watcher)
+    assert [result.status for result in results] == ["done", "crashed"]
+    assert notices == ["seed=1: its node is gone; it is trained anew"] * 2
 
 
 @pytest.mark.parametrize("options", [{"jobs": 0}, {"jobs": -1}, {"timeout": 0.0}])

@@ -89,9 +89,16 @@ def _record(run: Prepared, loss: float) -> dict[str, Any]:
     return describe(run, outcome, None) | provenance.here()
 
 
-def train(spec: dict[str, Any], folder: Path, *, rerun: bool = False) -> list[kb.Result]:
+def train(
+    spec: dict[str, Any],
+    folder: Path,
+    *,
+    rerun: bool = False,
+    crew: type[FakeCrew] = FakeCrew,
+    watcher: kb.Watcher | None = None,
+) -> list[kb.Result]:
     """Run a sweep without training it."""
     source = replace(specfile.from_dict(spec), folder=folder)
-    crew = FakeCrew(sweep.expand(source))
+    of_runs = crew(sweep.expand(source))
     experiment = Experiment(folder / source.spec.name)
-    return train_all(source, experiment, crew, Access(folder), 1, rerun, kb.Watcher())
+    return train_all(source, experiment, of_runs, Access(folder), 1, rerun, watcher or kb.Watcher())
