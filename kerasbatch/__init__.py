@@ -24,10 +24,12 @@ from kerasbatch.version import VERSION
 if TYPE_CHECKING:
     from kerasbatch.analysis.compare import Comparison, compare
     from kerasbatch.analysis.loaded import Loaded, load
+    from kerasbatch.analysis.plot import plot
     from kerasbatch.callbacks.recorder import Recorder
     from kerasbatch.callbacks.step_counter import StepCounter
     from kerasbatch.engine.fit import fit
     from kerasbatch.order import example_order
+    from kerasbatch.runs.ray_cluster import RayOptions
     from kerasbatch.runs.result import Result
     from kerasbatch.runs.runner import run, run_all
     from kerasbatch.runs.watcher import Running, Standing, Watcher
@@ -45,6 +47,7 @@ __all__ = [
     "KerasbatchError",
     "Loaded",
     "Plan",
+    "RayOptions",
     "Recorder",
     "Result",
     "Running",
@@ -60,6 +63,7 @@ __all__ = [
     "fit",
     "load",
     "plan",
+    "plot",
     "run",
     "run_all",
 ]
@@ -71,6 +75,7 @@ _LAZY = {
     "Loaded": "analysis.loaded",
     "Plan": "steps",
     "Recorder": "callbacks.recorder",
+    "RayOptions": "runs.ray_cluster",
     "Result": "runs.result",
     "StepCounter": "callbacks.step_counter",
     "Running": "runs.watcher",
@@ -81,6 +86,7 @@ _LAZY = {
     "fit": "engine.fit",
     "load": "analysis.loaded",
     "plan": "steps",
+    "plot": "analysis.plot",
     "run": "runs.runner",
     "run_all": "runs.runner",
 }

@@ -67,6 +67,11 @@ class Loaded:
         """All rows of steps.csv, behind the experiment, the run and its swept values."""
         return self._long("steps.csv", STEP_COLUMNS)
 
+    @functools.cached_property
+    def weights(self) -> pd.DataFrame:
+        """All rows of weights.csv, where weights were recorded."""
+        return self._long("weights.csv", ("step",))
+
     @property
     def specs(self) -> dict[str, Mapping[str, Any]]:
         """The resolved spec of every run, by experiment/run."""

@@ -12,6 +12,7 @@ import typer
 from kerasbatch.cli.bench import bench
 from kerasbatch.cli.compare import compare
 from kerasbatch.cli.plan import plan
+from kerasbatch.cli.plot import plot
 from kerasbatch.cli.run import run
 from kerasbatch.cli.schema import schema
 from kerasbatch.cli.steps import steps
@@ -24,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (steps, plan, run, compare, bench, schema):
+for command in (steps, plan, run, compare, plot, bench, schema):
     app.command()(command)
 
 

@@ -1,6 +1,7 @@
 """Trains checked runs in this process, one after the other; the files are somebody else's."""
 
 from kerasbatch.records import provenance
+from kerasbatch.runs import objective
 from kerasbatch.runs.data_loader import DataLoader
 from kerasbatch.runs.messages import Ended, Tell
 from kerasbatch.runs.models import Models
@@ -35,4 +36,6 @@ class Trainer:
         if outcome.error:
             self._models.forget()
         record = describe(prepared, outcome, memory.megabytes())
+        if exact := objective.of_run(spec, built, data):
+            record["objective"] = exact
         tell(Ended({**record, "started": started, "ended": provenance.now()} | provenance.here()))

@@ -20,6 +20,11 @@ from kerasbatch.spec.key_types import (
 KerasData = Literal["mnist", "fashion_mnist", "cifar10", "cifar100"]
 SklearnData = Literal["digits", "iris", "wine", "breast_cancer", "diabetes"]
 BuiltInName = Literal[KerasData, SklearnData, "line"]
+TABLES = ("iris", "wine", "breast_cancer", "diabetes")
+"""The built-in data whose columns have names."""
+ColumnNames = Annotated[
+    tuple[Text, ...], Field(strict=False, min_length=1), Must("a list of column names")
+]
 MAX_MADE = 10**7
 """The most examples that are made for a line."""
 
@@ -36,6 +41,7 @@ class BuiltInData(Part):
         Must(f"a whole number, 1 to {MAX_MADE:,}"),
     ] = None
     noise: Annotated[float | None, Field(ge=0), Must("a number, 0 or more")] = None
+    columns: ColumnNames | None = None
     train_examples: Count | None = None
     standardize: Flag = True
 
@@ -45,9 +51,7 @@ class CsvData(Part):
 
     csv: FileName
     target: Text
-    columns: Annotated[
-        tuple[Text, ...] | None, Field(strict=False, min_length=1), Must("a list of column names")
-    ] = None
+    columns: ColumnNames | None = None
     train_examples: Count | None = None
     standardize: Flag = True
 

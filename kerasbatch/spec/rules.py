@@ -12,7 +12,7 @@ from typing import Any, get_args
 from kerasbatch.errors import Fault
 from kerasbatch.shared_types import EveryKind
 from kerasbatch.spec import keras_check, keras_names
-from kerasbatch.spec.data_keys import BuiltInData
+from kerasbatch.spec.data_keys import TABLES, BuiltInData
 from kerasbatch.spec.keys import BUDGETS, Spec
 
 MAX_NAME_BYTES = 200
@@ -64,6 +64,8 @@ def built_in_data(spec: Spec) -> Iterator[Fault]:
             if getattr(data, key) is not None:
                 message = f"{key} belongs to {{name: line}}; leave it out"
                 yield Fault(("data", key), message)
+    if data.columns is not None and data.name not in TABLES:
+        yield Fault(("data", "columns"), f"belongs to {', '.join(TABLES)}; leave it out")
     if data.fallback == data.name:
         yield Fault(("data", "fallback"), f"{data.name} cannot stand in for itself; name another")
 

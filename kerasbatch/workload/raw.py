@@ -4,11 +4,13 @@ Nothing here depends on any other key of a spec, so runs that differ in their lo
 """
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kerasbatch.errors import DataUnavailableError
+from kerasbatch.errors import DataUnavailableError, Fault, SpecError
+from kerasbatch.spec import keras_names
 from kerasbatch.spec.access import Access
 from kerasbatch.spec.data_keys import AnyData, BuiltInData, CsvData, NpzData, PythonData
 from kerasbatch.workload import built_in_data, own_data
@@ -62,6 +64,7 @@ def _built_in(data: BuiltInData) -> Raw:
     used, notice = data.name, None
     try:
         arrays = built_in_data.load(data.name, examples=data.examples, noise=data.noise)
+        arrays = _chosen(arrays, data.columns)
     except DataUnavailableError as error:
         if data.fallback is None:
             raise
@@ -72,6 +75,26 @@ def _built_in(data: BuiltInData) -> Raw:
     table = facts.kind == "table"
     told = notice or built_in_data.told(used)
     return Raw(used, arrays, fingerprint(arrays), table, scale, facts.classes, told)
+
+
+def _chosen(arrays: DataSet, names: Sequence[str] | None) -> DataSet:
+    """Return data with some of their columns only, by name."""
+    if names is None or arrays.columns is None:
+        return arrays
+    has = arrays.columns
+    listing = f"; it has {keras_names.shorten(', '.join(has))}"
+    faults = [
+        Fault(
+            ("data", "columns", number),
+            f"the data have no column {keras_names.show(name)}"
+            f"{keras_names.nearest(name, has) or listing}",
+        )
+        for number, name in enumerate(names)
+        if name not in has
+    ]
+    if faults:
+        raise SpecError(faults)
+    return replace(arrays, x=arrays.x[:, [has.index(name) for name in names]], columns=tuple(names))
 
 
 def _fallback_notice(data: BuiltInData, error: DataUnavailableError) -> str:

@@ -1,0 +1,83 @@
+"""The notes' picture: paths of gradient descent over contours, and J against what it cost."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kerasbatch.analysis.paths import Objective, Path
+from kerasbatch.shared_types import Array
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+LEVELS = 12
+GRID = 200
+COSTS = {"steps": "steps", "examples": "examples seen", "seconds": "seconds of training"}
+"""What the objective is drawn against, and what the axis says."""
+# Okabe and Ito's colours, which people tell apart however they see; lines differ in style too.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+STYLES = ("-", "--", "-.", ":")
+
+
+def draw(objective: Objective, paths: Sequence[Path]) -> "Figure":
+    """Return a figure: the contours of J with all paths, beside it J against the costs."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 6.5), layout="constrained")
+    grid = figure.add_gridspec(3, 2, width_ratios=[1.6, 1])
+    _contours(figure.add_subplot(grid[:, 0]), objective, paths)
+    for row, cost in enumerate(COSTS):
+        _against(figure.add_subplot(grid[row, 1]), cost, objective, paths)
+    return figure
+
+
+def _look(number: int) -> dict[str, Any]:
+    return {"color": COLOURS[number % len(COLOURS)], "linestyle": STYLES[number % len(STYLES)]}
+
+
+def _contours(axes: "Axes", objective: Objective, paths: Sequence[Path]) -> None:
+    every = np.concatenate([path.theta for path in paths])
+    x, y, height = contours(objective, every[np.isfinite(every).all(axis=1)])
+    lines = axes.contour(x, y, height, levels=_levels(height), colors="0.72", linewidths=0.8)
+    axes.clabel(lines, fontsize=7, fmt="%.3g")
+    for number, path in enumerate(paths):
+        axes.plot(*path.theta.T, **_look(number), linewidth=1.1, label=path.label, zorder=2)
+        axes.plot(*path.theta[-1], "o", color=_look(number)["color"], markersize=5, zorder=3)
+    axes.plot(*objective.optimum, "k*", markersize=13, label="optimum", zorder=4)
+    axes.plot(*paths[0].theta[0], "ks", markersize=6, label="start", zorder=4)
+    axes.set(xlabel=r"$\theta_0$, the intercept", ylabel=r"$\theta_1$, the slope")
+    axes.set_title(r"Paths over the contours of $J(\theta_0, \theta_1)$; dots: where they end")
+    axes.legend(fontsize=9)
+
+
+def contours(objective: Objective, thetas: Array) -> tuple[Array, Array, Array]:
+    """Return a grid around some thetas and the optimum, and J on it.
+
+    Returns:
+        The two axes, shape (GRID,) each, and J, shape (GRID, GRID).
+    """
+    every = np.vstack([thetas, objective.optimum])
+    low, high = every.min(axis=0), every.max(axis=0)
+    margin = 0.1 * (high - low) + 0.1
+    x, y = np.linspace(low - margin, high + margin, GRID).T
+    return x, y, objective(np.stack(np.meshgrid(x, y), axis=-1))
+
+
+def _levels(height: Array) -> Array:
+    """Return heights whose distance grows, so that the contours stand about evenly."""
+    low, high = float(height.min()), float(height.max())
+    levels: Array = low + (high - low) * np.linspace(0.03, 1.0, LEVELS) ** 2
+    return levels
+
+
+def _against(axes: "Axes", cost: str, objective: Objective, paths: Sequence[Path]) -> None:
+    for number, path in enumerate(paths):
+        above = path.objective - objective.minimum
+        axes.plot(getattr(path, cost), above, **_look(number), linewidth=1.0)
+    axes.set_yscale("log")
+    axes.set_xscale("symlog" if cost != "seconds" else "linear")
+    axes.set_xlim(left=0)
+    axes.set(xlabel=COSTS[cost], ylabel=r"$J - J_{min}$")
+    axes.grid(visible=True, alpha=0.3)

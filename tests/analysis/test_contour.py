@@ -1,0 +1,95 @@
+"""The notes' picture: its points, exactly; that it is drawn; what keeps it from being drawn."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from run_support import LINE, run_here
+from typer.testing import CliRunner
+
+import kerasbatch as kb
+from kerasbatch.analysis.contour_picture import contours
+from kerasbatch.analysis.paths import objective_and_paths
+from kerasbatch.cli import app
+
+SWEEP = LINE | {"sweep": {"batch_size": [1, "full"]}}
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two runs of a line, with their weights."""
+    folder = tmp_path_factory.mktemp("line")
+    run_here(SWEEP, folder)
+    return folder
+
+
+def test_the_points_are_the_weights_at_every_evaluation(results: Path) -> None:
+    """With the steps, the examples and the exact objective beside them."""
+    loaded = kb.load(results)
+    objective, paths = objective_and_paths(loaded)
+    assert [path.label for path in paths] == ["batch size 1", "batch size 24"]
+    for path, taken in zip(paths, (72, 3), strict=True):
+        assert len(path.theta) == taken + 1
+        np.testing.assert_array_equal(path.steps, np.arange(taken + 1))
+        np.testing.assert_array_equal(path.examples, np.arange(taken + 1) * (72 // taken))
+        np.testing.assert_array_equal(path.theta[0], (0, 0))
+    measured = loaded.history.groupby("batch_size")["train_loss"].apply(list)
+    for path, size in zip(paths, (1, 24), strict=True):
+        np.testing.assert_allclose(path.objective, measured[size], rtol=1e-5)
+    assert objective(objective.optimum) == objective.minimum
+
+
+def test_the_grid_holds_all_points_and_the_optimum(results: Path) -> None:
+    """And J on it is least near the optimum."""
+    objective, (path, _) = objective_and_paths(kb.load(results))
+    x, y, height = contours(objective, path.theta)
+    low, high = np.array([x[0], y[0]]), np.array([x[-1], y[-1]])
+    every = np.vstack([path.theta, objective.optimum])
+    assert ((low < every) & (every < high)).all()
+    row, column = np.unravel_index(height.argmin(), height.shape)
+    apart = np.array([x[1] - x[0], y[1] - y[0]])
+    assert (np.abs(np.array([x[column], y[row]]) - objective.optimum) <= apart).all()
+
+
+@pytest.mark.parametrize("name", ["paths.svg", "paths.png"])
+def test_the_command_writes_a_picture(results: Path, tmp_path: Path, name: str) -> None:
+    """Whole, and the same every time."""
+    pictures = []
+    for number in range(2):
+        file = tmp_path / f"{number}-{name}"
+        command = ["plot", str(results), "--kind", "contour", "-o", str(file)]
+        done = CliRunner().invoke(app.app, command, catch_exceptions=False)
+        assert done.exit_code == 0
+        pictures.append(file.read_bytes())
+    assert len(pictures[0]) > 10_000
+    if name.endswith(".svg"):
+        assert b"optimum" in pictures[0] or b"<path" in pictures[0]
+    axes = kb.plot(results).axes
+    assert [each.get_xlabel() for each in axes] == [
+        r"$\theta_0$, the intercept",
+        "steps",
+        "examples seen",
+        "seconds of training",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--kind", "contours", "-o", "a.png"], "did you mean contour"),
+        (["--kind", "contour", "-o", "a.gif"], "must end with .png or .svg"),
+        (["--kind", "contour", "-o", "nowhere/a.png"], "there is no folder nowhere"),
+    ],
+)
+def test_bad_input(results: Path, arguments: Any, message: str) -> None:
+    """A sentence, and no picture."""
+    with pytest.raises(kb.SpecError, match=message):
+        CliRunner().invoke(app.app, ["plot", str(results), *arguments], catch_exceptions=False)
+
+
+def test_runs_without_a_path(tmp_path: Path) -> None:
+    """What they would need is said."""
+    run_here(LINE | {"record": []}, tmp_path)
+    with pytest.raises(kb.SpecError, match=r"it needs record: \[weights\]"):
+        kb.plot(tmp_path)
