@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from kerasbatch.cli.bench import bench
+from kerasbatch.cli.claims import claims
 from kerasbatch.cli.compare import compare
 from kerasbatch.cli.plan import plan
 from kerasbatch.cli.plot import plot
@@ -25,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (steps, plan, run, compare, plot, bench, schema):
+for command in (steps, plan, run, compare, plot, bench, claims, schema):
     app.command()(command)
 
 

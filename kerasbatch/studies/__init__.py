@@ -1,0 +1,1 @@
+"""What needs both training and analysis: the notes' claims, put to the test."""
