@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 HERE = Path(__file__).parent.parent
@@ -89,3 +90,18 @@ def test_the_calculator_answers_what_is_shown(tmp_path: Path) -> None:
     )
     shown = [line.rstrip() for line in _answer(command.split(), tmp_path).splitlines()]
     assert shown == answer.splitlines()
+
+
+def test_the_table_of_claims_is_the_committed_one() -> None:
+    """In both languages, cell by cell."""
+    claims = pd.read_csv(HERE / "results/reference/claims.csv")
+    for name in ("README.md", "README.ko.md"):
+        page = (HERE / "experiments" / name).read_text(encoding="utf-8").replace("\\", "")
+        for claim in claims.itertuples():
+            assert f"| {claim.measured} |" in page
+    english = (HERE / "experiments/README.md").read_text(encoding="utf-8").replace("\\", "")
+    for claim in claims.itertuples():
+        assert (
+            f"| {claim.statement} | {claim.measured} | **{claim.verdict}**: {claim.why} |"
+            in english
+        )

@@ -138,7 +138,7 @@ def _to_target(table: pd.DataFrame, full: int) -> Iterator[Claim]:
         "초당으로는?",
         f"seconds of training to val_accuracy 0.9: {shown}",
         by_ratio(ratio, 1.0, 0.5),
-        f"batch size 1 is {ratio:.2g} times as fast as 32; holds from 1 on, roughly from 0.5",
+        f"batch size 1 is {_times(ratio)} times as fast as 32; holds from 1 on, roughly from 0.5",
     )
     passes = examples / full
     shown = ", ".join(f"b = {size:,}: {passes[size]:.2f}" for size in table.index)
@@ -148,7 +148,7 @@ def _to_target(table: pd.DataFrame, full: int) -> Iterator[Claim]:
         "상대적으로 적은 에폭을 사용",
         f"epochs to val_accuracy 0.9: {shown}",
         by_ratio(ratio, 3.0, 1.1),
-        f"full batch needs {ratio:.2g} times the epochs of batch size 1; holds from 3 times on",
+        f"full batch needs {_times(ratio)} times the epochs of batch size 1; holds from 3 times on",
     )
     ratio = _ratio(seconds[full], seconds[32])
     yield Claim(
@@ -157,7 +157,7 @@ def _to_target(table: pd.DataFrame, full: int) -> Iterator[Claim]:
         f"seconds to val_accuracy 0.9: b = 32 {seconds[32]:.3g}, full {seconds[full]:.3g}; "
         f"examples {examples[32]:,.0f} and {examples[full]:,.0f}",
         by_ratio(ratio, 1.5, 1.0),
-        f"{ratio:.2g} times as fast; holds from 1.5 times on",
+        f"{_times(ratio)} times as fast; holds from 1.5 times on",
     )
 
 
@@ -171,9 +171,13 @@ def _best_rates(table: pd.DataFrame, full: int) -> Claim:
         f"best of three learning rates for each size: {shown}",
         by_ratio(growth, 4.0, 1.1),
         f"the notes ask; measured: from 1 to 32 it grows {growth:g} times (the linear rule: 32), "
-        f"from 32 to all {rates[full] / rates[32]:.2g} times: it cannot grow beyond what the "
+        f"from 32 to all {_times(rates[full] / rates[32])} times: it cannot grow beyond what the "
         "curvature allows; holds where it grows 4 times and more",
     )
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.2g}"
 
 
 def _ratio(slow: float, fast: float) -> float:
