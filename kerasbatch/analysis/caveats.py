@@ -7,9 +7,16 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from kerasbatch.analysis.comparison import RATE, TO_TARGET, contenders
+from kerasbatch.analysis.comparison import ENDED, RATE, TO_TARGET, contenders
 from kerasbatch.analysis.evidence import Caveat, Evidence
-from kerasbatch.analysis.origins import engines, fallback, mixed, step_check, test_target
+from kerasbatch.analysis.origins import (
+    engines,
+    fallback,
+    mixed,
+    other_specs,
+    step_check,
+    test_target,
+)
 from kerasbatch.errors import counted
 from kerasbatch.spec import keras_names
 
@@ -23,8 +30,11 @@ def caveats(evidence: Evidence) -> list[Caveat]:
 
 def grid_edge(evidence: Evidence) -> Iterator[Caveat]:
     """The best learning rate is the least or the greatest that was tried."""
+    if {RATE, "optimizer.learning_rate"} & set(evidence.question.by):
+        return  # then it is compared, and not chosen
     at_edge, alone = [], []
-    groups: Any = evidence.runs.groupby("row")
+    ended = evidence.runs["status"].isin(ENDED)
+    groups: Any = evidence.runs[ended].groupby("row")
     for row, tried in groups:
         told: Any = evidence.table.loc[row]
         if evidence.question.goal is not None and not told["reached"]:
@@ -62,7 +72,7 @@ def within_spread(evidence: Evidence) -> Iterator[Caveat]:
         if evidence.question.goal is not None:
             values = np.log(values)
         others = [row for row in values.columns if row != best]
-        close = [row for row in others if _may_be_equal(values[row] - values[best])]
+        close = [row for row in others if _may_be_equal(values[row], values[best])]
         if close:
             message = (
                 f"{evidence.labels(close)}: the difference to {evidence.label(best)} in {column} "
@@ -84,11 +94,19 @@ def _judged(evidence: Evidence) -> Iterator[tuple[str, Any]]:
         yield question.judged, values.idxmin() if lower else values.idxmax()
 
 
-def _may_be_equal(differences: "pd.Series[float]") -> bool:
-    """Tell whether paired differences may well be 0; of fewer than two pairs, nobody knows."""
-    known = differences.replace([np.inf, -np.inf], np.nan).dropna().to_numpy()
+def _may_be_equal(one: "pd.Series[float]", other: "pd.Series[float]") -> bool:
+    """Tell whether two rows may well be equal, by their values of each seed.
+
+    Without two common seeds, as independent samples (Welch); with one seed each, nobody knows.
+    """
+    known = (one - other).replace([np.inf, -np.inf], np.nan).dropna().to_numpy()
     if len(known) < 2:
-        return False
+        parts = [part.replace([np.inf, -np.inf], np.nan).dropna() for part in (one, other)]
+        if min(map(len, parts)) < 2:
+            return False
+        if all(part.nunique() == 1 for part in parts):
+            return bool(parts[0].iloc[0] == parts[1].iloc[0])
+        return bool(stats.ttest_ind(*parts, equal_var=False).pvalue > 1 - CONFIDENCE)
     error = float(stats.sem(known))
     if error == 0:
         return bool(known.mean() == 0)
@@ -137,14 +155,19 @@ def budgets(evidence: Evidence) -> Iterator[Caveat]:
     """Rows had budgets of different kinds of length: neither equal examples nor equal steps."""
     if evidence.question.goal is not None:
         return
+    cut = evidence.chosen[~evidence.chosen["status"].isin(ENDED)]
+    yield from evidence.over("budgets", "cut off before the end of the budget", cut)
     chosen = evidence.chosen.assign(
         planned_examples=evidence.chosen["planned_steps"] * evidence.chosen["batch_size"]
     )
     spans = chosen.groupby("row")[["planned_steps", "planned_examples"]].median()
     equal_steps = spans["planned_steps"].max() <= 1.05 * spans["planned_steps"].min()
-    sizes = chosen.groupby("row")["batch_size"].max()
-    off = (spans["planned_examples"] - spans["planned_examples"].min()) / sizes.max()
-    if not equal_steps and (off > chosen["epochs"].max() + 1).any():
+    # An epoch ends with a smaller batch, which counts here as a whole one.
+    rounding = chosen.groupby("row").agg(size=("batch_size", "max"), epochs=("epochs", "max"))
+    per_epoch = chosen.groupby("row")["train_examples"].max() % rounding["size"] > 0
+    slack = rounding["size"] * (1 + rounding["epochs"].fillna(0) * per_epoch)
+    off = spans["planned_examples"] - spans["planned_examples"].min()
+    if not equal_steps and (off > slack).any():
         rows = tuple(map(int, evidence.table.index))
         message = (
             "budgets differ, in steps and in examples; compare with a target, or equal budgets"
@@ -159,6 +182,7 @@ FINDERS: tuple[Callable[[Evidence], Iterator[Caveat]], ...] = (
     not_reached,
     coarse,
     mixed,
+    other_specs,
     fallback,
     step_check,
     test_target,

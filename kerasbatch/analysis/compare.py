@@ -70,7 +70,10 @@ class Comparison:
     def to_json(self) -> str:
         """Return table, best, caveats and fit as JSON."""
         found = {
-            "table": json.loads(self.table.to_json(orient="records")),
+            "table": [
+                {key: None if value != value else value for key, value in row.items()}
+                for row in self.table.to_dict("records")
+            ],
             "best": self.best,
             "caveats": [
                 {"code": each.code, "message": each.message, "runs": each.runs}
@@ -133,18 +136,30 @@ def ask(loaded: Loaded, by: list[str], text: str | None) -> Question:
     Raises:
         SpecError: with every key or metric that the runs do not have.
     """
-    runs = loaded.runs
+    runs, by = loaded.runs, list(dict.fromkeys(by))
+    results = {*comparison.metrics(runs), *comparison.TO_TARGET, *comparison.SPEEDS}
     faults = [
+        Fault(("--by", key), "is a result; compare by what was set, like batch_size")
+        for key in by
+        if key in results
+    ]
+    faults += [
         _unknown(("--by", key), key, [*loaded.swept, "batch_size", "seed", *runs.columns])
         for key in by
         if key not in runs
     ]
     goal = target_of(loaded, text)
-    if goal is not None and goal.metric not in comparison.metrics(runs):
-        faults.append(_unknown(("--target",), goal.metric, comparison.metrics(runs)))
+    recorded = [name for name in comparison.metrics(runs) if not name.startswith("test_")]
+    if goal is not None and goal.metric.startswith("test_"):
+        message = "the test part is measured once, at the end, and chooses nothing"
+        faults.append(Fault(("--target",), f"{message}; there are {', '.join(recorded)}"))
+    elif goal is not None and goal.metric not in recorded:
+        faults.append(_unknown(("--target",), goal.metric, recorded))
     if faults:
         raise SpecError(faults)
-    swept = [key for key in loaded.swept if key not in (*by, "seed", *_SAME_AS_RATE)]
+    begun = runs[runs["status"] != "unfinished"]
+    told = _SAME_AS_RATE if begun[RATE].notna().all() else ()
+    swept = [key for key in loaded.swept if key not in (*by, "seed", *told)]
     tuned = [*([] if RATE in by else [RATE]), *swept]
     seeds = [*by, *tuned, "seed"]
     if runs.groupby(seeds, dropna=False)["planned_steps"].nunique().max() > 1:
@@ -160,7 +175,7 @@ def target_of(loaded: Loaded, text: str | None) -> Goal | None:
     """Return the target that was asked for, or else the one that all runs recorded."""
     if text is not None:
         return target.parse(text)
-    recorded: Any = loaded.runs["target"].unique() if "target" in loaded.runs else ()
+    recorded: Any = loaded.runs["target"].dropna().unique() if "target" in loaded.runs else ()
     if len(recorded) == 1 and isinstance(recorded[0], str):
         return target.parse(recorded[0])
     return None
@@ -192,7 +207,8 @@ def _cell(value: Any) -> str:
     """Write a value for Markdown; what is missing is empty."""
     if value is None or value != value:
         return ""
-    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    whole = isinstance(value, float) and value.is_integer()
+    text = f"{value:.0f}" if whole else f"{value:.6g}" if isinstance(value, float) else str(value)
     return text.replace("|", "\\|")
 
 

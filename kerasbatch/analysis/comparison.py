@@ -7,6 +7,7 @@ every row, and what it took to reach the target is read off at the first evaluat
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from kerasbatch.analysis.loaded import PLACE, Loaded
@@ -74,17 +75,26 @@ def choose(runs: pd.DataFrame, question: Question) -> pd.DataFrame:
     keys = [*question.by, *question.tuned]
     settings = runs.groupby(keys, dropna=False, sort=True)
     if question.goal is not None:
-        found = settings.agg(seeds=("reached", "sum"), steps=(TO_TARGET[0], "median"))
-        order = found.assign(first=-found["seeds"], second=found["steps"])
+        found = settings.agg(steps=(TO_TARGET[0], "median"))
+        order = found.assign(first=-_seeds(runs[runs["reached"]], keys), second=found["steps"])
+        order["first"] = order["first"].fillna(0)
     else:
         judged = question.judged
-        ended = runs.assign(value=runs[judged].where(runs["status"].isin(ENDED)) if judged else 0.0)
-        values = ended.groupby(keys, dropna=False, sort=True)["value"].median()
         lower = judged is None or keras_names.lower_is_better(judged.partition("_")[2])
-        order = pd.DataFrame({"first": values if lower else -values, "second": 0.0})
+        ended = runs[runs["status"].isin(ENDED)]
+        # A run that diverged has a value worse than any.
+        value = (ended[judged] if lower else -ended[judged]).fillna(np.inf) if judged else 0.0
+        values = ended.assign(value=value).groupby(keys, dropna=False, sort=True)["value"].median()
+        order = pd.DataFrame({"first": -_seeds(ended, keys), "second": values})
+        order = order.reindex(settings.size().index)
     order = order.reset_index().sort_values(["first", "second", *question.tuned], kind="stable")
     best = order.drop_duplicates(list(question.by))[keys]
     return runs.merge(best, on=keys, how="inner")
+
+
+def _seeds(runs: pd.DataFrame, keys: list[str]) -> "pd.Series[int]":
+    """Return how many seeds there are of every setting; a seed run twice is one seed."""
+    return runs.groupby(keys, dropna=False, sort=True)["seed"].nunique()
 
 
 def summarize(runs: pd.DataFrame, chosen: pd.DataFrame, question: Question) -> pd.DataFrame:
@@ -92,11 +102,14 @@ def summarize(runs: pd.DataFrame, chosen: pd.DataFrame, question: Question) -> p
     by = list(question.by)
     groups = chosen.groupby(by, dropna=False, sort=True)
     table = pd.DataFrame({"runs": runs.groupby(by, dropna=False, sort=True).size()})
-    table["seeds"] = groups["seed"].nunique()
+    known = chosen[chosen["status"].isin(ENDED) | chosen["unknown"] | chosen["reached"]]
+    table["seeds"] = _seeds(known, by)
+    table["seeds"] = table["seeds"].fillna(0).astype(int)
     for name in question.tuned:
         table[name] = groups[name].first()
-    table["reached"] = groups["reached"].sum()
-    table["unknown"] = groups["unknown"].sum()
+    table["reached"] = _seeds(chosen[chosen["reached"]], by)
+    table["unknown"] = _seeds(chosen[chosen["unknown"]], by)
+    table[["reached", "unknown"]] = table[["reached", "unknown"]].fillna(0).astype(int)
     for name in TO_TARGET:
         table[name] = groups[name].median() if name in chosen else float("nan")
     ended = chosen[chosen["status"].isin(ENDED)].groupby(by, dropna=False, sort=True)

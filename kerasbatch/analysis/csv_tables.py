@@ -2,7 +2,7 @@
 
 import io
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,12 +35,26 @@ def read_all(files: Iterable[Path], columns: Sequence[str]) -> tuple[pd.DataFram
             continue
         if body.strip():
             bodies[header].append((number, body))
-    parts = [_parse(header, parts) for header, parts in bodies.items()]
+    parts = [part for header, texts in bodies.items() for part in _parsed(header, texts, problems)]
     if not parts:
         return pd.DataFrame(columns=[*columns, OWNER]), problems
     whole = pd.concat(parts, ignore_index=True).sort_values(OWNER, kind="stable")
     names = dict.fromkeys([*columns, *whole.columns])
     return whole.reindex(columns=list(names)).reset_index(drop=True), problems
+
+
+def _parsed(
+    header: str, texts: Sequence[tuple[int, str]], problems: dict[int, str]
+) -> Iterator[pd.DataFrame]:
+    """Yield the rows of files with one header; where they do not fit it, file by file."""
+    try:
+        yield _parse(header, texts)
+    except ValueError as error:  # pandas' own errors of parsing are among them
+        if len(texts) == 1:
+            problems[texts[0][0]] = f"a table of it cannot be read ({error})"
+            return
+        for text in texts:
+            yield from _parsed(header, [text], problems)
 
 
 def _parse(header: str, parts: Sequence[tuple[int, str]]) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """Which run directories lie under some paths: results roots, experiments, or single runs."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +22,14 @@ class FoundRun:
         path: where it is.
         record: its record, or that of a run that has not ended, with what is known of it.
         problem: what is wrong with it, in words, or None.
+        experiment: the name of the directory that it lies in; with those above it where others of
+            the same name are read too.
     """
 
     path: Path
     record: dict[str, Any] | None
     problem: str | None = None
-
-    @property
-    def experiment(self) -> str:
-        """The name of the directory that it lies in."""
-        return self.path.parent.name
+    experiment: str = ""
 
     @property
     def key(self) -> str:
@@ -59,11 +57,20 @@ def find(paths: Iterable[str | Path]) -> tuple[list[FoundRun], dict[str, str]]:
     found: dict[Path, FoundRun] = {}
     empty: dict[str, str] = {}
     for path in folders:
-        runs = list(_below(path.absolute(), DEPTH))
+        runs = list(_below(path.resolve(), DEPTH))
         if not runs:
             empty[str(path)] = "holds no run"
         found |= {run: _read(run) for run in runs if run not in found}
-    return list(found.values()), empty
+    names = _names({run.parent for run in found})
+    return [replace(each, experiment=names[run.parent]) for run, each in found.items()], empty
+
+
+def _names(folders: Iterable[Path]) -> dict[Path, str]:
+    """Return the shortest ends of paths that tell them apart."""
+    depth, every = 1, list(folders)
+    while len({path.parts[-depth:] for path in every}) < len(every):
+        depth += 1
+    return {path: "/".join(path.parts[-depth:]) for path in every}
 
 
 def _below(path: Path, depth: int) -> Iterator[Path]:
@@ -77,8 +84,10 @@ def _below(path: Path, depth: int) -> Iterator[Path]:
 
 def _read(path: Path) -> FoundRun:
     found = RunDirectory(path).found()
-    if found.record is not None or found.problem:
-        return FoundRun(path, found.record, found.problem)
+    if found.problem:  # what is said of it is not what it holds
+        return FoundRun(path, None, found.problem)
+    if found.record is not None:
+        return FoundRun(path, found.record)
     return _unfinished(path)
 
 
@@ -88,11 +97,18 @@ def _unfinished(path: Path) -> FoundRun:
         spec = specfile.load(path / "spec.yaml").spec
     except SpecError as error:
         return FoundRun(path, None, f"its spec.yaml cannot be read: {error.faults[0]}")
+    if spec.batch_size == "full":
+        return FoundRun(
+            path, None, "it has not ended, and how large its full batch is is not known"
+        )
+    rate = spec.optimizer.arguments.get("learning_rate")
+    plain = spec.learning_rate_rule.rule == "none" and isinstance(rate, int | float)
     row = {
         "run_id": path.name,
         "status": "unfinished",
-        "batch_size": None if spec.batch_size == "full" else spec.batch_size,
+        "batch_size": spec.batch_size,
         "optimizer": spec.optimizer.name,
+        "learning_rate": rate if plain else None,
         "seed": spec.seed,
     }
     return FoundRun(path, {"row": row, "spec": spec.plain(), "swept": {}, "status": "unfinished"})

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from kerasbatch.analysis.compare import Comparison
+from kerasbatch.analysis.comparison import ENDED
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.spec import keras_names
 
@@ -105,11 +106,32 @@ def _check(now: Comparison, baseline: Comparison, limit: Limit) -> None:
             hint = keras_names.nearest(limit.column, legal)
             message = f"{keras_names.show(limit.column)} is no column of {whose}{hint}"
             faults.append(Fault(("--fail-if",), message))
-    if not faults and limit.unit == "sd" and (baseline.table["seeds"] < 2).any():
-        message = "sd needs two seeds at least in every row of the baseline, and a row has one"
+    if str(now.question.goal) != str(baseline.question.goal):
+        told = (
+            f"{now.question.goal or 'none'}, the baseline's is {baseline.question.goal or 'none'}"
+        )
+        faults.append(
+            Fault(("--target",), f"the target of these runs is {told}; give one for both")
+        )
+    if not faults and baseline.table[limit.column].isna().all():
+        message = f"no row of the baseline has a {limit.column} to fall behind"
         faults.append(Fault(("--fail-if",), message))
+    if not faults and limit.unit == "sd":
+        faults += _without_spread(baseline, limit)
     if faults:
         raise SpecError(faults)
+
+
+def _without_spread(baseline: Comparison, limit: Limit) -> Iterator[Fault]:
+    if limit.column not in baseline.chosen:
+        message = f"{limit.column} has no spread over seeds; sd is for what every run has"
+        yield Fault(("--fail-if",), message)
+        return
+    for row in _rows(baseline.table):
+        if not pd.isna(row[limit.column]) and pd.isna(_unit(row, baseline, limit)):
+            message = "sd needs two seeds at least in every row of the baseline, and a row has one"
+            yield Fault(("--fail-if",), message)
+            return
 
 
 def _worse(
@@ -127,6 +149,9 @@ def _worse(
     if pd.isna(new):
         yield f"{limit.column} was {old:.6g} and is not there"
         return
+    fewer = after["seeds"] >= before["seeds"] and after["reached"] < before["reached"]
+    if limit.column.endswith("_to_target") and fewer:
+        yield f"reached the target with {after['reached']} seeds, before with {before['reached']}"
     allowed = limit.change * _unit(before, baseline, limit)
     if new - old < allowed if limit.falls else new - old > allowed:
         yield f"{limit.column} went from {old:.6g} to {new:.6g}, by {new - old:+.6g} ({limit})"
@@ -137,7 +162,7 @@ def _unit(row: dict[str, Any], baseline: Comparison, limit: Limit) -> float:
     if limit.unit == "%":
         return abs(float(row[limit.column])) / 100
     if limit.unit == "sd":
-        same = baseline.chosen
+        same = baseline.chosen[baseline.chosen["status"].isin(ENDED)]
         for key in baseline.question.by:
             same = same[same[key] == row[key]]
         return float(same[limit.column].std(ddof=1))

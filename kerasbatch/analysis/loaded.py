@@ -5,6 +5,7 @@ runs.runs, runs.history, runs.steps      # DataFrames
 """
 
 import functools
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,6 @@ from kerasbatch.analysis import csv_tables
 from kerasbatch.analysis.found_runs import FoundRun, find
 from kerasbatch.records.run_row import RUN_COLUMNS
 from kerasbatch.shared_types import HISTORY_COLUMNS
-from kerasbatch.spec.sweep import label
 from kerasbatch.stepcheck import COLUMNS as STEP_COLUMNS
 
 PLACE = ("experiment", "run_id")
@@ -55,7 +55,9 @@ class Loaded:
         """One row per run: the columns of runs.csv, and the swept values by their dotted keys."""
         rows = [{"experiment": each.experiment, **_row(each.record or {})} for each in self._found]
         columns = dict.fromkeys([*PLACE, *RUN_COLUMNS, *(key for row in rows for key in row)])
-        return pd.DataFrame(rows, columns=list(columns))
+        table = pd.DataFrame(rows, columns=list(columns))
+        # A schedule has no single rate, and a column without any number would be one of objects.
+        return table.assign(learning_rate=pd.to_numeric(table["learning_rate"], errors="coerce"))
 
     @functools.cached_property
     def history(self) -> pd.DataFrame:
@@ -97,12 +99,8 @@ class Loaded:
     @functools.cached_property
     def swept(self) -> list[str]:
         """The keys that were swept, as columns of the tables are named."""
-        keys = dict.fromkeys(key for each in self._found for key in _swept_keys(each))
-        return [key for key in keys if key not in NOT_SHOWN]
-
-
-def _swept_keys(run: FoundRun) -> Iterable[str]:
-    return (run.record or {}).get("swept") or {}
+        keys = (key for each in self._found for key in _shown(each.record or {}))
+        return list(dict.fromkeys(keys))
 
 
 def _row(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,10 +109,20 @@ def _row(record: Mapping[str, Any]) -> dict[str, Any]:
         key: _SPECIAL.get(value, value) if key not in _TEXTS and isinstance(value, str) else value
         for key, value in record["row"].items()
     }
-    swept = record.get("swept") or {}
-    shown = {
-        key: label(value) if isinstance(value, list | dict) else value
-        for key, value in swept.items()
-        if key not in NOT_SHOWN and key not in row
-    }
-    return row | shown
+    return row | {key: value for key, value in _shown(record).items() if key not in row}
+
+
+def _shown(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was swept, by the names of its columns.
+
+    A key whose name is a column of something else (`loss`, the last value of the loss) is told as
+    `spec.loss`, with all that was swept of it.
+    """
+    row, found = record["row"], {}
+    for key, value in (record.get("swept") or {}).items():
+        plain = not isinstance(value, list | dict)
+        own = key not in row or (plain and value == row[key]) or key in ("batch_size", "seed")
+        if key not in NOT_SHOWN:
+            told = value if plain else json.dumps(value, sort_keys=True)
+            found[key if own else f"spec.{key}"] = told if own else str(told)
+    return found

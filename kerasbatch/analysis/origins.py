@@ -1,13 +1,22 @@
 """Caveats about where numbers come from: data, versions, machines, engines, step checks."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
 from kerasbatch.analysis.comparison import ENDED
 from kerasbatch.analysis.evidence import Caveat, Evidence
 from kerasbatch.spec.data_keys import KerasData
+from kerasbatch.spec.keys import BUDGETS
 from kerasbatch.stepcheck import is_mismatch
 
+NO_SETTING = {
+    *("name", "question", "seed", "engine", "save", "checkpoint", "record", "target"),
+    *(*BUDGETS, "evaluate_every"),
+}
+"""Keys that make no other training of a spec; budgets have a caveat of their own."""
+_UNKNOWN: tuple[Any, ...] = (None, (), (None,) * 5)
+"""What a run that has not ended says of its origin."""
 VERSIONS = ("kerasbatch", "keras", "tensorflow", "numpy", "python")
 
 
@@ -20,11 +29,24 @@ def mixed(evidence: Evidence) -> Iterator[Caveat]:
         "states of own code": _own_code,
     }
     for what, key in told.items():
-        found = {key(evidence.records[run]) for run in evidence.chosen["run"]}
+        found = {key(evidence.records[run]) for run in evidence.chosen["run"]} - set(_UNKNOWN)
         if len(found) > 1:
             rows = tuple(map(int, evidence.table.index))
             message = f"{len(found)} different {what} are mixed"
             yield Caveat("mixed", message, tuple(evidence.chosen["run"]), rows)
+
+
+def other_specs(evidence: Evidence) -> Iterator[Caveat]:
+    """Seeds of a row are no repetitions where their specs differ in more than the seed."""
+    for _, runs in evidence.chosen.groupby("row"):
+        specs = [evidence.records[run].get("spec") or {} for run in runs["run"]]
+        keys = {key for spec in specs for key in spec} - NO_SETTING
+        differ = sorted(
+            k for k in keys if len({json.dumps(s.get(k), sort_keys=True) for s in specs}) > 1
+        )
+        if differ:
+            what = f"runs that differ in {', '.join(differ)} stand in one row; compare by it"
+            yield from evidence.over("mixed", what, runs)
 
 
 def _own_code(record: Mapping[str, Any]) -> Any:
@@ -42,7 +64,10 @@ def fallback(evidence: Evidence) -> Iterator[Caveat]:
         for run in evidence.chosen["run"]
     ]
     used = evidence.chosen["data_used"]
-    other = [want is not None and want != have for want, have in zip(asked, used, strict=True)]
+    other = [
+        want is not None and isinstance(have, str) and want != have
+        for want, have in zip(asked, used, strict=True)
+    ]
     what = "trained on fallback data, not on those that the spec names"
     yield from evidence.over("fallback", what, evidence.chosen[other])
 

@@ -71,6 +71,7 @@ def _hold_against(now: "Comparison", earlier: "Comparison", text: str) -> None:
     from kerasbatch.analysis import gate
 
     worse = gate.failures(now, earlier, gate.parse(text))
+    worse += [gate.Failure(place, f"{told} (baseline)") for place, told in earlier.problems.items()]
     for each in worse:
         complain(f"{each.row}: {each.message}")
     rows = counted(len(earlier.table), "row")

@@ -27,7 +27,13 @@ class RunTables:
     _due: float = field(default_factory=lambda: time.monotonic() + INTERVAL)
 
     def put(self, table: str, start: int, rows: Sequence[Row], columns: Sequence[str]) -> None:
-        """Take rows of a table in place of those from `start` on."""
+        """Take rows of a table in place of those from `start` on.
+
+        Raises:
+            ValueError: if rows before them never came.
+        """
+        if start > len(self.rows.get(table, ())):
+            raise ValueError(f"{table}: rows from {start} on, and {len(self.rows[table])} came")
         self.rows.setdefault(table, [])[start:] = rows
         self._columns[table] = columns
         self._unwritten.add(table)

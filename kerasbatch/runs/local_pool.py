@@ -87,14 +87,19 @@ class LocalPool(Pool[LocalWorker]):
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _messages(self) -> Iterator[tuple[LocalWorker, Any]]:
-        speaking = {each.connection: each for each in self._workers}
-        for connection in wait(list(speaking), TICK):
-            each = speaking[connection]  # type: ignore[index]  # what we asked to wait for
+        heard = {each.connection: each for each in self._workers}
+        ended = {each.sentinel: each for each in self._workers}
+        ready = wait([*heard, *ended], TICK)
+        for each in [each for connection, each in heard.items() if connection in ready]:
             try:
                 message = each.connection.recv()
             except (EOFError, OSError):
                 message = None
             yield each, message
+        # What it had to say comes first.
+        for each in [each for sentinel, each in ended.items() if sentinel in ready]:
+            if each in self._workers and not each.connection.poll():
+                yield each, None
 
     def _like(self, gone: LocalWorker) -> LocalWorker:
         return LocalWorker(gone.number, self._settings[gone.number])

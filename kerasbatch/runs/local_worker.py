@@ -46,6 +46,14 @@ class LocalWorker(PoolWorker):
         self._killed_before = loss.killed_for_memory()
         super().train(run, timeout)
 
+    @property
+    def sentinel(self) -> int:
+        """What becomes ready when the process has ended; its connection may outlive it.
+
+        A process that own code has forked holds the other end of it too.
+        """
+        return self._process.sentinel
+
     def kill(self) -> None:
         """End the process now, whatever it does."""
         self._process.kill()

@@ -18,6 +18,7 @@ class Mailbox:
 
     def __init__(self) -> None:
         self._told: list[tuple[str, Any]] = []
+        self._first = 0
         self._news = asyncio.Event()
         self._orders: dict[str, deque[Any]] = defaultdict(deque)
         self._given: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
@@ -37,13 +38,25 @@ class Mailbox:
         self._news.set()
         return bool(self._orders[worker])
 
-    async def take(self, seconds: float) -> list[tuple[str, Any]]:
-        """Return what workers have told, and wait for it so long."""
+    async def take(self, seconds: float, seen: int) -> tuple[int, list[tuple[str, Any]]]:
+        """Return what workers have told, and wait for it so long.
+
+        Whoever takes may be interrupted before it gets the answer, so nothing is forgotten until
+        it says how much of it was seen.
+
+        Args:
+            seconds: how long to wait.
+            seen: how many messages have been seen, of all that there ever were.
+
+        Returns:
+            The number of messages before the first, and the messages.
+        """
+        del self._told[: seen - self._first]
+        self._first = seen
         if not self._told:
+            self._news.clear()
             await _wait(self._news, seconds)
-        told, self._told = self._told, []
-        self._news.clear()
-        return told
+        return self._first, list(self._told)
 
     async def give(self, worker: str, order: Any) -> None:
         """Keep an order for a worker."""

@@ -2,16 +2,19 @@
 
 import time
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
 
 from kerasbatch.errors import WorkerError
 from kerasbatch.runs import loss
 from kerasbatch.runs.crew import Crew, Desk, Loss
+from kerasbatch.runs.interrupts import patient
 from kerasbatch.runs.messages import Ended
 from kerasbatch.runs.prepared import Prepared
 from kerasbatch.runs.worker import Failed, Order, Ready, Stop, Train
 
+MOST_FALSE_STARTS = 3
+"""So many workers in a row may die before they are ready; then something is wrong with all."""
 TICK = 0.2
 """Seconds that go by at most until what is due is done."""
 
@@ -26,6 +29,7 @@ class PoolWorker:
     def __init__(self, number: int) -> None:
         self.number = number
         self.ready = False
+        self.condemned = False
         self.run: Prepared | None = None
         self._deadline: float | None = None
         self._timeout: float | None = None
@@ -37,6 +41,11 @@ class PoolWorker:
     @abstractmethod
     def kill(self) -> None:
         """End the process now, whatever it does."""
+
+    def condemn(self) -> None:
+        """Give up a process whose run takes too long; it gets no other one."""
+        self.condemned = True
+        self.kill()
 
     @abstractmethod
     def close(self) -> None:
@@ -93,6 +102,7 @@ class Pool(Crew, Generic[W]):
     def __init__(self, timeout: float | None) -> None:
         self._timeout = timeout
         self._workers: list[W] = []
+        self._never_ready = 0
 
     @abstractmethod
     def _messages(self) -> Iterator[tuple[W, Any]]:
@@ -104,10 +114,15 @@ class Pool(Crew, Generic[W]):
 
     def work(self, desk: Desk) -> bool:
         """Keep every worker busy until nothing is left; the first interrupt lets runs end."""
+        with patient() as heed:
+            return self._work(desk, heed)
+
+    def _work(self, desk: Desk, heed: Callable[[], None]) -> bool:
         left, stopping = True, False
         while True:
             try:
                 if not stopping:
+                    heed()
                     desk.heed()
                     left = self._hand_out(desk)
                 if not self._busy() and (stopping or not left):
@@ -128,7 +143,7 @@ class Pool(Crew, Generic[W]):
     def _hand_out(self, desk: Desk) -> bool:
         """Give every free worker a run; return False if none is left."""
         for each in self._workers:
-            if each.ready and each.run is None:
+            if each.ready and each.run is None and not each.condemned:
                 run = desk.next_run(each.number)
                 if run is None:
                     return False
@@ -150,19 +165,21 @@ class Pool(Crew, Generic[W]):
                 if isinstance(message, Ended | Failed):
                     each.ended()
         for each in self._busy():
-            if each.is_late():
-                each.kill()
+            if each.is_late() and not each.condemned:
+                each.condemn()
 
     def _heard(self) -> Iterator[tuple[W, Any]]:
         """Yield what workers tell of orders; None of those that are gone."""
         for each, message in self._messages():
-            each.ready = each.ready or message is not None  # TensorFlow is loaded
+            if message is not None:
+                each.ready, self._never_ready = True, 0  # TensorFlow is loaded
             if not isinstance(message, Ready):
                 yield each, message
 
     def _replace(self, gone: W, desk: Desk) -> None:
         """Put a new worker in the place of one that is gone; only its run is lost with it."""
-        if not gone.ready:
+        self._never_ready += not gone.ready
+        if self._never_ready >= MOST_FALSE_STARTS:
             raise not_started(gone)
         if gone.run is not None:
             desk.lost(gone.run, gone.why_lost())

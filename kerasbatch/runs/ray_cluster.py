@@ -92,6 +92,7 @@ def connect(options: RayOptions, environment: Mapping[str, Any], *, verbose: boo
                 **started,
             )
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        ray.shutdown()  # what it had begun
         raise SpecError([Fault(PLACE, _no_cluster(options.address, error))]) from error
 
 

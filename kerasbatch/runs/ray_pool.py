@@ -45,6 +45,7 @@ class RayPool(Pool[RayWorker]):
         verbose: bool = False,
     ) -> None:
         super().__init__(timeout)
+        self._joined, self._seen = False, 0
         self._names = map("worker-{}".format, itertools.count())
         self._checker = LocalPool(singles, access, jobs=1, threads=1, timeout=None, verbose=verbose)
         try:
@@ -55,6 +56,7 @@ class RayPool(Pool[RayWorker]):
 
     def _join(self, runs: int, access: Access, options: RayOptions, verbose: bool) -> None:
         ray_cluster.connect(options, _environment(access, verbose), verbose=verbose)
+        self._joined = True
         ray_cluster.check_nodes()
         self.jobs = min(runs, ray_cluster.workers(options))
         self._share = Share(
@@ -82,11 +84,15 @@ class RayPool(Pool[RayWorker]):
         self._checker.close()
         for each in self._workers:
             each.kill()
-        ray.shutdown()
+        if self._joined:  # and not somebody else's session
+            ray.shutdown()
+            self._joined = False
 
     def _messages(self) -> Iterator[tuple[RayWorker, Any]]:
         by_name = {each.name: each for each in self._workers}
-        for name, message in ray.get(self._mailbox.take.remote(TICK)):
+        first, told = ray.get(self._mailbox.take.remote(TICK, self._seen))
+        for number, (name, message) in enumerate(told, start=first + 1):
+            self._seen = number
             each = by_name.get(name)  # None: a worker that was given up
             if each is None:
                 continue

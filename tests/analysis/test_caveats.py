@@ -47,7 +47,7 @@ def test_nothing_is_said_of_a_sound_sweep(tmp_path: Path) -> None:
     sound(tmp_path)
     assert codes(tmp_path) == {}
     names = {finder.__name__ for finder in FINDERS}
-    assert len(names) == 11
+    assert len(names) == 12
 
 
 @pytest.mark.parametrize(
@@ -129,9 +129,18 @@ def test_the_interval_is_that_of_student(tmp_path: Path) -> None:
     differences = pd.Series([2.0, 3.0, 4.0])
     error = 1 / 3**0.5
     for mean, equal in ((4.303 * error - 0.01, True), (4.303 * error + 0.01, False)):
-        assert _may_be_equal(differences - 3.0 + mean) is equal
-    assert _may_be_equal(pd.Series([0.0, 0.0, 0.0])) is True
-    assert _may_be_equal(pd.Series([1.0])) is False
+        assert _may_be_equal(differences - 3.0 + mean, differences * 0) is equal
+    assert _may_be_equal(pd.Series([1.0, 2.0, 4.0]), pd.Series([1.0, 2.0, 4.0])) is True
+    assert _may_be_equal(pd.Series([1.0]), pd.Series([0.0])) is False
+
+
+def test_seeds_without_pairs_are_independent_samples() -> None:
+    """Welch's t: the same values under other seeds may well be equal, distant ones not."""
+    from kerasbatch.analysis.caveats import _may_be_equal
+
+    one = pd.Series([1.0, 1.1, 1.2], index=[0, 1, 2])
+    assert _may_be_equal(one, one.set_axis([3, 4, 5])) is True
+    assert _may_be_equal(one, one.set_axis([3, 4, 5]) + 9) is False
 
 
 def test_targets_that_were_missed(tmp_path: Path) -> None:
@@ -176,3 +185,28 @@ def test_budgets_that_differ(tmp_path: Path) -> None:
     assert "budgets" not in codes(equal_examples, None)
     assert codes(neither, None)["budgets"] == [10, 100]
     assert "budgets" not in codes(neither)
+
+
+def test_other_specs_in_one_row_are_no_seeds(tmp_path: Path) -> None:
+    """Of another experiment, with another model."""
+    sound(tmp_path / "one")
+    sound(tmp_path / "two", spec={"model": "linear"})
+    found = kb.compare(tmp_path, target=TARGET)
+    texts = [each.message for each in found.caveats if each.code == "mixed"]
+    assert any("runs that differ in model stand in one row" in text for text in texts)
+    assert found.table["reached"].tolist() == found.table["seeds"].tolist()
+
+
+def test_a_full_batch_of_more_epochs_has_another_budget(tmp_path: Path) -> None:
+    """Neither steps nor examples are equal."""
+    for seed in range(2):
+        make_run(tmp_path, *[0.5] * 30, every=100, seed=seed)
+        make_run(tmp_path, *[0.5] * 300, batch_size=1000, every=1, seed=seed)
+    assert "budgets" in codes(tmp_path, None)
+
+
+def test_by_learning_rate_nothing_is_chosen(tmp_path: Path) -> None:
+    """So no rate is at the edge of its grid."""
+    sound(tmp_path)
+    found = kb.compare(tmp_path, "learning_rate", TARGET)
+    assert not [each for each in found.caveats if each.code == "grid_edge"]

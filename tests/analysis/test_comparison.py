@@ -155,3 +155,79 @@ def test_no_runs_are_no_comparison(tmp_path: Path) -> None:
     """The place is named."""
     with pytest.raises(kb.SpecError, match=r"there are no runs to compare: .* holds no run"):
         kb.compare(tmp_path)
+
+
+def test_runs_of_two_roots_with_the_same_names_stay_apart(tmp_path: Path) -> None:
+    """Each keeps its own history."""
+    for root, climb in (("old", (0.5, 0.5, 0.95)), ("new", (0.95, 0.95, 0.95))):
+        make_run(tmp_path / root / "exp", *climb)
+    loaded = kb.load([tmp_path / "old", tmp_path / "new"])
+    assert sorted(loaded.runs["experiment"]) == ["new/exp", "old/exp"]
+    assert len(loaded.records) == len(loaded.specs) == 2
+    (row,) = kb.compare(loaded, target=TARGET).table.to_dict("records")
+    assert (row["runs"], row["seeds"], row["reached"], row["steps_to_target"]) == (2, 1, 1, 20)
+
+
+def test_seeds_are_counted_and_not_runs(tmp_path: Path) -> None:
+    """A size that was run twice does not outdo one that was run once."""
+    for name, sizes in (("a", (10, 20)), ("b", (10,))):
+        for size, seed in itertools.product(sizes, range(3)):
+            climb = (0.95, 0.95, 0.95) if size == 20 else (0.5, 0.5, 0.95)
+            make_run(tmp_path / name, *climb, batch_size=size, seed=seed)
+    found = kb.compare(tmp_path, target=TARGET)
+    assert [(row["seeds"], row["reached"]) for row in rows(found).values()] == [(3, 3), (3, 3)]
+    assert found.best["steps"] == {"batch_size": 20, "steps_to_target": 10}
+
+
+def test_a_rate_that_loses_its_seeds_is_not_chosen_for_the_survivor(tmp_path: Path) -> None:
+    """Whether the others diverged or crashed."""
+    for seed in range(3):
+        make_run(tmp_path, 0.8, 0.8, seed=seed, rate=0.1)
+        nan = float("nan")
+        lost = {"status": "diverged", "row": {"val_accuracy": nan, "val_loss": nan}}
+        make_run(tmp_path, 0.9, 0.9, seed=seed, rate=0.2, **(lost if seed else {}))
+        make_run(tmp_path, 0.9, 0.9, seed=seed, rate=0.4, **({"status": "crashed"} if seed else {}))
+    assert rows(kb.compare(tmp_path))[10]["learning_rate"] == 0.1
+
+
+@pytest.mark.parametrize(
+    ("by", "target", "message"),
+    [
+        ("steps_to_target", None, "is a result"),
+        ("val_accuracy", None, "is a result"),
+        ("batch_size", "test_accuracy>=0.9", "the test part is measured once"),
+    ],
+)
+def test_results_are_no_keys(tmp_path: Path, by: str, target: str | None, message: str) -> None:
+    """A sentence, and no traceback."""
+    make_run(tmp_path, 0.9, 0.9)
+    with pytest.raises(kb.SpecError, match=message):
+        kb.compare(tmp_path, by, target)
+    twice = kb.compare(tmp_path, ["batch_size", "batch_size"])
+    assert twice.question.by == ("batch_size",)
+
+
+def test_a_schedule_has_no_single_rate(tmp_path: Path) -> None:
+    """Its runs are compared all the same."""
+    make_run(tmp_path, 0.9, 0.9, row={"learning_rate": None})
+    (row,) = kb.compare(tmp_path).table.to_dict("records")
+    assert row["learning_rate"] != row["learning_rate"]
+    assert row["val_accuracy"] == 0.9
+
+
+def test_a_swept_loss_is_told_apart_from_its_value(tmp_path: Path) -> None:
+    """The column loss is the last loss."""
+    for loss in ("mse", "mae"):
+        make_run(tmp_path, 0.9, 0.9, swept={"loss": loss}, row={"loss": 0.1})
+    loaded = kb.load(tmp_path)
+    assert loaded.swept[-1] == "spec.loss"
+    assert sorted(loaded.runs["spec.loss"]) == ["mae", "mse"]
+
+
+def test_json_and_markdown_keep_numbers(tmp_path: Path) -> None:
+    """All digits of small ones, no exponents for whole ones."""
+    make_run(tmp_path, 0.9, 1 / 3, every=123_456)
+    found = kb.compare(tmp_path, target=TARGET)
+    (row,) = json.loads(found.to_json())["table"]
+    assert row["val_accuracy"] == 1 / 3
+    assert "| 1234560 |" in found.to_markdown()

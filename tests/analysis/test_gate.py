@@ -100,3 +100,30 @@ def test_exit_codes(tmp_path: Path) -> None:
         (("--baseline", here, "--fail-if", "val_acuracy<-1"), "did you mean val_accuracy"),
     ):
         assert message in _gate(here, *wrong)[1]
+
+
+def test_what_cannot_be_compared_is_no_pass(tmp_path: Path) -> None:
+    """Another target, no number at all, no spread: exit code 2, and not 0."""
+    here = results(tmp_path, 0.8, 0.9)
+    for limit, targets, message in (
+        ("steps_to_target>+10%", (None, None), "no row of the baseline has a steps_to_target"),
+        ("steps_to_target>+10%", ("val_accuracy>=0.7", "val_accuracy>=0.9"), "one for both"),
+        ("steps_to_target>+2sd", ("val_accuracy>=0.85",) * 2, "sd needs two seeds"),
+        ("val_accuracy_low<-2sd", (None, None), "has no spread over seeds"),
+    ):
+        now, before = (kb.compare(here, target=target) for target in targets)
+        with pytest.raises(kb.SpecError, match=message):
+            gate.failures(now, before, gate.parse(limit))
+
+
+def test_fewer_seeds_that_reach_the_target_are_worse(tmp_path: Path) -> None:
+    """Though the one that did was fast; crashed seeds are missing ones."""
+    before = results(tmp_path / "before", 0.9, 0.9, 0.9, sizes=(10,))
+    now = results(tmp_path / "now", 0.9, 0.8, 0.8, sizes=(10,))
+    told = worse(now, before, "steps_to_target>+10%", "val_accuracy>=0.85")
+    assert told == ["batch_size 10: reached the target with 1 seeds, before with 3"]
+    crashed = results(tmp_path / "crashed", 0.9, sizes=(10,))
+    for seed in (1, 2):
+        make_run(crashed, 0.5, 0.9, seed=seed, status="crashed")
+    told = worse(crashed, before, "val_accuracy<-0.01")
+    assert told == ["batch_size 10: has 1 of the baseline's 3 seeds"]

@@ -1,6 +1,8 @@
 """Sweeps by workers: what is lost with one of them, and what is not."""
 
+import asyncio
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +16,9 @@ from run_support import LINE, run_here
 from worker_support import evil, histories
 
 import kerasbatch as kb
+from kerasbatch.records.run_tables import RunTables
 from kerasbatch.runs.crew import Desk, Loss
+from kerasbatch.runs.mailbox import Mailbox
 
 
 class Killer(kb.Watcher):
@@ -116,3 +120,50 @@ def test_impossible_options(small: dict[str, Any], tmp_path: Path, options: Any)
     """A clear error."""
     with pytest.raises(kb.SpecError, match="must be"):
         kb.run_all(small | {"sweep": {"seed": [0, 1]}}, results=tmp_path, **options)
+
+
+class Presser(kb.Watcher):
+    """Presses Ctrl-C when a run goes on, and tells nobody."""
+
+    def __init__(self) -> None:
+        self.pressed = 0
+
+    def progress(self, running: kb.Running, progress: Any) -> None:
+        if not self.pressed:
+            self.pressed += 1
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_ctrl_c_in_a_script_keeps_the_rows(tmp_path: Path) -> None:
+    """Without the command line's own handlers; the old handler is back in the end."""
+    spec = LONG | {"epochs": 100_000, "sweep": {"batch_size": [1, 100]}}
+    results = kb.run_all(spec, results=tmp_path, jobs=1, watcher=Presser())
+    assert [result.status for result in results] == ["interrupted"]
+    assert results[0].row["observed_steps"] > 0
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_rows_that_never_came_are_missed() -> None:
+    """A gap in a table is an error, never silence."""
+    tables = RunTables(None)  # type: ignore[arg-type]  # nothing is written
+    tables.put("history.csv", 0, ({"step": 0},), ("step",))
+    with pytest.raises(ValueError, match="rows from 2 on, and 1 came"):
+        tables.put("history.csv", 2, ({"step": 2},), ("step",))
+
+
+def test_the_mailbox_forgets_nothing_unseen() -> None:
+    """Whoever took and was interrupted takes it again."""
+
+    async def talk() -> None:
+        box = Mailbox()
+        assert await box.take(0.01, 0) == (0, [])
+        await box.give("one", "stop")
+        assert await box.tell("one", "a") is True
+        assert await box.tell("two", "b") is False
+        assert await box.take(0.01, 0) == (0, [("one", "a"), ("two", "b")])
+        assert await box.take(0.01, 1) == (1, [("two", "b")])
+        assert await box.order("one", 0.01) == ["stop"]
+        assert await box.order("one", 0.01) == []
+        assert await box.take(0.01, 2) == (2, [])
+
+    asyncio.run(talk())

@@ -1,0 +1,121 @@
+"""What all pools do alike, with workers that are made up: they say what a test lets them say."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from fake_crew import SPEC, FakeCrew
+
+import kerasbatch as kb
+from kerasbatch.runs.crew import Loss
+from kerasbatch.runs.messages import Ended, Message
+from kerasbatch.runs.pool import Pool, PoolWorker
+from kerasbatch.runs.prepared import Checked, Prepared
+from kerasbatch.runs.worker import Order, Ready
+from kerasbatch.spec import specfile, sweep
+
+ENDED = Ended({"status": "done"})
+
+
+class Puppet(PoolWorker):
+    """Does nothing by itself."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.killed = 0
+
+    def order(self, order: Order) -> None:
+        pass
+
+    def kill(self) -> None:
+        self.killed += 1
+
+    def close(self) -> None:
+        pass
+
+    def printed(self) -> str:
+        return ""
+
+    def why_gone(self) -> Loss:
+        return Loss("crashed", "it is gone")
+
+
+class Puppets(Pool[Puppet]):
+    """One worker at a time, which tells what a script says."""
+
+    def __init__(self, *script: Any, timeout: float | None = None) -> None:
+        super().__init__(timeout)
+        self._workers = [Puppet(0)]
+        self._script = iter(script)
+        self.made = 1
+
+    def _messages(self) -> Iterator[tuple[Puppet, Any]]:
+        yield self._workers[0], next(self._script)
+
+    def _like(self, gone: Puppet) -> Puppet:
+        self.made += 1
+        return Puppet(gone.number)
+
+    def check(self, waiting: Callable[[], None]) -> Checked:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        pass
+
+
+class Notes:
+    """A desk that hands out three runs, and notes what comes."""
+
+    def __init__(self) -> None:
+        source = specfile.from_dict(SPEC | {"sweep": {"seed": [0, 1, 2]}})
+        self.left = list(FakeCrew(sweep.expand(source)).check(lambda: None).runs)
+        self.heard: list[tuple[str, str]] = []
+
+    def next_run(self, worker: int) -> Prepared | None:
+        return self.left.pop(0) if self.left else None
+
+    def hear(self, run: Prepared, message: Message) -> None:
+        self.heard.append((run.run_id, "heard"))
+
+    def lost(self, run: Prepared, loss: Loss) -> None:
+        self.heard.append((run.run_id, loss.status))
+
+    def tick(self) -> None:
+        pass
+
+    def heed(self) -> None:
+        pass
+
+
+def test_a_successor_that_dies_while_it_begins_costs_nothing() -> None:
+    """It gets a successor too; the run of the first is lost, the others are trained."""
+    pool, desk = Puppets(Ready(), None, None, Ready(), ENDED, ENDED), Notes()
+    assert pool.work(desk) is True
+    assert desk.heard == [("seed=0", "crashed"), ("seed=1", "heard"), ("seed=2", "heard")]
+    assert pool.made == 3
+
+
+def test_workers_that_never_begin_end_the_sweep() -> None:
+    """After three in a row."""
+    pool = Puppets(Ready(), None, None, None, None)
+    with pytest.raises(kb.WorkerError, match="it is gone"):
+        pool.work(Notes())
+
+
+def test_a_worker_that_was_given_up_gets_no_other_run() -> None:
+    """Its run took too long, and ended while it was being killed."""
+    pool, desk = Puppets(Ready(), Ready(), ENDED, None, Ready(), ENDED, ENDED, timeout=0.0), Notes()
+    first = pool._workers[0]
+    pool._timeout = -1.0
+    heard = pool._messages
+
+    def then_in_time() -> Iterator[tuple[Puppet, Any]]:
+        for each, message in heard():
+            if message is None:
+                pool._timeout = None
+            yield each, message
+
+    pool._messages = then_in_time  # type: ignore[method-assign]
+    assert pool.work(desk) is True
+    assert first.killed == 1
+    assert desk.heard == [(f"seed={seed}", "heard") for seed in range(3)]
