@@ -4,11 +4,12 @@ Images stay in their own type; `scale` says by what a batch is multiplied on its
 Tables are standardized here, with the statistics of the training part.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kerasbatch.errors import SpecError
+from kerasbatch.errors import SpecError, shortened
 from kerasbatch.shared_types import Array
 from kerasbatch.spec import keras_names
 from kerasbatch.spec.access import Access
@@ -183,6 +184,8 @@ def _divide(spec: Spec, raw: Raw) -> Data:
     x, y = (arrays.x, arrays.y) if len(kept) == total else (arrays.x[kept], arrays.y[kept])
     x_val, y_val = _validation_part(spec.validation, arrays, held)
     x_test, y_test = (arrays.x_test, arrays.y_test) if len(held) else (None, None)
+    if raw.is_table:
+        _refuse_constant(x, arrays.columns)
     standardize = raw.is_table and spec.data.standardize
     scaled = _Scaled(raw, statistics(x) if standardize else None)
     return Data(
@@ -198,6 +201,22 @@ def _divide(spec: Spec, raw: Raw) -> Data:
         fingerprint=raw.fingerprint,
         notice=raw.notice or _one_class(y if raw.classes else None),
     )
+
+
+def _refuse_constant(x: Array, columns: Sequence[str] | None) -> None:
+    """Refuse a table whose only column is the same for all examples.
+
+    Raises:
+        SpecError: if it is such a table.
+    """
+    if len(x) < 2 or x.shape[1] != 1 or x.min() < x.max():
+        return
+    name = f", {shortened(columns[0], 60)}," if columns else ""
+    message = (
+        f"the only column of x{name} is constant: the same for all {len(x):,} training examples, "
+        "so nothing can be learned from it; take another column"
+    )
+    raise SpecError.at(("data",), message)
 
 
 def _one_class(labels: Array | None) -> str | None:

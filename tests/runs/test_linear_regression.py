@@ -122,6 +122,22 @@ def test_columns_that_are_not_there(data: Any, message: str, tmp_path: Path) -> 
         run(spec | {"batch_size": 8}, tmp_path)
 
 
+def test_a_constant_column_teaches_nothing(fixture: Any, tmp_path: Path) -> None:
+    """A line through points above each other has no slope; beside another column it may stand."""
+    np.savez(tmp_path / "points.npz", x_train=X * 0 + 5, y_train=Y)
+    with pytest.raises(kb.SpecError, match="the only column of x is constant: the same for all 4"):
+        run(fixture, tmp_path)
+    np.savez(tmp_path / "points.npz", x_train=np.column_stack([X, X * 0]), y_train=Y)
+    assert run(fixture, tmp_path).status == "done"
+
+
+@pytest.mark.parametrize("alpha", [0, -0.1])
+def test_alpha_must_be_above_0(fixture: Any, tmp_path: Path, alpha: float) -> None:
+    """Else nothing moves, or it climbs."""
+    with pytest.raises(kb.SpecError, match="must be a number above 0"):
+        run(fixture | {"optimizer": {"name": "sgd", "learning_rate": alpha}}, tmp_path)
+
+
 def test_a_model_of_another_kind_has_no_objective(small: dict[str, Any], tmp_path: Path) -> None:
     """Where weights are recorded of a classifier, say."""
     result = run(small | {"record": ["weights"]}, tmp_path)
