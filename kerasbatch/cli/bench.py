@@ -9,7 +9,7 @@ from kerasbatch.cli import options
 from kerasbatch.cli.early import check_early, display_with_tensorflow
 from kerasbatch.cli.options import Overrides, SpecPath, Trust, Verbose
 from kerasbatch.cli.terminal import open_console, print_whole
-from kerasbatch.errors import Fault, SpecError
+from kerasbatch.errors import SpecError
 
 if TYPE_CHECKING:
     from kerasbatch.runs.bench import EngineSpeeds
@@ -41,8 +41,8 @@ def bench(
 
     source = specfile.load(spec, overrides or ())
     sizes = _sizes(batch_size) if batch_size else _sizes_of(source)
-    if csv and not csv.absolute().parent.is_dir():
-        raise SpecError([Fault(("--csv",), f"there is no folder {csv.parent}")])
+    if faults := options.folder_faults(csv, "--csv"):
+        raise SpecError(faults)
     check_early(source, trust, [size for size in sizes if size != "full"])
     display = display_with_tensorflow(quiet=False, verbose=verbose)
     from kerasbatch.runs.bench import measure

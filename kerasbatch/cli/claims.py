@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
+from kerasbatch.cli import options
 from kerasbatch.cli.early import display_with_tensorflow
 from kerasbatch.cli.terminal import note, open_console
 from kerasbatch.errors import Fault, SpecError
@@ -61,8 +62,7 @@ def _check(data: str | None, csv: Path | None) -> None:
         faults.append(
             Fault(("--data",), f"{keras_names.show(data)} is no data for classifiers{hint}")
         )
-    if csv and not csv.absolute().parent.is_dir():
-        faults.append(Fault(("--csv",), f"there is no folder {csv.parent}"))
+    faults += options.folder_faults(csv, "--csv")
     if faults:
         raise SpecError(faults)
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from kerasbatch.cli import options
 from kerasbatch.cli.terminal import FAILED, complain, note, open_console, print_whole
 from kerasbatch.errors import Fault, SpecError, counted
 
@@ -40,8 +41,8 @@ def compare(
     """Compare runs fairly: one row per batch size, each at its best learning rate."""
     if (baseline is None) != (fail_if is None):
         raise SpecError([Fault(("--baseline",), "goes with --fail-if, and --fail-if with it")])
-    if csv and not csv.absolute().parent.is_dir():
-        raise SpecError([Fault(("--csv",), f"there is no folder {csv.parent}")])
+    if faults := options.folder_faults(csv, "--csv"):
+        raise SpecError(faults)
     from kerasbatch.analysis import compare as analysis
 
     keys = by or ["batch_size"]

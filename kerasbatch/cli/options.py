@@ -97,6 +97,18 @@ def cluster(address: str | None, cpus: float | None, gpus: float | None) -> "Ray
     return None
 
 
+def folder_faults(file: Path | None, name: str) -> list[Fault]:
+    """Return the fault of a file whose folder is not there, if it is one.
+
+    Args:
+        file: the file that is to be written, or None.
+        name: the option, for the error.
+    """
+    if file is None or file.absolute().parent.is_dir():
+        return []
+    return [Fault((name,), f"there is no folder {file.parent}")]
+
+
 def seconds(text: str | None) -> float | None:
     """Return a limit of time in seconds, or None where nothing is said.
 

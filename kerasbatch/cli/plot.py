@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from kerasbatch.cli import options
 from kerasbatch.errors import Fault, SpecError
 
 FORMATS = (".png", ".svg")
@@ -23,8 +24,8 @@ def plot(
     if output.suffix.lower() not in FORMATS:
         found = f"found {output.name!r}; must end with {' or '.join(FORMATS)}"
         raise SpecError([Fault(("-o",), found)])
-    if not output.absolute().parent.is_dir():
-        raise SpecError([Fault(("-o",), f"there is no folder {output.parent}")])
+    if faults := options.folder_faults(output, "-o"):
+        raise SpecError(faults)
     from kerasbatch.analysis.plot import plot as draw
     from kerasbatch.records.files import write_bytes
 

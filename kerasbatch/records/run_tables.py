@@ -32,9 +32,10 @@ class RunTables:
         Raises:
             ValueError: if rows before them never came.
         """
-        if start > len(self.rows.get(table, ())):
-            raise ValueError(f"{table}: rows from {start} on, and {len(self.rows[table])} came")
-        self.rows.setdefault(table, [])[start:] = rows
+        came = self.rows.setdefault(table, [])
+        if start > len(came):
+            raise ValueError(f"{table}: rows from {start} on, and {len(came)} came")
+        came[start:] = rows
         self._columns[table] = columns
         self._unwritten.add(table)
 

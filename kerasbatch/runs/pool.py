@@ -1,7 +1,7 @@
 """What all pools of workers do alike, wherever the workers are: hand out, listen, replace, stop."""
 
 import time
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
 
@@ -19,7 +19,7 @@ TICK = 0.2
 """Seconds that go by at most until what is due is done."""
 
 
-class PoolWorker:
+class PoolWorker(ABC):
     """A process that trains one run at a time, seen from the one that gives it runs.
 
     Args:

@@ -104,7 +104,6 @@ class RayWorker(PoolWorker):
         self.name = name
         self.where: Whereabouts | None = None
         self._mailbox = mailbox
-        self._killed = False
         task = ray.remote(
             num_cpus=share.cpus,
             num_gpus=share.gpus,
@@ -119,7 +118,6 @@ class RayWorker(PoolWorker):
 
     def kill(self) -> None:
         """End the process now, whatever it does."""
-        self._killed = True
         ray.cancel(self.task, force=True)
 
     def close(self) -> None:

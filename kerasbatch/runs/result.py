@@ -51,6 +51,11 @@ class Result:
         """One row per epoch, the columns of steps.csv."""
         return self._table("steps.csv")
 
+    @property
+    def weights(self) -> "pd.DataFrame":
+        """The path of the weights, where they were recorded: step, and a column for each weight."""
+        return self._table("weights.csv")
+
     def _repr_html_(self) -> str:
         """Show the run in a notebook, as text that can do nothing."""
         import pandas as pd

@@ -57,9 +57,7 @@ def one_update_a_step(laboratory: Laboratory) -> Iterator[Claim]:
 
 
 def _moves(result: Result) -> int:
-    import pandas as pd
-
-    weights = pd.read_csv(result.directory / "weights.csv").drop(columns="step")
+    weights = result.weights.drop(columns="step")
     return int((weights.diff().iloc[1:] != 0).any(axis=1).sum())
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import pandas as pd
 
 from kerasbatch.runs.bench import build_for
 from kerasbatch.runs.result import Result
@@ -113,8 +112,7 @@ def closed_form(laboratory: Laboratory) -> Iterator[Claim]:
 
 
 def _thetas(result: Result) -> Any:
-    table = pd.read_csv(result.directory / "weights.csv")
-    return table[result.record["objective"]["weights"]].to_numpy()
+    return result.weights[result.record["objective"]["weights"]].to_numpy()
 
 
 def table_of_methods(laboratory: Laboratory) -> Iterator[Claim]:

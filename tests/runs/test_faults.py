@@ -9,21 +9,11 @@ from typing import Any
 import pandas as pd
 import psutil
 import pytest
-from worker_support import evil, histories, start, wait_for, workers
+from worker_support import DIGITS, evil, histories, start, wait_for, workers
 
 import kerasbatch as kb
 
 pytestmark = pytest.mark.slow
-DIGITS = {
-    "data": "digits",
-    "model": "mlp",
-    "optimizer": {"name": "sgd", "learning_rate": 0.01},
-    "loss": "sparse_categorical_crossentropy",
-    "metrics": ["accuracy"],
-    "epochs": 4,
-    "batch_size": 32,
-    "sweep": {"batch_size": [1, 32, "full"], "seed": [0, 1]},
-}
 ENDLESS = DIGITS | {"epochs": 100_000, "batch_size": 1, "sweep": {"seed": [0, 1, 2]}}
 ENDS = {
     "segfault": ("crashed", "its process was ended by signal 11, SIGSEGV, after "),

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from run_support import run
 
@@ -35,8 +34,7 @@ def fixture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def thetas(result: kb.Result) -> Any:
-    table = pd.read_csv(result.directory / "weights.csv")
-    return table[["dense/bias[0]", "dense/kernel[0,0]"]].to_numpy()
+    return result.weights[["dense/bias[0]", "dense/kernel[0,0]"]].to_numpy()
 
 
 @pytest.mark.parametrize("engine", ["fused", "keras"])

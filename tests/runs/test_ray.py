@@ -15,7 +15,7 @@ import psutil
 import pytest
 import yaml
 from typer.testing import CliRunner
-from worker_support import evil, histories, start, wait_for
+from worker_support import DIGITS, evil, histories, start, wait_for
 
 import kerasbatch as kb
 from kerasbatch.cli import app
@@ -29,16 +29,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),
 ]
-DIGITS = {
-    "data": "digits",
-    "model": "mlp",
-    "optimizer": {"name": "sgd", "learning_rate": 0.01},
-    "loss": "sparse_categorical_crossentropy",
-    "metrics": ["accuracy"],
-    "epochs": 4,
-    "batch_size": 32,
-    "sweep": {"batch_size": [1, 32, "full"], "seed": [0, 1]},
-}
 LONG = DIGITS | {"epochs": 60, "sweep": {"batch_size": [1, 4], "seed": [0, 1, 2]}}
 ENDLESS = DIGITS | {"epochs": 100_000, "batch_size": 1, "sweep": {"seed": [0, 1, 2]}}
 

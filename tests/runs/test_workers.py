@@ -146,6 +146,8 @@ def test_ctrl_c_in_a_script_keeps_the_rows(tmp_path: Path) -> None:
 def test_rows_that_never_came_are_missed() -> None:
     """A gap in a table is an error, never silence."""
     tables = RunTables(None)  # type: ignore[arg-type]  # nothing is written
+    with pytest.raises(ValueError, match="rows from 1 on, and 0 came"):
+        tables.put("steps.csv", 1, ({"step": 1},), ("step",))
     tables.put("history.csv", 0, ({"step": 0},), ("step",))
     with pytest.raises(ValueError, match="rows from 2 on, and 1 came"):
         tables.put("history.csv", 2, ({"step": 2},), ("step",))

@@ -14,6 +14,16 @@ import yaml
 import kerasbatch as kb
 
 EVIL = Path(__file__).with_name("evil_model.py")
+DIGITS: dict[str, Any] = {
+    "data": "digits",
+    "model": "mlp",
+    "optimizer": {"name": "sgd", "learning_rate": 0.01},
+    "loss": "sparse_categorical_crossentropy",
+    "metrics": ["accuracy"],
+    "epochs": 4,
+    "batch_size": 32,
+    "sweep": {"batch_size": [1, 32, "full"], "seed": [0, 1]},
+}
 
 
 def evil(*kinds: str, **keys: Any) -> dict[str, Any]:
