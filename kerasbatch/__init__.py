@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from kerasbatch.runs.ray_cluster import RayOptions
     from kerasbatch.runs.result import Result
     from kerasbatch.runs.runner import run, run_all
+    from kerasbatch.runs.saved_model import load_model
     from kerasbatch.runs.watcher import Running, Standing, Watcher
     from kerasbatch.steps import Budget, Plan, plan
 
@@ -62,6 +63,7 @@ __all__ = [
     "example_order",
     "fit",
     "load",
+    "load_model",
     "plan",
     "plot",
     "run",
@@ -85,6 +87,7 @@ _LAZY = {
     "compare": "analysis.compare",
     "fit": "engine.fit",
     "load": "analysis.loaded",
+    "load_model": "runs.saved_model",
     "plan": "steps",
     "plot": "analysis.plot",
     "run": "runs.runner",

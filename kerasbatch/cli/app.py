@@ -14,6 +14,7 @@ from kerasbatch.cli.claims import claims
 from kerasbatch.cli.compare import compare
 from kerasbatch.cli.plan import plan
 from kerasbatch.cli.plot import plot
+from kerasbatch.cli.predict import predict
 from kerasbatch.cli.run import run
 from kerasbatch.cli.schema import schema
 from kerasbatch.cli.steps import steps
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (steps, plan, run, compare, plot, bench, claims, schema):
+for command in (steps, plan, run, compare, plot, predict, bench, claims, schema):
     app.command()(command)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from kerasbatch.errors import counted
+from kerasbatch.records.run_directory import MODELS
 from kerasbatch.records.run_row import RUN_COLUMNS, TARGET_COLUMNS
 from kerasbatch.spec import sweep
 from kerasbatch.steps import Plan
@@ -184,6 +185,8 @@ def result_facts(result: "Result") -> Iterator[Fact]:
     yield "compiling", _seconds(row["compile_seconds"]), ""
     yield "evaluating", _seconds(row["evaluate_seconds"]), ""
     yield "engine", record["engine"]["name"] or "", record["engine"]["why"]
+    if kept := [file for file in MODELS.values() if file in record["files"]]:
+        yield "kept", kept[-1], f"{', '.join(kept)}: for kerasbatch predict and kb.load_model"
     yield "status", result.status, result.message
 
 

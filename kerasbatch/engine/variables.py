@@ -18,15 +18,25 @@ def all_variables(model: keras.Model) -> list[keras.Variable]:
     return list({id(variable): variable for variable in found}.values())
 
 
+def values(variables: Sequence[keras.Variable]) -> list[tf.Tensor]:
+    """Return copies of the values that variables have now."""
+    return [tf.identity(variable.value) for variable in variables]
+
+
+def assign(variables: Sequence[keras.Variable], copies: Sequence[tf.Tensor]) -> None:
+    """Give variables the values that were copied."""
+    for variable, value in zip(variables, copies, strict=True):
+        variable.assign(value)
+
+
 @contextlib.contextmanager
 def unchanged(variables: Sequence[keras.Variable]) -> Iterator[None]:
     """Give variables back the values that they have now."""
-    before = [tf.identity(variable.value) for variable in variables]
+    before = values(variables)
     try:
         yield
     finally:
-        for variable, value in zip(variables, before, strict=True):
-            variable.assign(value)
+        assign(variables, before)
 
 
 def build_optimizer(model: keras.Model) -> None:

@@ -6,18 +6,29 @@ A run is finished when its record.json says so, and its files are those that the
 """
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kerasbatch.records import record_file
-from kerasbatch.records.files import columns_of, dump_yaml, write_csv, write_text
+from kerasbatch.records.files import columns_of, dump_yaml, write_bytes, write_csv, write_text
 from kerasbatch.records.record_file import Found
 from kerasbatch.spec.keys import Spec
 
 FINISHED = ("done", "target", "diverged")
-FILES = ("record.json", "history.csv", "steps.csv", "steps_loss.csv", "weights.csv")
+MODELS = {"last": "model.keras", "best": "best.keras"}
+"""The files of the models that a spec may ask for by `save`."""
+PREPROCESSING = "preprocessing.json"
+FILES = (
+    "record.json",
+    "history.csv",
+    "steps.csv",
+    "steps_loss.csv",
+    "weights.csv",
+    PREPROCESSING,
+    *MODELS.values(),
+)
 
 
 @dataclass(frozen=True)
@@ -41,6 +52,10 @@ class RunDirectory:
     def write(self, name: str, rows: Sequence[Mapping[str, Any]], first: Sequence[str]) -> None:
         """Write a table of the run."""
         write_csv(self.path / name, columns_of(rows, first), rows)
+
+    def save(self, name: str, content: bytes) -> None:
+        """Write a file of the run that is no table."""
+        write_bytes(self.path / name, content)
 
     def finish(self, record: Mapping[str, Any]) -> None:
         """Write the record; from here on the run has a status."""
@@ -80,3 +95,15 @@ def is_finished(found: Found) -> bool:
     """Tell whether a record is that of a finished run."""
     record = None if found.foreign else found.record
     return record is not None and record["status"] in FINISHED
+
+
+def models_lacking(record: Mapping[str, Any], saved: Iterable[str]) -> list[str]:
+    """Return the files of models that a run should have and has not.
+
+    Args:
+        record: the record of a finished run; one that has diverged keeps what it has.
+        saved: what its spec asks for: last, best.
+    """
+    if record["status"] == "diverged":
+        return []
+    return [MODELS[which] for which in saved if MODELS[which] not in record["files"]]

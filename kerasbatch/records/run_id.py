@@ -12,13 +12,14 @@ from typing import Any
 
 from kerasbatch.records.record_file import FORMAT
 from kerasbatch.spec import sweep
-from kerasbatch.spec.keras_names import Section, canonical, canonical_layer
+from kerasbatch.spec.data_keys import FILE_KEYS
+from kerasbatch.spec.keras_names import Section, canonical, canonical_item
 from kerasbatch.spec.keys import LayerModel, Spec
 
 # What does not change a run's numbers does not change its identity.
-NOT_IDENTITY = frozenset({"question", "name", "engine", "sweep"})
+NOT_IDENTITY = frozenset({"question", "name", "engine", "save", "sweep"})
 # What files hold counts, not where they lie; the fingerprint stands for it.
-NOT_CONTENT = frozenset({"csv", "npz", "python", "fallback"})
+NOT_CONTENT = frozenset({*FILE_KEYS, "python", "fallback"})
 MAX_LABEL = 80
 _NAMED: dict[str, Section] = {"optimizer": "optimizers", "loss": "losses"}
 
@@ -47,12 +48,22 @@ def identity(spec: Spec) -> dict[str, Any]:
     for key, section in _NAMED.items():
         given[key] = canonical(section, given[key])
     if isinstance(spec.model, LayerModel):
-        given["model"] = {"layers": [canonical_layer(layer) for layer in spec.model.layers]}
+        layers = [canonical_item("layers", layer) for layer in spec.model.layers]
+        given["model"] = {"layers": layers}
+    if spec.callbacks:
+        given["callbacks"] = [_callback(each) for each in spec.callbacks]
     for part in ("data", "model"):
         if isinstance(given[part], dict):
             given[part] = {k: v for k, v in given[part].items() if k not in NOT_CONTENT}
     whole: dict[str, Any] = _whole_numbers(given)
     return whole
+
+
+def _callback(written: Any) -> dict[str, Any]:
+    """Return a callback in one spelling; of one's own, the name of its function."""
+    if isinstance(written, dict) and "python" in written:
+        return {"python": written["python"].rpartition(":")[2]}
+    return canonical_item("callbacks", written)
 
 
 def _whole_numbers(value: Any) -> Any:

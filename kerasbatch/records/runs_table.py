@@ -10,7 +10,7 @@ from kerasbatch.spec import sweep
 
 # These have columns already, some under another name; or tell nothing of a run.
 SHOWN = frozenset(
-    {"batch_size", "seed", "epochs", "examples", "engine", "name", "question"}
+    {"batch_size", "seed", "epochs", "examples", "engine", "name", "question", "save"}
     | {"optimizer.name", "optimizer.learning_rate", "data.name"}
 )
 Row = dict[str, Any]

@@ -88,7 +88,8 @@ def measure(spec: Spec, access: Access, batch_sizes: list[BatchSize]) -> Iterato
 
 
 def _measure(spec: Spec, access: Access, loaded: Data, x: Any, size: int) -> EngineSpeeds:
-    plain = PlainTimer(build_for(spec, access, loaded, size), x, loaded.y_train, size)
+    built = build_for(spec, access, loaded, size)
+    plain = PlainTimer(built, (x, *loaded.train[1:]), size)
     fused = FusedTimer(build_for(spec, access, loaded, size), loaded, size, spec)
     rounds = [(plain.speed(), fused.speed()) for _ in range(ROUNDS)]
     plain_speed = statistics.median(speed for speed, _ in rounds)
@@ -120,14 +121,20 @@ def _steps_of_a_round(steps_per_second: Callable[[int], float]) -> int:
 def build_for(spec: Spec, access: Access, loaded: Data, size: int) -> keras.Model:
     """Build and compile the spec's model for a batch size."""
     rate = learning_rate.resolve(spec, plan(len(loaded.x_train), batch_size=size, epochs=1))
-    return model.build(spec, loaded.input_shape, loaded.classes, rate, access)
+    return model.build(spec, loaded, rate, access)
 
 
 class PlainTimer:
-    """`model.fit(x, y, batch_size=...)`, on as many examples as a round has time for."""
+    """`model.fit(x, y, batch_size=...)`, on as many examples as a round has time for.
 
-    def __init__(self, built: keras.Model, x: Any, y: Any, size: int) -> None:
-        self._model, self._x, self._y, self._size = built, x, y, size
+    Args:
+        built: the compiled model.
+        arrays: x and y, and the weights of examples where there are any.
+        size: the batch size.
+    """
+
+    def __init__(self, built: keras.Model, arrays: tuple[Any, ...], size: int) -> None:
+        self._model, self._arrays, self._size = built, arrays, size
         first = 1 / self.steps_per_second(1)
         self._count = _steps_of_a_round(self.steps_per_second)
         self.compile_seconds = max(first - 1 / self.steps_per_second(1), 0.0)
@@ -138,13 +145,14 @@ class PlainTimer:
 
     def steps_per_second(self, count: int) -> float:
         """Take about so many steps, in as few epochs as the data allow."""
-        whole = plan(len(self._x), batch_size=self._size, epochs=1)
+        whole = plan(len(self._arrays[0]), batch_size=self._size, epochs=1)
         per_epoch = min(count, max(1, whole.whole_batches))
         epochs = max(1, round(count / per_epoch))
         rows = whole.batches(0, per_epoch)
-        x, y = self._x[rows], self._y[rows]
+        x, y, *weight = (array[rows] for array in self._arrays)
+        options = {"sample_weight": weight[0]} if weight else {}
         begin = time.perf_counter()
-        self._model.fit(x, y, batch_size=self._size, epochs=epochs, verbose=0)
+        self._model.fit(x, y, batch_size=self._size, epochs=epochs, verbose=0, **options)
         return per_epoch * epochs / (time.perf_counter() - begin)
 
 
@@ -153,8 +161,7 @@ class FusedTimer:
 
     def __init__(self, built: keras.Model, loaded: Data, size: int, spec: Spec) -> None:
         self._plan = plan_budget(len(loaded.x_train), size, spec.budget, spec.partial_batch)
-        arrays = (loaded.x_train, loaded.y_train)
-        feed = Feed(arrays, self._plan, spec.seed, spec.sampling, loaded.scale)
+        feed = Feed(loaded.train, self._plan, spec.seed, spec.sampling, loaded.scale)
         self.training = start(built, feed, engine=spec.engine)
         self._count = _steps_of_a_round(self.steps_per_second)
 

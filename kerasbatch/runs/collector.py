@@ -14,13 +14,15 @@ from kerasbatch.records.run_tables import RunTables
 from kerasbatch.records.runs_csv import RunsCsv
 from kerasbatch.runs import lost_run
 from kerasbatch.runs.crew import Loss
-from kerasbatch.runs.messages import Message, Moved, Rows
+from kerasbatch.runs.messages import Message, Moved, Rows, Saved
 from kerasbatch.runs.prepared import Prepared
 from kerasbatch.runs.result import Result
 from kerasbatch.runs.schedule import Schedule
 from kerasbatch.runs.watcher import Running, Standing, Watcher
 from kerasbatch.shared_types import HISTORY_COLUMNS
 from kerasbatch.spec.access import Access
+from kerasbatch.spec.callback_rules import is_own
+from kerasbatch.spec.data_keys import FILE_KEYS
 from kerasbatch.spec.keys import Spec
 from kerasbatch.stepcheck import COLUMNS as STEP_COLUMNS
 
@@ -98,6 +100,8 @@ class Collector:
         of_run = self._open[run.run_id]
         if isinstance(message, Rows):
             of_run.tables.put(message.table, message.start, message.rows, message.columns)
+        elif isinstance(message, Saved):
+            of_run.written.save(message.name, message.content)
         elif isinstance(message, Moved):
             of_run.progress = message.progress
             self._watcher.progress(of_run.running, message.progress)
@@ -174,9 +178,21 @@ def _with_absolute_paths(spec: Spec, access: Access) -> Spec:
     found: dict[str, Any] = {}
     for part in ("data", "model"):
         value = getattr(spec, part)
-        for key in ("csv", "npz", "python"):
-            if name := getattr(value, key, None):
-                file, colon, function = name.rpartition(":") if key == "python" else (name, "", "")
-                path = f"{access.absolute(file)}{colon}{function}"
-                found[part] = value.model_copy(update={key: path})
+        update = {
+            key: _absolute_code(name, access) if key == "python" else str(access.absolute(name))
+            for key in (*FILE_KEYS, "python")
+            if (name := getattr(value, key, None))
+        }
+        if update:
+            found[part] = value.model_copy(update=update)
+    if spec.callbacks:
+        found["callbacks"] = tuple(
+            {"python": _absolute_code(each["python"], access)} if is_own(each) else each
+            for each in spec.callbacks
+        )
     return spec.model_copy(update=found)
+
+
+def _absolute_code(name: str, access: Access) -> str:
+    file, colon, function = name.rpartition(":")
+    return f"{access.absolute(file)}{colon}{function}"

@@ -60,5 +60,5 @@ class DataLoader:
 def data_key(spec: Spec) -> str:
     """Return the same text for specs that train on the same arrays."""
     plain = spec.plain()
-    parts = [plain["data"], plain.get("validation"), plain["loss"]]
+    parts = [plain["data"], plain.get("validation"), plain["loss"], plain.get("class_weight")]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

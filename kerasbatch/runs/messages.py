@@ -32,6 +32,19 @@ class Moved:
 
 
 @dataclass(frozen=True)
+class Saved:
+    """A file of the run, whole: a model, or what is needed to use it.
+
+    Args:
+        name: the name of the file.
+        content: what is in it.
+    """
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True)
 class Ended:
     """The training has come to an end, whatever it is.
 
@@ -42,6 +55,6 @@ class Ended:
     record: dict[str, Any]
 
 
-Message = Rows | Moved | Ended
+Message = Rows | Moved | Saved | Ended
 Tell = Callable[[Message], None]
 """Hears messages; may raise KeyboardInterrupt at `Moved` to interrupt the training."""

@@ -30,7 +30,7 @@ class Models:
     def get(self, prepared: Prepared, data: Data) -> keras.Model:
         """Return a model with the initial weights of the run's seed."""
         spec, rate = prepared.single.spec, prepared.rate
-        fresh = model.build(spec, data.input_shape, data.classes, rate, self._access)
+        fresh = model.build(spec, data, rate, self._access)
         known = self._last is not None and prepared.structure == self._structure
         if known and not isinstance(spec.model, PythonModel):
             transplant(fresh, self._last)

@@ -51,15 +51,26 @@ class Outcome:
     error: str | None = None
 
 
-def ended(plan: Plan, stopping: "Stopping", target: Target | None, step: int) -> tuple[str, str]:
-    """Return status and message of a training that came to its own end after some step."""
+def ended(
+    plan: Plan, stopping: "Stopping", target: Target | None, step: int, stopped: str | None
+) -> tuple[str, str]:
+    """Return status and message of a training that came to its own end after some step.
+
+    Args:
+        plan: its plan.
+        stopping: what may have ended it.
+        target: its target, or None.
+        step: the steps that were taken.
+        stopped: which callback of the spec ended it, in words, or None.
+    """
     total = plan.total_steps
     if at := stopping.diverged:
         where = f"in epoch {at.epoch}, at step {at.step:,} of {total:,}"
         return "diverged", f"the loss was {at.loss:.6g} {where}; try a lower learning rate"
     if stopping.ending == "target_reached" and target:
         return "target", f"reached {target.describe()} at step {step:,} of {total:,}"
-    return "done", f"took {step:,} of {total:,} planned steps"
+    why = f": {stopped}" if stopped and step < total else ""
+    return "done", f"took {step:,} of {total:,} planned steps{why}"
 
 
 def last_and_best(rows: Sequence[Row], prefix: str) -> dict[str, float]:

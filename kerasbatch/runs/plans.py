@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from kerasbatch.spec import learning_rate, rules, sweep
+from kerasbatch.spec import callback_rules, learning_rate, rules, sweep
 from kerasbatch.spec.access import Access
 from kerasbatch.spec.keys import PythonModel
 from kerasbatch.spec.specfile import Source
@@ -41,6 +41,9 @@ def plans(source: Source, access: Access) -> list[PlannedRun]:
                 spec, known = single.spec, sizes(single.spec, access)
                 if isinstance(spec.model, PythonModel):
                     access.file(spec.model.python.rpartition(":")[0], ("model", "python"))
+                for number, name in callback_rules.own_names(spec):
+                    place = ("callbacks", number, "python")
+                    access.file(name.rpartition(":")[0], place)
                 n = known.train_examples
                 made = plan_budget(n, spec.batch_size, spec.budget, spec.partial_batch)
                 rate = learning_rate.resolve(spec, made)

@@ -2,18 +2,19 @@
 
 from collections.abc import Iterable
 
-from kerasbatch.errors import SpecError
+from kerasbatch.errors import Location, SpecError
 from kerasbatch.records.run_id import run_id
-from kerasbatch.runs import labels, structure
+from kerasbatch.runs import kept_models, labels, structure
 from kerasbatch.runs.data_loader import DataLoader, data_key
 from kerasbatch.runs.prepared import Checked, DataFacts, Prepared
-from kerasbatch.spec import learning_rate, own_code, rules
+from kerasbatch.spec import callback_rules, learning_rate, own_code, rules
 from kerasbatch.spec.keys import PythonModel, Spec
 from kerasbatch.spec.learning_rate import LearningRate
 from kerasbatch.spec.sweep import SingleRun
 from kerasbatch.steps import plan_budget
-from kerasbatch.workload import model
+from kerasbatch.workload import model, spec_callbacks
 from kerasbatch.workload.data import Data
+from kerasbatch.workload.model import refusal
 
 MAX_RECORDED_WEIGHTS = 1000
 
@@ -51,17 +52,22 @@ class _Checker:
             n = len(data.x_train)
             planned = plan_budget(n, spec.batch_size, spec.budget, spec.partial_batch)
             rate = learning_rate.resolve(spec, planned)
-            program = structure.describe(spec, rate, data.input_shape, data.classes)
+            program = structure.describe(spec, rate, data)
             self._check_model(spec, rate, data, program)
-            name = run_id(spec, single.swept, data.fingerprint, self._code(spec))
+            code = self._code(spec)
+            codes = "\n".join([code, *self._callback_codes(spec)])
+            name = run_id(spec, single.swept, data.fingerprint, codes)
         facts = DataFacts(data.used, data.fingerprint, data.notice, data.x_val is not None)
-        return Prepared(single, planned, rate, name, facts, program)
+        return Prepared(single, planned, rate, name, facts, program, code)
 
     def _check_model(self, spec: Spec, rate: LearningRate, data: Data, program: str) -> None:
         """Build the model and compare it with the data, unless an equal one was."""
         key = program, data_key(spec)
         if key not in self._weights:
-            built = model.build(spec, data.input_shape, data.classes, rate, self._loader.access)
+            built = model.build(spec, data, rate, self._loader.access)
+            if spec.save:
+                with refusal(("save",)):
+                    kept_models.content(built)
             labels.check(spec, built, data)
             self._weights[key] = built.count_params()
         if "weights" in spec.record and self._weights[key] > MAX_RECORDED_WEIGHTS:
@@ -75,8 +81,18 @@ class _Checker:
         """Return a hash of the Python code that makes the model, and which function of it does."""
         if not isinstance(spec.model, PythonModel):
             return ""
-        name = spec.model.python
+        return self._identity(spec.model.python, ("model", "python"))
+
+    def _callback_codes(self, spec: Spec) -> list[str]:
+        """Make the callbacks of a spec; return hashes of the Python code of one's own."""
+        if spec.callbacks:
+            spec_callbacks.make(spec, self._loader.access)
+        return [
+            self._identity(name, ("callbacks", number, "python"))
+            for number, name in callback_rules.own_names(spec)
+        ]
+
+    def _identity(self, name: str, place: Location) -> str:
         if name not in self._codes:
-            place = ("model", "python")
             self._codes[name] = own_code.identity(name, self._loader.access, place)
         return self._codes[name]

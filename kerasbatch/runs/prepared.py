@@ -40,6 +40,7 @@ class Prepared:
         run_id: the name of its directory.
         data: what is told of its data.
         structure: the same text for runs that can train the same compiled model.
+        code: what tells the Python code of its model from other code; empty without any.
     """
 
     single: SingleRun
@@ -48,6 +49,7 @@ class Prepared:
     run_id: str
     data: DataFacts
     structure: str
+    code: str = ""
 
     @property
     def program(self) -> tuple[str, int, int]:

@@ -1,5 +1,6 @@
 """A run that has ended, on disk."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
@@ -7,7 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import keras
     import pandas as pd
+
+    from kerasbatch.shared_types import Array
+    from kerasbatch.spec.keys import Saved
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,44 @@ class Result:
     def weights(self) -> "pd.DataFrame":
         """The path of the weights, where they were recorded: step, and a column for each weight."""
         return self._table("weights.csv")
+
+    def model(self, which: "Saved | None" = None, *, trust: bool = False) -> "keras.Model":
+        """Load the model that the run kept, compiled as it was trained.
+
+        Args:
+            which: `last` or `best`; None takes the best where there is one.
+            trust: let the run's spec run Python code.
+
+        Raises:
+            SpecError: if there is no such model, it was changed on disk, or needs trust.
+        """
+        from kerasbatch.runs import saved_model
+
+        return saved_model.load_model(self.directory, which=which, trust=trust)
+
+    def predict(self, x: Any, which: "Saved | None" = None, *, trust: bool = False) -> "Array":
+        """Predict with the model that the run kept; columns, scaling and labels as in training.
+
+        Args:
+            x: a DataFrame with the columns of the training, in any order and beside others; or an
+                array of shape (n, ...) as the data had it before standardizing or scaling.
+            which: `last` or `best`; None takes the best where there is one.
+            trust: let the run's spec run Python code.
+
+        Returns:
+            The label of each row, as text where the labels were text; or numbers in the target's
+            own units, shape (n,), or (n, outputs) of several.
+
+        Raises:
+            SpecError: if there is no such model, or x does not fit what it was trained on.
+        """
+        from kerasbatch.runs import prediction, saved_model
+
+        kept = saved_model.load(self.directory, which=which, trust=trust)
+        examples, notices = prediction.examples_of(kept, x)
+        for notice in notices:
+            warnings.warn(notice, stacklevel=2)
+        return prediction.labels(kept, prediction.outputs(kept, examples))
 
     def _repr_html_(self) -> str:
         """Show the run in a notebook, as text that can do nothing."""

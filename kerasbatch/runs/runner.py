@@ -15,7 +15,7 @@ from kerasbatch.errors import Fault, SpecError, counted, shortened
 from kerasbatch.records import provenance
 from kerasbatch.records.experiment import Experiment
 from kerasbatch.records.files import dump_yaml
-from kerasbatch.records.run_directory import RunDirectory, is_finished
+from kerasbatch.records.run_directory import RunDirectory, is_finished, models_lacking
 from kerasbatch.runs import machine_share, ray_cluster
 from kerasbatch.runs.collector import Collector
 from kerasbatch.runs.crew import Crew
@@ -244,6 +244,11 @@ def _finished_earlier(
     if found.problem:
         watcher.notice(f"{directory.run_id}: {found.problem}; it is trained again")
     if found.record is None or not is_finished(found):
+        return None
+    if lacking := models_lacking(found.record, prepared.single.spec.save):
+        names = " and ".join(lacking)
+        message = f"has no {names}, which save asks for now; it is trained again"
+        watcher.notice(f"{directory.run_id}: {message}")
         return None
     result = Result(directory.path, found.record, prepared.single.swept, reused=True)
     _compare_engines(prepared.single.spec.engine, result, watcher)

@@ -4,13 +4,12 @@ import json
 
 from kerasbatch.spec.keys import Spec
 from kerasbatch.spec.learning_rate import LearningRate
+from kerasbatch.workload.data import Data
 
 _BUILT_IN = ("model", "loss", "metrics", "precision", "optimizer")
 
 
-def describe(
-    spec: Spec, rate: LearningRate, input_shape: tuple[int, ...], classes: int | None
-) -> str:
+def describe(spec: Spec, rate: LearningRate, data: Data) -> str:
     """Return the same text for runs that can train the same compiled model.
 
     Seed, learning rate, length of a warm-up, order and budget are variables, or never compiled.
@@ -18,12 +17,12 @@ def describe(
     Args:
         spec: a single-run spec.
         rate: its learning rate, by the rule.
-        input_shape: the shape of one example.
-        classes: the number of classes, or None where the target is a number.
+        data: its data.
     """
     plain = spec.plain()
     parts = [plain[part] for part in _BUILT_IN]
     if rate.value is not None:
         parts[-1].pop("learning_rate", None)
-    others = [input_shape, classes, rate.arguments, rate.warmup_steps > 0]
+    weighed, units = data.w_train is not None, data.preprocessing["target"]
+    others = [data.input_shape, data.classes, rate.arguments, rate.warmup_steps > 0, weighed, units]
     return json.dumps([parts, others], sort_keys=True)

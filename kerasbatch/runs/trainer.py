@@ -32,7 +32,9 @@ class Trainer:
         data = self._loader(spec)
         built = self._models.get(prepared, data)
         started, memory = provenance.now(), provenance.PeakMemory()
-        outcome = train(Job(spec, built, data, prepared.plan), tell)
+        outcome = train(
+            Job(spec, built, data, prepared.plan, self._loader.access, prepared.code), tell
+        )
         if outcome.error:
             self._models.forget()
         record = describe(prepared, outcome, memory.megabytes())

@@ -1,10 +1,12 @@
 """One training, from a spec and its data to an outcome: the engine, its callbacks, its tables."""
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import keras
 
+from kerasbatch.callbacks.evaluations import Evaluations
 from kerasbatch.callbacks.progress import Reporter
 from kerasbatch.callbacks.recorder import Recorder
 from kerasbatch.callbacks.reported import Progress, Row
@@ -14,12 +16,15 @@ from kerasbatch.engine.feed import Feed
 from kerasbatch.engine.options import FitOptions, Needs
 from kerasbatch.engine.start import Training, start
 from kerasbatch.runs.cut_off import cut_off, not_begun, traceback_of
+from kerasbatch.runs.kept_models import KeptModels
 from kerasbatch.runs.messages import Moved, Tell
 from kerasbatch.runs.outcome import Outcome, ended, last_and_best
 from kerasbatch.runs.tables import Tables, named_weights
 from kerasbatch.shared_types import HISTORY_COLUMNS
+from kerasbatch.spec.access import Access
 from kerasbatch.spec.keys import Spec
 from kerasbatch.steps import Plan
+from kerasbatch.workload import spec_callbacks
 from kerasbatch.workload.data import Data
 
 QUICK_EVALUATION = 2.0
@@ -35,12 +40,16 @@ class Job:
         model: its model, fresh and compiled.
         data: its data.
         plan: its counts.
+        access: what the spec may reach.
+        code: what tells the Python code of the model from other code.
     """
 
     spec: Spec
     model: keras.Model
     data: Data
     plan: Plan
+    access: Access
+    code: str = ""
 
     @property
     def prefix(self) -> str:
@@ -62,22 +71,23 @@ def train(job: Job, tell: Tell) -> Outcome:
         tell: hears of progress, often, and of new rows.
     """
     try:
-        training = _begin(job)
+        callbacks = spec_callbacks.make(job.spec, job.access)
+        training = _begin(job, callbacks)
     except (Exception, KeyboardInterrupt, SystemExit) as error:  # own code may raise anything
         return not_begun(job.plan, error)
-    return _Session(job, training, tell).run()
+    return _Session(job, training, callbacks, tell).run()
 
 
-def _begin(job: Job) -> Training:
+def _begin(job: Job, callbacks: Sequence[keras.callbacks.Callback]) -> Training:
     """Choose the engine and compile."""
     spec, every = job.spec, job.spec.evaluate_every
-    arrays = (job.data.x_train, job.data.y_train)
     return start(
         job.model,
-        Feed(arrays, job.plan, spec.seed, spec.sampling, job.data.scale),
+        Feed(job.data.train, job.plan, spec.seed, spec.sampling, job.data.scale),
         engine=spec.engine,
         needs=Needs(record_steps="steps" in spec.record, stop_when_diverged=True),
         cuts=job.plan.evaluation_steps(every.kind, every.amount),
+        callbacks=callbacks,
         evaluated=job.data.evaluated,
     )
 
@@ -85,8 +95,16 @@ def _begin(job: Job) -> Training:
 class _Session:
     """A training with the callbacks that watch it and the tables that they fill."""
 
-    def __init__(self, job: Job, training: Training, tell: Tell) -> None:
+    def __init__(
+        self,
+        job: Job,
+        training: Training,
+        callbacks: Sequence[keras.callbacks.Callback],
+        tell: Tell,
+    ) -> None:
         self._job, self._training, self._tell = job, training, tell
+        self._callbacks = callbacks
+        self._kept = KeptModels(job.spec, job.model, job.prefix)
         every, plan = job.spec.evaluate_every, job.plan
         self._measure = training.evaluator(job.data.evaluated)
         self._tested: dict[str, float] = {}
@@ -112,6 +130,7 @@ class _Session:
             reaches=lambda row: target is not None and target.reached(row[target.metric]),
             stop_at_target=target is not None and target.stop,
         )
+        self._evaluations = Evaluations(plan, lambda: self._recorder.rows[-1], callbacks)
         self._tables = Tables(
             tell,
             history=self._recorder.rows,
@@ -126,12 +145,14 @@ class _Session:
         try:
             self._fit()
             self._test()
+            self._keep()
         except (Exception, KeyboardInterrupt, SystemExit) as failure:  # own code may raise anything
             error = failure
         self._recorder.pause()
         if error is not None:
             self._counter.end("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
             self._measure_where_it_stopped(error)
+            self._keep_in_spite_of(error)
         self._tables.send()
         return self._outcome(error)
 
@@ -140,6 +161,7 @@ class _Session:
             weights = dict(named_weights(self._job.model))
             self._tables.weights.append({"step": row["step"], **weights})
         self._stopping.look(row)
+        self._kept.look(row)
         self._tables.send_if_due()
 
     def _on_progress(self, progress: Progress) -> None:
@@ -149,8 +171,8 @@ class _Session:
     def _fit(self) -> None:
         """Train until the budget, the target, divergence or an interrupt."""
         reporter = Reporter(self._job.plan, self._on_progress)
-        watching = [self._counter, self._recorder, self._stopping, reporter]
-        self._training.fit(FitOptions(callbacks=watching))
+        watching = [self._counter, self._recorder, self._stopping, reporter, self._evaluations]
+        self._training.fit(FitOptions(callbacks=[*watching, *self._callbacks]))
         self._counter.ending = self._counter.ending or self._stopping.ending
         at = self._stopping.diverged
         if at and self._recorder.rows[-1]["step"] < self._counter.observed_steps:
@@ -164,6 +186,17 @@ class _Session:
         x, y = self._job.data.x_test, self._job.data.y_test
         if x is not None and y is not None and not self._stopping.diverged:
             self._tested = _prefixed(self._training.evaluator((x, y))(), "test_")
+
+    def _keep(self) -> None:
+        """Hand on the models that the spec wants to keep."""
+        for file in self._kept.files(self._job.data, self._job.code):
+            self._tell(file)
+
+    def _keep_in_spite_of(self, error: BaseException) -> None:
+        """Keep what an interrupted training has learned."""
+        if isinstance(error, KeyboardInterrupt):
+            with contextlib.suppress(KeyboardInterrupt):  # once more: do not wait for it
+                self._keep()
 
     def _measure_where_it_stopped(self, error: BaseException) -> None:
         """After an interrupt, measure the weights as they are now, if that is quick."""
@@ -181,7 +214,8 @@ class _Session:
             status, message = cut_off(error, step, job.plan.total_steps)
             message += self._lost() if status == "interrupted" else ""
         else:
-            status, message = ended(job.plan, self._stopping, job.spec.target, step)
+            by = self._stopped_by()
+            status, message = ended(job.plan, self._stopping, job.spec.target, step, by)
         examples = [row["observed_examples"] for row in counter.rows]
         return Outcome(
             status=status,
@@ -199,6 +233,16 @@ class _Session:
             reached=self._stopping.reached,
             error=traceback_of(error),
         )
+
+    def _stopped_by(self) -> str | None:
+        """Say which callback of the spec has stopped the training, and with which weights."""
+        if not self._job.model.stop_training:
+            return None
+        by = self._evaluations.stopped_by
+        told = f"stopped by {type(by).__name__ if by else 'a callback'}"
+        if isinstance(by, keras.callbacks.EarlyStopping) and by.restore_best_weights:
+            told += f", with the weights of epoch {by.best_epoch + 1}"
+        return told
 
     def _trained_rows(self) -> list[Row]:
         """The untrained model is neither last nor best of a run that trained."""

@@ -67,7 +67,7 @@ def trials(singles: Sequence[SingleRun], access: Access, notices: list[str]) -> 
 def _try(runs: tuple[Prepared, ...], loader: DataLoader) -> Trial:
     longest = max(runs, key=lambda run: run.plan.total_steps)
     spec, data = longest.single.spec, loader(longest.single.spec)
-    built = model.build(spec, data.input_shape, data.classes, longest.rate, loader.access)
+    built = model.build(spec, data, longest.rate, loader.access)
     timer = FusedTimer(built, data, longest.plan.batch_size, spec)
     speed = max(timer.speed() for _ in range(ROUNDS))
     measure = timer.training.evaluator(data.evaluated)

@@ -22,6 +22,9 @@ SklearnData = Literal["digits", "iris", "wine", "breast_cancer", "diabetes"]
 BuiltInName = Literal[KerasData, SklearnData, "line"]
 TABLES = ("iris", "wine", "breast_cancer", "diabetes")
 """The built-in data whose columns have names."""
+TableKind = Literal["csv", "parquet"]
+FILE_KEYS = ("csv", "parquet", "npz", "validation", "test")
+"""The keys under `data` that name files."""
 ColumnNames = Annotated[
     tuple[Text, ...], Field(strict=False, min_length=1), Must("a list of column names")
 ]
@@ -44,24 +47,50 @@ class BuiltInData(Part):
     columns: ColumnNames | None = None
     train_examples: Count | None = None
     standardize: Flag = True
+    standardize_target: Flag = False
 
 
-class CsvData(Part):
-    """A table in a CSV file; the target is one of its columns."""
+class Table(Part):
+    """A table of columns with names; the target is one of them."""
 
-    csv: FileName
     target: Text
     columns: ColumnNames | None = None
+    weight: Text | None = None
+    validation: FileName | None = None
+    test: FileName | None = None
+    missing: Annotated[Literal["mean", "drop"] | None, Must("mean or drop")] = None
     train_examples: Count | None = None
     standardize: Flag = True
+    standardize_target: Flag = False
+
+    @property
+    def kind(self) -> TableKind:
+        """What kind of files it is read from, which is the key that names the first of them."""
+        return "csv" if isinstance(self, CsvData) else "parquet"
+
+
+class CsvData(Table):
+    """A table in a CSV file."""
+
+    csv: FileName
+
+
+class ParquetData(Table):
+    """A table in a Parquet file; needs pyarrow."""
+
+    parquet: FileName
 
 
 class NpzData(Part):
-    """Arrays in an npz file: x_train, y_train and, where there are any, x_test, y_test."""
+    """Arrays in an npz file: x_train, y_train and, where there are any, x_test, y_test.
+
+    `sample_weight` belongs to x_train.
+    """
 
     npz: FileName
     train_examples: Count | None = None
     standardize: Flag = True
+    standardize_target: Flag = False
 
 
 class PythonData(Part):
@@ -70,12 +99,14 @@ class PythonData(Part):
     python: PythonName
     train_examples: Count | None = None
     standardize: Flag = True
+    standardize_target: Flag = False
 
 
 AnyData = Annotated[
     Annotated[BuiltInData, Tag(tag(BuiltInData))]
     | Annotated[CsvData, Tag(tag(CsvData))]
+    | Annotated[ParquetData, Tag(tag(ParquetData))]
     | Annotated[NpzData, Tag(tag(NpzData))]
     | Annotated[PythonData, Tag(tag(PythonData))],
-    by_key(name=BuiltInData, csv=CsvData, npz=NpzData, python=PythonData),
+    by_key(name=BuiltInData, csv=CsvData, parquet=ParquetData, npz=NpzData, python=PythonData),
 ]

@@ -27,7 +27,8 @@ def json_schema() -> Schema:
     properties["loss"] = _named("losses", OWN_LOSSES)
     properties["metrics"]["items"] = _named("metrics", CHOSEN_METRICS)
     properties["data"]["anyOf"][0] = definitions["BuiltInData"]["properties"]["name"]
-    definitions["layer"] = _layer()
+    definitions["layer"] = _item("layers")
+    properties["callbacks"]["items"] = {"anyOf": [_item("callbacks"), _python()]}
     definitions["LayerModel"]["properties"]["layers"] = {
         "type": "array",
         "minItems": 1,
@@ -73,10 +74,21 @@ def _named(section: Section, extra: Iterable[str]) -> Schema:
     }
 
 
-def _layer() -> Schema:
-    """A layer by its name, or a mapping of its name to its arguments."""
-    layers: dict[str, Any] = keras_names.table()["layers"]
-    plain = [name for name, entry in layers.items() if not entry["required"]]
+def _python() -> Schema:
+    """A function in a file of one's own."""
+    name = {"type": "string", "pattern": keras_names.PYTHON_NAME}
+    return {
+        "type": "object",
+        "properties": {"python": name},
+        "required": ["python"],
+        "additionalProperties": False,
+    }
+
+
+def _item(section: Section) -> Schema:
+    """A layer or callback by its name, or a mapping of its name to its arguments."""
+    known: dict[str, Any] = keras_names.table()[section]
+    plain = [name for name, entry in known.items() if not entry["required"]]
     with_arguments = {
         name: {
             "type": "object" if entry["required"] else ["object", "null"],
@@ -87,7 +99,7 @@ def _layer() -> Schema:
             "required": entry["required"],
             "additionalProperties": False,
         }
-        for name, entry in layers.items()
+        for name, entry in known.items()
     }
     mapping = {
         "type": "object",

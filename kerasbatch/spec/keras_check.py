@@ -5,7 +5,7 @@ model is built.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from kerasbatch.errors import Fault, Location
@@ -15,6 +15,7 @@ from kerasbatch.spec.keras_names import (
     Section,
     class_name,
     is_learning_rate,
+    is_python_name,
     nearest,
     show,
     table,
@@ -24,6 +25,7 @@ from kerasbatch.spec.keras_names import (
 _SINGULAR = {
     "layers": "layer",
     "optimizers": "optimizer",
+    "callbacks": "callback",
     "schedules": "learning-rate schedule",
     "losses": "loss",
     "metrics": "metric",
@@ -31,6 +33,20 @@ _SINGULAR = {
     "regularizers": "regularizer",
     "constraints": "constraint",
     "activations": "activation",
+}
+_ITEMS = {
+    "layers": "Flatten, or Dense: {units: 10}",
+    "callbacks": "TerminateOnNaN, or EarlyStopping: {patience: 3}",
+}
+_UNSAFE_CALLBACKS = {
+    "BackupAndRestore": "it writes files; a run that was interrupted is trained again",
+    "CSVLogger": "it writes files; history.csv is there already",
+    "LambdaCallback": "it runs code; write {python: file.py:make}",
+    "LearningRateScheduler": "it runs code; give optimizer.learning_rate a schedule",
+    "ModelCheckpoint": "it writes files; write save: best",
+    "RemoteMonitor": "it sends data away",
+    "SwapEMAWeights": "it changes what an evaluation sees",
+    "TensorBoard": "it writes files",
 }
 _UNSAFE_LAYERS = {
     "Lambda": "it runs code",
@@ -79,6 +95,26 @@ def _no_arguments(name: str, arguments: dict[str, Any], location: Location) -> I
         yield Fault((*location, argument), message, at_key=True)
 
 
+def check_callbacks(callbacks: Any, location: Location) -> Iterator[Fault]:
+    """Yield the faults of a list of callbacks as it stands in a spec."""
+    if not isinstance(callbacks, list | tuple):
+        message = "must be a list of callbacks, like [EarlyStopping: {patience: 3}]"
+        yield Fault(location, f"found {show(callbacks)}; {message}")
+        return
+    for number, callback in enumerate(callbacks):
+        yield from _check_callback(callback, (*location, number))
+
+
+def _check_callback(callback: Any, location: Location) -> Iterator[Fault]:
+    """Yield the faults of one of Keras' callbacks, or of `{python: "file.py:make"}`."""
+    if isinstance(callback, dict) and list(callback) == ["python"]:
+        if not is_python_name(callback["python"]):
+            message = "must be a file and a function in it, like my_code.py:make"
+            yield Fault((*location, "python"), f"found {show(callback['python'])}; {message}")
+        return
+    yield from _check_item("callbacks", _UNSAFE_CALLBACKS, callback, location)
+
+
 def check_layers(layers: Any, location: Location) -> Iterator[Fault]:
     """Yield the faults of a list of layers as it stands in a spec."""
     if not isinstance(layers, list | tuple) or not layers:
@@ -90,29 +126,37 @@ def check_layers(layers: Any, location: Location) -> Iterator[Fault]:
 
 def check_layer(layer: Any, location: Location) -> Iterator[Fault]:
     """Yield the faults of one layer: `Flatten`, or `Dense: {units: 10}`."""
-    if isinstance(layer, str):
-        name, below, arguments = layer, location, cast(Any, {})
-    elif isinstance(layer, dict) and len(layer) == 1:
-        ((name, arguments),) = layer.items()
+    yield from _check_item("layers", _UNSAFE_LAYERS, layer, location)
+
+
+def _check_item(
+    section: Section, unsafe: Mapping[str, str], item: Any, location: Location
+) -> Iterator[Fault]:
+    """Yield the faults of an object given by its bare name, or as `Name: {argument: ...}`."""
+    kind = _SINGULAR[section]
+    if isinstance(item, str):
+        name, below, arguments = item, location, cast(Any, {})
+    elif isinstance(item, dict) and len(item) == 1:
+        ((name, arguments),) = item.items()
         below = (*location, name)
         arguments = {} if arguments is None else arguments
     else:
-        message = "must be a layer: Flatten, or Dense: {units: 10} with the arguments indented"
-        yield Fault(location, f"found {show(layer)}; {message}")
+        message = f"must be a {kind}: {_ITEMS[section]} with the arguments indented"
+        yield Fault(location, f"found {show(item)}; {message}")
         return
-    if name in _UNSAFE_LAYERS:
-        yield Fault(below, f"the layer {name} is not allowed in a spec: {_UNSAFE_LAYERS[name]}")
-    elif name not in table()["layers"]:
-        yield Fault(below, f"unknown layer {show(name)}{nearest(name, table()['layers'])}")
+    if name in unsafe:
+        yield Fault(below, f"the {kind} {name} is not allowed in a spec: {unsafe[name]}")
+    elif name not in table()[section]:
+        yield Fault(below, f"unknown {kind} {show(name)}{nearest(name, table()[section])}")
     elif not isinstance(arguments, dict):
-        message = f"must be arguments, for example {{{_example(name)}}}"
+        message = f"must be arguments, for example {{{_example(section, name)}}}"
         yield Fault(below, f"found {show(arguments)}; {message}")
     else:
-        yield from check_arguments("layers", name, arguments, below)
+        yield from check_arguments(section, name, arguments, below)
 
 
-def _example(layer: str) -> str:
-    entry = table()["layers"][layer]
+def _example(section: Section, name: str) -> str:
+    entry = table()[section][name]
     return f"{next(iter([*entry['required'], *entry['optional']]), '')}: ..."
 
 

@@ -7,6 +7,7 @@ whether Keras accepts an argument's value shows when the model is built.
 import difflib
 import functools
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +17,7 @@ from kerasbatch.errors import shortened
 Section = Literal[
     "layers",
     "optimizers",
+    "callbacks",
     "schedules",
     "losses",
     "metrics",
@@ -26,6 +28,7 @@ Section = Literal[
 ]
 # Losses of our own, and metrics that Keras chooses by the shape of the labels.
 OWN_LOSSES = {"half_mse"}
+PYTHON_NAME = r"^[^:\x00]+\.py:[A-Za-z_][A-Za-z0-9_]*$"
 CHOSEN_METRICS = {"accuracy", "acc"}
 _LOWER_IS_BETTER = {
     "BinaryCrossentropy",
@@ -98,10 +101,10 @@ def canonical(section: Section, written: dict[str, Any]) -> dict[str, Any]:
     return {"name": known} | _without_defaults(section, known, arguments)
 
 
-def canonical_layer(written: Any) -> dict[str, Any]:
-    """Return a layer as `{name: arguments}`, without arguments at their defaults."""
+def canonical_item(section: Section, written: Any) -> dict[str, Any]:
+    """Return a layer or callback as `{name: arguments}`, without arguments at their defaults."""
     ((name, arguments),) = {written: None}.items() if isinstance(written, str) else written.items()
-    return {name: _without_defaults("layers", name, arguments or {})}
+    return {name: _without_defaults(section, name, arguments or {})}
 
 
 def _without_defaults(section: Section, known: str, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -162,6 +165,13 @@ def is_learning_rate(value: Any) -> bool:
     """Tell whether a value is a usable learning rate: a finite number above 0."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return is_number and 0 < value <= 1e30
+
+
+def is_python_name(value: Any) -> bool:
+    """Tell whether a value names a function in a file, as `my_code.py:build` does."""
+    return (
+        isinstance(value, str) and len(value) <= 1000 and re.match(PYTHON_NAME, value) is not None
+    )
 
 
 def show(value: Any) -> str:

@@ -115,6 +115,8 @@ OPTIMIZERS = [
     "RMSprop",
     "SGD",
 ]
+# Others read or write files, need code, or change what an evaluation sees (SwapEMAWeights).
+CALLBACKS = ["EarlyStopping", "ReduceLROnPlateau", "TerminateOnNaN"]
 NOT_LOSSES = {"Loss", "LossFunctionWrapper", "CTC"}
 NOT_METRICS = {"Metric", "MeanMetricWrapper", "Mean", "Sum"}
 NOT_INITIALIZERS = {"Initializer", "STFT", "STFTInitializer", "stft"}
@@ -131,6 +133,7 @@ def table() -> dict[str, Any]:
         "keras": keras.__version__,
         "layers": _arguments(keras.layers, LAYERS, extra=["dtype", "trainable"]),
         "optimizers": _arguments(keras.optimizers, OPTIMIZERS),
+        "callbacks": _arguments(keras.callbacks, CALLBACKS, drop={"verbose", "raise_error"}),
         "schedules": _arguments(
             schedules, _classes(schedules, schedules.LearningRateSchedule, {"LearningRateSchedule"})
         ),

@@ -19,6 +19,8 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from kerasbatch.spec.keras_names import PYTHON_NAME
+
 MAX_COUNT = 10**12
 
 
@@ -69,6 +71,31 @@ class Short:
         return {self.key: value} if isinstance(value, str) else value
 
 
+@dataclass(frozen=True)
+class Words:
+    """Lets a list of words be written as one word; a chosen one stands for none of them."""
+
+    none: str
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Open the short form before validating."""
+        return core_schema.no_info_before_validator_function(self._open, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Allow both forms."""
+        whole = handler(schema)
+        return {"anyOf": [{"enum": [self.none, *whole["items"]["enum"]]}, whole]}
+
+    def _open(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return () if value == self.none else (value,)
+        return value
+
+
 def one_of(names: Any) -> str:
     """Say that a value is one of the words of a Literal."""
     return "one of " + ", ".join(get_args(names))
@@ -84,7 +111,7 @@ FileName = Annotated[
 PythonName = Annotated[
     str,
     Strict(),
-    Field(pattern=r"^[^:\x00]+\.py:[A-Za-z_][A-Za-z0-9_]*$", max_length=1000),
+    Field(pattern=PYTHON_NAME, max_length=1000),
     Must("a file and a function in it, like my_code.py:build"),
 ]
 

@@ -12,7 +12,14 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, Field, Strict, Tag
 
 from kerasbatch.shared_types import BudgetKind, Engine, EveryKind, PartialBatch, Sampling
-from kerasbatch.spec.data_keys import AnyData, BuiltInData, CsvData, NpzData, PythonData
+from kerasbatch.spec.data_keys import (
+    AnyData,
+    BuiltInData,
+    CsvData,
+    NpzData,
+    ParquetData,
+    PythonData,
+)
 from kerasbatch.spec.key_types import (
     MAX_COUNT,
     Count,
@@ -24,6 +31,7 @@ from kerasbatch.spec.key_types import (
     PythonName,
     Short,
     Text,
+    Words,
     by_key,
     one_of,
     tag,
@@ -33,6 +41,7 @@ from kerasbatch.steps import Budget
 
 Preset = Literal["linear", "mlp", "cnn"]
 Recorded = Literal["steps", "weights"]
+Saved = Literal["last", "best"]
 BUDGETS: tuple[BudgetKind, ...] = get_args(BudgetKind)
 
 
@@ -179,6 +188,21 @@ class Spec(Part):
     record: Annotated[
         tuple[Recorded, ...], Field(strict=False), Must("a list of steps and weights, like [steps]")
     ] = ()
+    save: Annotated[
+        tuple[Saved, ...],
+        Field(strict=False),
+        Words("none"),
+        Must("none, last, best or [last, best]"),
+    ] = ()
+    callbacks: Annotated[
+        tuple[Any, ...],
+        Field(strict=False),
+        Must("a list of callbacks, like [EarlyStopping: {patience: 3}]"),
+    ] = ()
+    class_weight: Annotated[
+        Literal["balanced"] | dict[str, Annotated[float, Field(ge=0)]] | None,
+        Must("balanced, or a weight of 0 or more for each class, like {0: 1, 1: 5}"),
+    ] = None
     engine: Annotated[Engine, Must(one_of(Engine))] = "auto"
     precision: Annotated[
         Literal["float32", "mixed_bfloat16"], Must("float32 or mixed_bfloat16")
@@ -217,6 +241,7 @@ SHORT_FORMS = {
 _TAGGED: tuple[type[BaseModel], ...] = (
     BuiltInData,
     CsvData,
+    ParquetData,
     NpzData,
     PythonData,
     LayerModel,

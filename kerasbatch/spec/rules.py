@@ -12,7 +12,13 @@ from typing import Any, get_args
 from kerasbatch.errors import Fault
 from kerasbatch.shared_types import EveryKind
 from kerasbatch.spec import keras_check, keras_names
-from kerasbatch.spec.data_keys import TABLES, BuiltInData
+from kerasbatch.spec.callback_rules import (
+    evaluated_metrics,
+    evaluation_at_epoch_ends,
+    rate_that_can_be_reduced,
+    what_callbacks_watch,
+)
+from kerasbatch.spec.data_keys import TABLES, BuiltInData, Table
 from kerasbatch.spec.keys import BUDGETS, Spec
 
 MAX_NAME_BYTES = 200
@@ -70,6 +76,34 @@ def built_in_data(spec: Spec) -> Iterator[Fault]:
         yield Fault(("data", "fallback"), f"{data.name} cannot stand in for itself; name another")
 
 
+def validation_of_a_table(spec: Spec) -> Iterator[Fault]:
+    """A table is validated on its own file, or on what the key `validation` says."""
+    if isinstance(spec.data, Table) and spec.data.validation and spec.validation is not None:
+        message = "data name a file for validation already; keep one of them"
+        yield Fault(("validation",), message)
+
+
+def saved(spec: Spec) -> Iterator[Fault]:
+    """Each model is saved once."""
+    for number, word in enumerate(spec.save):
+        if word in spec.save[:number]:
+            yield Fault(("save", number), f"{word} is in the list already")
+
+
+def weights(spec: Spec) -> Iterator[Fault]:
+    """Classes are weighed, or examples; as in Keras, not both. Some weight is above 0."""
+    given = spec.class_weight
+    if given is None:
+        return
+    if isinstance(spec.data, Table) and spec.data.weight:
+        yield Fault(("class_weight",), "data name a column of weights already; keep one of them")
+    if keras_names.label_kind(spec.loss.name) not in ("index", "binary"):
+        message = f"weighs classes, and {spec.loss.name} compares numbers; leave it out"
+        yield Fault(("class_weight",), message)
+    if isinstance(given, dict) and not any(given.values()):
+        yield Fault(("class_weight",), "every weight is 0; nothing would be learned")
+
+
 def one_point_rule(spec: Spec) -> Iterator[Fault]:
     """evaluate_every is given in one unit."""
     given = [k for k in get_args(EveryKind) if getattr(spec.evaluate_every, k) is not None]
@@ -93,12 +127,6 @@ def target(spec: Spec) -> Iterator[Fault]:
         yield Fault(("target",), "must have either at_least or at_most, like {at_least: 0.97}")
 
 
-def evaluated_metrics(spec: Spec) -> list[str]:
-    """Return the names of the metrics measured at fixed weights, as history.csv writes them."""
-    prefix = "train_" if spec.validation == "none" else "val_"
-    return [prefix + name for name in spec.logged_metrics()]
-
-
 def unique_metrics(spec: Spec) -> Iterator[Fault]:
     """Two metrics of one name would write into one column."""
     seen = {"loss"}
@@ -116,6 +144,8 @@ def notes(spec: Spec) -> Iterator[str]:
             f"gradient_accumulation_steps is {accumulated}: the optimizer counts every batch as a "
             f"step, and changes the weights at every {accumulated}th of them"
         )
+    if spec.callbacks:
+        yield "callbacks may end a run early: the planned steps are the most that it takes"
 
 
 def learning_rate_rule(spec: Spec) -> Iterator[Fault]:
@@ -146,6 +176,8 @@ def names_and_arguments(raw: dict[str, Any]) -> Iterator[Fault]:
         yield from keras_check.check_named("optimizers", raw["optimizer"], ("optimizer",))
     if "loss" in raw:
         yield from keras_check.check_named("losses", raw["loss"], ("loss",))
+    if raw.get("callbacks") is not None:
+        yield from keras_check.check_callbacks(raw["callbacks"], ("callbacks",))
     for number, metric in enumerate(metrics if isinstance(metrics, list) else ()):
         yield from keras_check.check_named("metrics", metric, ("metrics", number))
 
@@ -157,6 +189,12 @@ RULES: tuple[tuple[frozenset[str], Callable[[Spec], Iterator[Fault]]], ...] = (
     (frozenset({"evaluate_every"}), one_point_rule),
     (frozenset({"target", "metrics", "validation"}), target),
     (frozenset({"metrics"}), unique_metrics),
+    (frozenset({"data", "validation"}), validation_of_a_table),
+    (frozenset({"save"}), saved),
+    (frozenset({"class_weight", "data", "loss"}), weights),
+    (frozenset({"callbacks", "evaluate_every"}), evaluation_at_epoch_ends),
+    (frozenset({"callbacks", "metrics", "validation", "loss"}), what_callbacks_watch),
+    (frozenset({"callbacks", "optimizer", "learning_rate_rule"}), rate_that_can_be_reduced),
     (frozenset({"learning_rate_rule", "optimizer"}), learning_rate_rule),
 )
 

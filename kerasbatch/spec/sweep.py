@@ -18,7 +18,7 @@ from kerasbatch.spec.yaml_tree import Tree
 
 MAX_RUNS = 10_000
 # Keys that describe the experiment or do not change a run's numbers.
-NOT_SWEPT = frozenset({"name", "question", "engine", "sweep"})
+NOT_SWEPT = frozenset({"name", "question", "engine", "save", "sweep"})
 RATE, TIMES = "optimizer.learning_rate", "learning_rate_rule.times"
 SIZE = "batch_size"
 PER_SIZE = frozenset({RATE, "evaluate_every", *BUDGETS})

@@ -1,11 +1,12 @@
 """spec.data -> the arrays of a run: split, scaled, and with a fingerprint.
 
 Images stay in their own type; `scale` says by what a batch is multiplied on its way to the model.
-Tables are standardized here, with the statistics of the training part.
+Tables are encoded by what `preprocessing` fits to the training part.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -13,13 +14,26 @@ from kerasbatch.errors import SpecError, shortened
 from kerasbatch.shared_types import Array
 from kerasbatch.spec import keras_names
 from kerasbatch.spec.access import Access
-from kerasbatch.spec.data_keys import BuiltInData, BuiltInName
+from kerasbatch.spec.data_keys import BuiltInData, BuiltInName, Table
 from kerasbatch.spec.keys import AnyValidation, Spec
-from kerasbatch.workload import built_in_data
+from kerasbatch.workload import built_in_data, example_weights
 from kerasbatch.workload.built_in_data import FACTS, DataSet
-from kerasbatch.workload.float32 import rounded, standardized, statistics
+from kerasbatch.workload.float32 import rounded
+from kerasbatch.workload.preprocessing import (
+    Preprocessing,
+    Standard,
+    fit,
+    renumbered,
+    seen_words,
+)
 from kerasbatch.workload.raw import Raw, read
-from kerasbatch.workload.split import for_evaluation, split, train_size, validation_sizes
+from kerasbatch.workload.split import (
+    Positions,
+    for_evaluation,
+    split,
+    train_size,
+    validation_sizes,
+)
 
 LEAST_FOR_GAPS, MAX_GAPS = 1000, 10
 """From so many classes on, labels must not be this many times sparser than their highest."""
@@ -40,6 +54,8 @@ class Data:
         scale: what x is multiplied by on its way to the model, or None.
         classes: the number of classes, or None where y is a number.
         fingerprint: a hash of the data as they came.
+        preprocessing: what was fitted to the training part, as plain values.
+        w_train: the weights of the training examples, shape (n,), or None where all count alike.
         notice: what a person must know, such as a fallback; or None.
     """
 
@@ -53,7 +69,20 @@ class Data:
     scale: float | None
     classes: int | None
     fingerprint: str
+    preprocessing: Mapping[str, Any]
+    w_train: Array | None = None
     notice: str | None = None
+
+    @property
+    def train(self) -> tuple[Array, ...]:
+        """What is trained on: (x, y), or (x, y, weights)."""
+        weights = () if self.w_train is None else (self.w_train,)
+        return (self.x_train, self.y_train, *weights)
+
+    @property
+    def target_units(self) -> Standard | None:
+        """By what the target is standardized, or None."""
+        return Preprocessing.from_json(self.preprocessing).target
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -106,32 +135,56 @@ def prepared_for(spec: Spec, raw: Raw) -> Data:
     Raises:
         SpecError: if they do not fit the spec.
     """
+    return _divide(spec, *_with_classes(spec, raw))
+
+
+def _with_classes(spec: Spec, raw: Raw) -> tuple[Raw, tuple[str, ...] | None]:
+    """Turn labels into class numbers where the loss is about classes, else into numbers.
+
+    Returns:
+        The data, and the labels of the classes where they were text.
+    """
     if isinstance(spec.data, BuiltInData):
-        return _divide(spec, raw)
-    classes, arrays = _own_classes(spec, raw.arrays)
-    return _divide(spec, replace(raw, arrays=arrays, classes=classes))
-
-
-def _own_classes(spec: Spec, arrays: DataSet) -> tuple[int | None, DataSet]:
-    """Turn labels into class numbers where the loss is about classes, else into numbers."""
-    y, y_test = arrays.y, arrays.y_test
-    kind = keras_names.label_kind(spec.loss.name)
+        return raw, None
+    y, kind = raw.arrays.y, keras_names.label_kind(spec.loss.name)
     if y.dtype.kind == "U" and y.ndim == 1:
         if kind == "number":
             message = f"holds labels as text, and {spec.loss.name} compares numbers"
             raise SpecError.at(("data",), f"{message}; write sparse_categorical_crossentropy")
         words = np.unique(y)
-        if y_test is not None and not np.isin(y_test, words).all():
-            raise SpecError.at(("data",), "y_test holds labels that y_train does not")
-        y = np.searchsorted(words, y)
-        y_test = None if y_test is None else np.searchsorted(words, y_test)
-        return len(words), replace(arrays, y=y, y_test=y_test)
+        arrays = _labels(raw.arrays, lambda part, name: _numbered(part, words, name))
+        return replace(raw, arrays=arrays, classes=len(words)), tuple(map(str, words))
     if kind in ("index", "binary") and y.dtype.kind in "iub" and y.ndim == 1:
-        y, y_test = y.astype(np.int64), None if y_test is None else y_test.astype(np.int64)
-        return _number_of_classes(y), replace(arrays, y=y, y_test=y_test)
+        arrays = _labels(raw.arrays, lambda part, name: _as_type(part, np.int64, name))
+        return replace(raw, arrays=arrays, classes=_number_of_classes(arrays.y)), None
     if y.dtype.kind in "iub":
-        y, y_test = y.astype(np.float64), None if y_test is None else y_test.astype(np.float64)
-    return None, replace(arrays, y=y, y_test=y_test)
+        arrays = _labels(raw.arrays, lambda part, name: _as_type(part, np.float64, name))
+        return replace(raw, arrays=arrays, classes=None), None
+    return replace(raw, classes=None), None
+
+
+def _labels(arrays: DataSet, encode: Callable[[Array, str], Array]) -> DataSet:
+    """Return data whose labels are encoded, those of every part."""
+    parts = {"y": arrays.y, "y_val": arrays.y_val, "y_test": arrays.y_test}
+    changed: dict[str, Any] = {
+        name: encode(part, name) for name, part in parts.items() if part is not None
+    }
+    return replace(arrays, **changed)
+
+
+def _numbered(labels: Array, words: Array, name: str) -> Array:
+    if labels.dtype.kind != "U" or not np.isin(labels, words).all():
+        raise SpecError.at(("data",), f"{name} holds labels that y_train does not")
+    return np.searchsorted(words, labels)
+
+
+def _as_type(labels: Array, wanted: type, name: str) -> Array:
+    if labels.dtype.kind == "U":
+        raise SpecError.at(("data",), f"{name} holds labels that y_train does not")
+    if labels.dtype.kind == "f" and wanted is np.int64 and not (labels == np.round(labels)).all():
+        raise SpecError.at(("data",), f"{name} holds numbers that are no classes")
+    encoded: Array = labels.astype(wanted)
+    return encoded
 
 
 def _number_of_classes(y: Array) -> int:
@@ -155,9 +208,8 @@ def sizes(spec: Spec, access: Access) -> Sizes:
     data = spec.data
     if not isinstance(data, BuiltInData):
         raw = read(data, access)
-        loaded, has_test = prepared_for(spec, raw), raw.arrays.x_test is not None
-        _, held = validation_sizes(spec.validation, len(raw.arrays.x), has_test)
-        return Sizes(loaded.used, len(loaded.x_train), held, raw.notice)
+        divided = _divided(spec, *_with_classes(spec, raw))
+        return Sizes(raw.used, len(divided.x), len(divided.held), divided.notice)
     facts = FACTS[data.name]
     total = data.examples or facts.train_examples
     train = train_size(data, spec.validation, total, facts.test_examples > 0)
@@ -176,30 +228,84 @@ def _fallback_sizes(name: BuiltInName) -> tuple[int, bool]:
     return facts.train_examples, facts.test_examples > 0
 
 
-def _divide(spec: Spec, raw: Raw) -> Data:
-    arrays, labels = raw.arrays, raw.arrays.y if raw.classes else None
-    total, has_test = len(arrays.x), arrays.x_test is not None
-    parts = split(spec.data, spec.validation, total, has_test, labels)
-    kept, held = parts.train, parts.held
-    x, y = (arrays.x, arrays.y) if len(kept) == total else (arrays.x[kept], arrays.y[kept])
-    x_val, y_val = _validation_part(spec.validation, arrays, held)
-    x_test, y_test = (arrays.x_test, arrays.y_test) if len(held) else (None, None)
+@dataclass(frozen=True)
+class _Divided:
+    """Data as they come, divided into parts.
+
+    Args:
+        raw: the whole.
+        labels: the labels of the classes where they were text.
+        x: the examples to train on.
+        y: their targets.
+        weight: their weights, or None.
+        held: the positions of those that were held back for validation.
+    """
+
+    raw: Raw
+    labels: tuple[str, ...] | None
+    x: Array
+    y: Array
+    weight: Array | None
+    held: Positions
+
+    def validation(self, given: AnyValidation | None) -> tuple[Array | None, Array | None]:
+        """Return the part for validation."""
+        arrays = self.raw.arrays
+        if len(self.held):
+            return arrays.x[self.held], arrays.y[self.held]
+        if given == "none":
+            return None, None
+        if arrays.x_val is not None:
+            return arrays.x_val, arrays.y_val
+        return arrays.x_test, arrays.y_test
+
+    def test(self) -> tuple[Array | None, Array | None]:
+        """Return the part for the test at the end, where validation is another one."""
+        arrays = self.raw.arrays
+        if len(self.held) or arrays.x_val is not None:
+            return arrays.x_test, arrays.y_test
+        return None, None
+
+    @property
+    def notice(self) -> str | None:
+        """What a person must know."""
+        told = [self.raw.notice, _one_class(self.y if self.raw.classes else None)]
+        return "; ".join(text for text in told if text) or None
+
+
+def _divided(spec: Spec, raw: Raw, labels: tuple[str, ...] | None) -> _Divided:
+    arrays, total = raw.arrays, len(raw.arrays.x)
+    classes = arrays.y if raw.classes else None
+    has_own = arrays.x_val is not None
+    parts = split(spec.data, spec.validation, total, arrays.x_test is not None, classes, has_own)
+    whole = len(parts.train) == total
+    x, y = (part if whole else part[parts.train] for part in (arrays.x, arrays.y))
+    weight = arrays.weight if arrays.weight is None else arrays.weight[parts.train]
     if raw.is_table:
         _refuse_constant(x, arrays.columns)
-    standardize = raw.is_table and spec.data.standardize
-    scaled = _Scaled(raw, statistics(x) if standardize else None)
+    return _Divided(raw, labels, x, y, weight, parts.held)
+
+
+def _divide(spec: Spec, raw: Raw, labels: tuple[str, ...] | None) -> Data:
+    parts = _divided(spec, raw, labels)
+    x_val, y_val = parts.validation(spec.validation)
+    x_test, y_test = parts.test()
+    weights = example_weights.of_examples(spec, parts.y, parts.weight, labels)
+    encoder = _Encoder.fitted(spec, parts)
     return Data(
         used=raw.used,
-        x_train=scaled.x(x),
-        y_train=scaled.y(y),
-        x_val=None if x_val is None else scaled.x(x_val),
-        y_val=None if y_val is None else scaled.y(y_val),
-        x_test=None if x_test is None else scaled.x(x_test),
-        y_test=None if y_test is None else scaled.y(y_test),
+        x_train=encoder.x(parts.x),
+        y_train=encoder.y(parts.y),
+        x_val=None if x_val is None else encoder.x(x_val),
+        y_val=None if y_val is None else encoder.y(y_val),
+        x_test=None if x_test is None else encoder.x(x_test),
+        y_test=None if y_test is None else encoder.y(y_test),
         scale=raw.scale,
         classes=raw.classes,
         fingerprint=raw.fingerprint,
-        notice=raw.notice or _one_class(y if raw.classes else None),
+        preprocessing=encoder.preprocessing.json(),
+        w_train=weights,
+        notice=parts.notice,
     )
 
 
@@ -209,7 +315,7 @@ def _refuse_constant(x: Array, columns: Sequence[str] | None) -> None:
     Raises:
         SpecError: if it is such a table.
     """
-    if len(x) < 2 or x.shape[1] != 1 or x.min() < x.max():
+    if len(x) < 2 or x.shape[1] != 1 or len(np.unique(x)) > 1:
         return
     name = f", {shortened(columns[0], 60)}," if columns else ""
     message = (
@@ -226,31 +332,51 @@ def _one_class(labels: Array | None) -> str | None:
 
 
 @dataclass(frozen=True)
-class _Scaled:
+class _Encoder:
     """Brings the parts of a data set to the numbers that the model gets.
 
     Args:
         raw: the data set.
-        statistics: mean and deviation of every column of the training part, to standardize by.
+        preprocessing: what was fitted to the training part.
     """
 
     raw: Raw
-    statistics: tuple[Array, Array] | None
+    preprocessing: Preprocessing
+
+    @classmethod
+    def fitted(cls, spec: Spec, parts: _Divided) -> "_Encoder":
+        """Fit to the training part."""
+        raw, made = parts.raw, Preprocessing(labels=parts.labels)
+        if raw.is_table:
+            columns, words = raw.arrays.columns, raw.arrays.words
+            seen = seen_words(parts.x, columns, words)
+            made = fit(
+                renumbered(parts.x, columns, words, seen),
+                columns,
+                seen,
+                standardize=spec.data.standardize,
+                fill_missing=isinstance(spec.data, Table) and spec.data.missing == "mean",
+            )
+        return cls(raw, replace(made, labels=parts.labels, target=_units(spec, parts)))
 
     def x(self, part: Array) -> Array:
-        """Return examples, standardized where they are a table, and floats as float32."""
-        if self.statistics is not None:
-            part = standardized(part, *self.statistics)
-        return rounded(part, "x", self.raw.arrays.columns, ("data",))
+        """Return examples, encoded where they are a table, and floats as float32."""
+        made = self.preprocessing
+        if self.raw.is_table:
+            part = renumbered(part, made.columns, self.raw.arrays.words, made.words)
+            part = made.x(part)
+        return rounded(part, "x", made.encoded_columns, ("data",))
 
     def y(self, part: Array) -> Array:
-        """Return labels as they are, and numbers as float32."""
-        return rounded(part, "the target", None, ("data",))
+        """Return labels as they are, and numbers as float32, standardized if asked for."""
+        return rounded(self.preprocessing.y(part), "the target", None, ("data",))
 
 
-def _validation_part(
-    validation: AnyValidation | None, arrays: DataSet, held: Array
-) -> tuple[Array | None, Array | None]:
-    if len(held):
-        return arrays.x[held], arrays.y[held]
-    return (None, None) if validation == "none" else (arrays.x_test, arrays.y_test)
+def _units(spec: Spec, parts: _Divided) -> Standard | None:
+    """Return by what the target is standardized, or None."""
+    if not spec.data.standardize_target:
+        return None
+    if parts.raw.classes is not None or parts.y.dtype.kind != "f":
+        message = "belongs to a target of numbers, and these are classes; leave it out"
+        raise SpecError.at(("data", "standardize_target"), message)
+    return Standard.of(parts.y.reshape(len(parts.y), -1))

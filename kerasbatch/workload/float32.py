@@ -15,18 +15,6 @@ MAX_LOSS_OF_SPREAD = 0.01
 """The share of a column's standard deviation that rounding may change."""
 
 
-def standardized(x: Array, mean: Array, deviation: Array) -> Array:
-    """Return the columns of a table with mean 0 and deviation 1, computed in float64."""
-    return (x.astype(np.float64) - mean) / deviation
-
-
-def statistics(x: Array) -> tuple[Array, Array]:
-    """Return mean and standard deviation of every column; 1 for a constant one, which becomes 0."""
-    mean = x.mean(axis=0, dtype=np.float64)
-    deviation = x.std(axis=0, dtype=np.float64)
-    return mean, np.where(x.min(axis=0) < x.max(axis=0), deviation, 1.0)
-
-
 def rounded(array: Array, name: str, columns: Sequence[str] | None, where: Location) -> Array:
     """Return an array of floats as float32; other arrays as they are.
 

@@ -17,25 +17,21 @@ from kerasbatch.spec.access import Access
 from kerasbatch.spec.key_types import Named
 from kerasbatch.spec.keys import LayerModel, PythonModel, Spec
 from kerasbatch.spec.learning_rate import LearningRate
+from kerasbatch.workload.data import Data
+from kerasbatch.workload.preprocessing import Standard
 from kerasbatch.workload.presets import PRESETS
+from kerasbatch.workload.target_units import in_units
 from kerasbatch.workload.warm_up import WarmUp
 
 _SELF_ATTENTION_PAIR = ("Attention", "AdditiveAttention")
 
 
-def build(
-    spec: Spec,
-    input_shape: tuple[int, ...],
-    classes: int | None,
-    rate: LearningRate,
-    access: Access,
-) -> keras.Model:
+def build(spec: Spec, data: Data, rate: LearningRate, access: Access) -> keras.Model:
     """Build and compile the model of a single-run spec, with weights drawn by its seed.
 
     Args:
         spec: a single-run spec.
-        input_shape: the shape of one example.
-        classes: the number of classes, or None where the target is a number.
+        data: its data.
         rate: the learning rate, by the spec's rule.
         access: what the spec may reach.
 
@@ -43,12 +39,34 @@ def build(
         SpecError: if Keras refuses a layer, an argument or their combination.
     """
     keras.utils.set_random_seed(spec.seed)
+    return compiled(spec, data.input_shape, data.classes, rate, access, data.target_units)
+
+
+def compiled(
+    spec: Spec,
+    input_shape: tuple[int, ...],
+    classes: int | None,
+    rate: LearningRate,
+    access: Access,
+    units: Standard | None,
+) -> keras.Model:
+    """Build and compile as `build` does, with weights drawn by whatever seeds are in force.
+
+    Args:
+        spec: a single-run spec.
+        input_shape: the shape of one example.
+        classes: the number of classes, or None where the target is a number.
+        rate: the learning rate, by the spec's rule.
+        access: what the spec may reach.
+        units: by what the target is standardized, or None; metrics are told in its own units.
+    """
     with _precision(spec.precision):
         model = _model(spec, input_shape, classes, access)
+    metrics = [_metric(metric, ("metrics", i)) for i, metric in enumerate(spec.metrics)]
     model.compile(
         optimizer=optimizer(spec, rate),
         loss=_loss(spec.loss),
-        metrics=[_metric(metric, ("metrics", i)) for i, metric in enumerate(spec.metrics)],
+        metrics=metrics if units is None else [in_units(metric, units) for metric in metrics],
     )
     return model
 
@@ -158,6 +176,7 @@ def optimizer(spec: Spec, rate: LearningRate) -> keras.optimizers.Optimizer:
         return getattr(keras.optimizers, known)(**arguments | rate.arguments)
 
 
+@keras.saving.register_keras_serializable(package="kerasbatch")  # type: ignore[untyped-decorator]  # Keras has no types
 def half_mse(y_true: Any, y_pred: Any) -> Any:
     """Return the notes' J, half the mean squared error: 1/(2m) * sum (h(x_i) - y_i)^2."""
     return 0.5 * keras.losses.mean_squared_error(y_true, y_pred)

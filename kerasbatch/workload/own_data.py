@@ -1,4 +1,4 @@
-"""A user's own data: a CSV table, an npz file, or what a Python function returns.
+"""A user's own data: a table, an npz file, or what a Python function returns.
 
 Errors name columns and lines, never the contents of a file.
 """
@@ -13,24 +13,28 @@ from kerasbatch.errors import Fault, Location, SpecError
 from kerasbatch.shared_types import Array
 from kerasbatch.spec import keras_names, own_code
 from kerasbatch.spec.access import Access
-from kerasbatch.spec.data_keys import CsvData, NpzData, PythonData
-from kerasbatch.workload import csv_file, npz_file
+from kerasbatch.spec.data_keys import NpzData, PythonData, Table
+from kerasbatch.workload import example_weights, npz_file, table_data
 from kerasbatch.workload.built_in_data import DataSet
 
 _NUMBERS = "biuf"
-_NPZ_KEYS = ("x_train", "y_train", "x_test", "y_test")
+_NPZ_KEYS = ("x_train", "y_train", "x_test", "y_test", "sample_weight")
 
 
-def load(data: CsvData | NpzData | PythonData, access: Access) -> DataSet:
+def load(data: Table | NpzData | PythonData, access: Access) -> DataSet:
     """Return the arrays of own data; x of numbers, y of numbers or of labels as text.
 
     Raises:
         SpecError: if they cannot be read, or are no data to train on; all faults at once.
     """
-    if isinstance(data, CsvData):
-        arrays = csv_file.read(data, access.file(data.csv, ("data", "csv")))
-        where: Location = ("data", "csv")
-    elif isinstance(data, NpzData):
+    if isinstance(data, Table):
+        arrays = table_data.read(data, access)
+        where: Location = ("data", "weight")
+        faults = [Fault(where, message) for message in _wrong_weight(arrays)]
+        if faults:
+            raise SpecError(faults)
+        return arrays
+    if isinstance(data, NpzData):
         arrays = _npz(access.file(data.npz, ("data", "npz")))
         where = ("data", "npz")
     else:
@@ -58,8 +62,8 @@ def _npz(path: Path) -> DataSet:
     if missing:
         held = keras_names.shorten(", ".join(npz_file.names(path))) or "nothing"
         raise SpecError.at(location, f"has no {' and no '.join(missing)}; it holds {held}")
-    x, y, x_test, y_test = (arrays.get(key) for key in _NPZ_KEYS)
-    return DataSet(x, y, x_test, y_test)  # type: ignore[arg-type]  # x and y are there
+    x, y, x_test, y_test, weight = (arrays.get(key) for key in _NPZ_KEYS)
+    return DataSet(x, y, x_test, y_test, weight=weight)  # type: ignore[arg-type]  # x and y are there
 
 
 def _python(name: str, access: Access, location: Location) -> DataSet:
@@ -103,7 +107,12 @@ def _wrong(arrays: DataSet) -> list[str]:
         if not found and (arrays.x_test.dtype == np.uint8) != (arrays.x.dtype == np.uint8):
             types = f"{arrays.x.dtype}, and x_test has {arrays.x_test.dtype}"
             found.append(f"x_train has type {types}; bytes are scaled to 0..1, so give both alike")
-    return found
+    return found or _wrong_weight(arrays)
+
+
+def _wrong_weight(arrays: DataSet) -> list[str]:
+    weight = arrays.weight
+    return [] if weight is None else example_weights.wrong(weight, len(arrays.x))
 
 
 def _wrong_pair(x_name: str, x: Array, y_name: str, y: Array) -> list[str]:

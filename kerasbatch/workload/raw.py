@@ -4,20 +4,24 @@ Nothing here depends on any other key of a spec, so runs that differ in their lo
 """
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from kerasbatch.errors import DataUnavailableError, Fault, SpecError
+from kerasbatch.shared_types import Array
 from kerasbatch.spec import keras_names
 from kerasbatch.spec.access import Access
-from kerasbatch.spec.data_keys import AnyData, BuiltInData, CsvData, NpzData, PythonData
+from kerasbatch.spec.data_keys import AnyData, BuiltInData, NpzData, PythonData, Table
 from kerasbatch.workload import built_in_data, own_data
 from kerasbatch.workload.built_in_data import FACTS, DataSet
 
 WHITE = 255.0
 """The value of a white pixel in one's own images of bytes."""
+
+_KINDS: dict[type, str] = {NpzData: "npz", PythonData: "python"}
 
 
 @dataclass(frozen=True)
@@ -53,11 +57,12 @@ def read(data: AnyData, access: Access) -> Raw:
     """
     if isinstance(data, BuiltInData):
         return _built_in(data)
-    used = {CsvData: "csv", NpzData: "npz", PythonData: "python"}[type(data)]
+    used = data.kind if isinstance(data, Table) else _KINDS[type(data)]
     arrays = own_data.load(data, access)
     image = arrays.x.dtype == np.uint8 and arrays.x.ndim >= 3
     table = arrays.x.dtype.kind == "f" and arrays.x.ndim == 2
-    return Raw(used, arrays, fingerprint(arrays), table, 1 / WHITE if image else None)
+    scale = 1 / WHITE if image else None
+    return Raw(used, arrays, fingerprint(arrays), table, scale, notice=arrays.told)
 
 
 def _built_in(data: BuiltInData) -> Raw:
@@ -109,9 +114,16 @@ def fingerprint(arrays: DataSet) -> str:
     """Return a hash of arrays: their types, shapes and bytes."""
     digest = hashlib.sha256()
     for array in (arrays.x, arrays.y, arrays.x_test, arrays.y_test):
-        if array is None:
-            digest.update(b"none")
-            continue
-        digest.update(f"{array.dtype.str}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).view(np.uint8).data)
+        digest.update(b"none" if array is None else _content(array))
+    # What is new in a later version must leave the hashes of all other data as they were.
+    later = {"x_val": arrays.x_val, "y_val": arrays.y_val, "weight": arrays.weight}
+    for name, array in later.items():
+        if array is not None:
+            digest.update(name.encode() + _content(array))
+    if arrays.words:
+        digest.update(json.dumps(list(arrays.words.items())).encode())
     return digest.hexdigest()
+
+
+def _content(array: Array) -> bytes:
+    return f"{array.dtype.str}{array.shape}".encode() + np.ascontiguousarray(array).tobytes()

@@ -39,6 +39,7 @@ def split(
     total: int,
     has_test: bool,
     labels: Labels | None,
+    has_own: bool = False,
 ) -> Split:
     """Divide the examples of a data set.
 
@@ -48,12 +49,13 @@ def split(
         total: how many examples there are.
         has_test: whether the data have a test part of their own.
         labels: the class of each example, shape (total,), or None.
+        has_own: whether the data have a part of their own for validation.
 
     Raises:
         SpecError: if the sizes do not fit each other.
     """
-    size = train_size(data, validation, total, has_test)
-    _, held_out = validation_sizes(validation, total, has_test)
+    size = train_size(data, validation, total, has_test or has_own)
+    _, held_out = validation_sizes(validation, total, has_test or has_own)
     held = stratified_sample(total, held_out, key=_VALIDATION_KEY, classes=labels)
     kept = np.setdiff1d(np.arange(total), held, assume_unique=True)
     if size < len(kept):

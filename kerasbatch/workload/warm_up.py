@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 
+@keras.saving.register_keras_serializable(package="kerasbatch")
 class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
     """A schedule whose rate and length are variables, so that a compiled program can serve others.
 

@@ -61,7 +61,7 @@ def test_plain_fit_takes_the_steps_it_is_timed_for(
     spec = _spec(small)
     loaded = load(spec, Access(Path(), False))
     built = bench.build_for(spec, Access(Path(), False), loaded, 16)
-    plain = bench.PlainTimer(built, loaded.x_train, loaded.y_train, 16)
+    plain = bench.PlainTimer(built, loaded.train, 16)
     monkeypatch.setattr(keras.Model, "fit", counted)
     monkeypatch.setattr(bench.time, "perf_counter", iter([0.0, 2.0]).__next__)
     assert plain.steps_per_second(20) == taken[0] / 2.0

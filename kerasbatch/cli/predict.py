@@ -1,0 +1,51 @@
+"""The command `predict`: what a kept model says of new rows."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from kerasbatch.cli import options
+from kerasbatch.cli.early import display_with_tensorflow
+from kerasbatch.cli.options import Trust, Verbose
+from kerasbatch.cli.terminal import open_console
+from kerasbatch.errors import Fault, SpecError, counted
+
+
+def predict(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The directory of a run.")],
+    csv: Annotated[
+        Path, typer.Option(metavar="IN", help="The rows: a CSV file, or one that ends in .parquet.")
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="OUT", help="The CSV file to write.")
+    ],
+    which: Annotated[
+        Literal["best", "last"] | None,
+        typer.Option(help="Which model; without it the best, where the run kept both."),
+    ] = None,
+    trust: Trust = False,
+    verbose: Verbose = False,
+) -> None:
+    """Predict with the model that a run kept, as its spec asked for by save: best, or last."""
+    if faults := [*options.folder_faults(output, "-o"), *_same(csv, output)]:
+        raise SpecError(faults)
+    from kerasbatch.records.files import write_text
+
+    display = display_with_tensorflow(quiet=False, verbose=verbose)
+    from kerasbatch.runs import prediction, saved_model
+
+    with display, display.waiting_for("predicting"):
+        kept = saved_model.load(run, which=which, trust=trust)
+        table, notices = prediction.of_file(kept, csv)
+    for notice in notices:
+        display.notice(notice)
+    write_text(output, table.to_csv(index=False, lineterminator="\n"))
+    rows = counted(len(table), "row")
+    open_console(errors=False).print(f"{rows} predicted: {output}", soft_wrap=True)
+
+
+def _same(csv: Path, output: Path) -> list[Fault]:
+    if csv.resolve() != output.resolve():
+        return []
+    return [Fault(("-o",), f"{output} is the file that is read; write into another one")]

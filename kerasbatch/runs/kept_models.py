@@ -1,0 +1,96 @@
+"""The models that a run keeps: the last one, and the best of its evaluations.
+
+They are handed on as the content of files in Keras' own format; who writes them is somebody else.
+"""
+
+import json
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from kerasbatch.callbacks.reported import Row
+from kerasbatch.engine.variables import all_variables, assign, unchanged, values
+from kerasbatch.records.run_directory import MODELS, PREPROCESSING
+from kerasbatch.runs.messages import Saved
+from kerasbatch.spec import keras_names
+from kerasbatch.spec.keys import Spec
+from kerasbatch.workload.data import Data
+
+
+def content(model: keras.Model) -> bytes:
+    """Return what a .keras file of a model holds."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "model.keras")
+        with warnings.catch_warnings():
+            # NumPy 2 tells Keras how its tensors should become arrays; nobody here can change it.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            model.save(file)
+        return file.read_bytes()
+
+
+class KeptModels:
+    """Watches a training for the models that its spec wants to keep.
+
+    The best is that of the evaluation whose target metric, or else loss, is best; the untrained
+    model is none.
+
+    Args:
+        spec: a single-run spec.
+        model: its model.
+        prefix: what the names of metrics at fixed weights begin with.
+    """
+
+    def __init__(self, spec: Spec, model: keras.Model, prefix: str) -> None:
+        self._saved, self._model = spec.save, model
+        target = spec.target
+        self._metric = target.metric if target else f"{prefix}loss"
+        name = self._metric.removeprefix(prefix)
+        self._lower = target.at_most is not None if target else keras_names.lower_is_better(name)
+        self._best: tuple[float, list[Any]] | None = None
+
+    def look(self, row: Row) -> None:
+        """Look at the row of an evaluation, while the model is as it was evaluated."""
+        if "best" not in self._saved or row["step"] == 0:
+            return
+        value = float(row[self._metric])
+        if self._best is None or self._is_better(value, self._best[0]):
+            self._best = value, values(all_variables(self._model))
+
+    def _is_better(self, value: float, best: float) -> bool:
+        if best != best:
+            return value == value
+        return value < best if self._lower else value > best
+
+    def files(self, data: Data, code: str) -> Iterator[Saved]:
+        """Yield the files to keep; the model ends as it is.
+
+        Args:
+            data: what it was trained on.
+            code: what tells its own Python code from other code; empty where there is none.
+        """
+        if not self._saved or ("last" not in self._saved and self._best is None):
+            return
+        yield Saved(PREPROCESSING, _preprocessing(data, code))
+        if "last" in self._saved:
+            yield Saved(MODELS["last"], content(self._model))
+        if self._best is not None:
+            variables = all_variables(self._model)
+            with unchanged(variables):
+                assign(variables, self._best[1])
+                yield Saved(MODELS["best"], content(self._model))
+
+
+def _preprocessing(data: Data, code: str) -> bytes:
+    """Return all that turns data as they come into what the model gets, and its outputs back."""
+    facts = {
+        "input_shape": list(data.input_shape),
+        "classes": data.classes,
+        "scale": data.scale,
+        "code": code,
+        "preprocessing": dict(data.preprocessing),
+    }
+    return (json.dumps(facts, indent=2, ensure_ascii=False) + "\n").encode()

@@ -1,0 +1,140 @@
+"""The model that a run kept: found, checked, and loaded without running what a file says.
+
+Nothing is deserialised. The model is built by the run's own spec, which is checked like any other,
+and only numbers are read from the file. Python code of one's own runs with trust only, and must be
+that of the training.
+"""
+
+import json
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from kerasbatch.engine.variables import build_optimizer
+from kerasbatch.errors import SpecError, shortened
+from kerasbatch.records.run_directory import MODELS, PREPROCESSING, RunDirectory
+from kerasbatch.spec import learning_rate, own_code, specfile
+from kerasbatch.spec.access import Access
+from kerasbatch.spec.keras_names import label_kind
+from kerasbatch.spec.keys import PythonModel, Saved
+from kerasbatch.steps import plan_budget
+from kerasbatch.workload import model
+from kerasbatch.workload.preprocessing import Preprocessing
+
+
+@dataclass(frozen=True)
+class SavedModel:
+    """A model and what belongs to it.
+
+    Args:
+        model: built and compiled, with the weights and the optimizer's state of the training.
+        preprocessing: what is done to data and outputs.
+        input_shape: the shape of one example as the model gets it.
+        classes: the number of classes, or None where the loss compares numbers.
+        scale: what images are multiplied by, or None.
+    """
+
+    model: keras.Model
+    preprocessing: Preprocessing
+    input_shape: tuple[int, ...]
+    classes: int | None
+    scale: float | None
+
+
+def load_model(run: str | Path, *, which: Saved | None = None, trust: bool = False) -> keras.Model:
+    """Load the model that a run kept, compiled as it was trained.
+
+    Args:
+        run: the directory of the run; its spec had `save: last`, `best` or both.
+        which: `last` or `best`; None takes the best where there is one.
+        trust: let the run's spec run Python code.
+
+    Raises:
+        SpecError: if there is no such model, it was changed on disk, or needs trust.
+    """
+    return load(run, which=which, trust=trust).model
+
+
+def load(run: str | Path, *, which: Saved | None = None, trust: bool = False) -> SavedModel:
+    """Load the model that a run kept, with its preprocessing; the arguments of `load_model`."""
+    directory = RunDirectory(Path(run))
+    record = _whole_record(directory)
+    file = directory.path / _file(directory, record, which)
+    facts = _facts(directory)
+    source = specfile.load(directory.path / "spec.yaml")
+    with source.located():
+        built = _built(source, record, facts, Access(source.folder, trust))
+    _read_weights(built, file, directory)
+    return SavedModel(
+        built,
+        facts["preprocessing"],
+        facts["input_shape"],
+        None if label_kind(source.spec.loss.name) == "number" else facts["classes"],
+        facts["scale"],
+    )
+
+
+def _whole_record(directory: RunDirectory) -> dict[str, Any]:
+    """Return the record of a run whose files are all as they were written."""
+    found = directory.found()
+    if found.record is None or found.problem:
+        problem = found.problem or "holds no run (no record.json); give the directory of one run"
+        raise SpecError.at((), f"{directory.path}: {problem}")
+    return found.record
+
+
+def _facts(directory: RunDirectory) -> dict[str, Any]:
+    try:
+        plain = json.loads((directory.path / PREPROCESSING).read_bytes())
+        made = Preprocessing.from_json(plain["preprocessing"])
+        shape = tuple(int(size) for size in plain["input_shape"])
+        known = {key: plain[key] for key in ("classes", "scale", "code")}
+    except (OSError, ValueError, TypeError, LookupError):
+        message = f"{directory.path}: its {PREPROCESSING} says nothing that can be used"
+        raise SpecError.at((), message) from None
+    return known | {"preprocessing": made, "input_shape": shape}
+
+
+def _file(directory: RunDirectory, record: dict[str, Any], which: Saved | None) -> str:
+    there = [name for name, file in MODELS.items() if file in record["files"]]
+    if not there:
+        message = "this run kept no model; write save: best into its spec, and run it again"
+        raise SpecError.at((), f"{directory.path}: {message}")
+    chosen = which or there[-1]  # the best stands last
+    if chosen not in there:
+        message = f"this run kept no {chosen} model, only the {there[0]} one"
+        raise SpecError.at((), f"{directory.path}: {message}")
+    return MODELS[chosen]
+
+
+def _built(
+    source: specfile.Source, record: dict[str, Any], facts: dict[str, Any], access: Access
+) -> keras.Model:
+    spec, n = source.spec, record["row"]["train_examples"]
+    plan = plan_budget(n, spec.batch_size, spec.budget, spec.partial_batch)
+    rate = learning_rate.resolve(spec, plan)
+    shape, units = facts["input_shape"], facts["preprocessing"].target
+    built = model.compiled(spec, shape, facts["classes"], rate, access, units)
+    if isinstance(spec.model, PythonModel):
+        place = ("model", "python")
+        if own_code.identity(spec.model.python, access, place) != facts["code"]:
+            name = Path(spec.model.python.rpartition(":")[0]).name
+            message = f"{name} has changed since this run was trained; bring back what it was"
+            raise SpecError.at(place, message)
+    return built
+
+
+def _read_weights(built: keras.Model, file: Path, directory: RunDirectory) -> None:
+    build_optimizer(built)
+    try:
+        with warnings.catch_warnings():
+            # Keras warns of weights that it did not find, and leaves them as they were drawn.
+            warnings.simplefilter("error", UserWarning)
+            built.load_weights(file)
+    except (ValueError, OSError, KeyError, UserWarning) as error:
+        reason = shortened(" ".join(str(error).split()), 200)
+        message = f"its {file.name} does not fit the model of its spec ({reason})"
+        raise SpecError.at((), f"{directory.path}: {message}") from error

@@ -1,0 +1,80 @@
+"""The callbacks of a spec: what they watch, and what must hold between them and other keys."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from kerasbatch.errors import Fault
+from kerasbatch.spec import keras_names
+from kerasbatch.spec.keys import Spec
+
+
+def named(written: Any) -> tuple[str, dict[str, Any]]:
+    """Return the name and the arguments of one of Keras' callbacks as a spec writes it."""
+    if isinstance(written, str):
+        return written, {}
+    ((name, arguments),) = written.items()
+    return name, dict(arguments or {})
+
+
+def is_own(written: Any) -> bool:
+    """Tell whether a callback is one's own, made by a Python function."""
+    return isinstance(written, dict) and "python" in written
+
+
+def own_names(spec: Spec) -> Iterator[tuple[int, str]]:
+    """Yield the place and the function of every callback of one's own."""
+    for number, written in enumerate(spec.callbacks):
+        if is_own(written):
+            yield number, written["python"]
+
+
+def monitored(name: str, arguments: dict[str, Any]) -> str | None:
+    """Return the column that one of Keras' callbacks watches, or None if it watches none."""
+    defaults = keras_names.table()["callbacks"][name]["optional"]
+    watched = arguments.get("monitor", defaults.get("monitor"))
+    return None if watched is None else str(watched)
+
+
+def evaluated_metrics(spec: Spec) -> list[str]:
+    """Return the names of the metrics measured at fixed weights, as history.csv writes them."""
+    prefix = "train_" if spec.validation == "none" else "val_"
+    return [prefix + name for name in spec.logged_metrics()]
+
+
+def evaluation_at_epoch_ends(spec: Spec) -> Iterator[Fault]:
+    """Callbacks hear at the ends of epochs, so the evaluations must be there."""
+    if spec.callbacks and spec.evaluate_every.epochs is None:
+        message = (
+            "the evaluations are not at the ends of epochs, where Keras calls callbacks; write "
+            "evaluate_every: {epochs: 1}, or leave the callbacks out"
+        )
+        yield Fault(("evaluate_every",), message)
+
+
+def what_callbacks_watch(spec: Spec) -> Iterator[Fault]:
+    """A callback watches something that is measured."""
+    measured = [*spec.logged_metrics(), *evaluated_metrics(spec)]
+    for number, written in enumerate(spec.callbacks):
+        if is_own(written):
+            continue
+        name, arguments = named(written)
+        watched = monitored(name, arguments)
+        if watched is None or watched in measured:
+            continue
+        where = ("callbacks", number) if isinstance(written, str) else ("callbacks", number, name)
+        place = (*where, "monitor") if "monitor" in arguments else where
+        hint = keras_names.nearest(watched, measured)
+        advice = hint or f"; write monitor: with one of {', '.join(measured)}"
+        yield Fault(place, f"{name} watches {watched}, which this spec does not measure{advice}")
+
+
+def rate_that_can_be_reduced(spec: Spec) -> Iterator[Fault]:
+    """ReduceLROnPlateau sets a number; a schedule or a warm-up says the rate of every step."""
+    scheduled = isinstance(spec.optimizer.arguments.get("learning_rate"), dict)
+    if not scheduled and spec.learning_rate_rule.warmup is None:
+        return
+    for number, written in enumerate(spec.callbacks):
+        if not is_own(written) and named(written)[0] == "ReduceLROnPlateau":
+            what = "a schedule" if scheduled else "a warm-up"
+            message = f"ReduceLROnPlateau cannot set the rate beside {what}; keep one of them"
+            yield Fault(("callbacks", number), message)
