@@ -23,6 +23,10 @@ MAX_WORDS = 1000
 MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "NULL"})
 """What stands for a missing number where the spec says what to do with those."""
 ADVICE = "fill it in, write missing: mean or drop, or list the columns to use: columns: [...]"
+NO_NUMBER = (
+    "write numbers in all of its rows, or text in all, which is encoded; or list the columns to "
+    "use: columns: [...]"
+)
 _DATE = re.compile(
     r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ]\d.*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}([T ]\d.*)?"
     r"|\d{1,2}:\d{2}(:\d{2}.*)?"
@@ -104,7 +108,7 @@ def numbers(table: Table, name: str, *, may_miss: bool, advice: str = ADVICE) ->
         table: the table.
         name: the column.
         may_miss: whether cells may be missing.
-        advice: what to do about a cell that is no number.
+        advice: what to do about a cell that is missing.
 
     Raises:
         SpecError: naming the first cell that is no finite number.
@@ -113,8 +117,9 @@ def numbers(table: Table, name: str, *, may_miss: bool, advice: str = ADVICE) ->
     bad = ~np.isfinite(values) & (filled | (not may_miss))
     if bad.any():
         blank = table.empty(name, text=table.cells[name].dtype != np.float64)
-        what = "an empty cell" if blank[int(np.argmax(bad))] else "no number"
-        raise table.fault(name, bad, what, advice)
+        if blank[int(np.argmax(bad))]:
+            raise table.fault(name, bad, "an empty cell", advice)
+        raise table.fault(name, bad, "no number", NO_NUMBER)
     return values
 
 
@@ -154,7 +159,7 @@ def matrix(
         columns: the columns, in their order.
         words: the words of every column of text.
         may_miss: whether cells may be missing; they become nan.
-        advice: what to do about a cell that is missing or no number.
+        advice: what to do about a cell that is missing.
 
     Raises:
         SpecError: with the faults of all columns.
