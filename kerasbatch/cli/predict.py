@@ -28,7 +28,7 @@ def predict(
     verbose: Verbose = False,
 ) -> None:
     """Predict with the model that a run kept, as its spec asked for by save: best, or last."""
-    if faults := [*options.folder_faults(output, "-o"), *_same(csv, output)]:
+    if faults := [*options.folder_faults(output, "-o"), *_output_faults(csv, output)]:
         raise SpecError(faults)
     from kerasbatch.records.files import write_text
 
@@ -45,7 +45,9 @@ def predict(
     open_console(errors=False).print(f"{rows} predicted: {output}", soft_wrap=True)
 
 
-def _same(csv: Path, output: Path) -> list[Fault]:
-    if csv.resolve() != output.resolve():
-        return []
-    return [Fault(("-o",), f"{output} is the file that is read; write into another one")]
+def _output_faults(csv: Path, output: Path) -> list[Fault]:
+    if csv.resolve() == output.resolve():
+        return [Fault(("-o",), f"{output} is the file that is read; write into another one")]
+    if output.suffix.lower() == ".parquet":
+        return [Fault(("-o",), f"found {output.name!r}; predictions are written as CSV")]
+    return []

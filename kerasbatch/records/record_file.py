@@ -35,13 +35,14 @@ class Found:
     foreign: bool = False
 
 
-def write(folder: Path, record: Mapping[str, Any]) -> None:
-    """Write the record of a run, with checksums of all files beside it."""
+def write(folder: Path, record: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the record of a run, with checksums of all files beside it; return what was added."""
     files = {path.name: _hash(path) for path in sorted(folder.iterdir()) if _belongs(path)}
     plain = _without_special_numbers({"format": FORMAT, **record, _FILES: files})
     plain[_CHECKSUM] = _checksum(plain)
     text = json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False)
     write_text(folder / NAME, text + "\n")
+    return {"format": FORMAT, _FILES: files}
 
 
 def _belongs(path: Path) -> bool:

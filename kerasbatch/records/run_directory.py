@@ -57,9 +57,9 @@ class RunDirectory:
         """Write a file of the run that is no table."""
         write_bytes(self.path / name, content)
 
-    def finish(self, record: Mapping[str, Any]) -> None:
-        """Write the record; from here on the run has a status."""
-        record_file.write(self.path, record)
+    def finish(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """Write the record; from here on the run has a status. Return it as it was written."""
+        return {**record, **record_file.write(self.path, record)}
 
     def found(self) -> Found:
         """Read the record, and check the run's files against it."""

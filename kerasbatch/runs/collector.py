@@ -152,7 +152,7 @@ class Collector:
         of_run = self._open.pop(run.run_id)
         of_run.tables.write()
         directory, record = of_run.written, record | {"git_commit": self._git_commit}
-        directory.finish(record)
+        record = directory.finish(record)
         if directory != of_run.place and directory.is_finished():
             of_run.place.take_over(directory)
             directory = of_run.place

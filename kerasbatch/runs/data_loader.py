@@ -37,6 +37,8 @@ class DataLoader:
         key = data_key(spec)
         if self._last is None or key != self._last[0]:
             self._last = key, self._load(spec, key)
+            if notice := self._last[1].notice:
+                self._notice(notice)
         return self._last[1]
 
     def _load(self, spec: Spec, key: str) -> Data:
@@ -48,8 +50,6 @@ class DataLoader:
         key = json.dumps(spec.plain()["data"], sort_keys=True)
         if self._raw is None or key != self._raw[0]:
             self._raw = key, read(spec.data, self.access)
-            if notice := self._raw[1].notice:
-                self._notice(notice)
         return self._raw[1]
 
     def forget(self) -> None:

@@ -51,12 +51,18 @@ class KeptModels:
         name = self._metric.removeprefix(prefix)
         self._lower = target.at_most is not None if target else keras_names.lower_is_better(name)
         self._best: tuple[float, list[Any]] | None = None
+        self._best_before: tuple[float, list[Any]] | None = None
+
+    def look_again(self, row: Row) -> None:
+        """Look at the last row once more: it was measured anew, with other weights."""
+        self._best = self._best_before
+        self.look(row)
 
     def look(self, row: Row) -> None:
         """Look at the row of an evaluation, while the model is as it was evaluated."""
         if "best" not in self._saved or row["step"] == 0:
             return
-        value = float(row[self._metric])
+        value, self._best_before = float(row[self._metric]), self._best
         if self._best is None or self._is_better(value, self._best[0]):
             self._best = value, values(all_variables(self._model))
 

@@ -1,10 +1,11 @@
 """Predictions by the model that a run kept, with the preprocessing of its training."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import expit, softmax
 
 from kerasbatch.engine.feed import scaled
 from kerasbatch.errors import SpecError, counted
@@ -55,8 +56,11 @@ def examples_of(kept: SavedModel, x: Any) -> tuple[Array, list[str]]:
         SpecError: if they do not fit what the model was trained on.
     """
     if hasattr(x, "columns"):
-        cells = parquet_file.cells(x)
-        return _of_table(kept, Table(cells, ("x",), lambda row: f"row {row}"))
+        wanted = kept.preprocessing.columns or ()
+        cells = parquet_file.cells(x, ("x",), wanted)
+        return _of_table(kept, Table(cells, ("x",), lambda row: f"row {row}", "the DataFrame"))
+    if isinstance(x, str | Path | Mapping):
+        raise SpecError.at(("x",), f"found {type(x).__name__}; give a DataFrame or an array")
     array, made = np.asarray(x), kept.preprocessing
     if made.words:
         message = "this model was trained on columns of text; give a DataFrame with their names"
@@ -65,6 +69,7 @@ def examples_of(kept: SavedModel, x: Any) -> tuple[Array, list[str]]:
         found = f"found type {array.dtype} and shape {array.shape}"
         shape = f"(n, {', '.join(map(str, kept.input_shape))})"
         raise SpecError.at(("x",), f"{found}; must be numbers of shape {shape}")
+    _refuse_odd(kept, array)
     bad = np.isinf(array) if made.fill is not None else ~np.isfinite(array)
     if bad.any():
         row = int(np.argwhere(bad)[0][0])
@@ -72,9 +77,27 @@ def examples_of(kept: SavedModel, x: Any) -> tuple[Array, list[str]]:
     return _encoded(kept, array), []
 
 
+def _refuse_odd(kept: SavedModel, array: Array) -> None:
+    """Refuse no examples at all, and images that were scaled already."""
+    if not len(array):
+        raise SpecError.at(("x",), "there is no row to predict for")
+    if kept.scale is not None and array.dtype.kind == "f" and array.max() <= 1:
+        white = f"{1 / kept.scale:g}"
+        message = f"all values lie in 0..1, and this model was trained on images of 0..{white}"
+        raise SpecError.at(("x",), f"{message}, which are scaled here; give them as they were")
+
+
 def outputs(kept: SavedModel, examples: Array) -> Array:
-    """Return what the model gives for encoded examples; numbers in the target's own units."""
-    return kept.preprocessing.own_units(np.asarray(kept.model.predict(examples, verbose=0)))
+    """Return what the model gives for encoded examples.
+
+    Probabilities where there are classes, also of a model that gives logits; numbers in the
+    target's own units.
+    """
+    given = np.asarray(kept.model.predict(examples, verbose=0))
+    if kept.from_logits:
+        single = given.shape[1:] in ((), (1,))
+        given = np.asarray(expit(given) if single else softmax(given, axis=-1))
+    return kept.preprocessing.own_units(given)
 
 
 def labels(kept: SavedModel, given: Array) -> Array:
@@ -88,8 +111,16 @@ def labels(kept: SavedModel, given: Array) -> Array:
     if kept.classes is None:
         return given.reshape(-1) if single else given
     numbers = (given.reshape(-1) > THRESHOLD).astype(np.int64) if single else given.argmax(axis=-1)
-    names = kept.preprocessing.labels
-    return np.array(names)[numbers] if names else numbers
+    if kept.preprocessing.labels is None:
+        return numbers
+    named: Array = np.array(_names(kept, given.shape[-1]))[numbers]
+    return named
+
+
+def _names(kept: SavedModel, outputs: int) -> list[str]:
+    """Return a name for each class, and for outputs that no class has."""
+    names = list(kept.preprocessing.labels or map(str, range(kept.classes or 0)))
+    return names + [f"output_{number}" for number in range(len(names), max(outputs, 2))]
 
 
 def _as_table(kept: SavedModel, given: Array) -> "pd.DataFrame":
@@ -99,10 +130,10 @@ def _as_table(kept: SavedModel, given: Array) -> "pd.DataFrame":
     if kept.classes is None:
         several = [f"prediction_{number}" for number in range(wide.shape[1])]
         return pd.DataFrame(wide, columns=several if wide.shape[1] > 1 else ["prediction"])
-    names = kept.preprocessing.labels or tuple(map(str, range(kept.classes)))
+    names = _names(kept, wide.shape[1])
     known = names[1:2] if wide.shape[1] == 1 else names
     probabilities = {
-        f"probability_{name}": column for name, column in zip(known, wide.T, strict=True)
+        f"probability_{name}": column for name, column in zip(known, wide.T, strict=False)
     }
     return pd.DataFrame({"prediction": predicted} | probabilities)
 
@@ -114,6 +145,8 @@ def _of_table(kept: SavedModel, table: Table) -> tuple[Array, list[str]]:
         raise SpecError.at(table.where, message)
     if faults := table.check_columns(dict.fromkeys(made.columns, table.where)):
         raise SpecError(faults)
+    if not len(table):
+        raise SpecError.at(table.where, "there is no row to predict for")
     may_miss = made.fill is not None
     numbers = matrix(table, made.columns, made.words, may_miss=may_miss, advice=_ADVICE)
     return _encoded(kept, numbers), list(_unseen(kept, table, numbers))
@@ -135,4 +168,8 @@ def _encoded(kept: SavedModel, examples: Array) -> Array:
         return np.asarray(scaled(examples, kept.scale))
     if made.encodes:
         examples = made.x(examples.astype(np.float64))
-    return examples.astype(np.float32) if examples.dtype.kind == "f" else examples
+    if examples.dtype.kind != "f":
+        return examples
+    if (abs(examples) > np.finfo(np.float32).max).any():
+        raise SpecError.at(("x",), "holds values too large for float32")
+    return examples.astype(np.float32)

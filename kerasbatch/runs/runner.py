@@ -8,6 +8,7 @@ training ends in a status, never in a traceback that takes the rows with it.
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from kerasbatch.errors import Fault, SpecError, counted, shortened
 from kerasbatch.records import provenance
 from kerasbatch.records.experiment import Experiment
 from kerasbatch.records.files import dump_yaml
-from kerasbatch.records.run_directory import RunDirectory, is_finished, models_lacking
+from kerasbatch.records.run_directory import MODELS, RunDirectory, is_finished, models_lacking
 from kerasbatch.runs import machine_share, ray_cluster
 from kerasbatch.runs.collector import Collector
 from kerasbatch.runs.crew import Crew
@@ -194,7 +195,7 @@ def train_all(
         for each in checked.runs:
             found = None if rerun else _finished_earlier(each, experiment.run(each.run_id), watcher)
             if found is None:
-                left.append(each)
+                left.append(_keeping_models(each, experiment.run(each.run_id)))
             else:
                 collector.keep(found)
         collector.plan(left)
@@ -254,6 +255,17 @@ def _finished_earlier(
     _compare_engines(prepared.single.spec.engine, result, watcher)
     _compare_versions(result, watcher)
     return result
+
+
+def _keeping_models(prepared: Prepared, directory: RunDirectory) -> Prepared:
+    """Return a run that keeps the models too that an earlier training of it has kept."""
+    record, spec = directory.found().record, prepared.single.spec
+    files = record["files"] if record else ()
+    union = [which for which, file in MODELS.items() if which in spec.save or file in files]
+    if set(union) == set(spec.save):
+        return prepared
+    wider = spec.model_copy(update={"save": tuple(union)})
+    return replace(prepared, single=replace(prepared.single, spec=wider))
 
 
 def _compare_engines(asked: str, finished: Result, watcher: Watcher) -> None:

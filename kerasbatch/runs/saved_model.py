@@ -6,6 +6,7 @@ that of the training.
 """
 
 import json
+import operator
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import keras
 
 from kerasbatch.engine.variables import build_optimizer
-from kerasbatch.errors import SpecError, shortened
+from kerasbatch.errors import SpecError, counted, shortened
 from kerasbatch.records.run_directory import MODELS, PREPROCESSING, RunDirectory
 from kerasbatch.spec import learning_rate, own_code, specfile
 from kerasbatch.spec.access import Access
@@ -35,6 +36,7 @@ class SavedModel:
         input_shape: the shape of one example as the model gets it.
         classes: the number of classes, or None where the loss compares numbers.
         scale: what images are multiplied by, or None.
+        from_logits: whether the loss takes what the model gives for logits.
     """
 
     model: keras.Model
@@ -42,6 +44,7 @@ class SavedModel:
     input_shape: tuple[int, ...]
     classes: int | None
     scale: float | None
+    from_logits: bool = False
 
 
 def load_model(run: str | Path, *, which: Saved | None = None, trust: bool = False) -> keras.Model:
@@ -74,16 +77,33 @@ def load(run: str | Path, *, which: Saved | None = None, trust: bool = False) ->
         facts["input_shape"],
         None if label_kind(source.spec.loss.name) == "number" else facts["classes"],
         facts["scale"],
+        bool(source.spec.loss.arguments.get("from_logits", False)),
     )
 
 
 def _whole_record(directory: RunDirectory) -> dict[str, Any]:
     """Return the record of a run whose files are all as they were written."""
-    found = directory.found()
-    if found.record is None or found.problem:
-        problem = found.problem or "holds no run (no record.json); give the directory of one run"
-        raise SpecError.at((), f"{directory.path}: {problem}")
-    return found.record
+    try:
+        found = directory.found()
+        problem = found.problem or _not_a_run(directory.path)
+        record = None if found.problem else found.record
+        if record is not None:
+            operator.index(record["row"]["train_examples"])
+            return record
+    except (LookupError, TypeError, AttributeError):
+        problem = "its record.json says nothing that can be used"
+    raise SpecError.at((), f"{directory.path}: {problem}")
+
+
+def _not_a_run(path: Path) -> str:
+    """Say what is there in place of a run, and which runs are inside."""
+    if not path.is_dir():
+        return "is no directory of a run"
+    inside = sorted(each.parent.name for each in path.glob("*/record.json"))
+    if not inside:
+        return "holds no run (no record.json); give the directory of one run"
+    names = shortened(", ".join(inside), 300)
+    return f"holds {counted(len(inside), 'run')}; give one of them: {names}"
 
 
 def _facts(directory: RunDirectory) -> dict[str, Any]:
@@ -107,6 +127,10 @@ def _file(directory: RunDirectory, record: dict[str, Any], which: Saved | None) 
     if chosen not in there:
         message = f"this run kept no {chosen} model, only the {there[0]} one"
         raise SpecError.at((), f"{directory.path}: {message}")
+    for name in (MODELS[chosen], PREPROCESSING, "spec.yaml"):
+        # Its checksum was compared if the record names it; a link may lead anywhere.
+        if name not in record["files"] or (directory.path / name).is_symlink():
+            raise SpecError.at((), f"{directory.path}: its {name} is none that this run wrote")
     return MODELS[chosen]
 
 

@@ -108,6 +108,7 @@ class _Session:
         every, plan = job.spec.evaluate_every, job.plan
         self._measure = training.evaluator(job.data.evaluated)
         self._tested: dict[str, float] = {}
+        self._restored: dict[str, float] = {}
         self._counter = StepCounter(
             plan.train_examples,
             plan.batch_size,
@@ -180,6 +181,17 @@ class _Session:
         if getattr(self._job.model.optimizer, "use_ema", False):
             # At its end, fit put the averages in place of the weights.
             self._recorder.rows[-1].update(self._recorder.measure())
+            self._kept.look_again(self._recorder.rows[-1])
+        if self._restored_epoch():
+            self._restored = self._recorder.measure()
+
+    def _restored_epoch(self) -> int | None:
+        """Return the epoch (from 1) whose weights EarlyStopping has put back at the end, if any."""
+        for each in self._callbacks:
+            is_stopping = isinstance(each, keras.callbacks.EarlyStopping)
+            if is_stopping and each.restore_best_weights and each.best_weights is not None:
+                return int(each.best_epoch) + 1
+        return None
 
     def _test(self) -> None:
         """Measure the test metrics, once, where validation came from the training data."""
@@ -216,6 +228,8 @@ class _Session:
         else:
             by = self._stopped_by()
             status, message = ended(job.plan, self._stopping, job.spec.target, step, by)
+            if epoch := self._restored_epoch():
+                message += f"; the weights at the end are those of epoch {epoch}"
         examples = [row["observed_examples"] for row in counter.rows]
         return Outcome(
             status=status,
@@ -229,20 +243,17 @@ class _Session:
             train_seconds=_rounded(self._recorder.train_seconds),
             compile_seconds=_rounded(training.compile_seconds),
             evaluate_seconds=_rounded(self._recorder.evaluate_seconds),
-            metrics=last_and_best(self._trained_rows(), job.prefix) | self._tested,
+            metrics=last_and_best(self._trained_rows(), job.prefix) | self._restored | self._tested,
             reached=self._stopping.reached,
             error=traceback_of(error),
         )
 
     def _stopped_by(self) -> str | None:
-        """Say which callback of the spec has stopped the training, and with which weights."""
+        """Say which callback of the spec has stopped the training."""
         if not self._job.model.stop_training:
             return None
         by = self._evaluations.stopped_by
-        told = f"stopped by {type(by).__name__ if by else 'a callback'}"
-        if isinstance(by, keras.callbacks.EarlyStopping) and by.restore_best_weights:
-            told += f", with the weights of epoch {by.best_epoch + 1}"
-        return told
+        return f"stopped by {type(by).__name__ if by else 'a callback'}"
 
     def _trained_rows(self) -> list[Row]:
         """The untrained model is neither last nor best of a run that trained."""

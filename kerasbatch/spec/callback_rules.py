@@ -1,6 +1,6 @@
 """The callbacks of a spec: what they watch, and what must hold between them and other keys."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from kerasbatch.errors import Fault
@@ -39,6 +39,46 @@ def evaluated_metrics(spec: Spec) -> list[str]:
     """Return the names of the metrics measured at fixed weights, as history.csv writes them."""
     prefix = "train_" if spec.validation == "none" else "val_"
     return [prefix + name for name in spec.logged_metrics()]
+
+
+def values_of_callbacks(spec: Spec) -> Iterator[Fault]:
+    """Keras takes whatever it is given, and fails, or does not stop, in the middle of a run."""
+    for number, written in enumerate(spec.callbacks):
+        if is_own(written):
+            continue
+        name, arguments = named(written)
+        for argument, value in arguments.items():
+            holds, must = _MUST.get(argument, (lambda _: True, ""))
+            if not holds(value):
+                place = ("callbacks", number, name, argument)
+                yield Fault(place, f"found {keras_names.show(value)}; must be {must}")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+_COUNT = (_is_count, "a whole number, 0 or more")
+_MUST: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "monitor": (lambda value: isinstance(value, str), "the name of what is measured"),
+    "patience": _COUNT,
+    "cooldown": _COUNT,
+    "start_from_epoch": _COUNT,
+    "min_delta": (_is_number, "a number"),
+    "baseline": (lambda value: value is None or _is_number(value), "a number"),
+    "factor": (
+        lambda value: _is_number(value) and 0 < value < 1,
+        "a number between 0 and 1, both excluded",
+    ),
+    "min_lr": (lambda value: _is_number(value) and value >= 0, "a number, 0 or more"),
+    "mode": (lambda value: value in ("auto", "min", "max"), "one of auto, min, max"),
+    "restore_best_weights": (lambda value: isinstance(value, bool), "true or false"),
+}
+"""What Keras' callbacks take, and does not check itself."""
 
 
 def evaluation_at_epoch_ends(spec: Spec) -> Iterator[Fault]:

@@ -16,6 +16,7 @@ from kerasbatch.spec.callback_rules import (
     evaluated_metrics,
     evaluation_at_epoch_ends,
     rate_that_can_be_reduced,
+    values_of_callbacks,
     what_callbacks_watch,
 )
 from kerasbatch.spec.data_keys import TABLES, BuiltInData, Table
@@ -91,17 +92,14 @@ def saved(spec: Spec) -> Iterator[Fault]:
 
 
 def weights(spec: Spec) -> Iterator[Fault]:
-    """Classes are weighed, or examples; as in Keras, not both. Some weight is above 0."""
-    given = spec.class_weight
-    if given is None:
+    """Classes are weighed, or examples; as in Keras, not both."""
+    if spec.class_weight is None:
         return
     if isinstance(spec.data, Table) and spec.data.weight:
         yield Fault(("class_weight",), "data name a column of weights already; keep one of them")
     if keras_names.label_kind(spec.loss.name) not in ("index", "binary"):
         message = f"weighs classes, and {spec.loss.name} compares numbers; leave it out"
         yield Fault(("class_weight",), message)
-    if isinstance(given, dict) and not any(given.values()):
-        yield Fault(("class_weight",), "every weight is 0; nothing would be learned")
 
 
 def one_point_rule(spec: Spec) -> Iterator[Fault]:
@@ -192,6 +190,7 @@ RULES: tuple[tuple[frozenset[str], Callable[[Spec], Iterator[Fault]]], ...] = (
     (frozenset({"data", "validation"}), validation_of_a_table),
     (frozenset({"save"}), saved),
     (frozenset({"class_weight", "data", "loss"}), weights),
+    (frozenset({"callbacks"}), values_of_callbacks),
     (frozenset({"callbacks", "evaluate_every"}), evaluation_at_epoch_ends),
     (frozenset({"callbacks", "metrics", "validation", "loss"}), what_callbacks_watch),
     (frozenset({"callbacks", "optimizer", "learning_rate_rule"}), rate_that_can_be_reduced),

@@ -46,6 +46,8 @@ def read(path: Path, where: Location) -> Table:
     except (pd.errors.ParserError, UnicodeDecodeError) as error:
         reason = str(error).strip().replace("Error tokenizing data. C error: ", "")
         reason = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else reason
+        if path.suffix.lower() == ".parquet":
+            reason = f"it is a Parquet file; write parquet: {path.name}"
         raise SpecError.at(where, f"is not a table with a header: {reason}") from None
     filled = (table.fillna("") != "").any(axis=1).to_numpy()
     last = int(np.max(np.nonzero(filled)[0], initial=0))  # blank lines at the end are no rows

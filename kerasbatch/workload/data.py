@@ -4,13 +4,14 @@ Images stay in their own type; `scale` says by what a batch is multiplied on its
 Tables are encoded by what `preprocessing` fits to the training part.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from kerasbatch.errors import SpecError, shortened
+from kerasbatch.errors import SpecError, counted, shortened
 from kerasbatch.shared_types import Array
 from kerasbatch.spec import keras_names
 from kerasbatch.spec.access import Access
@@ -160,27 +161,33 @@ def _with_classes(spec: Spec, raw: Raw) -> tuple[Raw, tuple[str, ...] | None]:
     if y.dtype.kind in "iub":
         arrays = _labels(raw.arrays, lambda part, name: _as_type(part, np.float64, name))
         return replace(raw, arrays=arrays, classes=None), None
-    return replace(raw, classes=None), None
+    arrays = _labels(raw.arrays, lambda part, name: _as_type(part, part.dtype, name))
+    return replace(raw, arrays=arrays, classes=None), None
 
 
 def _labels(arrays: DataSet, encode: Callable[[Array, str], Array]) -> DataSet:
     """Return data whose labels are encoded, those of every part."""
     parts = {"y": arrays.y, "y_val": arrays.y_val, "y_test": arrays.y_test}
+    called = {"y_val": "the file for validation"}
+    if arrays.columns is not None:
+        called["y_test"] = "the file for the test"
     changed: dict[str, Any] = {
-        name: encode(part, name) for name, part in parts.items() if part is not None
+        name: encode(part, called.get(name, name))
+        for name, part in parts.items()
+        if part is not None
     }
     return replace(arrays, **changed)
 
 
 def _numbered(labels: Array, words: Array, name: str) -> Array:
     if labels.dtype.kind != "U" or not np.isin(labels, words).all():
-        raise SpecError.at(("data",), f"{name} holds labels that y_train does not")
+        raise SpecError.at(("data",), f"{name} holds labels that the training data do not")
     return np.searchsorted(words, labels)
 
 
-def _as_type(labels: Array, wanted: type, name: str) -> Array:
+def _as_type(labels: Array, wanted: DTypeLike, name: str) -> Array:
     if labels.dtype.kind == "U":
-        raise SpecError.at(("data",), f"{name} holds labels that y_train does not")
+        raise SpecError.at(("data",), f"{name} holds text, and the target of training numbers")
     if labels.dtype.kind == "f" and wanted is np.int64 and not (labels == np.round(labels)).all():
         raise SpecError.at(("data",), f"{name} holds numbers that are no classes")
     encoded: Array = labels.astype(wanted)
@@ -209,6 +216,9 @@ def sizes(spec: Spec, access: Access) -> Sizes:
     if not isinstance(data, BuiltInData):
         raw = read(data, access)
         divided = _divided(spec, *_with_classes(spec, raw))
+        _check_target(spec, divided)
+        if spec.class_weight != "balanced":  # which needs scikit-learn, and fits any classes
+            example_weights.of_examples(spec, divided.y, divided.weight, divided.labels)
         return Sizes(raw.used, len(divided.x), len(divided.held), divided.notice)
     facts = FACTS[data.name]
     total = data.examples or facts.train_examples
@@ -305,7 +315,8 @@ def _divide(spec: Spec, raw: Raw, labels: tuple[str, ...] | None) -> Data:
         fingerprint=raw.fingerprint,
         preprocessing=encoder.preprocessing.json(),
         w_train=weights,
-        notice=parts.notice,
+        notice="; ".join(encoder.notices(parts.notice, {"validation": x_val, "test": x_test}))
+        or None,
     )
 
 
@@ -367,6 +378,24 @@ class _Encoder:
             part = made.x(part)
         return rounded(part, "x", made.encoded_columns, ("data",))
 
+    def notices(self, told: str | None, parts: Mapping[str, Array | None]) -> Iterator[str]:
+        """Yield what a person must know: that, and words that the training part does not hold."""
+        if told:
+            yield told
+        made, words = self.preprocessing, self.raw.arrays.words
+        for name in made.words:
+            place = list(made.columns or ()).index(name)
+            for called, part in parts.items():
+                if part is None:
+                    continue
+                codes = renumbered(part, made.columns, words, made.words)[:, place]
+                unseen = int((np.isnan(codes) & ~np.isnan(part[:, place])).sum())
+                if unseen:
+                    yield (
+                        f"{counted(unseen, 'row')} of column {shortened(name, 60)} for {called} "
+                        f"hold words that the training part does not; they count as none"
+                    )
+
     def y(self, part: Array) -> Array:
         """Return labels as they are, and numbers as float32, standardized if asked for."""
         return rounded(self.preprocessing.y(part), "the target", None, ("data",))
@@ -374,9 +403,16 @@ class _Encoder:
 
 def _units(spec: Spec, parts: _Divided) -> Standard | None:
     """Return by what the target is standardized, or None."""
+    _check_target(spec, parts)
     if not spec.data.standardize_target:
         return None
+    return Standard.of(parts.y.reshape(len(parts.y), -1))
+
+
+def _check_target(spec: Spec, parts: _Divided) -> None:
+    """Refuse to standardize classes."""
+    if not spec.data.standardize_target:
+        return
     if parts.raw.classes is not None or parts.y.dtype.kind != "f":
         message = "belongs to a target of numbers, and these are classes; leave it out"
         raise SpecError.at(("data", "standardize_target"), message)
-    return Standard.of(parts.y.reshape(len(parts.y), -1))

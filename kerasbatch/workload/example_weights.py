@@ -39,6 +39,10 @@ def of_examples(
     if given is not None:
         message = "the data hold a sample_weight already; keep one of them"
         raise SpecError.at(("class_weight",), message)
+    if y.ndim != 1 or (y.dtype.kind == "f" and not (y == np.round(y)).all()) or y.min() < 0:
+        message = "weighs classes 0, 1, 2, ..., and the target holds other values; leave it out"
+        raise SpecError.at(("class_weight",), message)
+    y = y.astype(np.int64)
     of_class = np.ones(int(y.max()) + 1)
     if spec.class_weight == "balanced":
         from sklearn.utils.class_weight import compute_class_weight
@@ -48,6 +52,8 @@ def of_examples(
     else:
         for number, weight in _by_number(spec.class_weight, y, labels).items():
             of_class[number] = weight
+    if not of_class[y].any():
+        raise SpecError.at(("class_weight",), "every weight is 0; nothing would be learned")
     return of_class[y].astype(np.float32)
 
 

@@ -31,7 +31,10 @@ class Standard:
         from sklearn.preprocessing import StandardScaler
 
         fitted = StandardScaler().fit(table.astype(np.float64))
-        return cls(tuple(fitted.mean_.tolist()), tuple(fitted.scale_.tolist()))
+        # Its own scale_ takes a column for constant whose spread is small beside its mean.
+        varies = table.min(axis=0) < table.max(axis=0)
+        deviation = np.where(varies, np.sqrt(fitted.var_), 1.0)
+        return cls(tuple(fitted.mean_.tolist()), tuple(deviation.tolist()))
 
     def _scaler(self) -> "StandardScaler":
         from sklearn.preprocessing import StandardScaler
@@ -59,7 +62,8 @@ class Preprocessing:
     Args:
         columns: the names of a table's columns as they come, or None.
         words: by column of text, the words that training saw, in the order of their numbers.
-        fill: the values that stand in for missing numbers, one for each column of numbers; or None.
+        fill: the values that stand in for missing numbers, one for each column of numbers; None
+            where nothing may be missing.
         standard: by what columns of numbers are standardized, or None.
         target: by what the target is standardized, or None.
         labels: the labels of the classes where they were text, or None.
@@ -116,7 +120,7 @@ class Preprocessing:
         return np.concatenate([numbers, encoded], axis=1)
 
     def _scaled(self, numbers: Array) -> Array:
-        if self.fill is not None:
+        if self.fill:
             numbers = np.where(np.isnan(numbers), np.array(self.fill), numbers)
         return numbers if self.standard is None else self.standard.forward(numbers)
 
@@ -165,7 +169,7 @@ def fit(
     """
     numbers = x[:, ~_is_text(columns, words)] if words else x
     names = None if columns is None else tuple(columns)
-    fill = _means(numbers) if fill_missing and numbers.size else None
+    fill = _means(numbers) if fill_missing else None
     made = Preprocessing(columns=names, words=words, fill=fill)
     if not standardize or not numbers.size:
         return made
@@ -206,7 +210,9 @@ def _is_text(columns: Sequence[str] | None, words: Mapping[str, tuple[str, ...]]
 
 
 def _means(numbers: Array) -> tuple[float, ...]:
-    """Return the mean of every column without its missing values."""
+    """Return the mean of every column without its missing values; none of no columns."""
+    if not numbers.size:
+        return ()
     from sklearn.impute import SimpleImputer
 
     fitted = SimpleImputer(strategy="mean", keep_empty_features=True).fit(numbers)

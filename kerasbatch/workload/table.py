@@ -29,7 +29,7 @@ NO_NUMBER = (
 )
 _DATE = re.compile(
     r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ]\d.*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}([T ]\d.*)?"
-    r"|\d{1,2}:\d{2}(:\d{2}.*)?"
+    r"|(-?\d+ days? )?[+-]?\d{1,2}:\d{2}(:\d{2}.*)?|-?\d+ days?"
 )
 Words = Mapping[str, tuple[str, ...]]
 """The words of columns of text, by the names of the columns."""
@@ -43,11 +43,13 @@ class Table:
         cells: columns of float64, or of text without blanks around it.
         where: the place in the spec that its faults belong to.
         line: names the place of a row (from 0) in the file.
+        called: what it is, to begin a sentence.
     """
 
     cells: "pd.DataFrame"
     where: Location
     line: Callable[[int], str]
+    called: str = "the file"
 
     def __len__(self) -> int:
         return len(self.cells)
@@ -55,7 +57,7 @@ class Table:
     def check_columns(self, wanted: Mapping[str, Location]) -> list[Fault]:
         """Return a fault for every column that is wanted and not there."""
         return [
-            Fault(place, f"the file has no column {keras_names.show(name)}{self._hint(name)}")
+            Fault(place, f"{self.called} has no column {keras_names.show(name)}{self._hint(name)}")
             for name, place in wanted.items()
             if name not in self.cells.columns
         ]
@@ -81,6 +83,11 @@ class Table:
         """Tell whether a column is text: some cell is filled, and none is a number."""
         values, filled = self.parsed(name)
         return bool(np.isnan(values).all() and filled.any())
+
+    def words(self, name: str) -> "pd.Series[Any]":
+        """Return a column of text; true and false in one spelling, as pandas reads them too."""
+        cells = self.cells[name].astype(str)
+        return cells.where(~cells.str.lower().isin(("true", "false")), cells.str.lower())
 
     def empty(self, name: str, *, text: bool) -> Array:
         """Return which cells of a column are missing, shape (rows,)."""
@@ -129,7 +136,7 @@ def texts(table: Table, name: str, *, may_miss: bool, advice: str = ADVICE) -> "
     Raises:
         SpecError: if cells are missing that may not, or it holds dates, or too many words.
     """
-    cells = table.cells[name].astype(str)
+    cells = table.words(name)
     empty = table.empty(name, text=True)
     if empty.any() and not may_miss:
         raise table.fault(name, empty, "an empty cell", advice)
@@ -189,7 +196,7 @@ def words_of(tables: Iterable[Table], columns: Iterable[str]) -> dict[str, tuple
     every, found = list(tables), {}
     for name in columns:
         if every[0].is_text(name):
-            words = {word for each in every for word in each.cells[name].astype(str)}
+            words = {word for each in every for word in each.words(name)}
             found[name] = tuple(sorted(words - {""}))
     return found
 

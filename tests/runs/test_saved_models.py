@@ -14,7 +14,7 @@ import kerasbatch as kb
 from kerasbatch.records import record_file
 from kerasbatch.records.files import dump_yaml
 from kerasbatch.records.run_directory import RunDirectory
-from kerasbatch.runs import kept_models, saved_model
+from kerasbatch.runs import kept_models, prediction, saved_model
 
 IRIS: dict[str, Any] = {
     "data": "iris",
@@ -133,7 +133,7 @@ def test_predictions_are_those_of_keras(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        ({"legs": [4], "skin": ["fur"]}, "x: the file has no column 'weight'"),
+        ({"legs": [4], "skin": ["fur"]}, "x: the DataFrame has no column 'weight'"),
         ({"legs": [4], "skn": ["fur"], "weight": [1]}, "no column 'skin'; did you mean skn"),
         ({"legs": [np.nan], "skin": ["fur"], "weight": [1]}, "an empty cell in row 0 .* without"),
         ({"legs": [np.inf], "skin": ["fur"], "weight": [1]}, "'legs' has no number in row 0"),
@@ -240,3 +240,121 @@ def test_a_sweep_keeps_the_model_of_every_run(tmp_path: Path) -> None:
     assert [result.model().count_params() for result in results] == [15, 15]
     columns = (tmp_path / "experiment" / "runs.csv").read_text().splitlines()[0]
     assert "save" not in columns
+
+
+def test_logits_are_told_as_probabilities(tmp_path: Path) -> None:
+    """A loss may take logits; a person gets probabilities and the label that they mean."""
+    (tmp_path / "t.csv").write_text(ANIMALS, encoding="utf-8")
+    layers = {"layers": [{"Dense": {"units": 3}}]}
+    loss = {"name": "sparse_categorical_crossentropy", "from_logits": True}
+    result = _run_table(tmp_path, model=layers, loss=loss)
+    kept = saved_model.load(result.directory)
+    table, notices = prediction.of_file(kept, tmp_path / "t.csv")
+    assert not notices
+    assert list(table) == ["prediction", "probability_ant", "probability_cat", "probability_hen"]
+    np.testing.assert_allclose(table.iloc[:, 1:].sum(axis=1), 1, rtol=1e-5)
+
+
+def test_a_single_logit_decides_at_zero(tmp_path: Path) -> None:
+    """And not at a half."""
+    rows = "a,y\n" + "".join(f"{i},{'hi' if i > 20 else 'lo'}\n" for i in range(60))
+    (tmp_path / "t.csv").write_text(rows, encoding="utf-8")
+    spec = TABLE | {"data": {"csv": "t.csv", "target": "y"}, "batch_size": 8}
+    spec |= {"model": {"layers": [{"Dense": {"units": 1}}]}}
+    spec |= {"loss": {"name": "binary_crossentropy", "from_logits": True}, "metrics": []}
+    (tmp_path / "s.yaml").write_text(dump_yaml(spec), encoding="utf-8")
+    result = kb.run(tmp_path / "s.yaml", results=tmp_path / "r")
+    kept = saved_model.load(result.directory)
+    table, _ = prediction.of_file(kept, tmp_path / "t.csv")
+    assert ((table["probability_lo"] > 0.5) == (table["prediction"] == "lo")).all()
+    logits = kept.model.predict(prediction.examples_of(kept, pd.read_csv(tmp_path / "t.csv"))[0])
+    assert ((logits[:, 0] > 0) == (table["prediction"] == "lo")).all()
+
+
+def test_true_and_false_in_any_spelling(tmp_path: Path) -> None:
+    """Pandas reads them as truth values, other programs write them in capitals."""
+    flags = ("true", "false")
+    rows = "a,flag,y\n" + "".join(f"{i % 7},{flags[i % 2]},{i % 2}\n" for i in range(40))
+    (tmp_path / "t.csv").write_text(rows, encoding="utf-8")
+    spec = TABLE | {"data": {"csv": "t.csv", "target": "y"}, "epochs": 3}
+    (tmp_path / "s.yaml").write_text(dump_yaml(spec), encoding="utf-8")
+    result = kb.run(tmp_path / "s.yaml", results=tmp_path / "r")
+    read = pd.read_csv(tmp_path / "t.csv")
+    assert read["flag"].dtype == bool
+    expected = result.predict(read).tolist()
+    for spelling in (str.upper, str.title):
+        written = read.assign(flag=read["flag"].map(str).map(spelling))
+        assert result.predict(written).tolist() == expected
+
+
+def test_what_is_kept_stays_when_another_model_is_asked_for(tmp_path: Path) -> None:
+    """A finished run is trained again for it, and keeps both."""
+    run(IRIS | {"save": "best"}, tmp_path)
+    again = run(IRIS | {"save": "last"}, tmp_path)
+    assert {"best.keras", "model.keras"} <= {file.name for file in again.directory.iterdir()}
+
+
+def test_a_fresh_result_is_what_a_later_command_finds(tmp_path: Path) -> None:
+    """With the files that it has."""
+    fresh = run(IRIS | {"save": "best"}, tmp_path)
+    later = run(IRIS | {"save": "best"}, tmp_path)
+    assert fresh.record["files"] == later.record["files"]
+    assert fresh.record.keys() == later.record.keys()
+
+
+def test_averages_are_kept_as_they_are_told(tmp_path: Path) -> None:
+    """With use_ema the last row is that of the averages; the best model is one of the rows."""
+    adam = {"name": "adam", "learning_rate": 0.3, "use_ema": True, "ema_momentum": 0.9}
+    spec = IRIS | {"optimizer": adam, "save": ["last", "best"], "validation": "none", "epochs": 8}
+    result = run(spec, tmp_path)
+    measured = {
+        which: result.model(which).evaluate(*_iris(result), verbose=0, return_dict=True)["loss"]
+        for which in ("last", "best")
+    }
+    assert measured["last"] == pytest.approx(result.row["train_loss"], rel=1e-4)
+    assert measured["best"] == pytest.approx(result.row["best_train_loss"], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("x", "words"),
+    [
+        (np.zeros((0, 4)), "there is no row to predict for"),
+        ("t.csv", "found str; give a DataFrame or an array"),
+        (np.full((1, 4), 1e300), "too large for float32"),
+        (np.full((1, 4), np.nan), "row 0 holds a value that is no finite number"),
+        (pd.DataFrame(np.ones((1, 2)), columns=["a", "a"]), "DataFrame has no column"),
+    ],
+)
+def test_what_cannot_be_predicted(tmp_path: Path, x: Any, words: str) -> None:
+    """In words, before Keras sees it."""
+    result = run(IRIS | {"save": "last", "epochs": 1, "data": {"name": "iris"}}, tmp_path)
+    with pytest.raises(kb.SpecError, match=words):
+        result.predict(x)
+
+
+def test_images_that_were_scaled_already_are_refused(tmp_path: Path) -> None:
+    """They would be scaled twice, and predicted wrongly without a word."""
+    from sklearn.datasets import load_digits
+
+    result = run(IRIS | {"data": "digits", "model": "mlp", "epochs": 1, "save": "last"}, tmp_path)
+    with pytest.raises(kb.SpecError, match=r"all values lie in 0..1, and .* images of 0..16"):
+        result.predict(load_digits().images / 16)
+
+
+def test_files_of_a_run_must_be_its_own(tmp_path: Path) -> None:
+    """A link could lead anywhere, and a record leave it out."""
+    result = run(IRIS | {"save": "last"}, tmp_path)
+    record = dict(record_file.read(result.directory).record or {})
+    (tmp_path / "secret.yaml").write_text("secret: 1", encoding="utf-8")
+    (result.directory / "spec.yaml").unlink()
+    (result.directory / "spec.yaml").symlink_to(tmp_path / "secret.yaml")
+    record_file.write(result.directory, record)
+    with pytest.raises(kb.SpecError, match=r"its spec.yaml is none that this run wrote") as caught:
+        result.model()
+    assert "secret" not in str(caught.value)
+    with pytest.raises(kb.SpecError, match=r"holds 1 run; give one of them: batch_size=16-"):
+        kb.load_model(result.directory.parent)
+    record.pop("row")
+    record_file.write(result.directory, record)
+    with pytest.raises(kb.SpecError, match=r"its record.json says nothing that can be used"):
+        result.model()

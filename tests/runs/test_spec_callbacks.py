@@ -69,7 +69,7 @@ def test_the_best_weights_are_restored_and_kept(tmp_path: Path) -> None:
     spec |= {"target": {"metric": "val_accuracy", "at_least": 2}}
     result = run(spec, tmp_path)
     last, best = result.model("last"), result.model("best")
-    assert "with the weights of epoch" in result.message
+    assert "the weights at the end are those of epoch" in result.message
     for one, other in zip(last.get_weights(), best.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -151,12 +151,12 @@ def test_callbacks_that_mean_nothing(changed: dict[str, Any], words: str) -> Non
         specfile.from_dict(DIGITS | changed)
 
 
-def test_a_value_that_keras_refuses_is_named_by_its_line(tmp_path: Path) -> None:
+def test_a_wrong_value_is_named_by_its_line(tmp_path: Path) -> None:
     """Before a directory is made."""
     text = dump_yaml(DIGITS | {"callbacks": [{"ReduceLROnPlateau": {"factor": 1.5}}]})
     (tmp_path / "s.yaml").write_text(text, encoding="utf-8")
     line = text.splitlines().index("- ReduceLROnPlateau:") + 2
-    with pytest.raises(kb.SpecError, match=rf"s.yaml:{line}:.*Keras refuses this: .*factor"):
+    with pytest.raises(kb.SpecError, match=rf"s.yaml:{line}:.*factor: found 1.5; must be"):
         kb.run(tmp_path / "s.yaml", results=tmp_path / "r")
     assert not (tmp_path / "r").exists()
 
@@ -215,3 +215,32 @@ def test_weighted_training_is_that_of_keras(tmp_path: Path) -> None:
     for ours, theirs in zip(result.model().get_weights(), model.get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
     assert result.row["step_check"] == "ok"
+
+
+def test_the_numbers_of_a_run_are_those_of_the_restored_weights(tmp_path: Path) -> None:
+    """Keras restores them also where the budget ends first."""
+    given = {"monitor": "val_loss", "patience": 50, "restore_best_weights": True}
+    spec = DIGITS | {"callbacks": [{"EarlyStopping": given}], "epochs": 8, "save": "last"}
+    result = run(spec | {"optimizer": {"name": "sgd", "learning_rate": 8.0}}, tmp_path)
+    losses = result.history["val_loss"][1:].tolist()
+    best = int(np.argmin(losses))
+    assert best < 7
+    assert result.row["val_loss"] == pytest.approx(losses[best], rel=1e-5)
+    assert result.message.endswith(f"the weights at the end are those of epoch {best + 1}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"patience": "abc"}, "found 'abc'; must be a whole number, 0 or more"),
+        ({"patience": -1}, "found -1; must be a whole number"),
+        ({"mode": "maximum"}, "found 'maximum'; must be one of auto, min, max"),
+        ({"baseline": "x"}, "found 'x'; must be a number"),
+        ({"restore_best_weights": 3}, "found 3; must be true or false"),
+        ({"monitor": 3}, "found 3; must be the name of what is measured"),
+    ],
+)
+def test_values_that_keras_would_take_without_a_word(arguments: dict[str, Any], words: str) -> None:
+    """They would fail in the middle of a run, or never stop it."""
+    with pytest.raises(kb.SpecError, match=words):
+        specfile.from_dict(DIGITS | {"callbacks": [{"EarlyStopping": arguments}]})

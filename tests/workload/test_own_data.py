@@ -46,7 +46,7 @@ def test_labels_as_text_become_classes(tmp_path: Path) -> None:
         ("a,y\n1,2\n", "leaves none of the 1 examples"),
         ("y\n1\n2\n", "no column beside the target"),
         ("a,a,y\n1,2,3\n", "two columns of the file have the same name"),
-        ("a,y\nsecret,2\nsecret,2\n", "column 'a' has no number"),
+        ("a,y\nsecret,2\n3,2\n", "column 'a' has no number"),
     ],
 )
 def test_csv_files_that_are_no_data(tmp_path: Path, text: str, words: str) -> None:

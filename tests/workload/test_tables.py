@@ -47,6 +47,10 @@ def test_only_the_training_part_is_looked_at(tmp_path: Path) -> None:
     assert loaded.x_val is not None
     assert loaded.x_val.tolist() == [[998, 0, 0], [-1, 1, 0]]
     assert loaded.preprocessing["words"]["kind"] == ("flat", "house")
+    assert loaded.notice == (
+        "1 row of column kind for validation hold words that the training part does not; they "
+        "count as none"
+    )
 
 
 def test_three_files(tmp_path: Path) -> None:
@@ -156,6 +160,8 @@ def test_weights_of_classes(tmp_path: Path) -> None:
     assert loaded.train[2].tolist() == [5.0 if i % 4 == 0 else 1.0 for i in range(12)]
     balanced = load(tmp_path, spec | {"class_weight": "balanced"}).train[2]
     assert balanced[loaded.y_train == 0].sum() == balanced[loaded.y_train == 1].sum() == 6
+    with pytest.raises(kb.SpecError, match="every weight is 0"):
+        load(tmp_path, spec | {"class_weight": {"cat": 0, "dog": 0}})
     with pytest.raises(kb.SpecError, match=r"class_weight.cow: no .* there are cat, dog"):
         load(tmp_path, spec | {"class_weight": {"cow": 1}})
 
@@ -163,7 +169,6 @@ def test_weights_of_classes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"class_weight": {0: 0, 1: 0}}, "every weight is 0"),
         ({"class_weight": {0: -1}}, "found a mapping; must be balanced, or a weight of 0 or more"),
         ({"class_weight": "even"}, "found 'even'; must be balanced"),
         ({"class_weight": "balanced", "loss": "mse"}, "weighs classes, and mse compares numbers"),
