@@ -5,7 +5,6 @@ They are handed on as the content of files in Keras' own format; who writes them
 
 import json
 import tempfile
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,10 +24,7 @@ def content(model: keras.Model) -> bytes:
     """Return what a .keras file of a model holds."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "model.keras")
-        with warnings.catch_warnings():
-            # NumPy 2 tells Keras how its tensors should become arrays; nobody here can change it.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            model.save(file)
+        model.save(file)
         return file.read_bytes()
 
 
