@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kerasbatch.analysis.look import COLOURS, COSTS, STYLES
 from kerasbatch.analysis.paths import Objective, Path
 from kerasbatch.shared_types import Array
 
@@ -14,11 +15,6 @@ if TYPE_CHECKING:
 
 LEVELS = 12
 GRID = 200
-COSTS = {"steps": "steps", "examples": "examples seen", "seconds": "seconds of training"}
-"""What the objective is drawn against, and what the axis says."""
-# Okabe and Ito's colours, which people tell apart however they see; lines differ in style too.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-STYLES = ("-", "--", "-.", ":")
 
 
 def draw(objective: Objective, paths: Sequence[Path]) -> "Figure":

@@ -74,6 +74,16 @@ class Loaded:
         """All rows of weights.csv, where weights were recorded."""
         return self._long("weights.csv", ("step",))
 
+    @functools.cached_property
+    def step_losses(self) -> pd.DataFrame:
+        """All rows of steps_loss.csv, where the loss of every step was recorded."""
+        return self._long("steps_loss.csv", ("step", "loss"))
+
+    @functools.cached_property
+    def noise(self) -> pd.DataFrame:
+        """All rows of noise.csv, where the noise of the gradient was recorded."""
+        return self._long("noise.csv", ("step", "examples", "noise_scale", "low", "high"))
+
     @property
     def specs(self) -> dict[str, Mapping[str, Any]]:
         """The resolved spec of every run, by experiment/run."""

@@ -52,7 +52,7 @@ def other_specs(evidence: Evidence) -> Iterator[Caveat]:
 def _own_code(record: Mapping[str, Any]) -> Any:
     """Return the commit of a run whose spec names Python code, which is a part of its numbers."""
     spec = record.get("spec") or {}
-    named = [spec.get(part) for part in ("data", "model")]
+    named = [spec.get("data"), spec.get("model"), *(spec.get("callbacks") or ())]
     own = any(isinstance(part, dict) and "python" in part for part in named)
     return record.get("git_commit") if own else None
 

@@ -15,22 +15,40 @@ DOTS_PER_INCH = 150
 
 def plot(
     paths: Annotated[list[Path], typer.Argument(metavar="PATHS...", help="Results to draw.")],
-    kind: Annotated[str, typer.Option(metavar="KIND", help="What to draw: contour.")],
+    kind: Annotated[
+        str,
+        typer.Option(
+            metavar="KIND",
+            help="curves, to_target, throughput, memory, step_loss, noise or contour.",
+        ),
+    ],
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FILE", help="A file .png or .svg.")
     ],
+    x: Annotated[
+        str | None,
+        typer.Option("--x", metavar="COST", help="Of curves: steps, examples or seconds."),
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(metavar="TARGET", help='What to reach: "val_accuracy>=0.97".')
+    ] = None,
+    fit: Annotated[bool, typer.Option("--fit", help="Draw the fitted curve of steps too.")] = False,
 ) -> None:
-    """Draw runs: contour has the paths of gradient descent over the contours of J."""
+    """Draw runs: training curves, costs by batch size, losses, or paths over contours."""
     if output.suffix.lower() not in FORMATS:
         found = f"found {output.name!r}; must end with {' or '.join(FORMATS)}"
         raise SpecError([Fault(("-o",), found)])
     if faults := options.folder_faults(output, "-o"):
         raise SpecError(faults)
+    from matplotlib import rc_context
+
     from kerasbatch.analysis.plot import plot as draw
     from kerasbatch.records.files import write_bytes
 
-    figure = draw(list(paths), kind)  # type: ignore[arg-type]  # it says what kinds there are
+    figure = draw(list(paths), kind, x=x, target=target, fit=fit)  # type: ignore[arg-type]  # it says what there is
     picture = io.BytesIO()
-    metadata = {"Date": None} if output.suffix.lower() == ".svg" else None
-    figure.savefig(picture, format=output.suffix[1:].lower(), dpi=DOTS_PER_INCH, metadata=metadata)
+    kind_of_file = output.suffix[1:].lower()
+    metadata = {"Date": None} if kind_of_file == "svg" else None
+    with rc_context({"svg.hashsalt": "kerasbatch"}):  # the same picture, the same file
+        figure.savefig(picture, format=kind_of_file, dpi=DOTS_PER_INCH, metadata=metadata)
     write_bytes(output, picture.getvalue())

@@ -65,7 +65,7 @@ def test_the_command_writes_a_picture(results: Path, tmp_path: Path, name: str) 
     assert len(pictures[0]) > 10_000
     if name.endswith(".svg"):
         assert b"optimum" in pictures[0] or b"<path" in pictures[0]
-    axes = kb.plot(results).axes
+    axes = kb.plot(results, kind="contour").axes
     assert [each.get_xlabel() for each in axes] == [
         r"$\theta_0$, the intercept",
         "steps",
@@ -92,4 +92,4 @@ def test_runs_without_a_path(tmp_path: Path) -> None:
     """What they would need is said."""
     run_here(LINE | {"record": []}, tmp_path)
     with pytest.raises(kb.SpecError, match=r"it needs record: \[weights\]"):
-        kb.plot(tmp_path)
+        kb.plot(tmp_path, kind="contour")

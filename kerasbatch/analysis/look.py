@@ -1,0 +1,97 @@
+"""What pictures look like: colours, sizes, axes of batch sizes and of costs."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COSTS = {"steps": "steps", "examples": "examples seen", "seconds": "seconds of training"}
+"""What it takes to get somewhere, and what the axis says."""
+FEW = 7
+"""So many colours people tell apart at once; more are shades of one scale."""
+# Okabe and Ito's colours, which people tell apart however they see; lines differ in style too.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+STYLES = ("-", "--", "-.", ":")
+DOT = "#0072B2"
+GREY = "#8c8c8c"
+MANY_DECADES = 2000.0
+"""From this span on, an axis has a number at every power of ten only."""
+SPREAD = 20.0
+"""Lines whose ends lie this many times apart are drawn on a logarithmic axis."""
+
+
+def looks(count: int) -> list[dict[str, Any]]:
+    """Return colour and line style of so many lines that have an order.
+
+    More than a few get cividis, a scale from dark to light that colour-blind people and grey
+    printers keep in order.
+    """
+    if count <= FEW:
+        return [
+            {"color": COLOURS[number], "linestyle": STYLES[number % len(STYLES)]}
+            for number in range(count)
+        ]
+    from matplotlib import colormaps
+
+    shades = colormaps["cividis"](np.linspace(0.0, 0.95, count))
+    return [{"color": tuple(shade), "linestyle": "-"} for shade in shades]
+
+
+def figure(
+    columns: int, *, width: float = 4.6, height: float = 4.2
+) -> tuple["Figure", list["Axes"]]:
+    """Return a figure of panels beside each other."""
+    from matplotlib.figure import Figure
+
+    made = Figure(figsize=(max(width * columns, 6.0), height), layout="constrained")
+    return made, [made.add_subplot(1, columns, number + 1) for number in range(columns)]
+
+
+def batch_size_axis(axes: "Axes", sizes: Sequence[int]) -> None:
+    """Let the axis below be that of batch sizes: a tick for each, on a logarithmic scale."""
+    different = sorted(set(sizes))
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(different, [f"{size:,}" for size in different], minor=False)
+    axes.set_xticks([], minor=True)
+    axes.tick_params(axis="x", labelrotation=60 if len(different) > FEW else 0)
+    low, high = different[0], different[-1]
+    axes.set_xlim(low / 1.5, high * 1.5)
+    axes.set_xlabel("batch size")
+    axes.grid(visible=True, alpha=0.3)
+
+
+def log_numbers(axes: "Axes") -> None:
+    """Let the axis at the left be logarithmic, with numbers written out."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    subs = (1.0,) if high / low > MANY_DECADES else (1.0, 2.0, 5.0)
+    axes.yaxis.set_major_locator(LogLocator(subs=subs, numticks=20))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def number(value: float) -> str:
+    """Write a number as a person does: 1,000,000 and 0.05."""
+    return f"{value:,.0f}" if value >= 10 else f"{value:g}"
+
+
+def cost_axis(axes: "Axes", cost: str, ends: Sequence[float]) -> None:
+    """Let the axis below be that of a cost, logarithmic where the lines' ends lie far apart."""
+    known = [end for end in ends if end > 0]
+    if known and max(known) / min(known) > SPREAD:
+        axes.set_xscale("log")
+    axes.set_xlabel(COSTS[cost])
+    axes.grid(visible=True, alpha=0.3)
+
+
+def legend(made: "Figure", axes: "Axes", title: str) -> None:
+    """Put the legend of some axes beside all panels."""
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        made.legend(handles, labels, title=title, loc="outside right upper", fontsize=9)

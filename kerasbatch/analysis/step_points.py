@@ -1,0 +1,123 @@
+"""What changes over a training, as points: the loss of every step, the noise of the gradient."""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kerasbatch.analysis.loaded import PLACE, Loaded
+from kerasbatch.analysis.target import TAKEN
+from kerasbatch.errors import Fault, SpecError
+from kerasbatch.shared_types import Array
+
+MAX_LINES = 24
+MAX_POINTS = 1500
+"""Points of a line; more are drawn as means with a band from the least to the greatest."""
+
+
+Points = tuple[Array, Array, Array, Array]
+"""Where, the values, and the edges of the band; each of shape (points,)."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One run.
+
+    Args:
+        label: what tells it from the others.
+        x: shape (points,).
+        y: the values, or the means of what lies between two points.
+        low: the lower edge of a band, nan where there is none.
+        high: its upper edge.
+    """
+
+    label: str
+    x: Array
+    y: Array
+    low: Array
+    high: Array
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The runs of a picture, and how many are not drawn since there are too many."""
+
+    lines: tuple[Line, ...]
+    left_out: int
+
+
+def step_losses(loaded: Loaded) -> Lines:
+    """Return the loss of every step of the runs that recorded it.
+
+    Raises:
+        SpecError: if no run has.
+    """
+    table = loaded.step_losses
+    if table.empty:
+        message = "no run has the loss of every step; write record: [steps] into the spec"
+        raise SpecError([Fault(("step_loss",), message)])
+    return _lines(loaded, table, lambda rows: _thinned(rows["step"], rows["loss"]))
+
+
+def noise(loaded: Loaded, cost: str) -> Lines:
+    """Return the noise scale at every evaluation of the runs that recorded it.
+
+    Args:
+        loaded: the runs.
+        cost: `steps` or `examples`.
+
+    Raises:
+        SpecError: if no run has, or seconds are asked for.
+    """
+    table = loaded.noise
+    if table.empty:
+        message = "no run has the noise of its gradient (noise.csv)"
+        raise SpecError([Fault(("noise",), message)])
+    if TAKEN[cost] not in table:
+        raise SpecError([Fault(("--x",), "noise is told over steps or examples")])
+
+    def points(rows: pd.DataFrame) -> Points:
+        x, scale, low, high = (
+            rows[name].to_numpy(dtype=float) for name in (TAKEN[cost], "noise_scale", "low", "high")
+        )
+        finite = np.isfinite(low) & np.isfinite(high)
+        return x, scale, np.where(finite, low, np.nan), np.where(finite, high, np.nan)
+
+    return _lines(loaded, table, points)
+
+
+def _lines(loaded: Loaded, table: pd.DataFrame, points: Callable[[pd.DataFrame], Points]) -> Lines:
+    runs = loaded.runs
+    keys = [key for key in loaded.swept if runs[key].map(str).nunique() > 1] or ["batch_size"]
+    shown = {
+        (row[PLACE[0]], row[PLACE[1]]): ", ".join(
+            f"{key.replace('_', ' ')} {row[key]}" for key in keys
+        )
+        for row in runs.to_dict("records")
+    }
+    groups: Any = list(table.groupby(list(PLACE), sort=False))
+    made = []
+    for place, rows in groups[:MAX_LINES]:
+        made.append(Line(shown[place[0], place[1]], *points(rows)))
+    return Lines(tuple(made), len(groups) - len(made))
+
+
+def _label(row: Mapping[Hashable, Any], keys: Sequence[str]) -> str:
+    return ", ".join(f"{key.replace('_', ' ')} {row[key]}" for key in keys)
+
+
+def _thinned(steps: "pd.Series[float]", losses: "pd.Series[float]") -> Points:
+    """Return at most MAX_POINTS points: means of equally many steps, with least and greatest."""
+    x, y = steps.to_numpy(dtype=float), losses.to_numpy(dtype=float)
+    nothing = np.full(len(x), np.nan)
+    if len(x) <= MAX_POINTS:
+        return x, y, nothing, nothing
+    parts = np.array_split(np.arange(len(x)), MAX_POINTS)
+    return (
+        np.array([x[part[-1]] for part in parts]),
+        np.array([y[part].mean() for part in parts]),
+        np.array([y[part].min() for part in parts]),
+        np.array([y[part].max() for part in parts]),
+    )

@@ -1,0 +1,192 @@
+"""Pictures: their points exactly, that each is drawn for one size and for many, what is refused."""
+
+import itertools
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from run_support import LINE, run_here
+from typer.testing import CliRunner
+
+import kerasbatch as kb
+from kerasbatch.analysis import look, size_points, step_points
+from kerasbatch.analysis.curve_points import curves
+from kerasbatch.analysis.plot import KINDS
+from kerasbatch.cli import app
+from kerasbatch.records import record_file
+
+REFERENCE = Path(__file__).parents[2] / "results/reference"
+MANY, ONE = REFERENCE / "shallue_fig3", REFERENCE / "mnist_b16"
+NOISE = "step,examples,noise_scale,low,high,trace,squared_norm\n"
+
+
+@pytest.fixture(scope="module")
+def losses(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two runs of a line that recorded the loss of every step, and a noise.csv in one of them."""
+    folder = tmp_path_factory.mktemp("line")
+    first, _ = run_here(LINE | {"epochs": 300, "sweep": {"batch_size": [1, 24]}}, folder)
+    rows = "0,0,,3,inf,1,0\n5,5,4,2,8,1,0.25\n9,9,6,3,12,1,0.5\n"
+    (first.directory / "noise.csv").write_text(NOISE + rows, encoding="utf-8")
+    record = dict(record_file.read(first.directory).record or {})
+    record_file.write(first.directory, record)
+    return folder
+
+
+def test_points_to_the_target_are_those_of_the_comparison() -> None:
+    """A dot for each chosen run; medians are the table's numbers."""
+    found = size_points.to_target(kb.load(MANY))
+    table = kb.compare(MANY).table
+    for panel, name in zip(found.panels, ("steps", "examples", "seconds"), strict=True):
+        sizes, medians = panel.medians
+        assert sizes == table["batch_size"].tolist()
+        assert medians == table[f"{name}_to_target"].tolist()
+    steps = found.panels[0]
+    assert steps.perfect is not None
+    (first, last), (most, least) = steps.perfect
+    assert (first, last, most) == (1, 4096, steps.medians[1][0])
+    assert least == most / 4096
+    assert found.panels[1].perfect is None
+
+
+def test_runs_that_did_not_reach_it_are_marked_where_they_ended() -> None:
+    """Nothing is left out of the picture."""
+    found = size_points.to_target(kb.load(ONE), "val_accuracy>=0.9999")
+    runs = kb.load(ONE).runs
+    steps = found.panels[0]
+    assert steps.sizes == ()
+    assert sorted(steps.missed) == sorted(runs["batch_size"])
+    assert sorted(steps.spent) == sorted(runs["observed_steps"])
+
+
+def test_the_band_holds_the_fitted_curve() -> None:
+    """Between its edges at every size; its label tells the fit."""
+    band = size_points.to_target(kb.load(MANY), fit=True).panels[0].band
+    fit: Any = kb.compare(MANY, fit=True).fit
+    assert band is not None
+    np.testing.assert_allclose(band.steps, fit.s_min * (1 + fit.b_crit / band.sizes))
+    assert (band.low <= band.steps).all()
+    assert (band.steps <= band.high).all()
+    assert f"{fit.b_crit:,.0f} / b" in band.label
+    few = size_points.to_target(kb.load(ONE), "val_accuracy>=0.96", fit=True)
+    assert few.panels[0].band is None
+    assert few.notes[0].startswith("no fit: 2 batch sizes reached the target")
+
+
+def test_speed_and_memory_are_those_of_every_run() -> None:
+    """Not only of the chosen ones."""
+    loaded = kb.load(MANY)
+    examples, steps = size_points.throughput(loaded).panels
+    assert sorted(examples.values) == sorted(loaded.runs["examples_per_second"])
+    assert sorted(steps.values) == sorted(loaded.runs["steps_per_second"])
+    (memory,) = size_points.memory(loaded).panels
+    assert memory.from_zero
+    assert len(memory.values) == len(loaded.runs)
+
+
+def test_curves_are_the_histories_of_the_chosen_runs() -> None:
+    """At the best learning rate of each size, over any of the three costs."""
+    loaded = kb.load(MANY)
+    for cost, column in (("steps", "step"), ("examples", "examples"), ("seconds", "seconds")):
+        found = curves(loaded, cost)
+        assert found.metric == "val_accuracy"
+        assert found.target == 0.97
+        assert [curve.batch_size for curve in found.curves] == [2**k for k in range(13)]
+        curve = found.curves[4]
+        rows = loaded.history[loaded.history["run_id"] == curve.run.split("/")[-1]]
+        np.testing.assert_array_equal(curve.x, rows[column])
+        np.testing.assert_array_equal(curve.evaluated, rows["val_accuracy"])
+        np.testing.assert_array_equal(curve.training, rows["accuracy"])
+
+
+def test_losses_of_many_steps_become_means_with_a_band(losses: Path) -> None:
+    """7,200 steps are drawn as 1,500 points; 300 as they are."""
+    found = step_points.step_losses(kb.load(losses))
+    many, few = found.lines
+    assert (many.label, few.label) == ("batch size 1", "batch size 24")
+    assert (len(many.x), len(few.x)) == (step_points.MAX_POINTS, 300)
+    every = pd.read_csv(next(losses.rglob("batch_size=1-*/steps_loss.csv")))["loss"].to_numpy()
+    first = np.array_split(every, step_points.MAX_POINTS)[0]
+    assert (many.y[0], many.low[0], many.high[0]) == (first.mean(), first.min(), first.max())
+    assert many.x[-1] == 7200
+    assert np.isnan(few.low).all()
+
+
+def test_noise_that_cannot_be_told_leaves_a_gap(losses: Path) -> None:
+    """And no band that ends nowhere."""
+    (line,) = step_points.noise(kb.load(losses), "steps").lines
+    assert line.x.tolist() == [0, 5, 9]
+    assert math.isnan(line.y[0])
+    assert line.y[1:].tolist() == [4, 6]
+    assert np.isnan([line.low[0], line.high[0]]).all()
+    assert line.high[1:].tolist() == [8, 12]
+    with pytest.raises(kb.SpecError, match="noise is told over steps or examples"):
+        step_points.noise(kb.load(losses), "seconds")
+
+
+@pytest.mark.parametrize("kind", ["curves", "to_target", "throughput", "memory"])
+@pytest.mark.parametrize("path", [MANY, ONE], ids=["13 sizes", "2 sizes"])
+def test_every_kind_is_drawn(kind: Any, path: Path) -> None:
+    """Every axis has a name; ticks of batch sizes do not overlap."""
+    target = "val_accuracy>=0.96" if kind == "to_target" else None
+    drawn = kb.plot(path, kind, target=target)
+    drawn.canvas.draw()
+    for axes in drawn.axes:
+        assert axes.get_xlabel()
+        assert axes.get_ylabel()
+        if axes.get_xlabel() == "batch size":
+            boxes = [label.get_window_extent() for label in axes.get_xticklabels()]
+            centres = [box.x0 + box.width / 2 for box in boxes]
+            height = max(label.get_fontsize() for label in axes.get_xticklabels()) * 1.4
+            assert all(b - a > height for a, b in itertools.pairwise(centres))
+
+
+def test_lines_of_an_order_get_shades_of_one_scale() -> None:
+    """A few get colours that everybody tells apart; many from dark to light."""
+    assert len({look["color"] for look in look.looks(7)}) == 7
+    shades = [np.array(each["color"][:3]) for each in look.looks(13)]
+    light = [float(shade @ (0.2126, 0.7152, 0.0722)) for shade in shades]
+    assert light == sorted(light)
+
+
+@pytest.mark.parametrize("kind", ["step_loss", "noise", "curves"])
+def test_the_command_draws(losses: Path, tmp_path: Path, kind: str) -> None:
+    """As SVG and PNG, the same every time."""
+    for ending in ("svg", "png"):
+        pictures = []
+        for number in range(2):
+            file = tmp_path / f"{number}.{ending}"
+            arguments = ["plot", str(losses), "--kind", kind, "-o", str(file)]
+            done = CliRunner().invoke(app.app, arguments, catch_exceptions=False)
+            assert done.exit_code == 0, done.output
+            pictures.append(file.read_bytes())
+        assert pictures[0] == pictures[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"kind": "curve"}, "'curve' is none; did you mean curves"),
+        ({"kind": "curves", "x": "hours"}, "found 'hours'; must be one of steps, examples, sec"),
+        ({"kind": "memory", "fit": True}, "--fit: goes with --kind to_target"),
+        ({"kind": "memory", "x": "steps"}, "--x: goes with --kind curves or noise"),
+        ({"kind": "throughput", "target": "a>=1"}, "--target: goes with --kind curves or to_targ"),
+        ({"kind": "to_target"}, "there is no target; say --target"),
+        ({"kind": "step_loss"}, r"write record: \[steps\] into the spec"),
+        ({"kind": "noise"}, "no run has the noise of its gradient"),
+        ({"kind": "contour"}, "no run has a path to draw"),
+    ],
+)
+def test_what_cannot_be_drawn(options: dict[str, Any], words: str) -> None:
+    """Said in words."""
+    with pytest.raises(kb.SpecError, match=words):
+        kb.plot(ONE, **options)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_runs_no_picture(tmp_path: Path, kind: Any) -> None:
+    """An empty folder says so, whatever is to be drawn."""
+    with pytest.raises(kb.SpecError, match=r"holds no run|no run has a path"):
+        kb.plot(tmp_path, kind)
