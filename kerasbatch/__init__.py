@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kerasbatch.analysis.compare import Comparison, compare
     from kerasbatch.analysis.loaded import Loaded, load
     from kerasbatch.analysis.plot import plot
+    from kerasbatch.analysis.report import report
     from kerasbatch.callbacks.recorder import Recorder
     from kerasbatch.callbacks.step_counter import StepCounter
     from kerasbatch.engine.fit import fit
@@ -66,6 +67,7 @@ __all__ = [
     "load_model",
     "plan",
     "plot",
+    "report",
     "run",
     "run_all",
 ]
@@ -90,6 +92,7 @@ _LAZY = {
     "load_model": "runs.saved_model",
     "plan": "steps",
     "plot": "analysis.plot",
+    "report": "analysis.report",
     "run": "runs.runner",
     "run_all": "runs.runner",
 }

@@ -23,9 +23,9 @@ def draw(objective: Objective, paths: Sequence[Path]) -> "Figure":
 
     figure = Figure(figsize=(11, 6.5), layout="constrained")
     grid = figure.add_gridspec(3, 2, width_ratios=[1.6, 1])
-    _contours(figure.add_subplot(grid[:, 0]), objective, paths)
+    draw_contours(figure.add_subplot(grid[:, 0]), objective, paths)
     for row, cost in enumerate(COSTS):
-        _against(figure.add_subplot(grid[row, 1]), cost, objective, paths)
+        draw_cost(figure.add_subplot(grid[row, 1]), cost, objective, paths)
     return figure
 
 
@@ -33,7 +33,8 @@ def _look(number: int) -> dict[str, Any]:
     return {"color": COLOURS[number % len(COLOURS)], "linestyle": STYLES[number % len(STYLES)]}
 
 
-def _contours(axes: "Axes", objective: Objective, paths: Sequence[Path]) -> None:
+def draw_contours(axes: "Axes", objective: Objective, paths: Sequence[Path]) -> None:
+    """Draw the contours of J with all paths."""
     every = np.concatenate([path.theta for path in paths])
     x, y, height = contours(objective, every[np.isfinite(every).all(axis=1)])
     lines = axes.contour(x, y, height, levels=_levels(height), colors="0.72", linewidths=0.8)
@@ -43,8 +44,8 @@ def _contours(axes: "Axes", objective: Objective, paths: Sequence[Path]) -> None
         axes.plot(*path.theta[-1], "o", color=_look(number)["color"], markersize=5, zorder=3)
     axes.plot(*objective.optimum, "k*", markersize=13, label="optimum", zorder=4)
     axes.plot(*paths[0].theta[0], "ks", markersize=6, label="start", zorder=4)
-    axes.set(xlabel=r"$\theta_0$, the intercept", ylabel=r"$\theta_1$, the slope")
-    axes.set_title(r"Paths over the contours of $J(\theta_0, \theta_1)$; dots: where they end")
+    axes.set(xlabel="θ₀, the intercept", ylabel="θ₁, the slope")
+    axes.set_title("Paths over the contours of J(θ₀, θ₁); dots: where they end")
     axes.legend(fontsize=9)
 
 
@@ -68,12 +69,13 @@ def _levels(height: Array) -> Array:
     return levels
 
 
-def _against(axes: "Axes", cost: str, objective: Objective, paths: Sequence[Path]) -> None:
+def draw_cost(axes: "Axes", cost: str, objective: Objective, paths: Sequence[Path]) -> None:
+    """Draw J against steps, examples or seconds."""
     for number, path in enumerate(paths):
         above = path.objective - objective.minimum
         axes.plot(getattr(path, cost), above, **_look(number), linewidth=1.0)
     axes.set_yscale("log")
     axes.set_xscale("symlog" if cost != "seconds" else "linear")
     axes.set_xlim(left=0)
-    axes.set(xlabel=COSTS[cost], ylabel=r"$J - J_{min}$")
+    axes.set(xlabel=COSTS[cost], ylabel="J - its minimum")
     axes.grid(visible=True, alpha=0.3)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kerasbatch.analysis.compare import compare
+from kerasbatch.analysis.compare import Comparison
 from kerasbatch.analysis.loaded import PLACE, Loaded
 from kerasbatch.analysis.target import TAKEN
 from kerasbatch.errors import Fault, SpecError
@@ -21,6 +21,7 @@ class Curve:
     Args:
         batch_size: its batch size.
         run: its name.
+        label: what tells it from the others.
         x: what it took to each evaluation, shape (evaluations,).
         training: the running mean while the weights moved, nan for the untrained model.
         evaluated: the same metric at fixed weights.
@@ -28,6 +29,7 @@ class Curve:
 
     batch_size: int
     run: str
+    label: str
     x: Array
     training: Array
     evaluated: Array
@@ -50,18 +52,18 @@ class Curves:
     target: float | None
 
 
-def curves(loaded: Loaded, cost: str, target: str | None = None) -> Curves:
+def curves(loaded: Loaded, found: Comparison, cost: str) -> Curves:
     """Return the curves of the runs at the best learning rate of each batch size.
 
     Args:
         loaded: the runs.
+        found: their comparison by batch size; the metric of its target is drawn, or that by which
+            it judged.
         cost: `steps`, `examples` or `seconds`.
-        target: whose metric is drawn; by default the recorded one, or the first metric.
 
     Raises:
         SpecError: if nothing was evaluated.
     """
-    found = compare(loaded, target=target)
     goal, metric = found.question.goal, found.question.judged
     metric = goal.metric if goal else metric
     if metric is None or metric not in loaded.history:
@@ -78,5 +80,5 @@ def curves(loaded: Loaded, cost: str, target: str | None = None) -> Curves:
             parts = (
                 np.asarray(part, dtype=float) for part in (rows[column], training, rows[metric])
             )
-            made.append(Curve(int(size), run, *parts))
+            made.append(Curve(int(size), run, loaded.labels[run], *parts))
     return Curves(metric, tuple(made), len(chosen) - len(drawn), goal.value if goal else None)

@@ -46,6 +46,7 @@ class Loaded:
     """
 
     def __init__(self, found: Sequence[FoundRun], problems: Mapping[str, str]) -> None:
+        self._every = list(found)
         self._found = [each for each in found if each.record is not None]
         self.problems = dict(problems)
         self.problems |= {each.key: each.problem for each in found if each.problem}
@@ -93,6 +94,34 @@ class Loaded:
     def records(self) -> dict[str, Mapping[str, Any]]:
         """The record of every run, by experiment/run."""
         return {each.key: each.record or {} for each in self._found}
+
+    @functools.cached_property
+    def labels(self) -> dict[str, str]:
+        """What tells each run from the others, by experiment/run: batch size 32, seed 1."""
+        runs = self.runs
+        keys = [key for key in self.swept if runs[key].map(str).nunique() > 1] or ["batch_size"]
+        if runs[PLACE[0]].nunique() > 1:
+            keys.insert(0, PLACE[0])
+        names = {key: key.rpartition(".")[2].replace("_", " ") for key in keys}
+        return {
+            f"{row[PLACE[0]]}/{row[PLACE[1]]}": ", ".join(
+                str(row[key]) if key == PLACE[0] else f"{names[key]} {row[key]}" for key in keys
+            )
+            for row in runs.to_dict("records")
+        }
+
+    def by_experiment(self) -> dict[Path, "Loaded"]:
+        """Return the runs of every experiment for themselves, by its directory."""
+        folders = dict.fromkeys(each.path.parent for each in self._every)
+        return {
+            folder: Loaded([each for each in self._every if each.path.parent == folder], {})
+            for folder in folders
+        }
+
+    @property
+    def directories(self) -> dict[str, Path]:
+        """The directory of every run, read or not, by experiment/run."""
+        return {each.key: each.path for each in self._every}
 
     def _repr_html_(self) -> str:
         """Show the runs in a notebook, as text that can do nothing."""

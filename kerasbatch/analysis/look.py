@@ -1,12 +1,16 @@
 """What pictures look like: colours, sizes, axes of batch sizes and of costs."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kerasbatch.shared_types import Array
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 COSTS = {"steps": "steps", "examples": "examples seen", "seconds": "seconds of training"}
@@ -15,11 +19,17 @@ FEW = 7
 """So many colours people tell apart at once; more are shades of one scale."""
 # Okabe and Ito's colours, which people tell apart however they see; lines differ in style too.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+ON_DARK = ("#4DA3DC", "#FF8B4A", "#2FC79B", "#E8A3CB", "#F2B84B", "#9AD6F7", "#F2F2F2")
+"""The same colours on a dark page."""
+SHADES, SHADES_ON_DARK = (0.0, 0.85), (0.3, 1.0)
+"""The part of the scale that can be seen on white, and on a dark page."""
 STYLES = ("-", "--", "-.", ":")
 DOT = "#0072B2"
 GREY = "#8c8c8c"
 MANY_DECADES = 2000.0
 """From this span on, an axis has a number at every power of ten only."""
+LEGEND_WIDTH = 60
+"""Characters in a line of a legend below a panel."""
 SPREAD = 20.0
 """Lines whose ends lie this many times apart are drawn on a logarithmic axis."""
 
@@ -35,10 +45,39 @@ def looks(count: int) -> list[dict[str, Any]]:
             {"color": COLOURS[number], "linestyle": STYLES[number % len(STYLES)]}
             for number in range(count)
         ]
-    from matplotlib import colormaps
+    return [{"color": shade, "linestyle": "-"} for shade in _scale(np.linspace(*SHADES, count))]
 
-    shades = colormaps["cividis"](np.linspace(0.0, 0.95, count))
-    return [{"color": tuple(shade), "linestyle": "-"} for shade in shades]
+
+def _scale(places: Array) -> list[str]:
+    """Return the colours at places of the scale, from 0 to 1."""
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    return [to_hex(shade) for shade in colormaps["cividis"](places)]
+
+
+def on_dark(colour: str) -> str | None:
+    """Return what a colour of a picture becomes on a dark page, or None: it stays.
+
+    Args:
+        colour: like #0072b2.
+    """
+    fixed = dict(zip(map(str.lower, COLOURS), ON_DARK, strict=True))
+    if colour in fixed:
+        return fixed[colour]
+    places = np.linspace(0, 1, 256)
+    scale = _scale(places)
+    if colour not in scale:
+        return None
+    return _scale(np.interp(places[[scale.index(colour)]], SHADES, SHADES_ON_DARK))[0]
+
+
+def drawing() -> AbstractContextManager[None]:
+    """Return a context to draw in: texts are texts, whatever characters are in them."""
+    from matplotlib import rc_context
+
+    context: AbstractContextManager[None] = rc_context({"text.parse_math": False})
+    return context
 
 
 def figure(
@@ -47,7 +86,7 @@ def figure(
     """Return a figure of panels beside each other."""
     from matplotlib.figure import Figure
 
-    made = Figure(figsize=(max(width * columns, 6.0), height), layout="constrained")
+    made = Figure(figsize=(width * columns, height), layout="constrained")
     return made, [made.add_subplot(1, columns, number + 1) for number in range(columns)]
 
 
@@ -66,19 +105,25 @@ def batch_size_axis(axes: "Axes", sizes: Sequence[int]) -> None:
 
 def log_numbers(axes: "Axes") -> None:
     """Let the axis at the left be logarithmic, with numbers written out."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import LogLocator
 
     axes.set_yscale("log")
     low, high = axes.get_ylim()
     subs = (1.0,) if high / low > MANY_DECADES else (1.0, 2.0, 5.0)
     axes.yaxis.set_major_locator(LogLocator(subs=subs, numticks=20))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    _written_out(axes.yaxis)
+
+
+def _written_out(axis: "Axis") -> None:
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    axis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def number(value: float) -> str:
     """Write a number as a person does: 1,000,000 and 0.05."""
-    return f"{value:,.0f}" if value >= 10 else f"{value:g}"
+    return f"{value:,.0f}" if 10 <= value < 1e7 else f"{value:g}".replace("e+0", "e")
 
 
 def cost_axis(axes: "Axes", cost: str, ends: Sequence[float]) -> None:
@@ -86,12 +131,25 @@ def cost_axis(axes: "Axes", cost: str, ends: Sequence[float]) -> None:
     known = [end for end in ends if end > 0]
     if known and max(known) / min(known) > SPREAD:
         axes.set_xscale("log")
+        _written_out(axes.xaxis)
     axes.set_xlabel(COSTS[cost])
     axes.grid(visible=True, alpha=0.3)
 
 
-def legend(made: "Figure", axes: "Axes", title: str) -> None:
-    """Put the legend of some axes beside all panels."""
+def legend(made: "Figure", axes: "Axes", title: str, *, below: bool = False) -> None:
+    """Put the legend of some axes beside all panels, or below them."""
     handles, labels = axes.get_legend_handles_labels()
-    if handles:
+    if handles and below:
+        longest = max(map(len, labels))
+        columns = max(1, min(len(labels), LEGEND_WIDTH // (longest + 6)))
+        made.legend(
+            handles,
+            labels,
+            title=title,
+            loc="outside lower center",
+            ncols=columns,
+            fontsize=8,
+            frameon=False,
+        )
+    elif handles:
         made.legend(handles, labels, title=title, loc="outside right upper", fontsize=9)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from kerasbatch.analysis.loaded import PLACE, Loaded
 from kerasbatch.errors import Fault, SpecError
@@ -93,24 +92,17 @@ def _same(one: Objective, other: Objective) -> bool:
 
 
 def _paths(loaded: Loaded, found: Mapping[str, Objective], objective: Objective) -> Iterator[Path]:
-    runs = loaded.runs
     clock = loaded.history[[*PLACE, "step", "examples", "seconds"]]
     at = loaded.weights.merge(clock, on=[*PLACE, "step"])
-    keys = [key for key in loaded.swept if runs[key].map(str).nunique() > 1]
     for place, rows in at.groupby(list(PLACE), sort=False):
-        if "/".join(map(str, place)) in found:
+        run = "/".join(map(str, place))
+        if run in found:
             theta = rows[list(objective.weights)].to_numpy()
             yield Path(
-                label=_label(rows.iloc[0], keys),
+                label=loaded.labels[run],
                 theta=theta,
                 steps=rows["step"].to_numpy(),
                 examples=rows["examples"].to_numpy(),
                 seconds=rows["seconds"].to_numpy(),
                 objective=objective(theta),
             )
-
-
-def _label(row: "pd.Series[Any]", keys: list[str]) -> str:
-    """Return what tells a run from the others: batch size 32, seed 1."""
-    named = keys or ["batch_size"]
-    return ", ".join(f"{key.replace('_', ' ')} {row[key]}" for key in named)

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
-from kerasbatch.analysis import size_points, step_points
+from kerasbatch.analysis import look, size_points, step_points
+from kerasbatch.analysis.compare import compare
 from kerasbatch.analysis.loaded import Loaded, load
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.spec import keras_names
@@ -49,6 +50,11 @@ def plot(
     """
     _check(kind, x, target, fit)
     loaded = paths if isinstance(paths, Loaded) else load(paths)
+    with look.drawing():
+        return _drawn(loaded, kind, x, target, fit)
+
+
+def _drawn(loaded: Loaded, kind: str, x: Cost | None, target: str | None, fit: bool) -> "Figure":
     if kind == "contour":
         from kerasbatch.analysis import contour_picture
         from kerasbatch.analysis.paths import objective_and_paths
@@ -67,7 +73,7 @@ def _over_a_training(loaded: Loaded, kind: str, cost: Cost, target: str | None) 
     from kerasbatch.analysis.curve_points import curves
 
     if kind == "curves":
-        return curve_picture.draw(curves(loaded, cost, target), cost)
+        return curve_picture.draw(curves(loaded, compare(loaded, target=target), cost), cost)
     if kind == "step_loss":
         return step_picture.draw(step_points.step_losses(loaded), "steps", "loss of a step")
     if kind == "noise":
@@ -80,7 +86,8 @@ def _by_size(loaded: Loaded, kind: str, target: str | None, fit: bool) -> "Figur
     from kerasbatch.analysis import size_picture
 
     if kind == "to_target":
-        return size_picture.draw(size_points.to_target(loaded, target, fit=fit))
+        found = compare(loaded, target=target, fit=fit)
+        return size_picture.draw(size_points.to_target(loaded, found))
     points = {"throughput": size_points.throughput, "memory": size_points.memory}[kind]
     return size_picture.draw(points(loaded))
 

@@ -1,5 +1,6 @@
 """Draws measures against the batch size: each run a dot, a line through the medians."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kerasbatch.analysis import look
@@ -12,22 +13,34 @@ if TYPE_CHECKING:
 
 def draw(found: Panels) -> "Figure":
     """Return a figure of one panel for each measure, on logarithmic axes."""
-    made, every = look.figure(len(found.panels))
+    width = 4.6 if len(found.panels) > 1 else 6.0
+    made, every = look.figure(len(found.panels), width=width)
     for axes, panel in zip(every, found.panels, strict=True):
-        _panel(axes, panel)
-        look.batch_size_axis(axes, found.sizes)
-        if panel.from_zero:
-            axes.set_ylim(0, 1.1 * max(panel.values))
-        else:
-            look.log_numbers(axes)
-        axes.set_ylabel(panel.measure)
-        if panel.perfect or panel.missed or panel.band:
-            axes.legend(fontsize=8)
+        draw_panel(axes, panel, found.sizes)
     made.suptitle("\n".join([found.title, *found.notes]), fontsize=10)
     return made
 
 
-def _panel(axes: "Axes", panel: Panel) -> None:
+def draw_panel(axes: "Axes", panel: Panel, sizes: Sequence[int]) -> None:
+    """Draw one measure.
+
+    Args:
+        axes: where.
+        panel: the measure.
+        sizes: the batch sizes that the axis shows.
+    """
+    _points(axes, panel)
+    look.batch_size_axis(axes, sizes)
+    if panel.from_zero:
+        axes.set_ylim(0, 1.1 * max(panel.values))
+    else:
+        look.log_numbers(axes)
+    axes.set_ylabel(panel.measure)
+    if panel.perfect or panel.missed or panel.band:
+        axes.legend(fontsize=8)
+
+
+def _points(axes: "Axes", panel: Panel) -> None:
     if panel.band is not None:
         band = panel.band
         axes.fill_between(band.sizes, band.low, band.high, color="#E69F00", alpha=0.3, linewidth=0)

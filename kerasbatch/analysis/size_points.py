@@ -1,13 +1,14 @@
 """What batch sizes cost, as points: steps, examples and seconds to a target, speed, memory."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
-from kerasbatch.analysis.compare import Comparison, compare
+from kerasbatch.analysis.compare import Comparison
 from kerasbatch.analysis.critical_batch_size import Fit, NoFit
-from kerasbatch.analysis.loaded import Loaded
+from kerasbatch.analysis.loaded import PLACE, Loaded
 from kerasbatch.analysis.target import TAKEN
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.shared_types import Array
@@ -42,8 +43,10 @@ class Panel:
         measure: what is measured, with its unit, as the axis says it.
         sizes: the batch size of every run that has a value.
         values: the values, the same shape.
+        runs: what tells each of them from the others, the same length.
         missed: the batch size of every run that did not reach the target.
         spent: what each of those had spent at its end.
+        missed_runs: what tells each of those from the others.
         perfect: the line of perfect scaling: two batch sizes and two values; or None.
         band: the fitted curve, or None.
         from_zero: whether the axis begins at 0, and is not logarithmic.
@@ -52,8 +55,10 @@ class Panel:
     measure: str
     sizes: tuple[int, ...]
     values: tuple[float, ...]
+    runs: tuple[str, ...]
     missed: tuple[int, ...] = ()
     spent: tuple[float, ...] = ()
+    missed_runs: tuple[str, ...] = ()
     perfect: tuple[tuple[float, float], tuple[float, float]] | None = None
     band: Band | None = None
     from_zero: bool = False
@@ -80,22 +85,25 @@ class Panels:
         return sorted({size for each in self.panels for size in (*each.sizes, *each.missed)})
 
 
-def to_target(loaded: Loaded, target: str | None = None, *, fit: bool = False) -> Panels:
+def to_target(loaded: Loaded, found: Comparison) -> Panels:
     """Return what each run took to the target, at the best learning rate of its batch size.
+
+    Args:
+        loaded: the runs.
+        found: their comparison by batch size.
 
     Raises:
         SpecError: if there is no target.
     """
-    found = compare(loaded, target=target, fit=fit)
     if found.question.goal is None:
         message = 'there is no target; say --target, like "val_accuracy>=0.97"'
         raise SpecError([Fault(("to_target",), message)])
-    panels = tuple(_taken(found, name) for name in TAKEN)
+    panels = tuple(_taken(found, name, loaded.labels) for name in TAKEN)
     notes = [f"no fit: {found.fit.reason}"] if isinstance(found.fit, NoFit) else []
     return Panels(f"What it took to {found.question.goal}", panels, tuple(notes))
 
 
-def _taken(found: Comparison, name: str) -> Panel:
+def _taken(found: Comparison, name: str, labels: Mapping[str, str]) -> Panel:
     chosen, column = found.chosen, f"{name}_to_target"
     reached, missed = chosen[chosen["reached"]], chosen[~chosen["reached"]]
     spent = {"steps": "observed_steps", "examples": "examples", "seconds": "train_seconds"}[name]
@@ -104,8 +112,10 @@ def _taken(found: Comparison, name: str) -> Panel:
         f"{name} to the target",
         tuple(map(int, reached["batch_size"])),
         tuple(map(float, reached[column])),
+        tuple(map(labels.__getitem__, reached["run"])),
         tuple(map(int, missed["batch_size"])),
         tuple(map(float, missed[spent])),
+        tuple(map(labels.__getitem__, missed["run"])),
     )
     if name != "steps" or not panel.sizes:
         return panel
@@ -135,7 +145,8 @@ def _band(fit: Fit, reached: pd.DataFrame) -> Band:
 
     curve = fit.s_min * (1 + fit.b_crit / sizes)
     edges = np.stack([through(fit.low), through(fit.high), curve])
-    label = f"S = {fit.s_min:,.0f} (1 + {fit.b_crit:,.0f} / b), {fit.low:,.0f} to {fit.high:,.0f}"
+    range_of_crit = f"95 %: {fit.low:,.0f} to {fit.high:,.0f}"
+    label = f"S = {fit.s_min:,.0f} (1 + {fit.b_crit:,.0f} / b); {range_of_crit}"
     return Band(sizes, curve, edges.min(axis=0), edges.max(axis=0), label)
 
 
@@ -161,9 +172,9 @@ def _measured(loaded: Loaded, kind: str, title: str, columns: dict[str, str]) ->
     for column, measure in columns.items():
         known = runs[runs[column].notna()]
         if len(known):
-            sizes, values = known["batch_size"], known[column]
-            points = tuple(map(int, sizes)), tuple(map(float, values))
-            panels.append(Panel(measure, *points, from_zero=kind == "memory"))
+            names = (known[PLACE[0]] + "/" + known[PLACE[1]]).map(loaded.labels)
+            points = tuple(map(int, known["batch_size"])), tuple(map(float, known[column]))
+            panels.append(Panel(measure, *points, tuple(names), from_zero=kind == "memory"))
     if not panels:
         raise SpecError([Fault((kind,), f"no run has measured {' or '.join(columns.values())}")])
     return Panels(title, tuple(panels), tuple(_engines(runs)))

@@ -8,6 +8,7 @@ from kerasbatch.analysis import look
 from kerasbatch.analysis.step_points import Lines
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -20,6 +21,15 @@ def draw(found: Lines, cost: str, name: str) -> "Figure":
         name: what the axis at the left tells, with its unit.
     """
     made, (axes,) = look.figure(1, width=8.0, height=4.5)
+    draw_panel(axes, found, cost, name)
+    look.legend(made, axes, "run")
+    if found.left_out:
+        made.suptitle(left_out(found), fontsize=9)
+    return made
+
+
+def draw_panel(axes: "Axes", found: Lines, cost: str, name: str) -> None:
+    """Draw the lines of all runs; the arguments are those of `draw`."""
     for line, style in zip(found.lines, look.looks(len(found.lines)), strict=True):
         axes.plot(line.x, line.y, **style, linewidth=1.1, label=line.label)
         if np.isfinite(line.low).any():
@@ -29,7 +39,8 @@ def draw(found: Lines, cost: str, name: str) -> "Figure":
         look.log_numbers(axes)
     look.cost_axis(axes, cost, [float(line.x.max()) for line in found.lines])
     axes.set_ylabel(name)
-    look.legend(made, axes, "run")
-    if found.left_out:
-        made.suptitle(f"{len(found.lines)} runs; {found.left_out} more are not drawn", fontsize=9)
-    return made
+
+
+def left_out(found: Lines) -> str:
+    """Say how many runs are not drawn."""
+    return f"{len(found.lines)} runs; {found.left_out} more are not drawn"

@@ -1,6 +1,6 @@
 """What changes over a training, as points: the loss of every step, the noise of the gradient."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,23 +89,14 @@ def noise(loaded: Loaded, cost: str) -> Lines:
 
 
 def _lines(loaded: Loaded, table: pd.DataFrame, points: Callable[[pd.DataFrame], Points]) -> Lines:
-    runs = loaded.runs
-    keys = [key for key in loaded.swept if runs[key].map(str).nunique() > 1] or ["batch_size"]
-    shown = {
-        (row[PLACE[0]], row[PLACE[1]]): ", ".join(
-            f"{key.replace('_', ' ')} {row[key]}" for key in keys
-        )
-        for row in runs.to_dict("records")
-    }
-    groups: Any = list(table.groupby(list(PLACE), sort=False))
-    made = []
-    for place, rows in groups[:MAX_LINES]:
-        made.append(Line(shown[place[0], place[1]], *points(rows)))
-    return Lines(tuple(made), len(groups) - len(made))
-
-
-def _label(row: Mapping[Hashable, Any], keys: Sequence[str]) -> str:
-    return ", ".join(f"{key.replace('_', ' ')} {row[key]}" for key in keys)
+    groups: Any = dict(list(table.groupby(list(PLACE), sort=False)))
+    ordered = loaded.runs.sort_values(["batch_size", *PLACE], kind="stable")
+    every = [tuple(place) for place in ordered[list(PLACE)].itertuples(index=False)]
+    places = [place for place in every if place in groups]
+    made = [
+        Line(loaded.labels["/".join(place)], *points(groups[place])) for place in places[:MAX_LINES]
+    ]
+    return Lines(tuple(made), len(places) - len(made))
 
 
 def _thinned(steps: "pd.Series[float]", losses: "pd.Series[float]") -> Points:

@@ -15,6 +15,7 @@ from kerasbatch.cli.compare import compare
 from kerasbatch.cli.plan import plan
 from kerasbatch.cli.plot import plot
 from kerasbatch.cli.predict import predict
+from kerasbatch.cli.report import report
 from kerasbatch.cli.run import run
 from kerasbatch.cli.schema import schema
 from kerasbatch.cli.steps import steps
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (steps, plan, run, compare, plot, predict, bench, claims, schema):
+for command in (steps, plan, run, compare, plot, report, predict, bench, claims, schema):
     app.command()(command)
 
 

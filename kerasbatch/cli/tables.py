@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from kerasbatch.analysis.comparison_text import measured
 from kerasbatch.errors import counted
 from kerasbatch.records.run_directory import MODELS
 from kerasbatch.records.run_row import RUN_COLUMNS, TARGET_COLUMNS
@@ -188,16 +189,6 @@ def result_facts(result: "Result") -> Iterator[Fact]:
     if kept := [file for file in MODELS.values() if file in record["files"]]:
         yield "kept", kept[-1], f"{', '.join(kept)}: for kerasbatch predict and kb.load_model"
     yield "status", result.status, result.message
-
-
-def measured(value: object) -> str:
-    """Write a measured number so that it can be read: 0.9709, 1,234.57, 2.13e+11; None is empty."""
-    if value is None:
-        return ""
-    number = float(str(value))  # not finite ones are texts in a record
-    if number != 0 and not 1e-4 <= abs(number) < 1e6:
-        return f"{number:.4g}"
-    return f"{number:,.4f}" if abs(number) < 1000 else f"{number:,.2f}"
 
 
 def _reached(row: Mapping[str, Any], result: "Result") -> tuple[str, str]:

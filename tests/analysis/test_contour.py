@@ -67,7 +67,7 @@ def test_the_command_writes_a_picture(results: Path, tmp_path: Path, name: str) 
         assert b"optimum" in pictures[0] or b"<path" in pictures[0]
     axes = kb.plot(results, kind="contour").axes
     assert [each.get_xlabel() for each in axes] == [
-        r"$\theta_0$, the intercept",
+        "θ₀, the intercept",
         "steps",
         "examples seen",
         "seconds of training",

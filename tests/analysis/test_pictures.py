@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_rgb
 from run_support import LINE, run_here
 from typer.testing import CliRunner
 
@@ -21,6 +22,11 @@ from kerasbatch.records import record_file
 REFERENCE = Path(__file__).parents[2] / "results/reference"
 MANY, ONE = REFERENCE / "shallue_fig3", REFERENCE / "mnist_b16"
 NOISE = "step,examples,noise_scale,low,high,trace,squared_norm\n"
+
+
+def to_target(path: Path, target: str | None = None, *, fit: bool = False) -> size_points.Panels:
+    loaded = kb.load(path)
+    return size_points.to_target(loaded, kb.compare(loaded, target=target, fit=fit))
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +43,7 @@ def losses(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_points_to_the_target_are_those_of_the_comparison() -> None:
     """A dot for each chosen run; medians are the table's numbers."""
-    found = size_points.to_target(kb.load(MANY))
+    found = to_target(MANY)
     table = kb.compare(MANY).table
     for panel, name in zip(found.panels, ("steps", "examples", "seconds"), strict=True):
         sizes, medians = panel.medians
@@ -53,7 +59,7 @@ def test_points_to_the_target_are_those_of_the_comparison() -> None:
 
 def test_runs_that_did_not_reach_it_are_marked_where_they_ended() -> None:
     """Nothing is left out of the picture."""
-    found = size_points.to_target(kb.load(ONE), "val_accuracy>=0.9999")
+    found = to_target(ONE, "val_accuracy>=0.9999")
     runs = kb.load(ONE).runs
     steps = found.panels[0]
     assert steps.sizes == ()
@@ -63,14 +69,14 @@ def test_runs_that_did_not_reach_it_are_marked_where_they_ended() -> None:
 
 def test_the_band_holds_the_fitted_curve() -> None:
     """Between its edges at every size; its label tells the fit."""
-    band = size_points.to_target(kb.load(MANY), fit=True).panels[0].band
+    band = to_target(MANY, fit=True).panels[0].band
     fit: Any = kb.compare(MANY, fit=True).fit
     assert band is not None
     np.testing.assert_allclose(band.steps, fit.s_min * (1 + fit.b_crit / band.sizes))
     assert (band.low <= band.steps).all()
     assert (band.steps <= band.high).all()
     assert f"{fit.b_crit:,.0f} / b" in band.label
-    few = size_points.to_target(kb.load(ONE), "val_accuracy>=0.96", fit=True)
+    few = to_target(ONE, "val_accuracy>=0.96", fit=True)
     assert few.panels[0].band is None
     assert few.notes[0].startswith("no fit: 2 batch sizes reached the target")
 
@@ -90,7 +96,7 @@ def test_curves_are_the_histories_of_the_chosen_runs() -> None:
     """At the best learning rate of each size, over any of the three costs."""
     loaded = kb.load(MANY)
     for cost, column in (("steps", "step"), ("examples", "examples"), ("seconds", "seconds")):
-        found = curves(loaded, cost)
+        found = curves(loaded, kb.compare(loaded), cost)
         assert found.metric == "val_accuracy"
         assert found.target == 0.97
         assert [curve.batch_size for curve in found.curves] == [2**k for k in range(13)]
@@ -146,9 +152,25 @@ def test_every_kind_is_drawn(kind: Any, path: Path) -> None:
 def test_lines_of_an_order_get_shades_of_one_scale() -> None:
     """A few get colours that everybody tells apart; many from dark to light."""
     assert len({look["color"] for look in look.looks(7)}) == 7
-    shades = [np.array(each["color"][:3]) for each in look.looks(13)]
-    light = [float(shade @ (0.2126, 0.7152, 0.0722)) for shade in shades]
+    shades = [str(each["color"]) for each in look.looks(13)]
+    light = [luminance(shade) for shade in shades]
     assert light == sorted(light)
+    assert len(set(light)) == 13
+    dark = [str(look.on_dark(shade)) for shade in shades]
+    assert [luminance(shade) for shade in dark] == sorted(map(luminance, dark))
+    assert min(map(luminance, dark)) > 2 * min(light)
+
+
+def luminance(colour: str) -> float:
+    red, green, blue = to_rgb(colour)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_colours_of_a_picture_have_their_like_on_a_dark_page() -> None:
+    """What is no line's colour stays."""
+    for colour in look.COLOURS:
+        assert luminance(str(look.on_dark(colour.lower()))) > luminance(colour)
+    assert look.on_dark("#b0b0b0") is None
 
 
 @pytest.mark.parametrize("kind", ["step_loss", "noise", "curves"])

@@ -7,7 +7,7 @@ import pytest
 from run_support import LINE, run
 
 import kerasbatch as kb
-from kerasbatch.cli import tables
+from kerasbatch.analysis.comparison_text import measured
 from kerasbatch.errors import counted
 from kerasbatch.runs.plans import plans
 from kerasbatch.spec import specfile, sweep
@@ -80,7 +80,7 @@ def test_a_sweep_of_thousands_is_checked(small: dict[str, Any]) -> None:
 )
 def test_numbers_that_can_be_read(value: object, shown: str) -> None:
     """Of any size; what was not measured is empty."""
-    assert tables.measured(value) == shown
+    assert measured(value) == shown
 
 
 def test_counts_with_their_nouns() -> None:

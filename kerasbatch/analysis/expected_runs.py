@@ -1,0 +1,68 @@
+"""Which runs an experiment asks for that are not there, and which are there unasked.
+
+experiment.yaml beside the runs is the spec as it was given; the runs that it stands for are told
+from each other by what makes their numbers.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kerasbatch.analysis.loaded import Loaded
+from kerasbatch.errors import SpecError
+from kerasbatch.records.run_id import identity
+from kerasbatch.spec import specfile, sweep
+from kerasbatch.spec.keys import Spec
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The runs of an experiment, held against its spec.
+
+    Args:
+        total: how many runs the spec stands for, or None where that cannot be told.
+        missing: the swept values of those that are not there.
+        stale: runs that the spec does not ask for, or no more; as experiment/run.
+        problem: why nothing can be told, in words, or None.
+    """
+
+    total: int | None = None
+    missing: tuple[Mapping[str, Any], ...] = ()
+    stale: tuple[str, ...] = ()
+    problem: str | None = None
+
+
+def expected(folder: Path, loaded: Loaded) -> Expected:
+    """Hold the runs of an experiment against its spec.
+
+    Args:
+        folder: its directory.
+        loaded: its runs; of one whose record could not be read, its spec.yaml is asked.
+    """
+    try:
+        runs = sweep.expand(specfile.load(folder / "experiment.yaml"))
+    except SpecError as error:
+        return Expected(problem=f"experiment.yaml cannot be read: {error.faults[0].message}")
+    asked, specs = {_of(each.spec): each.swept for each in runs}, loaded.specs
+    there = {key: _identity(path, specs.get(key)) for key, path in loaded.directories.items()}
+    found = set(there.values())
+    return Expected(
+        total=len(asked),
+        missing=tuple(swept for name, swept in asked.items() if name not in found),
+        stale=tuple(key for key, name in there.items() if name and name not in asked),
+    )
+
+
+def _identity(run: Path, plain: Mapping[str, Any] | None) -> str | None:
+    """Return what tells a run from others, or None where its spec cannot be read."""
+    try:
+        source = specfile.load(run / "spec.yaml") if plain is None else specfile.from_dict(plain)
+    except SpecError:
+        return None  # it is named among those that could not be read
+    return _of(source.spec)
+
+
+def _of(spec: Spec) -> str:
+    return json.dumps(identity(spec), sort_keys=True)

@@ -1,0 +1,47 @@
+"""The command `report`: a page about runs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kerasbatch.cli import options
+from kerasbatch.cli.terminal import note, open_console
+from kerasbatch.errors import Fault, SpecError
+
+FORMATS = (".html", ".htm")
+
+
+def report(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATHS...", help="Results to report on.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="The page, a file .html.")
+    ],
+    by: Annotated[
+        list[str] | None, typer.Option(metavar="KEY", help="What tells rows apart: batch_size.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(metavar="TARGET", help='What to reach: "val_accuracy>=0.97".')
+    ] = None,
+    show: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+) -> None:
+    """Make a page of runs: the answer, its caveats, the table, pictures, checks and the spec."""
+    if output.suffix.lower() not in FORMATS:
+        raise SpecError([Fault(("-o",), f"found {output.name!r}; must end with .html")])
+    if faults := options.folder_faults(output, "-o"):
+        raise SpecError(faults)
+    from kerasbatch.analysis import report as analysis
+    from kerasbatch.records.files import write_text
+
+    console = open_console()
+    with console.status(f"drawing {output.name} ..."):
+        page = analysis.report(list(paths), by or ["batch_size"], target)
+    write_text(output, page)
+    console.print(
+        f"wrote {output} ({len(page) / 1e6:.1f} MB)", markup=False, highlight=False, soft_wrap=True
+    )
+    if show:
+        import webbrowser
+
+        if not webbrowser.open(output.absolute().as_uri()):
+            note(f"no browser was found; open {output} yourself")
