@@ -54,7 +54,11 @@ class Loaded:
     @functools.cached_property
     def runs(self) -> pd.DataFrame:
         """One row per run: the columns of runs.csv, and the swept values by their dotted keys."""
-        rows = [{"experiment": each.experiment, **_row(each.record or {})} for each in self._found]
+        rows = [
+            # A directory may have been renamed; its name is what finds its files.
+            {"experiment": each.experiment, **_row(each.record or {}), "run_id": each.path.name}
+            for each in self._found
+        ]
         columns = dict.fromkeys([*PLACE, *RUN_COLUMNS, *(key for row in rows for key in row)])
         table = pd.DataFrame(rows, columns=list(columns))
         # A schedule has no single rate, and a column without any number would be one of objects.

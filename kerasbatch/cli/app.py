@@ -12,6 +12,7 @@ import typer
 from kerasbatch.cli.bench import bench
 from kerasbatch.cli.claims import claims
 from kerasbatch.cli.compare import compare
+from kerasbatch.cli.export import export
 from kerasbatch.cli.plan import plan
 from kerasbatch.cli.plot import plot
 from kerasbatch.cli.predict import predict
@@ -28,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (steps, plan, run, compare, plot, report, predict, bench, claims, schema):
+for command in (steps, plan, run, compare, plot, report, export, predict, bench, claims, schema):
     app.command()(command)
 
 

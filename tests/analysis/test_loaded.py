@@ -83,3 +83,16 @@ def test_it_needs_no_tensorflow(tmp_path: Path) -> None:
     )
     command = [sys.executable, "-c", code, str(tmp_path)]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_a_directory_that_was_renamed_is_the_run_of_that_name(tmp_path: Path) -> None:
+    """Its files are found; and a record that names another place leads nowhere."""
+    run = make_run(tmp_path / "one", 0.5, 0.9)
+    run.rename(run.with_name("mine"))
+    make_run(tmp_path / "one", 0.5, seed=1, row={"run_id": "../../elsewhere"})
+    loaded = kb.load(tmp_path)
+    names = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert sorted(loaded.runs["run_id"]) == names
+    assert "mine" in names
+    assert set(loaded.labels) == set(loaded.records) == set(loaded.directories)
+    assert kb.compare(loaded).table["val_accuracy"].tolist() == [0.7]

@@ -1,0 +1,58 @@
+"""The command `export`: runs for TensorBoard and MLflow."""
+
+import logging
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kerasbatch.cli.terminal import note, open_console
+from kerasbatch.errors import counted
+
+if TYPE_CHECKING:
+    from kerasbatch.analysis.exported_runs import ExportedRun
+
+
+def export(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATHS...", help="Results to export.")],
+    to: Annotated[
+        tuple[str, str],
+        typer.Option(
+            "--to",
+            metavar="tensorboard DIR | mlflow URI",
+            help="Event files in a log directory, or runs behind a tracking URI.",
+        ),
+    ],
+) -> None:
+    """Show runs to TensorBoard or MLflow; what is there already is not written twice."""
+    from kerasbatch.analysis import export as analysis
+    from kerasbatch.analysis.loaded import load
+
+    kind, place = to
+    analysis.check(kind)
+    loaded = load(list(paths))
+    _be_quiet()
+    done = analysis.export(loaded, kind, place, _watch)
+    for run, problem in loaded.problems.items():
+        note(f"{run}: {problem}; it is left out")
+    open_console().print(
+        f"{counted(done.runs, 'run')} in {place}, {done.new} of them new or longer than before",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _be_quiet() -> None:
+    """Let MLflow neither call home unasked nor tell of its tables."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def _watch(runs: "Iterable[ExportedRun]", count: int) -> "Iterable[ExportedRun]":
+    from rich.progress import track
+
+    return track(runs, "exporting", count, console=open_console(), transient=True)
