@@ -123,7 +123,8 @@ def _written_out(axis: "Axis") -> None:
 
 def number(value: float) -> str:
     """Write a number as a person does: 1,000,000 and 0.05."""
-    return f"{value:,.0f}" if 10 <= value < 1e7 else f"{value:g}".replace("e+0", "e")
+    plain = f"{value:,.6g}" if value >= 10 else f"{value:g}"
+    return f"{value:,.0f}" if 10 <= value < 1e7 and value % 1 == 0 else plain.replace("e+0", "e")
 
 
 def cost_axis(axes: "Axes", cost: str, ends: Sequence[float]) -> None:
@@ -131,7 +132,9 @@ def cost_axis(axes: "Axes", cost: str, ends: Sequence[float]) -> None:
     known = [end for end in ends if end > 0]
     if known and max(known) / min(known) > SPREAD:
         axes.set_xscale("log")
-        _written_out(axes.xaxis)
+    else:
+        axes.locator_params(axis="x", nbins=6)
+    _written_out(axes.xaxis)
     axes.set_xlabel(COSTS[cost])
     axes.grid(visible=True, alpha=0.3)
 

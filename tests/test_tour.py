@@ -1,0 +1,47 @@
+"""The notebook: its outputs are committed, and it runs from top to bottom."""
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+EXPERIMENTS = Path(__file__).parent.parent / "experiments"
+
+
+def code_cells(notebook: Any) -> list[Any]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def kinds(cell: Any) -> list[str]:
+    """The kinds of a cell's outputs; what is said on the side is not counted."""
+    return [each.output_type for each in cell.outputs if each.get("name") != "stderr"]
+
+
+def test_its_outputs_are_committed() -> None:
+    """Every cell but the first two says something; no error, and nothing of anybody's machine."""
+    notebook = nbformat.read(EXPERIMENTS / "tour.ipynb", as_version=4)
+    nbformat.validate(notebook)
+    for cell in code_cells(notebook)[1:]:
+        assert kinds(cell)
+        assert "error" not in kinds(cell)
+    text = (EXPERIMENTS / "tour.ipynb").read_text(encoding="utf-8")
+    assert not re.search(r"/(home|root|tmp|work|Users)/", text)
+    assert text.count("image/png") == 2
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # those of Jupyter's own packages
+def test_it_runs(tmp_path: Path) -> None:
+    """Offline, in a copy of its folder; with the same kinds of outputs as the committed ones."""
+    from nbclient import NotebookClient
+
+    folder = tmp_path / "experiments"
+    shutil.copytree(EXPERIMENTS, folder)
+    notebook = nbformat.read(folder / "tour.ipynb", as_version=4)
+    committed = [kinds(cell) for cell in code_cells(notebook)]
+    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(folder)}}).execute()
+    executed = [kinds(cell) for cell in code_cells(notebook)]
+    assert [sorted(set(each)) for each in executed] == [sorted(set(each)) for each in committed]
