@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from matplotlib.image import imread
+from typer.testing import CliRunner
+
+from kerasbatch.cli.app import app
 
 HERE = Path(__file__).parent.parent
 PAGES = [HERE / "README.md", *sorted((HERE / "docs").glob("*.md"))]
@@ -33,8 +37,6 @@ def test_links_lead_to_files(page: Path) -> None:
 
 def test_commands_are_commands() -> None:
     """Each is in the README, and the documents name no others."""
-    from kerasbatch.cli.app import app
-
     commands = {
         str(command.name or command.callback.__name__)  # type: ignore[union-attr]  # each has one
         for command in app.registered_commands
@@ -105,3 +107,31 @@ def test_the_table_of_claims_is_the_committed_one() -> None:
             f"| {claim.statement} | {claim.measured} | **{claim.verdict}**: {claim.why} |"
             in english
         )
+
+
+GALLERY = re.findall(
+    r"```sh\nkerasbatch (plot results/reference/(\w+) [^\n]*) -o (\S+)\n```\n\n"
+    r"!\[[^\]]*\]\((\S+)\)",
+    (HERE / "experiments/README.md").read_text(encoding="utf-8"),
+)
+
+
+def test_every_experiment_has_a_picture() -> None:
+    """In the gallery, beside the command that draws it."""
+    names = {path.stem for path in (HERE / "experiments").glob("*.yaml")}
+    assert {name for _, name, _, _ in GALLERY} == names
+    for _, name, drawn, shown in GALLERY:
+        assert (drawn, shown) == (f"experiments/pictures/{name}.png", f"pictures/{name}.png")
+
+
+@pytest.mark.parametrize(("command", "name"), [(each[0], each[1]) for each in GALLERY])
+def test_pictures_are_what_their_commands_draw(command: str, name: str, tmp_path: Path) -> None:
+    """Pixel by pixel, but for what versions of matplotlib and its fonts do otherwise."""
+    file = tmp_path / "picture.png"
+    kind, path, *others = command.split()
+    program = [kind, str(HERE / path), *others, "-o", str(file)]
+    assert CliRunner().invoke(app, program, catch_exceptions=False).exit_code == 0
+    drawn = imread(file)
+    shown = imread(HERE / f"experiments/pictures/{name}.png")
+    assert drawn.shape == shown.shape
+    assert abs(drawn - shown).mean() < 0.01

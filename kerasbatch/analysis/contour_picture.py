@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kerasbatch.analysis import look
 from kerasbatch.analysis.look import COLOURS, COSTS, STYLES
 from kerasbatch.analysis.paths import Objective, Path
 from kerasbatch.shared_types import Array
@@ -74,8 +75,9 @@ def draw_cost(axes: "Axes", cost: str, objective: Objective, paths: Sequence[Pat
     for number, path in enumerate(paths):
         above = path.objective - objective.minimum
         axes.plot(getattr(path, cost), above, **_look(number), linewidth=1.0)
-    axes.set_yscale("log")
+    look.log_numbers(axes)
     axes.set_xscale("symlog" if cost != "seconds" else "linear")
+    look.written_out(axes.xaxis)
     axes.set_xlim(left=0)
     axes.set(xlabel=COSTS[cost], ylabel="J - its minimum")
     axes.grid(visible=True, alpha=0.3)

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+FEW_POINTS = 20
+"""Evaluations up to which each is marked."""
+
+
 def draw(found: Curves, cost: str) -> "Figure":
     """Return a figure: training at the left, the same at fixed weights at the right."""
     made, (left, right) = look.figure(2, width=5.2)
@@ -37,6 +41,7 @@ def draw_panel(axes: "Axes", found: Curves, cost: str, part: str) -> None:
         label = None if curve.batch_size in named else f"{curve.batch_size:,}"
         named.add(curve.batch_size)
         style = how[curve.batch_size] | {"linewidth": 1.2, "alpha": 0.85, "label": label}
+        style["marker"] = "." if len(curve.x) <= FEW_POINTS else ""
         axes.plot(curve.x, getattr(curve, part), **style)
     if found.target is not None and part == "evaluated":
         axes.axhline(found.target, color=look.GREY, linewidth=1, zorder=0, label="target")

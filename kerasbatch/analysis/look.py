@@ -111,10 +111,11 @@ def log_numbers(axes: "Axes") -> None:
     low, high = axes.get_ylim()
     subs = (1.0,) if high / low > MANY_DECADES else (1.0, 2.0, 5.0)
     axes.yaxis.set_major_locator(LogLocator(subs=subs, numticks=20))
-    _written_out(axes.yaxis)
+    written_out(axes.yaxis)
 
 
-def _written_out(axis: "Axis") -> None:
+def written_out(axis: "Axis") -> None:
+    """Let the numbers of an axis be written as a person does."""
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
     axis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
@@ -124,7 +125,8 @@ def _written_out(axis: "Axis") -> None:
 def number(value: float) -> str:
     """Write a number as a person does: 1,000,000 and 0.05."""
     plain = f"{value:,.6g}" if value >= 10 else f"{value:g}"
-    return f"{value:,.0f}" if 10 <= value < 1e7 and value % 1 == 0 else plain.replace("e+0", "e")
+    short = plain.replace("e+0", "e").replace("e-0", "e-")
+    return f"{value:,.0f}" if 10 <= value < 1e7 and value % 1 == 0 else short
 
 
 def cost_axis(axes: "Axes", cost: str, ends: Sequence[float]) -> None:
@@ -134,7 +136,7 @@ def cost_axis(axes: "Axes", cost: str, ends: Sequence[float]) -> None:
         axes.set_xscale("log")
     else:
         axes.locator_params(axis="x", nbins=6)
-    _written_out(axes.xaxis)
+    written_out(axes.xaxis)
     axes.set_xlabel(COSTS[cost])
     axes.grid(visible=True, alpha=0.3)
 
