@@ -37,8 +37,6 @@ def grid_edge(evidence: Evidence) -> Iterator[Caveat]:
     groups: Any = evidence.runs[ended].groupby("row")
     for row, tried in groups:
         told: Any = evidence.table.loc[row]
-        if evidence.question.goal is not None and not told["reached"]:
-            continue  # then nothing was chosen
         rates = sorted(tried[RATE].dropna().unique())
         chosen = told.get(RATE)
         if len(rates) == 1:
@@ -78,7 +76,7 @@ def within_spread(evidence: Evidence) -> Iterator[Caveat]:
                 f"{evidence.labels(close)}: the difference to {evidence.label(best)} in {column} "
                 f"lies within the spread of seeds (paired t interval, {CONFIDENCE:.0%})"
             )
-            yield evidence.against("within_spread", message, best, close)
+            yield evidence.against("within_spread", message, column, best, close)
 
 
 def _judged(evidence: Evidence) -> Iterator[tuple[str, Any]]:
@@ -148,7 +146,7 @@ def coarse(evidence: Evidence) -> Iterator[Caveat]:
                 f"those of {evidence.label(best)} ({least[best]:,.6g} to {most[best]:,.6g}); "
                 "evaluate more often"
             )
-            yield evidence.against("coarse", message, best, close)
+            yield evidence.against("coarse", message, column, best, close)
 
 
 def budgets(evidence: Evidence) -> Iterator[Caveat]:

@@ -160,7 +160,7 @@ def ask(loaded: Loaded, by: list[str], text: str | None) -> Question:
     begun = runs[runs["status"] != "unfinished"]
     told = _SAME_AS_RATE if begun[RATE].notna().all() else ()
     swept = [key for key in loaded.swept if key not in (*by, "seed", *told)]
-    tuned = [*([] if RATE in by else [RATE]), *swept]
+    tuned = [*([] if {RATE, *_SAME_AS_RATE} & set(by) else [RATE]), *swept]
     seeds = [*by, *tuned, "seed"]
     if runs.groupby(seeds, dropna=False)["planned_steps"].nunique().max() > 1:
         tuned.append("planned_steps")  # budgets that were swept, and not one for each row

@@ -66,30 +66,43 @@ def choose(runs: pd.DataFrame, question: Question) -> pd.DataFrame:
     """Choose the learning rate, and whatever else is tuned, for every row.
 
     With a target: of the settings that most seeds reached it with, that with the smallest median of
-    steps over those that reached; without: the best median of the judged metric's last value. Of
-    equals the smaller rate.
+    steps over those that reached, and where none did, the one that came nearest; without a target
+    the best median of the judged metric's last value. Of equals the smaller rate.
 
     Returns:
         The runs of the chosen settings.
     """
     keys = [*question.by, *question.tuned]
     settings = runs.groupby(keys, dropna=False, sort=True)
-    if question.goal is not None:
-        found = settings.agg(steps=(TO_TARGET[0], "median"))
-        order = found.assign(first=-_seeds(runs[runs["reached"]], keys), second=found["steps"])
+    ended, goal = runs[runs["status"].isin(ENDED)], question.goal
+    order = pd.DataFrame(index=settings.size().index)
+    if goal is not None:
+        order["first"] = -_seeds(runs[runs["reached"]], keys)
+        order["second"] = settings[TO_TARGET[0]].median()
+        told = runs[runs["status"].isin(ENDED) | runs["unknown"]]
+        nearest = _badness(told, keys, goal.metric, lower=not goal.at_least)
+        order["third"] = nearest.reindex(order.index).where(order["second"].isna(), 0.0)
         order["first"] = order["first"].fillna(0)
     else:
         judged = question.judged
         lower = judged is None or keras_names.lower_is_better(judged.partition("_")[2])
-        ended = runs[runs["status"].isin(ENDED)]
-        # A run that diverged has a value worse than any.
-        value = (ended[judged] if lower else -ended[judged]).fillna(np.inf) if judged else 0.0
-        values = ended.assign(value=value).groupby(keys, dropna=False, sort=True)["value"].median()
-        order = pd.DataFrame({"first": -_seeds(ended, keys), "second": values})
-        order = order.reindex(settings.size().index)
-    order = order.reset_index().sort_values(["first", "second", *question.tuned], kind="stable")
+        order["first"] = -_seeds(ended, keys)
+        order["second"] = _badness(ended, keys, judged, lower=lower)
+    merits = [str(name) for name in order]
+    order = order.reset_index().sort_values([*merits, *question.tuned], kind="stable")
     best = order.drop_duplicates(list(question.by))[keys]
     return runs.merge(best, on=keys, how="inner")
+
+
+def _badness(
+    ended: pd.DataFrame, keys: list[str], metric: str | None, *, lower: bool
+) -> "pd.Series[float]":
+    """Return the median of a metric's last value by setting, the better the smaller."""
+    if metric is None:
+        return ended.groupby(keys, dropna=False, sort=True).size() * 0.0
+    # A run that diverged has a value worse than any.
+    value = (ended[metric] if lower else -ended[metric]).fillna(np.inf)
+    return ended.assign(value=value).groupby(keys, dropna=False, sort=True)["value"].median()
 
 
 def _seeds(runs: pd.DataFrame, keys: list[str]) -> "pd.Series[int]":

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from kerasbatch.errors import counted
 from kerasbatch.spec import keras_names
 
@@ -41,6 +43,8 @@ def cell(name: str, row: Mapping[Any, Any]) -> str:
         return ""
     if isinstance(value, str):
         return value
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value)).lower()
     if name in COUNTS or float(value).is_integer():
         return f"{value:,.0f}"
     if name == "steps_per_second":
@@ -64,7 +68,8 @@ def how(found: "Comparison") -> str:
     """Say by what rows were judged, and what was chosen for each."""
     question = found.question
     judged = f"target {question.goal}" if question.goal else f"judged by {question.judged}"
-    return f"{judged}; {', '.join(question.tuned)} chosen for each row"
+    chosen = f"; {', '.join(question.tuned)} chosen for each row" if question.tuned else ""
+    return judged + chosen
 
 
 def fit_lines(fit: "Fit | NoFit") -> Iterator[str]:
@@ -78,31 +83,29 @@ def fit_lines(fit: "Fit | NoFit") -> Iterator[str]:
         f"S = S_min (1 + B_crit / b): S_min {fit.s_min:,.1f} steps, B_crit {fit.b_crit:,.0f} "
         f"(95 % interval {fit.low:,.0f} to {fit.high:,.0f}), residual {fit.residual:.2f} octaves"
     )
-    for regime in ("perfect scaling", "diminishing returns", "maximal"):
-        sizes = [size for size, name in fit.regimes.items() if name == regime]
-        if sizes:
-            yield f"  {regime}: {', '.join(f'{size:,}' for size in sizes)}"
+    yield from (f"  {regime}: {sizes}" for regime, sizes in _regimes(fit))
     yield f"  ({counted(len(fit.regimes), 'size')} reached the target)"
 
 
-def answer(found: "Comparison") -> str:
-    """Return what the comparison says, in a sentence; what stands against it, caveats say."""
-    table, goal = found.table, found.question.goal
-    if goal is None:
-        return _without_target(found)
-    if not found.best:
-        return f"No {_what(found)} reached {goal}{_nearest(found)}."
-    if len(table) == 1:
-        row = dict(table.iloc[0])
-        told = _listed([f"{_taken(name, row)} {UNITS[name]}" for name in found.best])
-        return f"{_named(found, row).capitalize()} reached {goal} after {told}; {ALONE}."
-    by_row: dict[str, list[str]] = {}
-    for name, best in found.best.items():
-        praise = f"{MOST[name]} ({_taken(name, best)})"
-        by_row.setdefault(_named(found, best), []).append(praise)
-    told = _listed([f"{label} {_listed(praises)}" for label, praises in by_row.items()])
-    first = next(iter(by_row))
-    return f"To reach {goal}, {first} took{told.removeprefix(first)}{_seeds(found)}."
+def _regimes(fit: "Fit") -> Iterator[tuple[str, str]]:
+    for regime in ("perfect scaling", "diminishing returns", "maximal"):
+        sizes = [f"{size:,}" for size, name in fit.regimes.items() if name == regime]
+        if sizes:
+            yield regime, ", ".join(sizes)
+
+
+def fit_sentence(fit: "Fit | NoFit") -> str:
+    """Return what the curve says, for somebody who has not heard of it."""
+    from kerasbatch.analysis.critical_batch_size import NoFit
+
+    if isinstance(fit, NoFit):
+        return f"The critical batch size cannot be told: {fit.reason}."
+    regimes = "; ".join(f"{regime} at {sizes}" for regime, sizes in _regimes(fit))
+    return (
+        f"The critical batch size is about {fit.b_crit:,.0f} (95 % interval {fit.low:,.0f} to "
+        f"{fit.high:,.0f}): far below it, twice the batch takes half the steps; far above it, "
+        f"hardly fewer. {_upper(regimes)}."
+    )
 
 
 MOST = {"steps": "the fewest steps", "examples": "the fewest examples", "seconds": "the least time"}
@@ -110,34 +113,88 @@ UNITS = {"steps": "steps", "examples": "examples", "seconds": "of training"}
 ALONE = "there is no other to compare it with"
 
 
+def answer(found: "Comparison") -> str:
+    """Return what the comparison says, in a sentence; what else stands against it, caveats say."""
+    goal = found.question.goal
+    if goal is None:
+        return _without_target(found)
+    if not found.best:
+        return _not_reached(found)
+    if len(found.table) == 1:
+        row = dict(found.table.iloc[0])
+        told = _listed([f"{_taken(name, row)} {UNITS[name]}" for name in found.best])
+        return f"{_upper(_named(found, row))} reached {goal} after {told}; {ALONE}."
+    by_row: dict[str, list[str]] = {}
+    winners: set[Any] = set()
+    for name in found.best:
+        rows = _first(found, f"{name}_to_target", lower=True)
+        winners |= set(rows)
+        doubt = _as_good(found, f"{name}_to_target", rows)
+        praise = f"{MOST[name]} ({_taken(name, dict(found.table.loc[rows[0]]))}{doubt})"
+        by_row.setdefault(_names(found, rows), []).append(praise)
+    told = _listed([f"{label} {_listed(praises)}" for label, praises in by_row.items()])
+    first = next(iter(by_row))
+    seeds = _seeds(found, sorted(winners))
+    return f"To reach {goal}, {first} took{told.removeprefix(first)}{seeds}."
+
+
 def _without_target(found: "Comparison") -> str:
     judged, table = found.question.judged, found.table
-    if judged is None or table[judged].notna().sum() == 0:
+    if judged is None or judged not in table or table[judged].notna().sum() == 0:
         return "No run has come to an evaluation, so nothing can be concluded."
     lower = keras_names.lower_is_better(judged.partition("_")[2])
-    values: Any = table[judged]
-    row = dict(table.loc[values.idxmin() if lower else values.idxmax()])
+    rows = _first(found, judged, lower=lower)
+    row = dict(table.loc[rows[0]])
     ended = f"{judged} of {measured(row[judged])}"
     if len(table) == 1:
-        return f"{_named(found, row).capitalize()} ended at a {ended}; {ALONE}."
-    extreme = "lowest" if lower else "highest"
-    return f"{_named(found, row).capitalize()} ended at the {extreme} {ended}{_seeds(found)}."
+        return f"{_upper(_named(found, row))} ended at a {ended}; {ALONE}."
+    extreme, doubt = "lowest" if lower else "highest", _as_good(found, judged, rows)
+    told = f"{ended} ({doubt.removeprefix('; ')})" if doubt else ended
+    return f"{_upper(_names(found, rows))} ended at the {extreme} {told}{_seeds(found, rows)}."
 
 
-def _nearest(found: "Comparison") -> str:
-    """Return which row came nearest to a target that none reached."""
-    goal: Any = found.question.goal
-    values: Any = found.table[goal.metric]
-    if values.notna().sum() == 0:
+def _not_reached(found: "Comparison") -> str:
+    """Say that no row reached the target, which came nearest, and of which that is unknown."""
+    goal, table = found.question.goal, found.table
+    unknown = int((table["unknown"] > 0).sum())
+    has = "has reached" if unknown else "reached"
+    told = f"No {_what(found)} {has} {goal}"
+    if goal is not None and goal.metric in table and table[goal.metric].notna().any():
+        rows = _first(found, goal.metric, lower=not goal.at_least)
+        end = measured(table.loc[rows[0], goal.metric])
+        told += f"; {_names(found, rows)} came nearest, with {end} at its end"
+    if unknown:
+        told += f"; whether {counted(unknown, 'row')} would reach it is unknown"
+    return f"{told}."
+
+
+def _first(found: "Comparison", column: str, *, lower: bool) -> list[Any]:
+    """Return the rows of the best value, all that have it; of a target, those that compete."""
+    from kerasbatch.analysis.comparison import contenders
+
+    rows: Any = found.table
+    if column.endswith("_to_target"):
+        rows = contenders(rows)
+    best = rows[column].min() if lower else rows[column].max()
+    return [row for row in rows.index if rows.loc[row, column] == best]
+
+
+def _as_good(found: "Comparison", column: str, rows: Sequence[Any]) -> str:
+    """Name the rows that caveats do not tell from the best ones in a column."""
+    close = {row for each in found.caveats if each.column == column for row in each.rows}
+    others = [row for row in found.table.index if row in close - set(rows)]
+    if not others:
         return ""
-    row = dict(found.table.loc[values.idxmax() if goal.at_least else values.idxmin()])
-    return f"; {_named(found, row)} came nearest, with {measured(row[goal.metric])} at its end"
+    told = [_values(found, dict(found.table.loc[row])) for row in others]
+    return f"; {_listed(told)} may be as good"
 
 
-def _seeds(found: "Comparison") -> str:
-    seeds = sorted(set(found.table["seeds"]))
+def _seeds(found: "Comparison", rows: Sequence[Any]) -> str:
+    """Say of how many seeds the values of some rows are medians."""
+    column = "seeds" if found.question.goal is None else "reached"
+    seeds = sorted({int(found.table.loc[row, column]) for row in rows})
     if seeds == [1]:
-        return ", with one seed each"
+        return ", with one seed each" if len(rows) > 1 else ", with one seed"
     many = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}"
     return f", in the median of {many} seeds"
 
@@ -150,13 +207,30 @@ def _taken(name: str, row: Mapping[Any, Any]) -> str:
 
 
 def _what(found: "Comparison") -> str:
-    return " and ".join(key.replace("_", " ") for key in found.question.by)
+    return " and ".join(_plain(key) for key in found.question.by)
+
+
+def _plain(key: str) -> str:
+    return key.rpartition(".")[2].replace("_", " ")
+
+
+def _names(found: "Comparison", rows: Sequence[Any]) -> str:
+    return _listed([_named(found, dict(found.table.loc[row])) for row in rows])
 
 
 def _named(found: "Comparison", row: Mapping[Any, Any]) -> str:
-    """Return a row as a person calls it: batch size 4,096."""
-    by = found.question.by
-    return ", ".join(f"{key.replace('_', ' ')} {cell(key, dict(row))}" for key in by)
+    """Return a row as a person calls it: batch size 4,096, and if not all seeds got there, so."""
+    told = " with ".join(f"{_plain(key)} {cell(key, row)}" for key in found.question.by)
+    some = found.question.goal is not None and 0 < row["reached"] < row["seeds"]
+    return f"{told} (in {row['reached']} of {row['seeds']} seeds)" if some else told
+
+
+def _values(found: "Comparison", row: Mapping[Any, Any]) -> str:
+    return " with ".join(cell(key, row) for key in found.question.by)
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _listed(parts: Sequence[str]) -> str:

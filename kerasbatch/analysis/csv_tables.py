@@ -10,6 +10,8 @@ import pandas as pd
 
 OWNER = "_owner"
 """The column that numbers the files."""
+TEXTS = frozenset({"check"})
+"""Columns of texts; in all others stand numbers."""
 
 
 def read_all(files: Iterable[Path], columns: Sequence[str]) -> tuple[pd.DataFrame, dict[int, str]]:
@@ -23,9 +25,13 @@ def read_all(files: Iterable[Path], columns: Sequence[str]) -> tuple[pd.DataFram
         The table, with the number of the file of each row in the column OWNER; and by number what
         was wrong with a file.
     """
+    every = list(files)
     bodies: dict[str, list[tuple[int, str]]] = defaultdict(list)
     problems: dict[int, str] = {}
-    for number, file in enumerate(files):
+    for number, file in enumerate(every):
+        if file.is_symlink():
+            problems[number] = f"its {file.name} is a link, which is not followed"
+            continue
         try:
             header, _, body = file.read_text(encoding="utf-8").partition("\n")
         except FileNotFoundError:
@@ -35,7 +41,11 @@ def read_all(files: Iterable[Path], columns: Sequence[str]) -> tuple[pd.DataFram
             continue
         if body.strip():
             bodies[header].append((number, body))
-    parts = [part for header, texts in bodies.items() for part in _parsed(header, texts, problems)]
+    parts = [
+        part
+        for header, texts in bodies.items()
+        for part in _parsed(header, texts, columns, problems)
+    ]
     if not parts:
         return pd.DataFrame(columns=[*columns, OWNER]), problems
     whole = pd.concat(parts, ignore_index=True).sort_values(OWNER, kind="stable")
@@ -44,22 +54,37 @@ def read_all(files: Iterable[Path], columns: Sequence[str]) -> tuple[pd.DataFram
 
 
 def _parsed(
-    header: str, texts: Sequence[tuple[int, str]], problems: dict[int, str]
+    header: str,
+    texts: Sequence[tuple[int, str]],
+    columns: Sequence[str],
+    problems: dict[int, str],
 ) -> Iterator[pd.DataFrame]:
     """Yield the rows of files with one header; where they do not fit it, file by file."""
     try:
-        yield _parse(header, texts)
+        yield _parse(header, texts, columns)
     except ValueError as error:  # pandas' own errors of parsing are among them
         if len(texts) == 1:
             problems[texts[0][0]] = f"a table of it cannot be read ({error})"
             return
         for text in texts:
-            yield from _parsed(header, [text], problems)
+            yield from _parsed(header, [text], columns, problems)
 
 
-def _parse(header: str, parts: Sequence[tuple[int, str]]) -> pd.DataFrame:
+def _parse(header: str, parts: Sequence[tuple[int, str]], columns: Sequence[str]) -> pd.DataFrame:
     text = "".join(body if body.endswith("\n") else f"{body}\n" for _, body in parts)
     counts = [body.count("\n") + (not body.endswith("\n")) for _, body in parts]
     table = pd.read_csv(io.StringIO(f"{header}\n{text}"))
+    _check(table, columns)
     table[OWNER] = np.repeat([number for number, _ in parts], counts)
     return table
+
+
+def _check(table: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Complain of columns that are missing, and of texts where numbers stand."""
+    if missing := [name for name in columns if name not in table]:
+        raise ValueError(f"it has no column {missing[0]}")
+    for name in table.columns:
+        if name not in TEXTS and not pd.api.types.is_numeric_dtype(table[name]):
+            raise ValueError(f"{name} holds a text")
+    if "step" in table and not np.isfinite(table["step"]).all():
+        raise ValueError("step has an empty cell")

@@ -19,12 +19,14 @@ class Caveat:
         message: the same for a person.
         runs: the runs concerned, as experiment/run.
         rows: the rows of the table concerned, by their numbers.
+        column: the column in which rows cannot be told apart, or empty.
     """
 
     code: str
     message: str
     runs: tuple[str, ...]
     rows: tuple[Any, ...] = ()
+    column: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,11 +65,13 @@ class Evidence:
             rows = tuple(sorted({int(row) for row in concerned["row"]}))
             yield Caveat(code, f"{self.labels(rows)}: {what}", tuple(concerned["run"]), rows)
 
-    def against(self, code: str, message: str, best: Any, others: Sequence[Any]) -> Caveat:
-        """Return a caveat of rows that cannot be told from the best one."""
+    def against(
+        self, code: str, message: str, column: str, best: Any, others: Sequence[Any]
+    ) -> Caveat:
+        """Return a caveat of rows that cannot be told from the best one in a column."""
         rows = sorted([best, *others])
         runs = self.chosen[self.chosen["row"].isin(rows)]["run"]
-        return Caveat(code, message, tuple(runs), tuple(rows))
+        return Caveat(code, message, tuple(runs), tuple(rows), column)
 
 
 def _plain(value: Any) -> str:

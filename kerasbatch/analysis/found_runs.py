@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasbatch.errors import Fault, SpecError
+from kerasbatch.records import record_shape
 from kerasbatch.records.run_directory import RunDirectory
 from kerasbatch.spec import specfile
 
@@ -57,12 +58,28 @@ def find(paths: Iterable[str | Path]) -> tuple[list[FoundRun], dict[str, str]]:
     found: dict[Path, FoundRun] = {}
     empty: dict[str, str] = {}
     for path in folders:
-        runs = list(_below(path.resolve(), DEPTH))
+        runs = run_directories(path)
         if not runs:
             empty[str(path)] = "holds no run"
         found |= {run: _read(run) for run in runs if run not in found}
     names = _names({run.parent for run in found})
     return [replace(each, experiment=names[run.parent]) for run, each in found.items()], empty
+
+
+def run_directories(path: Path) -> list[Path]:
+    """Return the run directories under a path, whole or not, in the order of their names."""
+    return list(_below(path.resolve(), DEPTH))
+
+
+def experiments(paths: Iterable[str | Path]) -> list[Path]:
+    """Return the directories under some paths that hold an experiment.yaml."""
+    found = (
+        file.parent.resolve()
+        for path in paths
+        for depth in range(DEPTH)
+        for file in sorted(Path(path).glob("*/" * depth + "experiment.yaml"))
+    )
+    return [each for each in dict.fromkeys(found) if not each.name.startswith(".")]
 
 
 def _names(folders: Iterable[Path]) -> dict[Path, str]:
@@ -87,7 +104,8 @@ def _read(path: Path) -> FoundRun:
     if found.problem:  # what is said of it is not what it holds
         return FoundRun(path, None, found.problem)
     if found.record is not None:
-        return FoundRun(path, found.record)
+        problem = record_shape.problem(found.record)
+        return FoundRun(path, None, problem) if problem else FoundRun(path, found.record)
     return _unfinished(path)
 
 

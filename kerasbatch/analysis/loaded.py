@@ -109,7 +109,9 @@ class Loaded:
         names = {key: key.rpartition(".")[2].replace("_", " ") for key in keys}
         return {
             f"{row[PLACE[0]]}/{row[PLACE[1]]}": ", ".join(
-                str(row[key]) if key == PLACE[0] else f"{names[key]} {row[key]}" for key in keys
+                str(row[key]) if key == PLACE[0] else f"{names[key]} {row[key]}"
+                for key in keys
+                if row[key] == row[key]  # of a run that has not ended, less is known
             )
             for row in runs.to_dict("records")
         }

@@ -23,6 +23,7 @@ HREF = "{http://www.w3.org/1999/xlink}href"
 POINTS_PER_INCH = 72
 DIGITS = 6
 NOT_DRAWN = {f"{SVG}metadata", f"{SVG}style"}
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _LONG = re.compile(r"\d+\.\d{3,}")
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 
@@ -39,7 +40,8 @@ def written(figure: "Figure", name: str) -> str:
     file = io.BytesIO()
     with rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
-    root = ElementTree.fromstring(file.getvalue())  # noqa: S314  # matplotlib has just written it
+    text = _NOT_IN_XML.sub("\ufffd", file.getvalue().decode("utf-8", "replace"))
+    root = ElementTree.fromstring(text)  # noqa: S314  # matplotlib has just written it
     for parent in list(root.iter()):
         for child in [child for child in parent if child.tag in NOT_DRAWN]:
             parent.remove(child)
