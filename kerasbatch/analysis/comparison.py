@@ -126,7 +126,7 @@ def summarize(runs: pd.DataFrame, chosen: pd.DataFrame, question: Question) -> p
     for name in TO_TARGET:
         table[name] = groups[name].median() if name in chosen else float("nan")
     ended = chosen[chosen["status"].isin(ENDED)].groupby(by, dropna=False, sort=True)
-    for name in metrics(chosen):
+    for name in metrics(runs):
         table[name] = ended[name].median()
         if not name.startswith("test_"):
             table[f"{name}_low"], table[f"{name}_high"] = ended[name].min(), ended[name].max()
