@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.image import imread
@@ -126,7 +127,7 @@ def test_every_experiment_has_a_picture() -> None:
 
 @pytest.mark.parametrize(("command", "name"), [(each[0], each[1]) for each in GALLERY])
 def test_pictures_are_what_their_commands_draw(command: str, name: str, tmp_path: Path) -> None:
-    """Pixel by pixel, but for what versions of matplotlib and its fonts do otherwise."""
+    """Where there is ink, but for what versions of matplotlib and its fonts do otherwise."""
     file = tmp_path / "picture.png"
     kind, path, *others = command.split()
     program = [kind, str(HERE / path), *others, "-o", str(file)]
@@ -134,4 +135,7 @@ def test_pictures_are_what_their_commands_draw(command: str, name: str, tmp_path
     drawn = imread(file)
     shown = imread(HERE / f"experiments/pictures/{name}.png")
     assert drawn.shape == shown.shape
-    assert abs(drawn - shown).mean() < 0.01
+    away = abs(drawn - shown).max(axis=-1)
+    coloured = np.ptp(shown[..., :3], axis=-1) > 0.2
+    assert coloured.sum() > 1000
+    assert (away[coloured] > 0.2).mean() < 0.2

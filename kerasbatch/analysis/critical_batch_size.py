@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import optimize, stats
 
 from kerasbatch.analysis.comparison import TO_TARGET, Question
+from kerasbatch.errors import counted
 
 CONFIDENCE = 0.95
 LEAST_SIZES = 4
@@ -92,7 +93,8 @@ def fit(sizes: Sequence[float] | Floats, steps: Sequence[float] | Floats) -> Fit
     different = np.unique(b)
     if len(different) < LEAST_SIZES:
         return NoFit(
-            f"{len(different)} batch sizes reached the target; a curve needs {LEAST_SIZES}"
+            f"{counted(len(different), 'batch size')} reached the target; a curve needs "
+            f"{LEAST_SIZES}"
         )
     weights = _weights(b, s)
     log_crit = _best(b, s, weights)

@@ -42,7 +42,10 @@ def expected(folder: Path, loaded: Loaded) -> Expected:
         loaded: its runs; of one whose record could not be read, its spec.yaml is asked.
     """
     try:
-        runs = sweep.expand(specfile.load(folder / "experiment.yaml"))
+        file = folder / "experiment.yaml"
+        if file.is_symlink():
+            return Expected(problem="experiment.yaml is a link, which is not followed")
+        runs = sweep.expand(specfile.load(file))
     except SpecError as error:
         return Expected(problem=f"experiment.yaml cannot be read: {error.faults[0].message}")
     asked, specs = {_of(each.spec): each.swept for each in runs}, loaded.specs

@@ -1,6 +1,7 @@
 """Runs for TensorBoard and for MLflow, from their records."""
 
 import importlib.util
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Literal, get_args
 
 from kerasbatch.analysis.exported_runs import ExportedRun, exported
 from kerasbatch.analysis.loaded import Loaded
-from kerasbatch.errors import Fault, SpecError
+from kerasbatch.errors import Fault, SpecError, counted
 from kerasbatch.spec import keras_names
 
 Kind = Literal["tensorboard", "mlflow"]
@@ -38,7 +39,8 @@ def check(kind: str) -> None:
         message = f"{keras_names.show(kind)} is none{keras_names.nearest(kind, KINDS)}"
         raise SpecError([Fault(("--to",), f"{message}; there are {' and '.join(KINDS)}")])
     if importlib.util.find_spec(kind) is None:
-        message = f"{kind} is not installed; pip install 'kerasbatch[{kind}]'"
+        message = f"{kind} is not installed; pip install 'kerasbatch[{kind}]', or in a clone"
+        message += f" of the repository pip install -e '.[{kind}]'"
         raise SpecError([Fault(("--to",), message)])
 
 
@@ -60,13 +62,27 @@ def export(
         SpecError: if there is no such kind, its package is not installed, or it refuses the place.
     """
     check(kind)
+    _check_runs(loaded)
     write = _writer(kind, to)
     new = [write(run) for run in watch(exported(loaded), len(loaded.runs))]
     return Exported(len(new), sum(new))
 
 
+def _check_runs(loaded: Loaded) -> None:
+    """Complain where there are none, or two would stand in one place."""
+    if loaded.runs.empty:
+        told = "; ".join(f"{place} {problem}" for place, problem in loaded.problems.items())
+        raise SpecError([Fault(("export",), f"there are no runs to export: {told}")])
+    places = Counter(f"{path.parent.name}/{path.name}" for path in loaded.directories.values())
+    if twice := [place for place, count in places.items() if count > 1]:
+        message = f"{counted(len(twice), 'run')} lie in several of the paths, such as {twice[0]}"
+        raise SpecError([Fault(("export",), f"{message}; export them one after the other")])
+
+
 def _writer(kind: str, to: str) -> Callable[[ExportedRun], bool]:
     if kind == "tensorboard":
+        if Path(to).exists() and not Path(to).is_dir():
+            raise SpecError([Fault(("--to",), f"{to} is a file; give a log directory")])
         from kerasbatch.analysis import tensorboard_export
 
         return lambda run: tensorboard_export.write(run, Path(to))

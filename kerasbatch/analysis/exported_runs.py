@@ -5,17 +5,21 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from kerasbatch.analysis.loaded import PLACE, Loaded
+from kerasbatch.records import runs_table
+from kerasbatch.records.files import dump_yaml
 from kerasbatch.records.run_row import RUN_COLUMNS
 
 Setting = str | float | bool
 NO_METRICS = frozenset({"epoch", "step", "examples", "seconds"})
 """Columns of a history that say when, and not what."""
-NO_SETTINGS = frozenset({"question", "name", "sweep", "record", "save", "target"})
+NO_SETTINGS = frozenset({"question", "name", "sweep"})
+FAILED = ("failed", "crashed", "out_of_memory", "timeout")
 RESULTS = (
     *("observed_steps", "examples", "train_seconds", "compile_seconds", "evaluate_seconds"),
     *("examples_per_second", "steps_per_second", "peak_memory_mb"),
@@ -71,6 +75,11 @@ class ExportedRun:
     spec: str
 
     @property
+    def has_failed(self) -> bool:
+        """Whether it came to no end of its own; to diverge is one."""
+        return self.status in FAILED
+
+    @property
     def last_step(self) -> int:
         """The step after which its results were read."""
         return max((point.step for point in self.points), default=0)
@@ -78,41 +87,53 @@ class ExportedRun:
 
 def exported(loaded: Loaded) -> Iterator[ExportedRun]:
     """Yield every run that can be read."""
-    losses = loaded.step_losses.rename(columns={"loss": "step_loss"})
-    measured = {*loaded.history.columns} - {*NO_METRICS, *PLACE, *loaded.swept}
-    metrics = [name for name in loaded.history.columns if name in measured]
-    tables = (
-        (_by_run(loaded.history), metrics),
-        (_by_run(losses), ["step_loss"]),
-        (_by_run(loaded.noise), ["noise_scale"]),
-    )
+    points = _PointsOf(loaded)
     for row in loaded.runs.to_dict("records"):
         key = f"{row[PLACE[0]]}/{row[PLACE[1]]}"
-        record, spec = loaded.records[key], loaded.specs[key]
-        file = loaded.directories[key] / "spec.yaml"
+        record, folder = loaded.records[key], loaded.directories[key]
         yield ExportedRun(
-            experiment=str(row[PLACE[0]]),
-            run_id=str(row[PLACE[1]]),
+            experiment=folder.parent.name,
+            run_id=folder.name,
             status=str(row["status"]),
-            started=_time(record.get("started")) or file.stat().st_mtime,
+            started=_time(record.get("started")) or _begun(folder),
             ended=_time(record.get("ended")),
             swept=_swept(row, record),
-            settings=dict(_settings(spec)) | {"batch_size": row["batch_size"]},
-            points=tuple(
-                point
-                for table, names in tables
-                if key in table
-                for point in _points(table[key], names)
-            ),
+            settings=_settings(loaded.specs[key]) | {"batch_size": row["batch_size"]},
+            points=tuple(points.of(key)),
             results=dict(_results(row)),
             tags=dict(_tags(row, record)),
-            spec=file.read_text(encoding="utf-8"),
+            spec=dump_yaml(dict(loaded.specs[key])),
         )
+
+
+class _PointsOf:
+    """The numbers over the steps of every run."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        losses = loaded.step_losses.rename(columns={"loss": "step_loss"})
+        measured = {*loaded.history.columns} - {*NO_METRICS, *PLACE, *loaded.swept}
+        metrics = [name for name in loaded.history.columns if name in measured]
+        self._tables = (
+            (_by_run(loaded.history), metrics),
+            (_by_run(losses), ["step_loss"]),
+            (_by_run(loaded.noise), ["noise_scale"]),
+        )
+
+    def of(self, key: str) -> Iterator[Point]:
+        """Yield those of one run."""
+        for table, names in self._tables:
+            if key in table:
+                yield from _points(table[key], names)
 
 
 def _by_run(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     names = table[PLACE[0]] + "/" + table[PLACE[1]]
     return {str(name): rows for name, rows in table.groupby(names, sort=False)}
+
+
+def _begun(folder: Path) -> float:
+    """Return when a run that has not ended began: its spec.yaml is written first, and once."""
+    return (folder / "spec.yaml").stat().st_mtime
 
 
 def _time(text: Any) -> float | None:
@@ -130,15 +151,10 @@ def _swept(row: Mapping[Any, Any], record: Mapping[str, Any]) -> dict[str, Setti
     return told | others
 
 
-def _settings(spec: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Setting]]:
-    """Yield the settings of a spec by their dotted keys."""
-    for key, value in spec.items():
-        if not above and key in NO_SETTINGS:
-            continue
-        if isinstance(value, dict):
-            yield from _settings(value, f"{above}{key}.")
-        else:
-            yield f"{above}{key}", _setting(value)
+def _settings(spec: Mapping[str, Any]) -> dict[str, Setting]:
+    """Return what a spec says, by dotted keys."""
+    told = {key: value for key, value in spec.items() if key not in NO_SETTINGS}
+    return {key: _setting(value) for key, value in runs_table.flat(told).items()}
 
 
 def _setting(value: Any) -> Setting:

@@ -31,6 +31,8 @@ MANY_DECADES = 2000.0
 """From this span on, an axis has a number at every power of ten only."""
 LEGEND_WIDTH = 60
 """Characters in a line of a legend below a panel."""
+FEW_NUMBERS = 6.0
+"""Below this span, powers of ten and their halves would leave an axis without numbers."""
 SPREAD = 20.0
 """Lines whose ends lie this many times apart are drawn on a logarithmic axis."""
 
@@ -110,7 +112,9 @@ def log_numbers(axes: "Axes") -> None:
 
     axes.set_yscale("log")
     low, high = axes.get_ylim()
-    subs = (1.0,) if high / low > MANY_DECADES else (1.0, 2.0, 5.0)
+    subs: tuple[float, ...] = (1, 2, 5) if high / low <= MANY_DECADES else (1,)
+    if high / low < FEW_NUMBERS:
+        subs = (1, 1.5, 2, 3, 4, 5, 6, 8)
     axes.yaxis.set_major_locator(LogLocator(subs=subs, numticks=20))
     written_out(axes.yaxis)
 

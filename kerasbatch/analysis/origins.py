@@ -49,12 +49,15 @@ def other_specs(evidence: Evidence) -> Iterator[Caveat]:
             yield from evidence.over("mixed", what, runs)
 
 
+def runs_own_code(spec: Mapping[str, Any]) -> bool:
+    """Tell whether a resolved spec names Python code."""
+    named = [spec.get("data"), spec.get("model"), *(spec.get("callbacks") or ())]
+    return any(isinstance(part, dict) and "python" in part for part in named)
+
+
 def _own_code(record: Mapping[str, Any]) -> Any:
     """Return the commit of a run whose spec names Python code, which is a part of its numbers."""
-    spec = record.get("spec") or {}
-    named = [spec.get("data"), spec.get("model"), *(spec.get("callbacks") or ())]
-    own = any(isinstance(part, dict) and "python" in part for part in named)
-    return record.get("git_commit") if own else None
+    return record.get("git_commit") if runs_own_code(record.get("spec") or {}) else None
 
 
 def fallback(evidence: Evidence) -> Iterator[Caveat]:

@@ -25,6 +25,13 @@ function sort(body, column, sign) {
   body.append(...[...body.rows].sort(order));
 }
 
+// On paper nothing can be opened.
+const closed = () => document.querySelectorAll("details:not([open])");
+addEventListener("beforeprint", () => closed().forEach((each) => { each.open = each.dataset.printed = true; }));
+addEventListener("afterprint", () => {
+  document.querySelectorAll("details[data-printed]").forEach((each) => { each.open = false; delete each.dataset.printed; });
+});
+
 // Pictures with several views: one is shown.
 for (const choice of document.querySelectorAll(".views input")) {
   choice.addEventListener("change", () => {
@@ -37,7 +44,8 @@ for (const choice of document.querySelectorAll(".views input")) {
 for (const panel of document.querySelectorAll(".panel")) {
   const svg = panel.querySelector("svg");
   const told = JSON.parse(panel.querySelector("script").textContent);
-  const points = told.lines.flatMap((line, number) =>
+  const lines = told.lines.filter((line) => line.points.length);
+  const points = lines.flatMap((line, number) =>
     line.points.map(([left, top, x, y]) => ({ left, top, x, y, number, label: line.label })));
   if (!points.length) continue;
   const [, , width, height] = svg.getAttribute("viewBox").split(" ").map(Number);
@@ -78,7 +86,9 @@ for (const panel of document.querySelectorAll(".panel")) {
   };
   panel.addEventListener("pointermove", nearest);
   panel.addEventListener("pointerdown", nearest);
-  panel.addEventListener("pointerleave", hide);
+  panel.addEventListener("pointerleave", (event) => {
+    if (event.pointerType !== "touch") hide();  // a finger that is lifted has left, too
+  });
   panel.addEventListener("blur", hide);
   panel.addEventListener("keydown", (event) => {
     const next = moved(points, current, event.key);
@@ -107,5 +117,5 @@ function part(tag, text) {
 }
 
 function written(value) {
-  return value.toLocaleString("en", { maximumSignificantDigits: 6 });
+  return value.toLocaleString("en", { maximumSignificantDigits: Number.isInteger(value) ? 21 : 4 });
 }

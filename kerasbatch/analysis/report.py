@@ -12,9 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from kerasbatch.analysis import look
+from kerasbatch.analysis import target as targets
+from kerasbatch.analysis.compare import ask
+from kerasbatch.analysis.found_runs import experiments
 from kerasbatch.analysis.loaded import Loaded, load
-from kerasbatch.analysis.report_section import Section, section
-from kerasbatch.errors import counted
+from kerasbatch.analysis.report_section import Asked, Section, section
+from kerasbatch.errors import SpecError, counted, shortened
 from kerasbatch.version import VERSION
 
 HERE = Path(__file__).parent
@@ -34,18 +37,40 @@ def report(
         target: what to reach, like `val_accuracy>=0.97`; by default the one that runs recorded.
 
     Raises:
-        SpecError: if a path is not there.
+        SpecError: if a path is not there, or no experiment has the target or a key.
     """
     loaded = paths if isinstance(paths, Loaded) else load(paths)
-    keys = [by] if isinstance(by, str) else list(by)
-    parts = loaded.by_experiment().items()
+    asked = Asked((by,) if isinstance(by, str) else tuple(by), target)
+    given = [] if isinstance(paths, Loaded) else [paths] if isinstance(paths, str | Path) else paths
+    places = [Path(path).resolve() for path in given]
+    parts = loaded.by_experiment()
+    parts |= {folder: Loaded([], {}) for folder in experiments(places) if folder not in parts}
+    _check(list(parts.values()), asked)
+    single = {path.parent for path in places} - set(places)
     sections = [
-        section(folder, part, keys, target, f"e{number}")
-        for number, (folder, part) in enumerate(parts, start=1)
+        section(folder, part, asked, f"e{number}", whole=folder not in single or folder in places)
+        for number, (folder, part) in enumerate(parts.items(), start=1)
     ]
     runs = set(loaded.directories)
     empty = {place: text for place, text in loaded.problems.items() if place not in runs}
+    empty = {place: text for place, text in empty.items() if Path(place).resolve() not in parts}
     return _page(sections, empty, counted(len(loaded.runs), "run"))
+
+
+def _check(parts: list[Loaded], asked: Asked) -> None:
+    """Complain of a target or a key that none of the experiments has."""
+    if asked.target is not None:
+        targets.parse(asked.target)
+    errors = []
+    for part in (part for part in parts if len(part.runs)):
+        try:
+            ask(part, list(asked.by), asked.target)
+        except SpecError as error:
+            errors.append(error)
+        else:
+            return
+    if errors:
+        raise errors[0]
 
 
 def _page(sections: list[Section], empty: dict[str, str], runs: str) -> str:
@@ -57,11 +82,11 @@ def _page(sections: list[Section], empty: dict[str, str], runs: str) -> str:
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined
     )
-    environment.filters["counted"] = counted
+    environment.filters |= {"counted": counted, "shortened": shortened}
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     return environment.get_template("report.html").render(
         title=_title(sections),
-        h="h1" if len(sections) == 1 else "h2",
+        level=1 if len(sections) == 1 else 2,
         sections=sections,
         empty=empty,
         runs=runs,

@@ -38,11 +38,13 @@ class Drawn:
         svg: the panel, as an `svg` element.
         readable: what stands under the pointer.
         alternative: what is to be seen, in words.
+        wide: whether it needs the room of several.
     """
 
     svg: str
     readable: dict[str, Any]
     alternative: str
+    wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,8 @@ def _contour(loaded: Loaded, found: Comparison, name: str) -> Picture:
         f"{name}-paths",
         lambda axes: contour_picture.draw_contours(axes, objective, paths),
         readings.of_paths(paths),
-        f"the paths of {len(paths)} runs over the contours of J",
+        f"the paths of {len(paths)} runs over the contours of J; dots: where they end",
+        wide=True,
     )
 
     def over(cost: str) -> Drawn:
@@ -214,9 +217,15 @@ def _drawn(
     lines: Sequence[Reading],
     alternative: str,
     legend: str = "",
+    *,
+    wide: bool = False,
 ) -> Drawn:
-    figure, (axes,) = look.figure(1, width=WIDTH, height=HEIGHT)
+    larger = 1.5 if wide else 1.0
+    figure, (axes,) = look.figure(1, width=larger * WIDTH, height=larger * HEIGHT)
     draw(axes)
+    axes.set_title("")  # the page has one
     if legend:
         look.legend(figure, axes, legend, below=True)
-    return Drawn(svg.written(figure, name), svg.readable(figure, lines), alternative)
+    return Drawn(
+        svg.written(figure, name, alternative), svg.readable(figure, lines), alternative, wide
+    )

@@ -1,14 +1,13 @@
 """What a report says of one experiment, as plain words and numbers; the page lays it out."""
 
-import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from kerasbatch.analysis import comparison_text, report_pictures, report_tables
+from kerasbatch.analysis import comparison_text, report_pictures, report_tables, reproduction
 from kerasbatch.analysis.compare import Comparison, compare
 from kerasbatch.analysis.comparison import ENDED
 from kerasbatch.analysis.evidence import Caveat
@@ -23,8 +22,63 @@ from kerasbatch.stepcheck import is_mismatch
 
 MAX_MISSING = 500
 """Missing runs that are listed at the most."""
-MAX_TEXT = 20_000
-"""Characters of a spec that are shown at the most."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the whole report was asked for.
+
+    Args:
+        by: the columns that tell the rows of comparisons apart.
+        target: what to reach, or None for what the runs recorded.
+    """
+
+    by: tuple[str, ...]
+    target: str | None
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """What the comparison says.
+
+    Args:
+        answer: the conclusion, in a sentence.
+        how: by what was judged, or empty.
+        by: what the rows of the table are, like batch size.
+        fit: what the curve through the steps says, or empty.
+        caveats: what keeps one from concluding.
+        table: the comparison, or None.
+    """
+
+    answer: str
+    how: str = ""
+    by: str = ""
+    fit: str = ""
+    caveats: tuple[Caveat, ...] = ()
+    table: Table | None = None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Which runs there are, and how they ended.
+
+    Args:
+        expected: which runs the spec asks for.
+        missing: those that are not there, by their swept values; some of them where they are many.
+        troubles: runs that failed, were cut off or go on: name, status, and what happened.
+        unread: by run, why it could not be read.
+        checks: how many runs have each step check.
+        totals: planned and observed steps of all runs that have both.
+        runs: a row for each run.
+    """
+
+    expected: Expected
+    missing: tuple[str, ...]
+    troubles: tuple[tuple[str, str, str], ...]
+    unread: Mapping[str, str]
+    checks: Mapping[str, int]
+    totals: tuple[int, int]
+    runs: Table
 
 
 @dataclass(frozen=True)
@@ -35,111 +89,109 @@ class Section:
         name: its name.
         anchor: a name that no other section of the page has.
         questions: what its specs ask.
-        answer: the conclusion, in a sentence.
-        by: what the rows of the comparison are, like batch size.
-        how: by what was judged, or empty.
-        fit: what the curve through the steps says, line by line.
-        caveats: what keeps one from concluding.
-        comparison: the table, or None.
+        conclusion: what the comparison says.
+        standing: which runs there are.
         pictures: what is drawn.
         not_drawn: why others are not.
-        checks: how many runs have each step check.
-        totals: planned and observed steps of all runs that have both.
-        runs: a row for each run.
-        troubles: runs that failed or were cut off: name, status, and what happened.
-        unread: by run, why it could not be read.
-        expected: which runs the spec asks for.
-        missing: those that are not there, by their swept values; some of them where they are many.
         spec: the text of the spec, or empty.
         origins: by what it is of (data, Python, a machine, ...): the values found.
-        reproduce: the commands that do it again.
+        commands: what does it again.
     """
 
     name: str
     anchor: str
     questions: tuple[str, ...]
-    answer: str
-    by: str
-    how: str
-    fit: tuple[str, ...]
-    caveats: tuple[Caveat, ...]
-    comparison: Table | None
+    conclusion: Conclusion
+    standing: Standing
     pictures: tuple[Picture, ...]
     not_drawn: tuple[str, ...]
-    checks: Mapping[str, int]
-    totals: tuple[int, int]
-    runs: Table
-    troubles: tuple[tuple[str, str, str], ...]
-    unread: Mapping[str, str]
-    expected: Expected
-    missing: tuple[str, ...]
     spec: str
     origins: Mapping[str, Sequence[str]]
-    reproduce: tuple[str, ...]
+    commands: tuple[str, ...]
 
 
-def section(
-    folder: Path, loaded: Loaded, by: Sequence[str], target: str | None, anchor: str
-) -> Section:
+def section(folder: Path, loaded: Loaded, asked: Asked, anchor: str, *, whole: bool) -> Section:
     """Say all that there is to say of the runs of one experiment.
 
     Args:
         folder: its directory.
         loaded: its runs.
-        by: the columns that tell the rows of the comparison apart.
-        target: what to reach, or None for what the runs recorded.
+        asked: what the report was asked for.
         anchor: a name that no other section of the page has.
+        whole: whether all of its runs are looked at.
     """
-    found, answer = _concluded(loaded, by, target)
-    drawn, not_drawn = _drawn(loaded, found, target, anchor)
-    asked = _expected(folder, loaded)
-    spec = _spec(folder, loaded)
+    found = _compared(loaded, asked)
+    standing = _standing(folder, loaded, whole)
+    drawn, not_drawn = _drawn(loaded, found, asked, anchor)
     return Section(
         name=folder.name,
         anchor=anchor,
         questions=tuple(_different(s.get("question") for s in loaded.specs.values())),
-        answer=answer,
-        by=" and ".join(key.replace("_", " ") for key in by),
-        how=comparison_text.how(found) if found else "",
-        fit=tuple(_fit(found)),
-        caveats=found.caveats if found else (),
-        comparison=report_tables.comparison(found) if found else None,
+        conclusion=_conclusion(found, standing),
+        standing=standing,
         pictures=tuple(drawn),
         not_drawn=tuple(not_drawn),
-        checks=_checks(loaded.runs),
-        totals=_totals(loaded.runs),
-        runs=report_tables.runs(loaded),
-        troubles=tuple(_troubles(loaded)),
-        unread=loaded.problems,
-        expected=asked,
-        missing=tuple(_values(swept) for swept in asked.missing[:MAX_MISSING]),
-        spec=spec,
+        spec=reproduction.spec(folder, loaded),
         origins=_origins(loaded),
-        reproduce=tuple(_commands(folder, spec)),
+        commands=tuple(reproduction.commands(folder, loaded, asked.by, asked.target)),
     )
 
 
+def _compared(loaded: Loaded, asked: Asked) -> Comparison | str:
+    """Compare the runs; return why that cannot be done otherwise."""
+    if loaded.runs.empty:
+        return "There are no runs to compare yet."
+    try:
+        return compare(loaded, asked.by, asked.target, fit=True)
+    except SpecError as error:
+        return f"These runs cannot be compared: {'; '.join(each.message for each in error.faults)}."
+
+
+def _conclusion(found: Comparison | str, standing: Standing) -> Conclusion:
+    if isinstance(found, str):
+        return Conclusion(found)
+    has_fit = found.fit is not None and found.question.goal is not None
+    return Conclusion(
+        answer=" ".join([comparison_text.answer(found), *_so_far(standing)]),
+        how=comparison_text.how(found),
+        by=" and ".join(key.replace("_", " ") for key in found.question.by),
+        fit=comparison_text.fit_sentence(found.fit) if has_fit and found.fit else "",
+        caveats=found.caveats,
+        table=report_tables.comparison(found),
+    )
+
+
+def _so_far(standing: Standing) -> Iterator[str]:
+    """Say so where an experiment is not complete; its answer may be another one then."""
+    total, missing = standing.expected.total, len(standing.expected.missing)
+    going = sum(status == "unfinished" for _, status, _ in standing.troubles)
+    if total and missing + going:
+        yield f"So far: {total - missing - going} of {total} runs are finished."
+
+
 def _drawn(
-    loaded: Loaded, found: Comparison | None, target: str | None, anchor: str
+    loaded: Loaded, found: Comparison | str, asked: Asked, anchor: str
 ) -> tuple[list[Picture], list[str]]:
     """Draw the runs; pictures are by batch size, whatever the table is by."""
-    if found is None:
+    if isinstance(found, str):
         return [], []
     if found.question.by != ("batch_size",):
-        found = compare(loaded, target=target, fit=True)
+        found = compare(loaded, target=asked.target, fit=True)
     return report_pictures.pictures(loaded, found, anchor)
 
 
-def _concluded(
-    loaded: Loaded, by: Sequence[str], target: str | None
-) -> tuple[Comparison | None, str]:
-    if loaded.runs.empty:
-        return None, "There are no runs to compare yet."
-    try:
-        found = compare(loaded, by, target, fit=True)
-    except SpecError as error:
-        return None, f"These runs cannot be compared: {'; '.join(map(str, error.faults))}."
-    return found, comparison_text.answer(found)
+def _standing(folder: Path, loaded: Loaded, whole: bool) -> Standing:
+    only_some = Expected(problem="only some of its runs are looked at")
+    asked = expected(folder, loaded) if whole else only_some
+    return Standing(
+        expected=asked,
+        missing=tuple(_values(swept) for swept in asked.missing[:MAX_MISSING]),
+        troubles=tuple(_troubles(loaded)),
+        unread=loaded.problems,
+        checks=_checks(loaded.runs),
+        totals=_totals(loaded.runs),
+        runs=report_tables.runs(loaded),
+    )
 
 
 def _checks(runs: pd.DataFrame) -> dict[str, int]:
@@ -162,35 +214,13 @@ def _troubles(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
             yield str(row["run_id"]), str(row["status"]), str(told)
 
 
-def _fit(found: Comparison | None) -> Iterator[str]:
-    if found is not None and found.fit is not None and found.question.goal is not None:
-        yield from comparison_text.fit_lines(found.fit)
-
-
-def _expected(folder: Path, loaded: Loaded) -> Expected:
-    """Say which runs are missing; nothing where only some of the experiment are looked at."""
-    there = {path.parent for path in folder.glob("*/spec.yaml")} | {
-        path.parent for path in folder.glob("*/record.json")
-    }
-    if there - set(loaded.directories.values()):
-        return Expected(problem="only some of its runs are looked at")
-    return expected(folder, loaded)
-
-
 def _values(swept: Mapping[str, Any]) -> str:
     if not swept:
         return "its only run"
     return ", ".join(f"{key} {sweep.label(value)}" for key, value in swept.items())
 
 
-def _spec(folder: Path, loaded: Loaded) -> str:
-    files = [folder / "experiment.yaml", *(p / "spec.yaml" for p in loaded.directories.values())]
-    found = next((file for file in files if file.is_file()), None)
-    text = found.read_text(encoding="utf-8", errors="replace") if found else ""
-    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}\n# ... the rest is not shown"
-
-
-def _different(values: Iterator[Any] | Sequence[Any]) -> list[str]:
+def _different(values: Iterable[Any]) -> list[str]:
     return list(dict.fromkeys(str(value) for value in values if value not in (None, "")))
 
 
@@ -208,10 +238,3 @@ def _origins(loaded: Loaded) -> dict[str, list[str]]:
     found["git commit"] = _different(r.get("git_commit") for r in records)
     found["engine"] = _different((r.get("engine") or {}).get("name") for r in records)
     return {name: values for name, values in found.items() if values}
-
-
-def _commands(folder: Path, spec: str) -> Iterator[str]:
-    if spec:
-        yield f"kerasbatch run {shlex.quote(f'{folder.name}.yaml')}"
-    yield f"kerasbatch compare {shlex.quote(f'results/{folder.name}')} --fit"
-    yield f"kerasbatch report {shlex.quote(f'results/{folder.name}')} -o report.html"

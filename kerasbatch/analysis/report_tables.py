@@ -3,10 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
+
 from kerasbatch.analysis import comparison_text
 from kerasbatch.analysis.compare import Comparison
-from kerasbatch.analysis.loaded import Loaded
+from kerasbatch.analysis.comparison import metrics as comparison_metrics
+from kerasbatch.analysis.loaded import PLACE, Loaded
 
+NAMED = {"document_steps": "s = n*e/b"}
 MAX_ROWS = 2000
 """Runs that are listed at the most."""
 RUN_COLUMNS = (
@@ -22,10 +26,12 @@ class Cell:
     Args:
         text: what is read.
         value: what is sorted by: a number, a text, or None for an empty cell, which comes last.
+        range: what stands below, smaller; or empty.
     """
 
     text: str
     value: float | str | None
+    range: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,13 +53,19 @@ class Table:
 
 
 def comparison(found: Comparison) -> Table:
-    """Return the table of a comparison."""
+    """Return the table of a comparison; ranges over seeds stand below their medians."""
     names = list(comparison_text.columns(found))
     rows = tuple(
-        tuple(Cell(comparison_text.cell(name, row), _value(row[name])) for name in names)
+        tuple(_cell(comparison_text.cell(name, row), row[name]) for name in names)
         for row in found.table.to_dict("records")
     )
-    return Table(tuple(comparison_text.head(name) for name in names), rows)
+    heads = (comparison_text.head(name).replace("_", " ") for name in names)
+    return Table(tuple(heads), rows)
+
+
+def _cell(text: str, value: Any) -> Cell:
+    median, bracket, rest = text.partition(" (")
+    return Cell(median, _value(value), bracket.strip() + rest)
 
 
 def _value(value: Any) -> float | str | None:
@@ -63,14 +75,16 @@ def _value(value: Any) -> float | str | None:
 
 
 def runs(loaded: Loaded) -> Table:
-    """Return a row for each run."""
-    table = loaded.runs
+    """Return a row for each run, by batch size."""
+    table = loaded.runs.sort_values(["batch_size", "seed", PLACE[1]], kind="stable")
+    metrics = [name for name in comparison_metrics(table) if not name.startswith("test_")]
+    to_target = ["steps_to_target"] if table.get("target", pd.Series()).notna().any() else []
+    names = [*RUN_COLUMNS, *to_target, *metrics]
     rows = tuple(
-        tuple(Cell(_plain(row[name]), _value(row[name])) for name in RUN_COLUMNS)
+        tuple(Cell(_plain(row[name]), _value(row[name])) for name in names)
         for row in table.head(MAX_ROWS).to_dict("records")
     )
-    heads = [name.replace("_", " ") for name in RUN_COLUMNS]
-    heads[RUN_COLUMNS.index("document_steps")] = "s = n*e/b"
+    heads = [NAMED.get(name, name.replace("_", " ")) for name in names]
     return Table(tuple(heads), rows, max(0, len(table) - MAX_ROWS))
 
 

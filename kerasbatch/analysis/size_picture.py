@@ -33,6 +33,7 @@ def draw_panel(axes: "Axes", panel: Panel, sizes: Sequence[int]) -> None:
     look.batch_size_axis(axes, sizes)
     if panel.from_zero:
         axes.set_ylim(0, 1.1 * max(panel.values))
+        look.written_out(axes.yaxis)
     else:
         look.log_numbers(axes)
     axes.set_ylabel(panel.measure)

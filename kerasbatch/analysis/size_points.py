@@ -96,7 +96,10 @@ def to_target(loaded: Loaded, found: Comparison) -> Panels:
         SpecError: if there is no target.
     """
     if found.question.goal is None:
-        message = 'there is no target; say --target, like "val_accuracy>=0.97"'
+        table = loaded.runs
+        recorded = table["target"].dropna().unique() if "target" in table else ()
+        several = f"there are several targets ({', '.join(recorded)})" if len(recorded) else ""
+        message = f'{several or "there is no target"}; say --target "METRIC>=VALUE"'
         raise SpecError([Fault(("to_target",), message)])
     panels = tuple(_taken(found, name, loaded.labels) for name in TAKEN)
     notes = [f"no fit: {found.fit.reason}"] if isinstance(found.fit, NoFit) else []

@@ -6,6 +6,7 @@ two pictures of a page would share; here they become presentation attributes and
 
 import io
 import re
+import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
@@ -28,17 +29,22 @@ _LONG = re.compile(r"\d+\.\d{3,}")
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 
 
-def written(figure: "Figure", name: str) -> str:
+def written(figure: "Figure", name: str, alternative: str) -> str:
     """Return a figure as an `svg` element.
 
     Args:
         figure: the figure.
         name: a name that no other picture of the page has; letters, digits and dashes.
+        alternative: what is to be seen, in words.
     """
     from matplotlib import rc_context
 
     file = io.BytesIO()
-    with rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
+    with rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}), warnings.catch_warnings():
+        # Texts stay texts: it is the browser's fonts that draw them.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # else it lays everything out once more
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
     text = _NOT_IN_XML.sub("\ufffd", file.getvalue().decode("utf-8", "replace"))
     root = ElementTree.fromstring(text)  # noqa: S314  # matplotlib has just written it
@@ -49,7 +55,8 @@ def written(figure: "Figure", name: str) -> str:
         _adapt(element, name)
     for size in ("width", "height"):
         root.attrib.pop(size)
-    root.attrib |= {"stroke-linejoin": "round", "aria-hidden": "true"}
+    root.attrib |= {"stroke-linejoin": "round", "role": "img"}
+    root.attrib["aria-label"] = _NOT_IN_XML.sub("\ufffd", alternative)
     ElementTree.register_namespace("", SVG.strip("{}"))
     return ElementTree.tostring(root, encoding="unicode")
 

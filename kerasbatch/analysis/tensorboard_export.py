@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from tensorboard.compat.proto.event_pb2 import Event
 
 FILE = "events.out.tfevents.kerasbatch"
-FAILED = ("failed", "crashed", "out_of_memory", "timeout", "diverged")
 
 
 def write(run: ExportedRun, folder: Path) -> bool:
@@ -95,7 +94,7 @@ def _session_end(run: ExportedRun) -> Any:
     status = api_pb2.STATUS_SUCCESS
     if run.ended is None:
         status = api_pb2.STATUS_RUNNING
-    elif run.status in FAILED:
+    elif run.has_failed:
         status = api_pb2.STATUS_FAILURE
     end = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=run.ended or 0.0)
     return _hparams(SESSION_END_INFO_TAG, plugin_data_pb2.HParamsPluginData(session_end_info=end))

@@ -49,6 +49,7 @@ def _be_quiet() -> None:
     """Let MLflow neither call home unasked nor tell of its tables."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # else it tries for minutes
     logging.getLogger("alembic").setLevel(logging.WARNING)
 
 

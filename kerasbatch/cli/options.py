@@ -104,6 +104,8 @@ def folder_faults(file: Path | None, name: str) -> list[Fault]:
         file: the file that is to be written, or None.
         name: the option, for the error.
     """
+    if file is not None and file.is_dir():
+        return [Fault((name,), f"{file} is a folder; give a file")]
     if file is None or file.absolute().parent.is_dir():
         return []
     return [Fault((name,), f"there is no folder {file.parent}")]

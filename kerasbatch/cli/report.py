@@ -30,18 +30,25 @@ def report(
         raise SpecError([Fault(("-o",), f"found {output.name!r}; must end with .html")])
     if faults := options.folder_faults(output, "-o"):
         raise SpecError(faults)
+    _write(output, list(paths), by or ["batch_size"], target)
+    if show:
+        _open(output)
+
+
+def _write(output: Path, paths: list[Path], by: list[str], target: str | None) -> None:
     from kerasbatch.analysis import report as analysis
     from kerasbatch.records.files import write_text
 
     console = open_console()
     with console.status(f"drawing {output.name} ..."):
-        page = analysis.report(list(paths), by or ["batch_size"], target)
+        page = analysis.report(paths, by, target)
     write_text(output, page)
-    console.print(
-        f"wrote {output} ({len(page) / 1e6:.1f} MB)", markup=False, highlight=False, soft_wrap=True
-    )
-    if show:
-        import webbrowser
+    size = output.stat().st_size / 1e6
+    console.print(f"wrote {output} ({size:.1f} MB)", markup=False, highlight=False, soft_wrap=True)
 
-        if not webbrowser.open(output.absolute().as_uri()):
-            note(f"no browser was found; open {output} yourself")
+
+def _open(page: Path) -> None:
+    import webbrowser
+
+    if not webbrowser.open(page.absolute().as_uri()):
+        note(f"no browser was found; open {page} yourself")

@@ -24,7 +24,7 @@ from kerasbatch.records.files import dump_yaml
 
 REFERENCE = Path(__file__).parents[2] / "results/reference"
 SVG = re.compile(r"<svg.*?</svg>", re.DOTALL)
-FIRST_STEPS = '<div class="panel" role="img" tabindex="0" aria-label="steps to the target'
+FIRST_STEPS = '<div class="panel" role="group" tabindex="0" aria-label="steps to the target'
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,11 @@ def test_it_asks_answers_and_doubts(page: str) -> None:
     """The question, the answer with every caveat of the comparison, and what was not drawn."""
     found, text = kb.compare(REFERENCE / "digits_batch_sizes"), words(page)
     assert "Which batch size reads digits best, when each may choose its learning rate?" in text
-    assert "To reach val_accuracy >= 0.95, batch size 512 took the fewest steps (34)" in text
+    assert (
+        "To reach val_accuracy >= 0.95, batch size 512 took the fewest steps (34; 128 and 1,437 may"
+        in text
+    )
+    assert "The critical batch size is about 99" in text
     for caveat in found.caveats:
         assert f"{caveat.code} : {caveat.message}" in text
     assert "Not drawn: no run has a path to draw" in text
@@ -56,7 +60,7 @@ def test_it_tells_where_the_numbers_come_from(page: str) -> None:
     text = words(page)
     assert escape(given, quote=False) in unescape(page).replace("&#39;", "'")
     assert "The spec asks for 54 runs; none is missing." in text
-    assert f"{runs['planned_steps'].sum():,} steps were planned" in text
+    assert f"Of {runs['planned_steps'].sum():,} steps that were planned" in text
     assert "ok : 54 runs" in text
     assert "keras 3.15.1" in text
     assert "kerasbatch run digits_batch_sizes.yaml" in text
@@ -175,14 +179,15 @@ def test_a_page_about_nothing_says_so(tmp_path: Path) -> None:
     (broken / "record.json").write_text("{", encoding="utf-8")
     assert "There are no runs to compare yet." in words(kb.report(tmp_path))
     make_run(tmp_path / "one", 0.5, 0.9, seed=1)
-    text = words(kb.report(tmp_path, target="val_nothing>=1"))
-    assert "These runs cannot be compared: --target: 'val_nothing' is not in these runs" in text
+    with pytest.raises(kb.SpecError, match="'val_nothing' is not in these runs"):
+        kb.report(tmp_path, target="val_nothing>=1")
+    make_run(tmp_path / "two", 0.5, spec={"metrics": None}, row={"val_accuracy": None})
 
 
 def test_one_run_and_no_target(tmp_path: Path) -> None:
     """There is nothing to compare it with; the pictures that need no target are drawn."""
     run = make_run(tmp_path, 0.5, 0.9)
-    page = kb.report(run)
+    page = kb.report(tmp_path)
     assert "there is no other to compare it with" in words(page)
     assert "Which runs are missing cannot be told: experiment.yaml cannot be read" in words(page)
     assert "there is no target" in words(page)
@@ -200,11 +205,108 @@ def test_every_experiment_has_a_part_of_its_own(tmp_path: Path) -> None:
         ("e1", "first"),
         ("e2", "second"),
     ]
-    assert re.findall(r'<h2 id="(\w+)-question">(.*?)</h2>', page) == [
+    assert re.findall(r'<h2 class="first" id="(\w+)-question">(.*?)</h2>', page) == [
         ("e1", "one?"),
         ("e2", "two?"),
     ]
     assert "One row for each seed" in page
+
+
+def test_an_experiment_that_has_not_begun_has_a_part_too(tmp_path: Path) -> None:
+    """All of its runs are missing; a directory that a rerun hides in is none of them."""
+    spec = SPEC | {"steps": 20, "sweep": {"seed": [0, 1]}}
+    (tmp_path / "experiment.yaml").write_text(dump_yaml(spec), encoding="utf-8")
+    text = words(kb.report(tmp_path))
+    assert "There are no runs to compare yet." in text
+    assert "The spec asks for 2 runs; 2 runs missing." in text
+    run = make_run(tmp_path, 0.5, 0.9)
+    shutil.copytree(run, tmp_path / ".rerun-x")
+    text = words(kb.report(tmp_path))
+    assert "The spec asks for 2 runs; 1 run missing." in text
+    assert "So far: 1 of 2 runs are finished." in text
+
+
+def test_a_page_shows_nothing_that_lies_elsewhere(tmp_path: Path) -> None:
+    """Links are not followed: neither the experiment's spec nor the tables of a run."""
+    secret = tmp_path / "secret"
+    secret.write_text("step,loss\nTOPSECRET,1\n", encoding="utf-8")
+    run = make_run(tmp_path / "one", 0.5, 0.9)
+    (tmp_path / "one/experiment.yaml").symlink_to(secret)
+    (run / "steps_loss.csv").symlink_to(secret)
+    page = kb.report(tmp_path / "one")
+    assert "TOPSECRET" not in page
+    assert "experiment.yaml is a link, which is not followed" in words(page)
+    assert "its steps_loss.csv is a link, which is not followed" in words(page)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"row": {"planned_steps": "inf"}},
+        {"row": {"status": []}},
+        {"row": {"learning_rate": "fast"}},
+        {"row": {"odd": {}}},
+        {"engine": "x"},
+        {"versions": "x"},
+        {"started": "yesterday"},
+        {"spec": "x"},
+        {"swept": []},
+        {"message": "x" * 10_000_000},
+    ],
+    ids=str,
+)
+def test_odd_records_are_named_and_not_read(tmp_path: Path, change: dict[str, object]) -> None:
+    """Signed well, and no record; or one with a message of a book's length."""
+    make_run(tmp_path, 0.5, 0.9)
+    odd = make_run(tmp_path, 0.5, 0.9, seed=1)
+    told = record_file.read(odd).record
+    assert told is not None
+    row = {**told["row"], **change.get("row", {})}  # type: ignore[dict-item]  # a dict of a row
+    record_file.write(odd, {**told, **change, "row": row})
+    page = kb.report(tmp_path)
+    if "message" not in change:
+        assert f"not read {tmp_path.name}/{odd.name}: its record.json holds no" in words(page)
+    assert len(page) < 1_000_000
+    assert len(kb.load(tmp_path).runs) == (2 if "message" in change else 1)
+
+
+def test_odd_tables_of_a_run_that_goes_on(tmp_path: Path) -> None:
+    """Nothing vouches for them yet: what cannot be read is named."""
+    make_run(tmp_path, 0.5, 0.9)
+    run = make_run(tmp_path, 0.5, 0.9, seed=1)
+    (run / "record.json").unlink()
+    for body, told in (("step,x\n,1\n", "no column epoch"), ("epoch,step\n", "")):
+        (run / "history.csv").write_text(body, encoding="utf-8")
+        assert told in words(kb.report(tmp_path))
+    head = "epoch,step,examples,seconds,learning_rate,val_loss\n"
+    for row, told in (
+        ("0,,0,0,0.1,1", "step has an empty cell"),
+        ("0,0,0,0,0.1,x", "holds a text"),
+    ):
+        (run / "history.csv").write_text(f"{head}{row}\n", encoding="utf-8")
+        assert told in words(kb.report(tmp_path))
+
+
+def test_characters_that_xml_forbids_break_no_picture(tmp_path: Path) -> None:
+    """They stand in names of runs, which pictures show."""
+    for seed in (0, 1):
+        make_run(tmp_path, 0.5, 0.9, seed=seed, swept={"odd": f"a\u0001\ufffe{seed}"})
+    table = "step,loss\n1,0.5\n2,0.25\n"
+    for run in tmp_path.iterdir():
+        (run / "steps_loss.csv").write_text(table, encoding="utf-8")
+    page = kb.report(tmp_path)
+    assert "The loss of every step" in page
+    for picture in SVG.findall(page):
+        ElementTree.fromstring(picture)  # noqa: S314
+
+
+def test_the_commands_do_it_again(tmp_path: Path) -> None:
+    """With what this report was asked for."""
+    make_run(tmp_path / "a b", 0.5, 0.9, spec={"data": {"python": "own.py:load"}})
+    text = words(kb.report(tmp_path, by="seed", target="val_accuracy>=0.5"))
+    assert "kerasbatch run 'a b.yaml' --trust" in text
+    asked = "'results/a b' --by seed --target 'val_accuracy>=0.5'"
+    assert f"kerasbatch compare {asked} --fit kerasbatch report {asked} -o report.html" in text
 
 
 def test_losses_of_steps_and_paths_are_drawn_where_they_are(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The report in a real browser: Chromium, without a window."""
 
 import io
+import itertools
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import kerasbatch as kb
 REFERENCE = Path(__file__).parents[2] / "results/reference"
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or ""
 WHY = "no Chromium is installed (Debian: apt-get install chromium)"
+TAGS = "every => every.map(each => each.tagName)"
 SIZES = [1, 8, 32, 128, 512, 1437]
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(not CHROMIUM, reason=WHY)]
@@ -53,6 +55,9 @@ def test_it_opens_quietly_and_fits(browser: Any, address: str, width: int, schem
     """No error, no request but for itself, no scrolling sideways, every picture there."""
     page = opened(browser, address, width, scheme)
     assert page.said == []
+    levels = [int(tag[1]) for tag in page.locator("h1, h2, h3, h4").evaluate_all(TAGS)]
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
     assert {url for url in page.called if not url.startswith("data:")} == {address}
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     shown = page.locator(".panel svg:visible")
@@ -72,7 +77,7 @@ def test_a_click_on_a_head_sorts(browser: Any, address: str) -> None:
     by_steps = {1: 2726, 8: 492, 32: 157, 128: 53, 512: 34, 1437: 42}
 
     def sizes() -> list[int]:
-        cells = table.locator("tbody tr > td:first-child").all_inner_texts()
+        cells = table.locator("tbody tr > th").all_inner_texts()
         return [int(text.replace(",", "")) for text in cells]
 
     assert sizes() == SIZES
@@ -97,7 +102,7 @@ def test_empty_cells_come_last_both_ways(browser: Any, tmp_path: Path) -> None:
     button = table.locator("th", has_text="steps").first.locator("button")
     for _ in range(2):
         button.click()
-        assert table.locator("tbody tr > td:first-child").all_inner_texts()[-1] == "10"
+        assert table.locator("tbody tr > th").all_inner_texts()[-1] == "10"
 
 
 def test_the_pointer_reads_values(browser: Any, address: str) -> None:
@@ -123,6 +128,19 @@ def test_the_pointer_reads_values(browser: Any, address: str) -> None:
     assert page.said == []
 
 
+def test_a_tap_reads_values_and_they_stay(browser: Any, address: str) -> None:
+    """Though the finger is lifted."""
+    context = browser.new_context(has_touch=True, viewport={"width": 360, "height": 800})
+    page = context.new_page()
+    page.goto(address)
+    panel = page.locator(".panel").first
+    panel.tap()
+    assert "steps to the target: " in panel.locator(".reading").inner_text()
+    box = panel.locator(".reading").bounding_box()
+    assert box["y"] + box["height"] == 800  # at the foot of the screen, off the picture
+    context.close()
+
+
 def test_curves_are_drawn_over_what_is_chosen(browser: Any, address: str) -> None:
     """Steps first."""
     page = opened(browser, address)
@@ -144,9 +162,10 @@ def test_it_prints_readable_pages(browser: Any, address: str) -> None:
     page = opened(browser, address, scheme="dark")
     printed = pypdf.PdfReader(io.BytesIO(page.pdf(format="A4")))
     texts = [" ".join(sheet.extract_text().split()) for sheet in printed.pages]
-    assert 3 <= len(texts) <= 6
+    assert 3 <= len(texts) <= 8
+    assert any("Runs of digits_batch_sizes" in text for text in texts)
     assert "Which batch size reads digits best" in texts[0]
-    assert "batch size 512 took the fewest steps (34)" in texts[0]
+    assert "batch size 512 took the fewest steps (34; 128" in texts[0]
     assert all(len(text) > 100 for text in texts)
 
 
