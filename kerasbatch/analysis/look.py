@@ -22,7 +22,7 @@ FEW = 7
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#C08000", "#3C97CE", "#000000")
 ON_DARK = ("#4DA3DC", "#FF8B4A", "#2FC79B", "#E8A3CB", "#F2B84B", "#9AD6F7", "#F2F2F2")
 """The same colours on a dark page."""
-SHADES, SHADES_ON_DARK = (0.0, 0.62), (0.4, 1.0)
+SHADES, SHADES_ON_DARK = (0.0, 0.64), (0.42, 1.0)
 """The part of the scale that can be seen on white, and on a dark page."""
 STYLES = ("-", "--", "-.", ":")
 DOT = "#0072B2"
@@ -40,7 +40,7 @@ SPREAD = 20.0
 def looks(count: int) -> list[dict[str, Any]]:
     """Return colour and line style of so many lines that have an order.
 
-    More than a few get cividis, a scale from dark to light that colour-blind people and grey
+    More than a few get plasma, a scale from dark to light that colour-blind people and grey
     printers keep in order.
     """
     if count <= FEW:
@@ -56,7 +56,7 @@ def _scale(places: Array) -> list[str]:
     from matplotlib import colormaps
     from matplotlib.colors import to_hex
 
-    return [to_hex(shade) for shade in colormaps["cividis"](places)]
+    return [to_hex(shade) for shade in colormaps["plasma"](places)]
 
 
 def on_dark(colour: str) -> str | None:
