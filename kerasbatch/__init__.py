@@ -26,9 +26,12 @@ if TYPE_CHECKING:
     from kerasbatch.analysis.loaded import Loaded, load
     from kerasbatch.analysis.plot import plot
     from kerasbatch.analysis.report import report
+    from kerasbatch.callbacks.noise_scale import NoiseScale
     from kerasbatch.callbacks.recorder import Recorder
     from kerasbatch.callbacks.step_counter import StepCounter
     from kerasbatch.engine.fit import fit
+    from kerasbatch.engine.noise import gradient_noise
+    from kerasbatch.engine.noise_estimate import GradientNoise
     from kerasbatch.order import example_order
     from kerasbatch.runs.ray_cluster import RayOptions
     from kerasbatch.runs.result import Result
@@ -46,8 +49,10 @@ __all__ = [
     "DirectoryInUseError",
     "EngineError",
     "Fault",
+    "GradientNoise",
     "KerasbatchError",
     "Loaded",
+    "NoiseScale",
     "Plan",
     "RayOptions",
     "Recorder",
@@ -63,6 +68,7 @@ __all__ = [
     "compare",
     "example_order",
     "fit",
+    "gradient_noise",
     "load",
     "load_model",
     "plan",
@@ -76,7 +82,9 @@ __all__ = [
 _LAZY = {
     "Budget": "steps",
     "Comparison": "analysis.compare",
+    "GradientNoise": "engine.noise_estimate",
     "Loaded": "analysis.loaded",
+    "NoiseScale": "callbacks.noise_scale",
     "Plan": "steps",
     "Recorder": "callbacks.recorder",
     "RayOptions": "runs.ray_cluster",
@@ -88,6 +96,7 @@ _LAZY = {
     "example_order": "order",
     "compare": "analysis.compare",
     "fit": "engine.fit",
+    "gradient_noise": "engine.noise",
     "load": "analysis.loaded",
     "load_model": "runs.saved_model",
     "plan": "steps",

@@ -15,7 +15,7 @@ import pandas as pd
 from kerasbatch.analysis import csv_tables
 from kerasbatch.analysis.found_runs import FoundRun, find
 from kerasbatch.records.run_row import RUN_COLUMNS
-from kerasbatch.shared_types import HISTORY_COLUMNS
+from kerasbatch.shared_types import HISTORY_COLUMNS, NOISE_COLUMNS
 from kerasbatch.stepcheck import COLUMNS as STEP_COLUMNS
 
 PLACE = ("experiment", "run_id")
@@ -87,7 +87,7 @@ class Loaded:
     @functools.cached_property
     def noise(self) -> pd.DataFrame:
         """All rows of noise.csv, where the noise of the gradient was recorded."""
-        return self._long("noise.csv", ("step", "examples", "noise_scale", "low", "high"))
+        return self._long("noise.csv", NOISE_COLUMNS)
 
     @property
     def specs(self) -> dict[str, Mapping[str, Any]]:

@@ -78,7 +78,7 @@ def choose(
     if obstacle := _obstacle(model, callbacks) or _memory_obstacle([feed.arrays, *held]):
         return plain(model, obstacle)
     if jit_compile is None:
-        jit, why = _xla(model, feed)
+        jit, why = xla(model, feed.arrays, feed.total_steps)
     else:
         jit, why = jit_compile, f"{'with' if jit_compile else 'without'} XLA, as asked for"
     return Choice(True, jit, f"blocks of steps in one program, {why}")
@@ -116,14 +116,13 @@ def _memory_obstacle(arrays: Sequence[Arrays]) -> str | None:
     return None
 
 
-def _xla(model: keras.Model, feed: Feed) -> tuple[bool, str]:
-    """Decide whether to compile with XLA."""
+def xla(model: keras.Model, arrays: Arrays, steps: int) -> tuple[bool, str]:
+    """Decide whether to compile so many steps with XLA, and say why."""
     asked = keras_private.asked_for_xla(model)
     if asked is not None:
         return asked, f"{'with' if asked else 'without'} XLA, as jit_compile says"
     if not keras_private.supports_xla(model):
         return False, "without XLA, which a layer does not support"
-    steps = feed.total_steps
     if steps < STEPS_THAT_PAY_FOR_XLA:
         return False, f"without XLA, whose compilation would not pay in {steps:,} steps"
     if not tf.config.list_physical_devices("GPU"):
@@ -131,14 +130,14 @@ def _xla(model: keras.Model, feed: Feed) -> tuple[bool, str]:
             if type(layer).__name__.startswith(SLOW_UNDER_XLA):
                 name = type(layer).__name__
                 return False, f"without XLA, which is slow for {name} on a CPU"
-    if unseen := _unseen_by_xla(model, feed):
+    if unseen := _unseen_by_xla(model, arrays):
         return False, f"without XLA, which would not notice {unseen}"
     return True, f"compiled with XLA, which pays in {steps:,} steps"
 
 
-def _unseen_by_xla(model: keras.Model, feed: Feed) -> str | None:
+def _unseen_by_xla(model: keras.Model, arrays: Arrays) -> str | None:
     """Return a mistake in the data that plain Keras reports and XLA computes with."""
-    x, *rest = feed.arrays
+    x, *rest = arrays
     layers = keras_private.all_layers(model)
     tables = [layer for layer in layers if isinstance(layer, keras.layers.Embedding)]
     if tables and not _within(x, min(table.input_dim for table in tables)):

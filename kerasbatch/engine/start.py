@@ -3,12 +3,10 @@
 Whatever engine takes them, the batches and their order are the same.
 """
 
-import operator
 import re
 import textwrap
 import weakref
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -21,29 +19,15 @@ from kerasbatch.engine.fused import FusedTraining, to_device
 from kerasbatch.engine.options import NO_NEEDS, Arrays, Needs
 from kerasbatch.engine.plain import PlainTraining
 from kerasbatch.engine.program import Program
+from kerasbatch.engine.program_cache import ProgramCache
 from kerasbatch.engine.variables import build_optimizer
 from kerasbatch.errors import EngineError
 from kerasbatch.shared_types import Engine
 
 Training = FusedTraining | PlainTraining
-# The last program of every model that is still in use, so that calling `fit` again does not
-# compile again. A program holds its model weakly.
-_PROGRAMS: "weakref.WeakKeyDictionary[keras.Model, _Kept]" = weakref.WeakKeyDictionary()
+_PROGRAMS = ProgramCache[Program]()
 _WITHOUT_XLA: "weakref.WeakSet[keras.Model]" = weakref.WeakSet()
 """Models that XLA could not compile; it is not tried again."""
-
-
-@dataclass(frozen=True)
-class _Kept:
-    """A program and what it was compiled for: values, and objects that must be the same ones."""
-
-    program: Program
-    values: tuple[Any, ...]
-    objects: tuple[Any, ...]
-
-    def serves(self, values: tuple[Any, ...], objects: tuple[Any, ...]) -> bool:
-        """Tell whether the program is still right."""
-        return self.values == values and all(map(operator.is_, self.objects, objects))
 
 
 def start(
@@ -82,7 +66,7 @@ def start(
                 return training
             except Exception as error:  # whatever TensorFlow cannot compile, plain Keras may train
                 chosen = choice.plain(model, _obstacle(error))
-                _PROGRAMS.pop(model, None)
+                _PROGRAMS.forget(model)
                 if jit:
                     _WITHOUT_XLA.add(model)
     if engine == "fused":
@@ -124,7 +108,11 @@ def _fused(
     cuts: Iterator[int] | None,
 ) -> FusedTraining:
     _build(model, feed)
-    program = _program(model, jit, feed.scale, needs)
+    program = _PROGRAMS.get(
+        model,
+        (jit, feed.scale, needs),
+        lambda: Program(model, jit_compile=jit, scale=feed.scale, needs=needs),
+    )
     return FusedTraining(model, feed, program, to_device(feed.arrays), why=why, cuts=cuts)
 
 
@@ -154,15 +142,3 @@ class NotBuiltError(Exception):
 
 def _any_number(array: Any) -> tf.TensorSpec:
     return tf.TensorSpec((None, *array.shape[1:]), array.dtype)
-
-
-def _program(model: keras.Model, jit: bool, scale: float | None, needs: Needs) -> Program:
-    """Return the model's program, the one of an earlier training where it is still right."""
-    objects = (model.optimizer, *keras_private.compiled_with(model))
-    trainable = tuple(variable.trainable for variable in model.weights)
-    values = (jit, scale, needs, trainable)
-    kept = _PROGRAMS.get(model)
-    if kept is None or not kept.serves(values, objects):
-        program = Program(model, jit_compile=jit, scale=scale, needs=needs)
-        _PROGRAMS[model] = kept = _Kept(program, values, objects)
-    return kept.program

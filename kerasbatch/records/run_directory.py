@@ -26,6 +26,7 @@ FILES = (
     "steps.csv",
     "steps_loss.csv",
     "weights.csv",
+    "noise.csv",
     PREPROCESSING,
     *MODELS.values(),
 )

@@ -61,6 +61,11 @@ class Result:
         """The path of the weights, where they were recorded: step, and a column for each weight."""
         return self._table("weights.csv")
 
+    @property
+    def noise(self) -> "pd.DataFrame":
+        """The noise of the gradient at every evaluation, where it was recorded."""
+        return self._table("noise.csv")
+
     def model(self, which: "Saved | None" = None, *, trust: bool = False) -> "keras.Model":
         """Load the model that the run kept, compiled as it was trained.
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from kerasbatch.callbacks.reported import Row
 from kerasbatch.runs.messages import Rows, Tell
+from kerasbatch.shared_types import NOISE_COLUMNS
 from kerasbatch.stepcheck import COLUMNS as STEP_COLUMNS
 
 INTERVAL = 0.2
@@ -25,6 +26,7 @@ class Tables:
         history: the rows of history.csv.
         steps: the rows of steps.csv.
         losses: the loss of every step, where they are recorded.
+        noise: the rows of noise.csv, the same.
         columns: the first columns of history.csv.
         weights: the rows of weights.csv, where they are recorded.
     """
@@ -33,6 +35,7 @@ class Tables:
     history: list[Row]
     steps: list[Row]
     losses: list[float]
+    noise: list[Row]
     columns: list[str]
     weights: list[Row] = field(default_factory=list)
     _sent: Counter[str] = field(default_factory=Counter)
@@ -54,6 +57,8 @@ class Tables:
             self._tell("steps_loss.csv", start, new, ("step", "loss"))
         if self.weights:
             self._send("weights.csv", self.weights, ("step",))
+        if self.noise:
+            self._send("noise.csv", self.noise, NOISE_COLUMNS)
 
     def _send(self, table: str, rows: Sequence[Row], columns: Sequence[str]) -> None:
         start = max(0, self._sent[table] - 1)

@@ -19,6 +19,7 @@ from kerasbatch.runs.cut_off import cut_off, not_begun, traceback_of
 from kerasbatch.runs.kept_models import KeptModels
 from kerasbatch.runs.messages import Moved, Tell
 from kerasbatch.runs.outcome import Outcome, ended, last_and_best
+from kerasbatch.runs.recorded_noise import RecordedNoise
 from kerasbatch.runs.tables import Tables, named_weights
 from kerasbatch.shared_types import HISTORY_COLUMNS
 from kerasbatch.spec.access import Access
@@ -73,9 +74,10 @@ def train(job: Job, tell: Tell) -> Outcome:
     try:
         callbacks = spec_callbacks.make(job.spec, job.access)
         training = _begin(job, callbacks)
+        noise = RecordedNoise(job.spec, job.model, job.data)
     except (Exception, KeyboardInterrupt, SystemExit) as error:  # own code may raise anything
         return not_begun(job.plan, error)
-    return _Session(job, training, callbacks, tell).run()
+    return _Session(job, training, callbacks, noise, tell).run()
 
 
 def _begin(job: Job, callbacks: Sequence[keras.callbacks.Callback]) -> Training:
@@ -100,10 +102,11 @@ class _Session:
         job: Job,
         training: Training,
         callbacks: Sequence[keras.callbacks.Callback],
+        noise: RecordedNoise,
         tell: Tell,
     ) -> None:
         self._job, self._training, self._tell = job, training, tell
-        self._callbacks = callbacks
+        self._callbacks, self._noise = callbacks, noise
         self._kept = KeptModels(job.spec, job.model, job.prefix)
         every, plan = job.spec.evaluate_every, job.plan
         self._measure = training.evaluator(job.data.evaluated)
@@ -137,6 +140,7 @@ class _Session:
             history=self._recorder.rows,
             steps=self._counter.rows,
             losses=training.step_losses,
+            noise=noise.rows,
             columns=job.history_columns,
         )
 
@@ -161,6 +165,7 @@ class _Session:
         if "weights" in self._job.spec.record:
             weights = dict(named_weights(self._job.model))
             self._tables.weights.append({"step": row["step"], **weights})
+        self._noise.look(row)
         self._stopping.look(row)
         self._kept.look(row)
         self._tables.send_if_due()

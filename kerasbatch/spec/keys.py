@@ -40,7 +40,7 @@ from kerasbatch.spec.key_types import (
 from kerasbatch.steps import Budget
 
 Preset = Literal["linear", "mlp", "cnn"]
-Recorded = Literal["steps", "weights"]
+Recorded = Literal["steps", "weights", "noise"]
 Saved = Literal["last", "best"]
 BUDGETS: tuple[BudgetKind, ...] = get_args(BudgetKind)
 
@@ -186,7 +186,9 @@ class Spec(Part):
     partial_batch: Annotated[PartialBatch, Must(one_of(PartialBatch))] = "keep"
     learning_rate_rule: Annotated[LearningRateRule, Short("rule")] = LearningRateRule()
     record: Annotated[
-        tuple[Recorded, ...], Field(strict=False), Must("a list of steps and weights, like [steps]")
+        tuple[Recorded, ...],
+        Field(strict=False),
+        Must("a list of steps, weights and noise, like [steps]"),
     ] = ()
     save: Annotated[
         tuple[Saved, ...],

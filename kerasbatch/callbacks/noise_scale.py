@@ -1,0 +1,79 @@
+"""The callback that measures the noise of the gradient; usable in anybody's `model.fit`.
+
+noise = kerasbatch.NoiseScale(x, y)
+model.fit(x, y, batch_size=16, epochs=5, callbacks=[noise])
+noise.history     # a DataFrame, the columns of noise.csv
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from kerasbatch.callbacks.reported import Row
+from kerasbatch.engine.keras_private import batches_counted
+from kerasbatch.engine.noise import Examples, NoiseMeter, meter
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class NoiseScale(keras.callbacks.Callback):
+    """Measures the noise scale of the untrained model, and at the end of every epoch.
+
+    Args:
+        x: the examples that `fit` trains on: arrays of shape (n, ...), or lists or dicts of them.
+        y: their labels or numbers.
+        sample_weight: their weights, shape (n,).
+        examples: how many to look at each time, as in `gradient_noise`.
+        seed: the seed of what is drawn; every time others.
+
+    Attributes:
+        rows: what was measured; `examples` are those that the training had seen.
+
+    Raises:
+        SpecError: as `gradient_noise`, when the training begins.
+    """
+
+    hears_blocks = True
+
+    def __init__(
+        self,
+        x: Any,
+        y: Any = None,
+        *,
+        sample_weight: Any = None,
+        examples: Examples = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.rows: list[Row] = []
+        self._given = (x, y, sample_weight)
+        self._examples, self._seed = examples, seed
+        self._meter: NoiseMeter | None = None
+        self._updates = 0
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Measure the untrained model."""
+        self.rows.clear()
+        self._meter = meter(self.model, *self._given)
+        self._updates = batches_counted(self.model.optimizer)
+        self._measure(0)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Measure the model as it is now."""
+        self._measure(len(self.rows))
+
+    def _measure(self, epochs: int) -> None:
+        if self._meter is None:
+            raise ValueError("no training has begun")
+        step = batches_counted(self.model.optimizer) - self._updates
+        seen = epochs * self._meter.train_examples
+        found = self._meter.measure(self._examples, seed=self._seed, draw=len(self.rows) + 1)
+        self.rows.append(found.row(step, seen))
+
+    @property
+    def history(self) -> "pd.DataFrame":
+        """The rows as a DataFrame with the columns of noise.csv."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows)
