@@ -39,10 +39,12 @@ if TYPE_CHECKING:
     from kerasbatch.runs.saved_model import load_model
     from kerasbatch.runs.watcher import Running, Standing, Watcher
     from kerasbatch.steps import Budget, Plan, plan
+    from kerasbatch.studies.advise import Advice, advise
 
 __version__ = VERSION
 
 __all__ = [
+    "Advice",
     "Budget",
     "Comparison",
     "DataUnavailableError",
@@ -65,6 +67,7 @@ __all__ = [
     "Watcher",
     "WorkerError",
     "__version__",
+    "advise",
     "compare",
     "example_order",
     "fit",
@@ -80,6 +83,8 @@ __all__ = [
 
 # Where the names live that are loaded at their first use.
 _LAZY = {
+    "Advice": "studies.advise",
+    "advise": "studies.advise",
     "Budget": "steps",
     "Comparison": "analysis.compare",
     "GradientNoise": "engine.noise_estimate",

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from kerasbatch.cli.advise import advise
 from kerasbatch.cli.bench import bench
 from kerasbatch.cli.claims import claims
 from kerasbatch.cli.compare import compare
@@ -29,7 +30,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (steps, plan, run, compare, plot, report, export, predict, bench, claims, schema):
+for command in (
+    steps,
+    plan,
+    run,
+    compare,
+    plot,
+    report,
+    export,
+    predict,
+    advise,
+    bench,
+    claims,
+    schema,
+):
     app.command()(command)
 
 

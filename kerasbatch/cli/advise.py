@@ -1,0 +1,98 @@
+"""The command `advise`: which batch size to use, or why that cannot be told."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kerasbatch.cli import options
+from kerasbatch.cli.early import check_early, display_with_tensorflow
+from kerasbatch.cli.options import Overrides, SpecPath, Trust
+from kerasbatch.cli.terminal import note, open_console, print_whole
+from kerasbatch.errors import SpecError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
+
+    from kerasbatch.studies.advise import Advice
+
+
+def advise(
+    spec: SpecPath,
+    target: Annotated[
+        str | None, typer.Option(metavar="TARGET", help='What to reach: "val_accuracy>=0.97".')
+    ] = None,
+    minutes: Annotated[float, typer.Option(metavar="M", help="How long it may take, about.")] = 5.0,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Train at the advised size and at its neighbours.")
+    ] = False,
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table here.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="SPEC", help="Write the advised spec here."),
+    ] = None,
+    overrides: Overrides = None,
+    trust: Trust = False,
+) -> None:
+    """Measure memory, speed and noise, and say which batch size to use, or why that is unknown."""
+    from kerasbatch.spec import specfile
+
+    source = specfile.load(spec, overrides or ())
+    if faults := [*options.folder_faults(csv, "--csv"), *options.folder_faults(output, "-o")]:
+        raise SpecError(faults)
+    check_early(source, trust)
+    display = display_with_tensorflow(quiet=False, verbose=False)
+    from kerasbatch.records.files import write_text
+    from kerasbatch.studies import advise as studies
+
+    found = studies.advise(
+        source,
+        target=target,
+        minutes=minutes,
+        verify=verify,
+        trust=trust,
+        wait=display.waiting_for,
+    )
+    _show(found)
+    if csv:
+        write_text(csv, found.table.to_csv(index=False))
+    if output and found.spec:
+        write_text(output, found.spec)
+    elif output:
+        note(f"{output} is not written: there is no advice to write into it")
+
+
+def _show(found: "Advice") -> None:
+    console = open_console(errors=False)
+    print_whole(console, _table(found.table))
+    if found.memory.largest is not None:
+        told = f"largest that fits: {found.memory.largest:,} ({found.memory.message})"
+        console.print(told, style="dim", soft_wrap=True)
+    console.print(found.message, style="bold", markup=False, soft_wrap=True)
+    if found.verification is not None:
+        print_whole(console, _table(found.verification.table))
+        console.print(found.verification.message, style="bold", soft_wrap=True)
+
+
+def _table(values: "pd.DataFrame") -> "Table":
+    from rich.table import Table
+
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for name in values.columns:
+        shown.add_column(str(name).replace("_", " "), justify="right")
+    for row in values.itertuples(index=False):
+        shown.add_row(*_cells(row))
+    return shown
+
+
+def _cells(row: Any) -> Iterator[str]:
+    for value in row:
+        if value is None or (isinstance(value, float) and math.isnan(value)):
+            yield ""
+        elif isinstance(value, str):
+            yield value
+        else:
+            yield f"{value:,.0f}" if value >= 100 or value % 1 == 0 else f"{value:.3g}"

@@ -1,0 +1,67 @@
+"""Advice for people: a table with a row for each batch size, and the conclusion in sentences."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kerasbatch.studies import advice
+from kerasbatch.studies.advice import Costs, MeanNoise
+from kerasbatch.studies.measured_costs import Memory, Speeds
+from kerasbatch.studies.noise_training import NoiseTraining
+
+COLUMNS = (
+    *("batch_size", "peak_memory_mb", "steps_per_second", "plain_steps_per_second"),
+    *("relative_seconds", "relative_seconds_low", "relative_seconds_high", "relative_examples"),
+    "advice",
+)
+CANNOT_TELL = "cannot tell"
+
+
+def message(
+    found: Costs, noise: MeanNoise, speeds: Speeds, rate: float | None, training: NoiseTraining
+) -> str:
+    """Say what to do, and what it rests on."""
+    in_range = ", ".join(f"{size:,}" for size in found.in_range)
+    plain = advice.costs(noise, speeds.plain)
+    told = [
+        f"Batch size {found.fastest:,} is fastest here; within 10 % of its time: {in_range}.",
+        f"The largest that needs hardly more examples than the fewest is {found.thrifty:,}.",
+        f"The noise scale is {noise.scale:,.0f} examples ({noise.low:,.0f} to {noise.high:,.0f}), "
+        f"the mean over a training of {training.rows[-1].step:,} steps at batch size "
+        f"{training.batch_size:,}; it is a proxy, right to an order of magnitude.",
+        f"With plain fit, where every step costs nearly the same, {plain.fastest:,} would be "
+        "fastest.",
+        "" if rate is None else f"A learning rate to start from: {rate:.3g}; tune it.",
+        advice.growth(noise, speeds.engine),
+    ]
+    return " ".join(part for part in told if part)
+
+
+def table(memory: Memory, speeds: Speeds, found: Costs | None, *, told: bool) -> pd.DataFrame:
+    """Return one row for each batch size that anything is known of."""
+    sizes = sorted({*memory.peaks, *speeds.engine})
+    rows = []
+    for size in sizes:
+        row: dict[str, Any] = dict.fromkeys(COLUMNS) | {"batch_size": size}
+        row["peak_memory_mb"] = memory.peaks.get(size)
+        if size in speeds.engine:
+            row["steps_per_second"] = 1 / float(np.median(speeds.engine[size]))
+            row["plain_steps_per_second"] = 1 / float(np.median(speeds.plain[size]))
+            row |= _relative(found, size, told=told)
+        rows.append(row)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _relative(found: Costs | None, size: int, *, told: bool) -> dict[str, Any]:
+    if found is None:
+        return {"advice": CANNOT_TELL}
+    at = int((found.sizes == size).argmax())
+    names = ("relative_seconds", "relative_seconds_low", "relative_seconds_high")
+    values = (found.seconds[at], found.low[at], found.high[at])
+    row: dict[str, Any] = dict(zip(names, map(float, values), strict=True))
+    row["relative_examples"] = float(found.examples[at])
+    if not told:
+        return row | {"advice": CANNOT_TELL}
+    in_range = "in range" if size in found.in_range else ""
+    return row | {"advice": "advised" if size == found.fastest else in_range}

@@ -1,0 +1,220 @@
+"""Which batch size to use: measured, concluded, or told that it cannot be told.
+
+advice = kerasbatch.advise("experiments/mnist_b16.yaml", target="val_accuracy>=0.97")
+advice.batch_size, advice.message, advice.table
+"""
+
+import contextlib
+import math
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from kerasbatch.analysis import target as targets
+from kerasbatch.errors import SpecError
+from kerasbatch.records.files import dump_yaml
+from kerasbatch.spec import specfile, sweep
+from kerasbatch.spec.access import Access
+from kerasbatch.studies import advice, advice_table, measured_costs, noise_training
+from kerasbatch.studies.advice import Costs
+from kerasbatch.studies.measured_costs import Memory, Speeds
+from kerasbatch.studies.noise_training import NoiseTraining, rate_at
+from kerasbatch.studies.variants import variant
+from kerasbatch.studies.verification import Verification
+from kerasbatch.studies.verification import verify as put_to_the_test
+from kerasbatch.workload.data import load
+
+SHARES = {"memory": 0.15, "speed": 0.55, "noise": 0.85}
+"""Of the minutes that there are, until when what is measured; with `verify`, of the first half."""
+PASSES = 200
+"""Passes over the data in which a target is looked for, if there is time."""
+Wait = Callable[[str], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What to do, and what it follows from.
+
+    Attributes:
+        batch_size: the batch size that is fastest here, or None: it cannot be told.
+        message: the conclusion, or why there is none and what would decide.
+        noise_scale: the mean noise scale over the training, in examples, or None.
+        low: the lower end of its 95 % interval.
+        high: the upper end.
+        table: one row for each batch size; an empty cell was not measured.
+        learning_rate: the rate to start from at the advised size, or None.
+        memory: what is known of memory.
+        verification: what the sweeps of `verify` said, or None.
+        spec: the spec with the advised size and rate, as YAML; or None.
+    """
+
+    batch_size: int | None
+    message: str
+    noise_scale: float | None
+    low: float
+    high: float
+    table: pd.DataFrame
+    learning_rate: float | None
+    memory: Memory
+    verification: Verification | None
+    spec: str | None
+
+
+def advise(
+    spec: "str | Path | Mapping[str, Any] | specfile.Source",
+    *,
+    target: str | None = None,
+    minutes: float = 5.0,
+    verify: bool = False,
+    overrides: Iterable[str] = (),
+    trust: bool = False,
+    wait: Wait = lambda what: contextlib.nullcontext(),
+) -> Advice:
+    """Measure memory, speed and gradient noise, and conclude which batch size to use.
+
+    Steps to a target grow as 1 + B / b with the noise scale B, and every step has its cost here;
+    the size of the least time is advised. It is a proxy, and abstains where it cannot tell.
+
+    Args:
+        spec: the path of a YAML file, a dict of the same shape, or a spec that was read already;
+            without a sweep.
+        target: what to reach, like `val_accuracy>=0.97`; by default that of the spec.
+        minutes: how long all of it may take, about.
+        verify: also train at the advised size and at neighbours, and say whether the advice held.
+        overrides: `key=value` texts that replace keys of the spec.
+        trust: let the spec run Python code and read files outside its own folder.
+        wait: shows that something goes on.
+
+    Raises:
+        SpecError: if the spec, the target or the minutes are wrong, or `verify` has no target.
+    """
+    source = _source(spec, overrides, target)
+    if not 0 < minutes < math.inf:
+        raise SpecError.at(("minutes",), f"found {minutes}; must be a number of minutes above 0")
+    if verify and source.spec.target is None:
+        raise SpecError.at(("verify",), "needs a target, like val_accuracy>=0.97")
+    with tempfile.TemporaryDirectory(prefix="kerasbatch-advise-") as folder, source.located():
+        return _Adviser(source, Path(folder), minutes, verify, trust, wait).advice()
+
+
+def _source(spec: Any, overrides: Iterable[str], target: str | None) -> specfile.Source:
+    """Read the spec, with the target that was asked for."""
+    if isinstance(spec, specfile.Source):
+        source = spec
+    elif isinstance(spec, str | Path):
+        source = specfile.load(spec, overrides)
+    else:
+        source = specfile.from_dict(spec, overrides)
+    with source.located():
+        if len(sweep.expand(source)) != 1 or source.spec.sweep:
+            raise SpecError.at(("sweep",), "advice is about a single run; leave the sweep out")
+        if target is None:
+            return source
+        goal = targets.parse(target)
+        bound = "at_least" if goal.at_least else "at_most"
+        return variant(source, target={"metric": goal.metric, bound: goal.value, "stop": True})
+
+
+class _Adviser:
+    """Measures one thing after the other, within the minutes that there are."""
+
+    def __init__(
+        self,
+        source: specfile.Source,
+        folder: Path,
+        minutes: float,
+        verify: bool,
+        trust: bool,
+        wait: Wait,
+    ) -> None:
+        self._source, self._folder, self._trust, self._wait = source, folder, trust, wait
+        self._begin, self._seconds = time.monotonic(), 60 * minutes
+        self._verify = verify
+        self._access = Access(source.folder, trust)
+        self._data = load(source.spec, self._access)
+        self._n = len(self._data.x_train)
+        # Up to the target, however long the spec would train; with none, its own budget.
+        long = {"examples": PASSES * self._n} if source.spec.target else {}
+        self._long = variant(source, **long)
+
+    def advice(self) -> Advice:
+        """Measure, and conclude."""
+        with self._wait("memory: fresh processes"):
+            until = self._until("memory")
+            memory = measured_costs.memory(
+                self._source, self._n, self._folder, until, trust=self._trust
+            )
+        speeds = self._speeds()
+        with self._wait("noise: a short training"):
+            left = max(5.0, self._until("noise") - time.monotonic())
+            training = noise_training.train(
+                self._long, self._n, self._folder, left, trust=self._trust
+            )
+        return self._conclude(memory, speeds, training)
+
+    def _until(self, what: str) -> float:
+        share = SHARES[what] * (0.6 if self._verify else 1.0)
+        return self._begin + share * self._seconds
+
+    def _speeds(self) -> Speeds:
+        found, until = Speeds({}, {}), self._until("speed")
+        each = measured_costs.speeds(self._long.spec, self._access, self._data, until)
+        for size in measured_costs.sizes_for(self._n):
+            with self._wait(f"speed: batch size {size:,}"):
+                known = next(each, None)
+            if known is None:
+                break
+            found = known
+        return found
+
+    def _conclude(self, memory: Memory, speeds: Speeds, training: NoiseTraining) -> Advice:
+        noise = advice.mean_noise(training.rows)
+        why = training.obstacle or advice.obstacle(noise, speeds.engine)
+        found = advice.costs(noise, speeds.engine) if noise and math.isfinite(noise.high) else None
+        size = found.fastest if found and not why else None
+        rate = self._rate(size) if size else None
+        checked = self._checked(size, found)
+        message = why or ""
+        if found and noise and not why:
+            message = advice_table.message(found, noise, speeds, rate, training)
+        return Advice(
+            batch_size=size,
+            message=message,
+            noise_scale=noise.scale if noise else None,
+            low=noise.low if noise else 0.0,
+            high=noise.high if noise else math.inf,
+            table=advice_table.table(memory, speeds, found, told=why is None),
+            learning_rate=rate,
+            memory=memory,
+            verification=checked,
+            spec=self._spec(size, rate) if size else None,
+        )
+
+    def _rate(self, size: int) -> float | None:
+        spec = self._source.spec
+        return rate_at(spec, self._n if spec.batch_size == "full" else spec.batch_size, size)
+
+    def _checked(self, size: int | None, found: Costs | None) -> Verification | None:
+        if not self._verify or size is None or found is None:
+            return None
+        predicted = {int(b): float(x) for b, x in zip(found.sizes, found.seconds, strict=True)}
+        with self._wait("verification: tuned sweeps at the advised size and at its neighbours"):
+            until = self._begin + self._seconds
+            return put_to_the_test(
+                self._long, size, predicted, self._n, self._folder, until, trust=self._trust
+            )
+
+    def _spec(self, size: int, rate: float | None) -> str:
+        """Return the spec with the advised size and rate; paths in it start where they did."""
+        spec = self._source.spec
+        changes: dict[str, Any] = {"batch_size": size, "learning_rate_rule": None}
+        if rate is not None:
+            optimizer = {**spec.plain()["optimizer"], "learning_rate": float(f"{rate:.4g}")}
+            changes["optimizer"] = optimizer
+        return dump_yaml(variant(self._source, **changes).spec.plain())

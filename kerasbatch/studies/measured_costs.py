@@ -1,0 +1,129 @@
+"""What a step costs by batch size on this machine: peak memory, seconds, and plain `fit` beside."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+import kerasbatch.runs.runner as runner
+from kerasbatch.engine.feed import scaled
+from kerasbatch.runs.bench import FusedTimer, PlainTimer, build_for
+from kerasbatch.spec.access import Access
+from kerasbatch.spec.keys import Spec
+from kerasbatch.spec.specfile import Source
+from kerasbatch.studies.variants import variant
+from kerasbatch.workload.data import Data
+
+SIZES = (1, 4, 16, 64, 256, 1024, 4096)
+ROUNDS = 3
+SHARE_OF_MEMORY = 0.8
+"""Of the memory that is free, what a training may take; the rest is the system's."""
+SEPARATE = 600.0
+"""A limit of seconds, under which a run is trained in a process of its own."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Peak memory of fresh processes.
+
+    Args:
+        peaks: MB by batch size, of those that were measured.
+        largest: the largest batch size that fits in the machine, or None where it cannot be told;
+            at most all examples.
+        message: how that is known, in words.
+    """
+
+    peaks: Mapping[int, float]
+    largest: int | None
+    message: str
+
+
+@dataclass(frozen=True)
+class Speeds:
+    """Seconds of a step, one for each round, by batch size.
+
+    Args:
+        engine: through the engine that would be used.
+        plain: by plain `fit`.
+    """
+
+    engine: Mapping[int, Sequence[float]]
+    plain: Mapping[int, Sequence[float]]
+
+
+def sizes_for(n: int) -> list[int]:
+    """Return the batch sizes to look at, of so many training examples."""
+    return [size for size in SIZES if size <= n]
+
+
+def speeds(spec: Spec, access: Access, data: Data, until: float) -> Iterator[Speeds]:
+    """Time steps at every batch size, both engines in turn; yield what is known after each.
+
+    Args:
+        spec: a single-run spec.
+        access: what it may reach.
+        data: its data.
+        until: when to begin no further size, by `time.monotonic`.
+    """
+    engine: dict[int, list[float]] = {}
+    plain: dict[int, list[float]] = {}
+    x = scaled(data.x_train, data.scale)
+    for size in sizes_for(len(data.x_train)):
+        if time.monotonic() > until and len(engine) > 1:
+            return
+        used = FusedTimer(build_for(spec, access, data, size), data, size, spec)
+        other = PlainTimer(build_for(spec, access, data, size), (x, *data.train[1:]), size)
+        rounds = [(1 / used.speed(), 1 / other.speed()) for _ in range(ROUNDS)]
+        engine[size] = [one for one, _ in rounds]
+        plain[size] = [one for _, one in rounds]
+        yield Speeds(dict(engine), dict(plain))
+
+
+def memory(source: Source, n: int, folder: Path, until: float, *, trust: bool) -> Memory:
+    """Measure peak memory in fresh processes, and predict the largest batch size that fits.
+
+    What is predicted is tried once, in a process of its own: that may fail, and this one goes on.
+
+    Args:
+        source: a single-run spec.
+        n: its training examples.
+        folder: where runs are kept.
+        until: when to begin no further size, by `time.monotonic`.
+        trust: whether the spec may run Python code.
+    """
+
+    def peak(size: int) -> float | None:
+        none: dict[str, Any] = {"target": None, "save": [], "record": [], "callbacks": []}
+        one = variant(source, name="memory", batch_size=size, steps=2, **none)
+        result = runner.run(one, results=folder, rerun=True, timeout=SEPARATE, trust=trust)
+        found = result.row["peak_memory_mb"]
+        return float(found) if result.status == "done" and found is not None else None
+
+    sizes, peaks = sizes_for(n), dict[int, float]()
+    for size in (sizes[0], sizes[-1], *sizes[-2:0:-1]):
+        if size in peaks or (time.monotonic() > until and len(peaks) > 1):
+            continue
+        if (found := peak(size)) is not None:
+            peaks[size] = found
+    return _largest(dict(sorted(peaks.items())), n, peak)
+
+
+def _largest(peaks: dict[int, float], n: int, peak: Callable[[int], float | None]) -> Memory:
+    """Predict from the line through the peaks what fits, and try it."""
+    if len(peaks) < 2:
+        return Memory(peaks, None, "the memory of a process is not told on this system")
+    slope, base = np.polyfit(list(peaks), list(peaks.values()), 1)
+    free = SHARE_OF_MEMORY * psutil.virtual_memory().available / 1e6
+    predicted = n if slope <= 0 else int(min(n, max(0, (free - base) / slope)))
+    if predicted < 1:
+        return Memory(peaks, None, f"not even one example fits into {free:,.0f} MB")
+    found = peaks.get(predicted) or peak(predicted)
+    if found is None:
+        told = f"{predicted:,} was predicted to fit into {free:,.0f} MB, and did not"
+        return Memory(peaks, max(peaks), told)
+    told = f"it took {found:,.0f} of {free:,.0f} MB when it was tried"
+    return Memory({**peaks, predicted: found}, predicted, told)

@@ -1,0 +1,116 @@
+"""A short training at a small batch size, with the noise of its gradient."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import kerasbatch.runs.runner as runner
+from kerasbatch.runs.result import Result
+from kerasbatch.spec import keras_names
+from kerasbatch.spec.keys import Spec
+from kerasbatch.spec.specfile import Source
+from kerasbatch.studies.advice import NoiseAt
+from kerasbatch.studies.variants import variant
+
+SMALL = 16
+"""The batch size that is trained at: its noise is seen at many weights in little time."""
+GROWTH = 1.2
+SQUARE_ROOT = ("Adam", "AdamW", "Nadam", "Adamax", "RMSprop", "Adagrad", "Adadelta", "Lamb")
+"""Optimizers that divide by the size of gradients: their rate grows as the root of the batch."""
+
+
+@dataclass(frozen=True)
+class NoiseTraining:
+    """What was seen.
+
+    Args:
+        rows: the noise at each evaluation up to the target.
+        batch_size: the batch size of the training.
+        seconds: how long it trained.
+        obstacle: why nothing follows from it, and what would decide; or None.
+    """
+
+    rows: tuple[NoiseAt, ...]
+    batch_size: int
+    seconds: float
+    obstacle: str | None
+
+
+def rate_at(spec: Spec, size: int, other: int) -> float | None:
+    """Return the learning rate to start from at another batch size; None where it is a schedule.
+
+    SGD's rate grows with the batch (Goyal et al. 2017, arXiv 1706.02677), that of Adam and its like
+    with the root of it (Malladi et al. 2022, arXiv 2205.10287).
+
+    Args:
+        spec: a spec whose rate is right at `size`.
+        size: its batch size.
+        other: another batch size.
+    """
+    given = spec.optimizer.arguments.get("learning_rate")
+    if isinstance(given, dict):
+        return None
+    name = spec.optimizer.name
+    base = float(given) if given is not None else keras_names.default_learning_rate(name)
+    root = keras_names.class_name("optimizers", name) in SQUARE_ROOT
+    return base * (math.sqrt(other / size) if root else other / size)
+
+
+def train(source: Source, n: int, folder: Path, seconds: float, *, trust: bool) -> NoiseTraining:
+    """Train, with the learning rate that goes with the small size.
+
+    Args:
+        source: a single-run spec; its target ends the training.
+        n: its training examples.
+        folder: where the run is kept.
+        seconds: how long it may take.
+        trust: whether the spec may run Python code.
+    """
+    spec, small = source.spec, min(SMALL, n)
+    changes: dict[str, Any] = {"evaluate_every": {"growth": GROWTH}, "save": [], "callbacks": []}
+    if (
+        rate := rate_at(spec, n if spec.batch_size == "full" else spec.batch_size, small)
+    ) is not None:
+        changes |= {"learning_rate_rule": None}
+        changes["optimizer"] = {**spec.plain()["optimizer"], "learning_rate": rate}
+    if spec.target is not None:
+        changes["target"] = {**spec.plain()["target"], "stop": True}
+    made = variant(source, name="noise", batch_size=small, record=["noise"], **changes)
+    result = runner.run(made, results=folder, rerun=True, timeout=seconds, trust=trust)
+    return _seen(result, small, has_target=spec.target is not None)
+
+
+def _seen(result: Result, small: int, *, has_target: bool) -> NoiseTraining:
+    table = pd.read_csv(result.directory / "noise.csv") if _has(result) else pd.DataFrame()
+    rows = tuple(
+        NoiseAt(
+            int(row["step"]),
+            None if math.isnan(row["noise_scale"]) else float(row["noise_scale"]),
+            float(row["low"]),
+            float(row["high"]),
+        )
+        for row in table.to_dict("records")
+        if not math.isnan(row["low"])
+    )
+    seconds = float(result.row["train_seconds"] or 0.0)
+    return NoiseTraining(rows, small, seconds, _obstacle(result, has_target))
+
+
+def _has(result: Result) -> bool:
+    return (result.directory / "noise.csv").is_file()
+
+
+def _obstacle(result: Result, has_target: bool) -> str | None:
+    status, row = result.status, result.row
+    if status not in ("done", "target", "timeout"):
+        return f"the training at batch size {row['batch_size']} ended as {status}: {result.message}"
+    if has_target and status != "target":
+        why = "in the time that there was" if status == "timeout" else "within the spec's budget"
+        return f"the target was not reached {why}; a lower target, or more of it, would decide"
+    losses: Any = result.history.filter(regex="^(val|train)_loss$")
+    if losses.empty or not losses.iloc[-1, 0] < losses.iloc[0, 0]:
+        return "nothing was learned; another learning rate or model would decide"
+    return None

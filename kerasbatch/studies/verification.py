@@ -1,0 +1,124 @@
+"""The advice put to the test: short tuned sweeps at the advised size and at its neighbours."""
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+import kerasbatch.runs.runner as runner
+from kerasbatch.analysis.compare import compare
+from kerasbatch.analysis.loaded import load
+from kerasbatch.spec.specfile import Source
+from kerasbatch.studies.noise_training import rate_at
+from kerasbatch.studies.variants import variant
+
+NEIGHBOUR = 4
+TIMES = (0.5, 1.0, 2.0)
+"""What the rate by the rule is multiplied by: the rule is a start, and no result."""
+HELD = 1.5
+"""The advice held where the advised size took at most this many times the best."""
+LEAST_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What the sweeps said.
+
+    Args:
+        table: batch_size, learning_rate, seconds_to_target, measured_seconds and predicted_seconds;
+            the last two in units of the best.
+        held: whether the advised size was nearly the fastest, or None where that cannot be told.
+        message: the same in words.
+    """
+
+    table: pd.DataFrame
+    held: bool | None
+    message: str
+
+
+def verify(
+    source: Source,
+    advised: int,
+    predicted: Mapping[int, float],
+    n: int,
+    folder: Path,
+    until: float,
+    *,
+    trust: bool,
+) -> Verification:
+    """Train to the target at the advised size and at neighbours, each with three learning rates.
+
+    Args:
+        source: a single-run spec with a target.
+        advised: the advised batch size.
+        predicted: relative time by batch size.
+        n: its training examples.
+        folder: where runs are kept.
+        until: when all must be done, by `time.monotonic`.
+        trust: whether the spec may run Python code.
+    """
+    sizes = sorted({max(1, advised // NEIGHBOUR), advised, min(n, advised * NEIGHBOUR)})
+    made = variant(source, **_sweep(source, sizes, n))
+    runs = len(sizes) * len(TIMES)
+    each = max(LEAST_SECONDS, (until - time.monotonic()) / (runs / 2 + 1))
+    runner.run_all(made, results=folder, rerun=True, timeout=each, trust=trust)
+    found = compare(load(folder / "verify")).table.set_index("batch_size")
+    taken = {size: float(found["seconds_to_target"].get(size, math.nan)) for size in sizes}
+    rates = {size: found["learning_rate"].get(size) for size in sizes}
+    return _verdict(advised, taken, {size: predicted.get(size, math.nan) for size in sizes}, rates)
+
+
+def _sweep(source: Source, sizes: list[int], n: int) -> dict[str, object]:
+    spec = source.spec
+    base = n if spec.batch_size == "full" else spec.batch_size
+    rates = {}
+    for size in sizes:
+        rate = rate_at(spec, base, size)
+        if rate is not None:
+            rates[str(size)] = [float(f"{rate * times:.4g}") for times in TIMES]
+    target = spec.plain()["target"] | {"stop": True}
+    sweep: dict[str, object] = {"batch_size": sizes}
+    if rates:
+        sweep["optimizer.learning_rate"] = {"per_batch_size": rates}
+    return {
+        "name": "verify",
+        "batch_size": sizes[0],
+        "target": target,
+        "sweep": sweep,
+        "evaluate_every": {"growth": 1.1},
+        "learning_rate_rule": None,
+        "save": [],
+        "callbacks": [],
+    }
+
+
+def _verdict(
+    advised: int,
+    taken: Mapping[int, float],
+    predicted: Mapping[int, float],
+    rates: Mapping[int, object],
+) -> Verification:
+    sizes = list(taken)
+    known = [value for value in taken.values() if not math.isnan(value)]
+    least = min(known, default=math.nan)
+    lowest = min((p for p in predicted.values() if not math.isnan(p)), default=math.nan)
+    table = pd.DataFrame(
+        {
+            "batch_size": sizes,
+            "learning_rate": [rates[size] for size in sizes],
+            "seconds_to_target": [taken[size] for size in sizes],
+            "measured_seconds": [taken[size] / least for size in sizes],
+            "predicted_seconds": [predicted[size] / lowest for size in sizes],
+        }
+    )
+    if math.isnan(taken[advised]):
+        told = f"batch size {advised:,} did not reach the target in the time that there was"
+        return Verification(table, False if known else None, told)
+    ratio = taken[advised] / least
+    told = "the advice held" if ratio <= HELD else "the advice did not hold"
+    return Verification(
+        table, ratio <= HELD, f"{told}: batch size {advised:,} took {ratio:.2f} times the best"
+    )

@@ -1,0 +1,94 @@
+"""From noise and timings to a batch size: exact where it can be, and silent where it must."""
+
+import math
+
+import numpy as np
+import pytest
+
+from kerasbatch.studies import advice
+from kerasbatch.studies.advice import MeanNoise, NoiseAt
+
+FLAT = {1: [1.0, 1.0], 10: [1.0, 1.0], 100: [1.0, 1.0], 1000: [1.0, 1.0]}
+PROPORTIONAL = {size: [float(size)] * 2 for size in FLAT}
+BENT = {1: [1.0], 10: [1.0], 100: [2.0], 1000: [20.0]}
+
+
+def noise(scale: float, **other: float) -> MeanNoise:
+    told = {"low": scale * 0.9, "high": scale * 1.1, "early": scale, "late": scale, "told": 1.0}
+    return MeanNoise(scale, **(told | other))
+
+
+def test_a_mean_over_the_steps() -> None:
+    """Each evaluation stands for the steps half way to its neighbours."""
+    rows = [NoiseAt(0, 1, 1, 1), NoiseAt(2, 5, 4, 6), NoiseAt(10, 9, 8, 12)]
+    found = advice.mean_noise(rows)
+    assert found is not None
+    assert found.scale == pytest.approx((1 * 1 + 5 * 5 + 4 * 9) / 10)
+    assert found.low == pytest.approx((1 * 1 + 5 * 4 + 4 * 8) / 10)
+    assert found.high == pytest.approx((1 * 1 + 5 * 6 + 4 * 12) / 10)
+    assert found.early == pytest.approx(3)  # at step 1
+    assert found.late == pytest.approx(8.5)  # at step 9
+    assert found.told == 1
+    some = advice.mean_noise([*rows[:2], NoiseAt(10, None, 3, math.inf)])
+    assert some is not None
+    assert (some.told, some.scale) == (pytest.approx(0.6), pytest.approx((1 + 25) / 6))
+    assert advice.mean_noise([NoiseAt(0, 3, 2, 4)]) is None
+    assert advice.mean_noise([NoiseAt(0, None, 3, math.inf), NoiseAt(4, None, 3, math.inf)]) is None
+
+
+def test_where_steps_cost_the_same_large_batches_look_free() -> None:
+    """And where they cost in proportion, small ones win."""
+    found = advice.costs(noise(50), FLAT)
+    np.testing.assert_allclose(found.seconds, (1 + 50 / found.sizes) / (1 + 50 / 1000))
+    assert (found.fastest, found.in_range) == (1000, [1000])
+    small = advice.costs(noise(50), PROPORTIONAL)
+    np.testing.assert_allclose(small.seconds, small.examples)
+    assert (small.fastest, small.in_range, small.thrifty) == (1, [1], 1)
+
+
+def test_the_best_lies_where_both_bends_meet() -> None:
+    """(1 + B/b) t(b), and b + B, in units of the best."""
+    found = advice.costs(noise(90), BENT)
+    np.testing.assert_allclose(found.seconds * 3.8, [91, 10, 3.8, 21.8])
+    np.testing.assert_allclose(found.examples, [1, 100 / 91, 190 / 91, 1090 / 91])
+    assert (found.fastest, found.thrifty) == (100, 10)
+    assert (found.low <= found.seconds + 1e-9).all()
+    assert (found.seconds <= found.high + 1e-9).all()
+
+
+def test_intervals_grow_with_the_noise_and_the_timings() -> None:
+    """The same draws every time."""
+    narrow = advice.costs(noise(90), BENT)
+    wide = advice.costs(noise(90, low=30, high=270), BENT)
+    shaky = advice.costs(noise(90), {**BENT, 1: [0.7, 1.0, 1.4]})
+    assert wide.high[1] - wide.low[1] > 2 * (narrow.high[1] - narrow.low[1])
+    assert shaky.high[0] - shaky.low[0] > 2 * (narrow.high[0] - narrow.low[0])
+    np.testing.assert_array_equal(narrow.low, advice.costs(noise(90), BENT).low)
+
+
+@pytest.mark.parametrize(
+    ("found", "seconds", "told"),
+    [
+        (None, BENT, "could not be told over most of the training"),
+        (noise(90, told=0.4), BENT, "could not be told over most of the training"),
+        (noise(90, high=math.inf), BENT, "anywhere from 81 to inf"),
+        (noise(90, low=20, high=161), BENT, "anywhere from 20 to 161"),
+        (noise(90), {**BENT, 10: [1.0, 2.1]}, "a step at batch size 10 took 1 s in one round"),
+        (noise(90, early=0.1, late=900), BENT, "would be right early and 100 late"),
+    ],
+)
+def test_it_abstains(found: MeanNoise | None, seconds: dict[int, list[float]], told: str) -> None:
+    """And says what would decide."""
+    said = advice.obstacle(found, seconds)
+    assert said is not None
+    assert told in said
+    assert "would decide" in said
+
+
+def test_it_advises_up_to_the_bounds() -> None:
+    """A factor of 8 in the noise, of 2 in the timings."""
+    assert advice.obstacle(noise(90, low=20, high=160), {**BENT, 10: [1.0, 2.0]}) is None
+    assert advice.growth(noise(90, early=10, late=99), BENT) == ""
+    assert "early 10 would be the fastest size, late 100" in advice.growth(
+        noise(90, early=5, late=90), BENT
+    )

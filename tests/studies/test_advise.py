@@ -1,0 +1,171 @@
+"""The advice as a whole: what it refuses, what it measures, what it writes."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import kerasbatch as kb
+from kerasbatch.cli import app
+from kerasbatch.spec import specfile
+from kerasbatch.studies import advice_table, measured_costs
+from kerasbatch.studies.advice import Costs, MeanNoise, NoiseAt, costs
+from kerasbatch.studies.measured_costs import Memory, Speeds
+from kerasbatch.studies.noise_training import NoiseTraining, rate_at, train
+from kerasbatch.studies.variants import variant
+from kerasbatch.studies.verification import _verdict
+
+DIGITS: dict[str, Any] = {
+    "data": "digits",
+    "model": "mlp",
+    "optimizer": "adam",
+    "loss": "sparse_categorical_crossentropy",
+    "metrics": ["accuracy"],
+    "epochs": 5,
+    "batch_size": 16,
+}
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "rate"),
+    [({"name": "sgd", "learning_rate": 0.1}, 0.4), ({"name": "adam"}, 0.002)],
+)
+def test_the_rate_grows_with_the_batch_or_its_root(optimizer: Any, rate: float) -> None:
+    """By the rule for the optimizer."""
+    spec = specfile.from_dict(DIGITS | {"optimizer": optimizer}).spec
+    assert rate_at(spec, 16, 64) == pytest.approx(rate)
+    assert rate_at(spec, 64, 64) == pytest.approx(optimizer.get("learning_rate", 0.001))
+
+
+def test_a_variant_has_one_budget_and_its_own_paths(tmp_path: Path) -> None:
+    """None takes a key away; what is wrong is said."""
+    (tmp_path / "s.yaml").write_text(
+        "data: digits\nmodel: mlp\noptimizer: sgd\nloss: mse\nepochs: 3\nbatch_size: 4\n",
+        encoding="utf-8",
+    )
+    source = specfile.load(tmp_path / "s.yaml")
+    made = variant(source, steps=7, batch_size=8)
+    assert (made.spec.budget.kind, made.spec.budget.amount) == ("steps", 7)
+    assert (made.spec.batch_size, made.folder) == (8, tmp_path)
+    with pytest.raises(kb.SpecError, match="batch_size"):
+        variant(source, batch_size="many")
+
+
+@pytest.mark.parametrize(
+    ("spec", "options", "told"),
+    [
+        (DIGITS | {"sweep": {"seed": [0, 1]}}, {}, "leave the sweep out"),
+        (DIGITS, {"target": "val_accuracy"}, "must be a metric and its value"),
+        (DIGITS, {"target": "val_nothing>=1"}, "val_nothing"),
+        (DIGITS, {"minutes": 0}, "must be a number of minutes above 0"),
+        (DIGITS, {"minutes": math.inf}, "must be a number of minutes above 0"),
+        (DIGITS, {"verify": True}, "needs a target"),
+    ],
+)
+def test_what_it_refuses(spec: Any, options: dict[str, Any], told: str) -> None:
+    """Before anything is measured."""
+    with pytest.raises(kb.SpecError, match=told):
+        kb.advise(spec, **options)
+
+
+def made() -> tuple[Costs, MeanNoise, Speeds]:
+    noise = MeanNoise(90, 80, 100, 90, 90, 1.0)
+    engine = {1: [1.0], 10: [1.0], 100: [2.0], 1000: [20.0]}
+    return costs(noise, engine), noise, Speeds(engine, {size: [30.0] for size in engine})
+
+
+def test_the_table_and_the_conclusion() -> None:
+    """An empty cell was not measured; where nothing is told, no row is advised."""
+    found, noise, speeds = made()
+    memory = Memory({1: 500.0, 2000: 900.0}, 2000, "tried")
+    table = advice_table.table(memory, speeds, found, told=True)
+    assert list(table.columns) == list(advice_table.COLUMNS)
+    assert table["batch_size"].tolist() == [1, 10, 100, 1000, 2000]
+    assert table["advice"].fillna("").tolist() == ["", "", "advised", "", ""]
+    assert table["peak_memory_mb"].isna().tolist() == [False, True, True, True, False]
+    assert table["steps_per_second"].tolist()[:4] == [1, 1, 0.5, 0.05]
+    nothing = advice_table.table(memory, speeds, found, told=False)
+    assert set(nothing["advice"].dropna()) == {"cannot tell"}
+    training = NoiseTraining((NoiseAt(0, 90, 80, 100), NoiseAt(50, 90, 80, 100)), 16, 1.0, None)
+    said = advice_table.message(found, noise, speeds, 0.01, training)
+    assert said.startswith("Batch size 100 is fastest here; within 10 % of its time: 100.")
+    assert "The largest that needs hardly more examples than the fewest is 10." in said
+    assert "The noise scale is 90 examples (80 to 100)" in said
+    assert "With plain fit, where every step costs nearly the same, 1,000" in said
+    assert "A learning rate to start from: 0.01; tune it." in said
+
+
+def test_a_verdict_on_the_advice() -> None:
+    """Held within 1.5 times the best; a size that did not arrive did not hold."""
+    rates = {1: 0.1, 4: 0.1, 16: 0.2}
+    predicted = {1: 2.0, 4: 1.0, 16: 1.5}
+    held = _verdict(4, {1: 3.0, 4: 1.4, 16: 1.0}, predicted, rates)
+    assert (held.held, held.message) == (
+        True,
+        "the advice held: batch size 4 took 1.40 times the best",
+    )
+    assert held.table["measured_seconds"].tolist() == [3.0, 1.4, 1.0]
+    assert _verdict(4, {1: 3.0, 4: 1.6, 16: 1.0}, predicted, rates).held is False
+    assert _verdict(4, {1: 3.0, 4: math.nan, 16: 1.0}, predicted, rates).held is False
+    assert _verdict(4, dict.fromkeys(rates, math.nan), predicted, rates).held is None
+
+
+def test_memory_that_is_predicted_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the line through what was measured, up to all examples."""
+    memory = lambda: type("Free", (), {"available": 1_000e6})  # noqa: E731  # 800 MB may be taken
+    monkeypatch.setattr(measured_costs.psutil, "virtual_memory", memory)
+    tried: list[int] = []
+
+    def peak(size: int) -> float | None:
+        tried.append(size)
+        return 100.0 + size if size < 600 else None
+
+    fits = measured_costs._largest({1: 101.0, 256: 356.0}, 500, peak)
+    assert (fits.largest, tried) == (500, [500])
+    fails = measured_costs._largest({1: 101.0, 256: 356.0}, 5000, peak)
+    assert (fails.largest, tried) == (256, [500, 700])
+    assert "was predicted to fit into 800 MB, and did not" in fails.message
+    assert measured_costs._largest({1: 101.0}, 500, peak).largest is None
+
+
+def test_a_training_that_learns_nothing_says_so(tmp_path: Path) -> None:
+    """Or that does not reach its target."""
+    lazy = {"name": "sgd", "learning_rate": 1e-30}
+    source = specfile.from_dict(DIGITS | {"optimizer": lazy, "epochs": 1})
+    found = train(source, 1437, tmp_path, 120, trust=False)
+    assert found.obstacle == "nothing was learned; another learning rate or model would decide"
+    target = {"metric": "val_accuracy", "at_least": 1.1}
+    far = train(variant(source, target=target), 1437, tmp_path, 120, trust=False)
+    assert "the target was not reached within the spec's budget" in str(far.obstacle)
+    assert far.rows[0].step == 0
+
+
+@pytest.mark.slow
+def test_advice_on_digits(tmp_path: Path) -> None:
+    """Measured, concluded, put to the test and written, within its minutes."""
+    spec, csv = tmp_path / "spec.yaml", tmp_path / "advice.csv"
+    spec.write_text(
+        "data: digits\nmodel: mlp\noptimizer: adam\nloss: sparse_categorical_crossentropy\n"
+        "metrics: [accuracy]\nepochs: 5\nbatch_size: 16\n",
+        encoding="utf-8",
+    )
+    asked = ["advise", str(spec), "--target", "val_accuracy>=0.9", "--minutes", "2.5", "--verify"]
+    written = ["--csv", str(csv), "-o", str(tmp_path / "advised.yaml")]
+    done = CliRunner().invoke(app.app, [*asked, *written], catch_exceptions=False)
+    assert done.exit_code == 0
+    table = pd.read_csv(csv)
+    assert list(table.columns) == list(advice_table.COLUMNS)
+    timed = table[table["steps_per_second"].notna()]
+    assert (timed["steps_per_second"] > timed["plain_steps_per_second"]).all()
+    advised = table[table["advice"] == "advised"]["batch_size"].tolist()
+    if advised:
+        found = specfile.load(tmp_path / "advised.yaml").spec
+        assert found.batch_size == advised[0]
+        assert found.optimizer.arguments["learning_rate"] > 0
+        assert "the best" in done.output or "did not reach" in done.output
+    else:
+        assert set(timed["advice"]) == {"cannot tell"}
+        assert "would decide" in done.output
