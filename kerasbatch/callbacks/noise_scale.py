@@ -28,7 +28,7 @@ class NoiseScale(keras.callbacks.Callback):
         seed: the seed of what is drawn; every time others.
 
     Attributes:
-        rows: what was measured; `examples` are those that the training had seen.
+        rows: what was measured; how many examples `fit` had seen is not known here, and None.
 
     Raises:
         SpecError: as `gradient_noise`, when the training begins.
@@ -57,19 +57,18 @@ class NoiseScale(keras.callbacks.Callback):
         self.rows.clear()
         self._meter = meter(self.model, *self._given)
         self._updates = batches_counted(self.model.optimizer)
-        self._measure(0)
+        self._measure()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Measure the model as it is now."""
-        self._measure(len(self.rows))
+        self._measure()
 
-    def _measure(self, epochs: int) -> None:
+    def _measure(self) -> None:
         if self._meter is None:
             raise ValueError("no training has begun")
         step = batches_counted(self.model.optimizer) - self._updates
-        seen = epochs * self._meter.train_examples
         found = self._meter.measure(self._examples, seed=self._seed, draw=len(self.rows) + 1)
-        self.rows.append(found.row(step, seen))
+        self.rows.append(found.row(step, None))
 
     @property
     def history(self) -> "pd.DataFrame":

@@ -11,7 +11,7 @@ from kerasbatch.cli import options
 from kerasbatch.cli.early import check_early, display_with_tensorflow
 from kerasbatch.cli.options import Overrides, SpecPath, Trust
 from kerasbatch.cli.terminal import note, open_console, print_whole
-from kerasbatch.errors import SpecError
+from kerasbatch.errors import Fault, SpecError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,9 +39,14 @@ def advise(
 ) -> None:
     """Measure memory, speed and noise, and say which batch size to use, or why that is unknown."""
     from kerasbatch.spec import specfile
+    from kerasbatch.spec.rules import names_files
 
     source = specfile.load(spec, overrides or ())
-    if faults := [*options.folder_faults(csv, "--csv"), *options.folder_faults(output, "-o")]:
+    faults = [*options.folder_faults(csv, "--csv"), *options.folder_faults(output, "-o")]
+    if output and output.absolute().parent.resolve() != source.folder and names_files(source.spec):
+        told = f"the spec names files beside it; write the advised one into {source.folder}, too"
+        faults.append(Fault(("-o",), told))
+    if faults:
         raise SpecError(faults)
     check_early(source, trust)
     display = display_with_tensorflow(quiet=False, verbose=False)

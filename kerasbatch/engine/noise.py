@@ -32,10 +32,12 @@ CHUNK, MOST = 2048, 16_384
 NARROW = 4.0
 """high / low below which more examples are not asked for."""
 GROUPS, LEAST_GROUPS = 32, 8
-GROUP_BYTES = 2**30
+GROUP_BYTES = 2**28
 """Memory that the sums of all groups may take; then there are fewer groups."""
 SMALL_BATCH, LARGE_MODEL = 8, 2_000_000
 """Examples of one gradient where single ones cost too much, and from how many weights on."""
+MEAN = "sum_over_batch_size"
+"""Keras' name for the mean over the examples of a batch."""
 COSTLY = (
     *choice.SLOW_UNDER_XLA,
     "LSTM",
@@ -118,6 +120,8 @@ class NoiseMeter:
         self._model, self._arrays, self._scale = model, arrays, scale
         self.train_examples: int = len(keras.tree.flatten(arrays)[0])
         _build(model, arrays, scale)
+        if not model.trainable_variables:
+            raise SpecError.at(("model",), "none of its weights is trained, so there is no noise")
         self._weights = sum(math.prod(v.shape) for v in model.trainable_variables)
         self._jit = choice.xla(model, arrays, MOST)[0]
 
@@ -129,7 +133,7 @@ class NoiseMeter:
             seed: the seed of what is drawn.
             draw: which draw of that seed, from 1.
         """
-        if examples == "all":
+        if examples == "all" and self.train_examples > 1:
             return exact(
                 self._sums(
                     np.arange(self.train_examples),
@@ -192,14 +196,15 @@ def _wanted(examples: Examples, n: int) -> int:
     """Return how many examples to look at, at the most."""
     if examples is None and n > 1:
         return min(MOST, n)
-    is_number = isinstance(examples, int) and not isinstance(examples, bool)
-    if not (is_number or examples is None) or (isinstance(examples, int) and examples < 2):
+    if n < 2:
+        raise SpecError.at(("examples",), "there is only one example; noise needs at least 2")
+    is_number = isinstance(examples, int | np.integer) and not isinstance(examples, bool)
+    if not is_number or int(examples or 0) < 2:
         message = f"found {examples!r}; must be a whole number from 2 on, 'all' or None"
         raise SpecError.at(("examples",), message)
-    if n < 2 or (isinstance(examples, int) and examples > n):
-        told = "there is only one example" if n == 1 else f"found {examples:,} of {n:,} examples"
-        raise SpecError.at(("examples",), f"{told}; noise needs at least 2 of those there are")
-    return n if examples is None else int(examples)
+    if (wanted := int(examples or 0)) > n:
+        raise SpecError.at(("examples",), f"found {wanted:,} of {n:,} examples; take no more")
+    return wanted
 
 
 def _refuse(model: keras.Model) -> None:
@@ -207,6 +212,14 @@ def _refuse(model: keras.Model) -> None:
     if not keras_private.has_keras_step(model, "train_step"):
         message = "its train_step is its own, so the noise of its training cannot be told"
         raise SpecError.at(("model",), f"{message}; that of the compiled loss is another")
+    odd = {
+        str(loss.reduction)
+        for loss in keras.tree.flatten(model.loss)
+        if getattr(loss, "reduction", MEAN) not in (MEAN, "mean")
+    }
+    if odd:
+        message = f"its loss is reduced by {', '.join(sorted(odd))}; noise is told of means"
+        raise SpecError.at(("model",), f"{message} over examples ({MEAN})")
     own = type(model).compute_loss is not keras.Model.compute_loss
     if keras_private.compiled_with(model)[1] is None and not own:
         raise SpecError.at(("model",), "it has no loss; call model.compile(loss=...)")
@@ -215,8 +228,7 @@ def _refuse(model: keras.Model) -> None:
 
 
 def _build(model: keras.Model, arrays: Arrays, scale: float | None) -> None:
-    """Give a model that has none yet its weights; nothing is computed."""
-    if not model.built:
-        x, *rest = keras.tree.map_structure(lambda array: array[:1], arrays)
-        batch = (scaled(x, scale), *rest)
-        keras_private.build(model, keras.utils.pack_x_y_sample_weight(*batch))
+    """Give a model its weights, and its loss and metrics theirs, where they have none yet."""
+    x, *rest = keras.tree.map_structure(lambda array: array[:1], arrays)
+    batch = (scaled(x, scale), *rest)
+    keras_private.build(model, keras.utils.pack_x_y_sample_weight(*batch))

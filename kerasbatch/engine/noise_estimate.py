@@ -46,12 +46,12 @@ class GradientNoise:
     small_batch: int
     message: str
 
-    def row(self, step: int, examples: int) -> dict[str, float | None]:
+    def row(self, step: int, examples: int | None) -> dict[str, float | None]:
         """Return it as a row of noise.csv.
 
         Args:
             step: the step of the training at which it was measured.
-            examples: the examples that the training had seen by then.
+            examples: the examples that the training had seen by then, where that is known.
         """
         told = (self.noise_scale, self.low, self.high, self.trace, self.squared_norm)
         return dict(zip(NOISE_COLUMNS, (step, examples, *told), strict=True))
@@ -159,7 +159,7 @@ def _fieller(
     c = trace**2 - z**2 * var_trace
     root = math.sqrt(max(b**2 - a * c, 0.0))
     if a > 0 and squared_norm > 0:
-        return max((b - root) / a, 0.0), (b + root) / a
+        return max((b - root) / a, 0.0), max((b + root) / a, 0.0)
     if a >= 0 or c <= 0:
         return 0.0, math.inf  # the mean gradient points nowhere, or nothing differs
     return max((b - root) / a, (b + root) / a, 0.0), math.inf

@@ -53,8 +53,11 @@ class Total:
         if not all(np.isfinite(part).all() for part in (squares, *gradients)):
             message = "a gradient is not finite, so its noise cannot be told"
             raise NotFiniteError([Fault(("model",), message)])
-        before = self.gradients or [np.zeros_like(part) for part in gradients]
-        self.gradients = [one + other for one, other in zip(before, gradients, strict=True)]
+        if not self.gradients:
+            self.gradients = [part.copy() for part in gradients]
+        else:
+            for total, part in zip(self.gradients, gradients, strict=True):
+                total += part
         self.squares, self.counts = self.squares + squares, self.counts + counts
 
     def sums(self) -> Sums:

@@ -16,6 +16,9 @@ from kerasbatch.spec.keys import Spec
 from kerasbatch.steps import Plan
 
 BETAS = ("beta_1", "beta_2")
+LINEAR = ("SGD",)
+SQUARE_ROOT = ("Adam", "AdamW", "Nadam", "Adamax", "RMSprop", "Adagrad", "Adadelta", "Lamb")
+"""Optimizers that divide by the size of gradients: their rate grows as the root of the batch."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,17 @@ def resolve(spec: Spec, plan: Plan) -> LearningRate:
     arguments = _scaled(spec, grown) if rule.betas else {}
     warmup = 0 if rule.warmup is None else rule.warmup.in_steps(plan.steps_per_epoch)
     return LearningRate(base, base * factor * rule.times, arguments, warmup)
+
+
+def growth(optimizer: str, factor: float) -> float | None:
+    """Return by what the rate of an optimizer is multiplied where the batch grows by a factor.
+
+    None where no rule is known for it.
+    """
+    known = keras_names.class_name("optimizers", optimizer)
+    if known in LINEAR:
+        return factor
+    return math.sqrt(factor) if known in SQUARE_ROOT else None
 
 
 def notes(rate: LearningRate, plan: Plan) -> Iterator[str]:

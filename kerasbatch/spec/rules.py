@@ -19,7 +19,7 @@ from kerasbatch.spec.callback_rules import (
     values_of_callbacks,
     what_callbacks_watch,
 )
-from kerasbatch.spec.data_keys import TABLES, BuiltInData, Table
+from kerasbatch.spec.data_keys import FILE_KEYS, TABLES, BuiltInData, Table
 from kerasbatch.spec.keys import BUDGETS, Spec
 
 MAX_NAME_BYTES = 200
@@ -208,3 +208,12 @@ def check(spec: Spec, wrong: frozenset[str] = frozenset()) -> Iterator[Fault]:
     for keys, rule in RULES:
         if not keys & wrong:
             yield from rule(spec)
+
+
+def names_files(spec: Spec) -> bool:
+    """Tell whether a spec names files of one's own, by paths that start at its folder."""
+    plain = spec.plain()
+    parts = [plain["data"], plain["model"], *plain.get("callbacks", ())]
+    return any(
+        isinstance(part, dict) and bool({*FILE_KEYS, "python"} & set(part)) for part in parts
+    )

@@ -7,7 +7,7 @@ timings through, by draws with a seed.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,27 +99,27 @@ class Costs:
 
 
 def mean_noise(rows: Sequence[NoiseAt]) -> MeanNoise | None:
-    """Return the noise over a training, or None where it was told nowhere.
+    """Return the noise over a training, or None where nothing was trained.
 
     An evaluation stands for the steps from half way since the one before to half way to the next.
     """
-    told = [row for row in rows if row.noise_scale is not None]
-    if not told or rows[-1].step == 0:
+    if not rows or rows[-1].step == 0:
         return None
     steps = np.array([row.step for row in rows], float)
     edges = np.concatenate([[0.0], (steps[1:] + steps[:-1]) / 2, [steps[-1]]])
+    shares = np.diff(edges) / edges[-1]
+    counted = shares > 0
+    # Where it could not be told, it is known to lie above its lower end, and no more.
+    scales = np.array([row.low if row.noise_scale is None else row.noise_scale for row in rows])
+    lows, highs = (np.array([getattr(row, name) for row in rows]) for name in ("low", "high"))
     known = np.array([row.noise_scale is not None for row in rows])
-    shares = np.diff(edges)[known] / edges[-1]
-    weights = shares / shares.sum() if shares.sum() else np.full(len(told), 1 / len(told))
-    scales = np.array([row.noise_scale or 0.0 for row in told])
-    at = np.array([row.step for row in told], float) / edges[-1]
     return MeanNoise(
-        scale=float(weights @ scales),
-        low=float(weights @ [row.low for row in told]),
-        high=float(weights @ [row.high for row in told]),
-        early=float(np.interp(EARLY, at, scales)),
-        late=float(np.interp(LATE, at, scales)),
-        told=float(shares.sum()),
+        scale=float(shares @ scales),
+        low=float(shares @ lows),
+        high=float(shares[counted] @ highs[counted]),
+        early=float(np.interp(EARLY, steps / edges[-1], scales)),
+        late=float(np.interp(LATE, steps / edges[-1], scales)),
+        told=float(shares[known].sum()),
     )
 
 
@@ -154,13 +154,39 @@ def fastest(scale: float, seconds: Mapping[int, Sequence[float]]) -> int:
     return min(seconds, key=lambda b: (1 + scale / b) * float(np.median(seconds[b])))
 
 
-def obstacle(noise: MeanNoise | None, seconds: Mapping[int, Sequence[float]]) -> str | None:
-    """Say why nothing can be told, and what would decide; or None."""
+def beyond(best: int, timed: Iterable[int], sizes: Sequence[int]) -> int | None:
+    """Return the next size that was not timed, where the best is at the edge of those that were.
+
+    Args:
+        best: the best size.
+        timed: those that were timed.
+        sizes: all that should have been, ascending.
+    """
+    known = sorted(timed)
+    larger = [size for size in sizes if size > best and size not in known]
+    smaller = [size for size in sizes if size < best and size not in known]
+    if best == known[-1] and larger:
+        return larger[0]
+    return smaller[-1] if best == known[0] and smaller else None
+
+
+def obstacle(
+    noise: MeanNoise | None, seconds: Mapping[int, Sequence[float]], sizes: Sequence[int]
+) -> str | None:
+    """Say why nothing can be told, and what would decide; or None.
+
+    Args:
+        noise: the noise over a training.
+        seconds: of a step, by batch size, one for each round of timing.
+        sizes: the batch sizes that should have been timed, ascending.
+    """
     if noise is None or noise.told < 0.5:
         return (
             "the noise of the gradient could not be told over most of the training; more data, or "
             "a training that learns more, would decide"
         )
+    if noise.low <= 0 and math.isfinite(noise.high) and noise.high < 1:
+        return "the gradients of the examples hardly differ; other data would decide"
     if not math.isfinite(noise.high) or noise.high > WIDEST * noise.low:
         return (
             f"the noise scale lies anywhere from {noise.low:,.0f} to {noise.high:,.0f}; more "
@@ -172,6 +198,11 @@ def obstacle(noise: MeanNoise | None, seconds: Mapping[int, Sequence[float]]) ->
             f"a step at batch size {unsteady[0]:,} took {min(seconds[unsteady[0]]):.2g} s in one "
             f"round and {max(seconds[unsteady[0]]):.2g} s in another; a machine with nothing else "
             "to do would decide"
+        )
+    if untimed := beyond(fastest(noise.scale, seconds), seconds, sizes):
+        return (
+            f"batch size {fastest(noise.scale, seconds):,} is the fastest of those that there was "
+            f"time to try, and {untimed:,} was not tried; more minutes would decide"
         )
     early, late = fastest(noise.early, seconds), fastest(noise.late, seconds)
     if max(early, late) > WIDEST * min(early, late):

@@ -1,5 +1,6 @@
 """Advice for people: a table with a row for each batch size, and the conclusion in sentences."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,20 +20,28 @@ CANNOT_TELL = "cannot tell"
 
 
 def message(
-    found: Costs, noise: MeanNoise, speeds: Speeds, rate: float | None, training: NoiseTraining
+    found: Costs,
+    noise: MeanNoise,
+    speeds: Speeds,
+    sizes: Sequence[int],
+    rate: float | None,
+    training: NoiseTraining,
 ) -> str:
     """Say what to do, and what it rests on."""
     in_range = ", ".join(f"{size:,}" for size in found.in_range)
-    plain = advice.costs(noise, speeds.plain)
+    plain = advice.fastest(noise.scale, speeds.plain)
+    edge = advice.beyond(plain, speeds.plain, sizes)
     told = [
         f"Batch size {found.fastest:,} is fastest here; within 10 % of its time: {in_range}.",
         f"The largest that needs hardly more examples than the fewest is {found.thrifty:,}.",
         f"The noise scale is {noise.scale:,.0f} examples ({noise.low:,.0f} to {noise.high:,.0f}), "
         f"the mean over a training of {training.rows[-1].step:,} steps at batch size "
         f"{training.batch_size:,}; it is a proxy, right to an order of magnitude.",
-        f"With plain fit, where every step costs nearly the same, {plain.fastest:,} would be "
-        "fastest.",
-        "" if rate is None else f"A learning rate to start from: {rate:.3g}; tune it.",
+        f"With plain fit, where every step costs nearly the same, {plain:,} would be fastest"
+        f"{', or more: ' + format(edge, ',') + ' was not tried' if edge else ''}.",
+        f"A learning rate to start from: {rate:.3g}; tune it."
+        if rate is not None
+        else "No rule is known for this optimizer's learning rate; tune it.",
         advice.growth(noise, speeds.engine),
     ]
     return " ".join(part for part in told if part)

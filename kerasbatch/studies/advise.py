@@ -19,8 +19,9 @@ import pandas as pd
 from kerasbatch.analysis import target as targets
 from kerasbatch.errors import SpecError
 from kerasbatch.records.files import dump_yaml
-from kerasbatch.spec import specfile, sweep
+from kerasbatch.spec import learning_rate, specfile, sweep
 from kerasbatch.spec.access import Access
+from kerasbatch.steps import plan
 from kerasbatch.studies import advice, advice_table, measured_costs, noise_training
 from kerasbatch.studies.advice import Costs
 from kerasbatch.studies.measured_costs import Memory, Speeds
@@ -31,7 +32,11 @@ from kerasbatch.studies.verification import verify as put_to_the_test
 from kerasbatch.workload.data import load
 
 SHARES = {"memory": 0.15, "speed": 0.55, "noise": 0.85}
-"""Of the minutes that there are, until when what is measured; with `verify`, of the first half."""
+"""Of the time for measuring, until when what is measured."""
+MEASURING = 0.6
+"""Of the minutes, the share for measuring where the rest is for `verify`."""
+LEAST_TO_VERIFY = 20.0
+"""Seconds without which nothing is verified."""
 PASSES = 200
 """Passes over the data in which a target is looked for, if there is time."""
 Wait = Callable[[str], AbstractContextManager[None]]
@@ -121,6 +126,18 @@ def _source(spec: Any, overrides: Iterable[str], target: str | None) -> specfile
         return variant(source, target={"metric": goal.metric, bound: goal.value, "stop": True})
 
 
+def _without_rule(source: specfile.Source, n: int) -> specfile.Source:
+    """Return a spec whose rate is written out: what its rule gives at its size."""
+    spec, rule = source.spec, source.spec.learning_rate_rule
+    rate = learning_rate.resolve(spec, plan(n, batch_size=spec.batch_size, epochs=1))
+    if rule.rule == "none" or rate.value is None:
+        return source
+    optimizer = {**spec.plain()["optimizer"], "learning_rate": rate.value, **rate.arguments}
+    warmup = spec.plain()["learning_rate_rule"].get("warmup")
+    kept = {"rule": "none", "warmup": warmup} if warmup else None
+    return variant(source, optimizer=optimizer, learning_rate_rule=kept)
+
+
 class _Adviser:
     """Measures one thing after the other, within the minutes that there are."""
 
@@ -139,6 +156,7 @@ class _Adviser:
         self._access = Access(source.folder, trust)
         self._data = load(source.spec, self._access)
         self._n = len(self._data.x_train)
+        self._source = source = _without_rule(source, self._n)
         # Up to the target, however long the spec would train; with none, its own budget.
         long = {"examples": PASSES * self._n} if source.spec.target else {}
         self._long = variant(source, **long)
@@ -159,7 +177,7 @@ class _Adviser:
         return self._conclude(memory, speeds, training)
 
     def _until(self, what: str) -> float:
-        share = SHARES[what] * (0.6 if self._verify else 1.0)
+        share = SHARES[what] * (MEASURING if self._verify else 1.0)
         return self._begin + share * self._seconds
 
     def _speeds(self) -> Speeds:
@@ -175,14 +193,16 @@ class _Adviser:
 
     def _conclude(self, memory: Memory, speeds: Speeds, training: NoiseTraining) -> Advice:
         noise = advice.mean_noise(training.rows)
-        why = training.obstacle or advice.obstacle(noise, speeds.engine)
-        found = advice.costs(noise, speeds.engine) if noise and math.isfinite(noise.high) else None
+        sizes = measured_costs.sizes_for(self._n)
+        why = training.obstacle or advice.obstacle(noise, speeds.engine, sizes)
+        known = noise is not None and noise.low > 0 and math.isfinite(noise.high)
+        found = advice.costs(noise, speeds.engine) if noise and known else None
         size = found.fastest if found and not why else None
         rate = self._rate(size) if size else None
         checked = self._checked(size, found)
         message = why or ""
         if found and noise and not why:
-            message = advice_table.message(found, noise, speeds, rate, training)
+            message = advice_table.message(found, noise, speeds, sizes, rate, training)
         return Advice(
             batch_size=size,
             message=message,
@@ -201,7 +221,8 @@ class _Adviser:
         return rate_at(spec, self._n if spec.batch_size == "full" else spec.batch_size, size)
 
     def _checked(self, size: int | None, found: Costs | None) -> Verification | None:
-        if not self._verify or size is None or found is None:
+        left = self._begin + self._seconds - time.monotonic()
+        if not self._verify or size is None or found is None or left < LEAST_TO_VERIFY:
             return None
         predicted = {int(b): float(x) for b, x in zip(found.sizes, found.seconds, strict=True)}
         with self._wait("verification: tuned sweeps at the advised size and at its neighbours"):
@@ -211,9 +232,9 @@ class _Adviser:
             )
 
     def _spec(self, size: int, rate: float | None) -> str:
-        """Return the spec with the advised size and rate; paths in it start where they did."""
+        """Return the spec with the advised size and rate; for the folder that the spec was in."""
         spec = self._source.spec
-        changes: dict[str, Any] = {"batch_size": size, "learning_rate_rule": None}
+        changes: dict[str, Any] = {"batch_size": size}
         if rate is not None:
             optimizer = {**spec.plain()["optimizer"], "learning_rate": float(f"{rate:.4g}")}
             changes["optimizer"] = optimizer

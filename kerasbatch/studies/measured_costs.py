@@ -22,8 +22,8 @@ SIZES = (1, 4, 16, 64, 256, 1024, 4096)
 ROUNDS = 3
 SHARE_OF_MEMORY = 0.8
 """Of the memory that is free, what a training may take; the rest is the system's."""
-SEPARATE = 600.0
-"""A limit of seconds, under which a run is trained in a process of its own."""
+LEAST_SECONDS = 20.0
+"""What a fresh process needs to begin and take two steps."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def speeds(spec: Spec, access: Access, data: Data, until: float) -> Iterator[Spe
     engine: dict[int, list[float]] = {}
     plain: dict[int, list[float]] = {}
     x = scaled(data.x_train, data.scale)
-    for size in sizes_for(len(data.x_train)):
+    for size in _from_the_middle(sizes_for(len(data.x_train))):
         if time.monotonic() > until and len(engine) > 1:
             return
         used = FusedTimer(build_for(spec, access, data, size), data, size, spec)
@@ -81,6 +81,12 @@ def speeds(spec: Spec, access: Access, data: Data, until: float) -> Iterator[Spe
         engine[size] = [one for one, _ in rounds]
         plain[size] = [one for _, one in rounds]
         yield Speeds(dict(engine), dict(plain))
+
+
+def _from_the_middle(sizes: list[int]) -> list[int]:
+    """Return sizes from the middle outward: where the best one is likely, first."""
+    middle = (len(sizes) - 1) / 2
+    return sorted(sizes, key=lambda size: abs(sizes.index(size) - middle))
 
 
 def memory(source: Source, n: int, folder: Path, until: float, *, trust: bool) -> Memory:
@@ -99,7 +105,8 @@ def memory(source: Source, n: int, folder: Path, until: float, *, trust: bool) -
     def peak(size: int) -> float | None:
         none: dict[str, Any] = {"target": None, "save": [], "record": [], "callbacks": []}
         one = variant(source, name="memory", batch_size=size, steps=2, **none)
-        result = runner.run(one, results=folder, rerun=True, timeout=SEPARATE, trust=trust)
+        left = max(LEAST_SECONDS, until - time.monotonic())
+        result = runner.run(one, results=folder, rerun=True, timeout=left, trust=trust)
         found = result.row["peak_memory_mb"]
         return float(found) if result.status == "done" and found is not None else None
 
@@ -115,7 +122,7 @@ def memory(source: Source, n: int, folder: Path, until: float, *, trust: bool) -
 def _largest(peaks: dict[int, float], n: int, peak: Callable[[int], float | None]) -> Memory:
     """Predict from the line through the peaks what fits, and try it."""
     if len(peaks) < 2:
-        return Memory(peaks, None, "the memory of a process is not told on this system")
+        return Memory(peaks, None, "no two batch sizes could be measured")
     slope, base = np.polyfit(list(peaks), list(peaks.values()), 1)
     free = SHARE_OF_MEMORY * psutil.virtual_memory().available / 1e6
     predicted = n if slope <= 0 else int(min(n, max(0, (free - base) / slope)))

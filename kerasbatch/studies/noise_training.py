@@ -9,7 +9,7 @@ import pandas as pd
 
 import kerasbatch.runs.runner as runner
 from kerasbatch.runs.result import Result
-from kerasbatch.spec import keras_names
+from kerasbatch.spec import keras_names, learning_rate
 from kerasbatch.spec.keys import Spec
 from kerasbatch.spec.specfile import Source
 from kerasbatch.studies.advice import NoiseAt
@@ -18,8 +18,8 @@ from kerasbatch.studies.variants import variant
 SMALL = 16
 """The batch size that is trained at: its noise is seen at many weights in little time."""
 GROWTH = 1.2
-SQUARE_ROOT = ("Adam", "AdamW", "Nadam", "Adamax", "RMSprop", "Adagrad", "Adadelta", "Lamb")
-"""Optimizers that divide by the size of gradients: their rate grows as the root of the batch."""
+FEW_EVALUATIONS = 5
+"""After so few, a target was reached before the noise could be seen."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,9 @@ class NoiseTraining:
 
 
 def rate_at(spec: Spec, size: int, other: int) -> float | None:
-    """Return the learning rate to start from at another batch size; None where it is a schedule.
+    """Return the learning rate to start from at another batch size, by the rule for the optimizer.
 
-    SGD's rate grows with the batch (Goyal et al. 2017, arXiv 1706.02677), that of Adam and its like
-    with the root of it (Malladi et al. 2022, arXiv 2205.10287).
+    None where it is a schedule, or no rule is known.
 
     Args:
         spec: a spec whose rate is right at `size`.
@@ -51,12 +50,12 @@ def rate_at(spec: Spec, size: int, other: int) -> float | None:
         other: another batch size.
     """
     given = spec.optimizer.arguments.get("learning_rate")
-    if isinstance(given, dict):
+    grown = learning_rate.growth(spec.optimizer.name, other / size)
+    if isinstance(given, dict) or grown is None:
         return None
     name = spec.optimizer.name
     base = float(given) if given is not None else keras_names.default_learning_rate(name)
-    root = keras_names.class_name("optimizers", name) in SQUARE_ROOT
-    return base * (math.sqrt(other / size) if root else other / size)
+    return base * grown
 
 
 def train(source: Source, n: int, folder: Path, seconds: float, *, trust: bool) -> NoiseTraining:
@@ -74,7 +73,6 @@ def train(source: Source, n: int, folder: Path, seconds: float, *, trust: bool) 
     if (
         rate := rate_at(spec, n if spec.batch_size == "full" else spec.batch_size, small)
     ) is not None:
-        changes |= {"learning_rate_rule": None}
         changes["optimizer"] = {**spec.plain()["optimizer"], "learning_rate": rate}
     if spec.target is not None:
         changes["target"] = {**spec.plain()["target"], "stop": True}
@@ -108,8 +106,14 @@ def _obstacle(result: Result, has_target: bool) -> str | None:
     if status not in ("done", "target", "timeout"):
         return f"the training at batch size {row['batch_size']} ended as {status}: {result.message}"
     if has_target and status != "target":
-        why = "in the time that there was" if status == "timeout" else "within the spec's budget"
+        why = (
+            "in the time that there was"
+            if status == "timeout"
+            else "in all steps that were planned"
+        )
         return f"the target was not reached {why}; a lower target, or more of it, would decide"
+    if has_target and len(result.history) <= FEW_EVALUATIONS:
+        return "the target was reached before there was anything to see; a higher one would decide"
     losses: Any = result.history.filter(regex="^(val|train)_loss$")
     if losses.empty or not losses.iloc[-1, 0] < losses.iloc[0, 0]:
         return "nothing was learned; another learning rate or model would decide"

@@ -11,6 +11,7 @@ import pandas as pd
 import kerasbatch.runs.runner as runner
 from kerasbatch.analysis.compare import compare
 from kerasbatch.analysis.loaded import load
+from kerasbatch.runs import machine_share
 from kerasbatch.spec.specfile import Source
 from kerasbatch.studies.noise_training import rate_at
 from kerasbatch.studies.variants import variant
@@ -62,9 +63,10 @@ def verify(
     """
     sizes = sorted({max(1, advised // NEIGHBOUR), advised, min(n, advised * NEIGHBOUR)})
     made = variant(source, **_sweep(source, sizes, n))
-    runs = len(sizes) * len(TIMES)
-    each = max(LEAST_SECONDS, (until - time.monotonic()) / (runs / 2 + 1))
-    runner.run_all(made, results=folder, rerun=True, timeout=each, trust=trust)
+    jobs = machine_share.default_jobs()
+    turns = math.ceil(len(sizes) * len(TIMES) / jobs) + 1  # one for the workers to begin
+    each = max(LEAST_SECONDS, (until - time.monotonic()) / turns)
+    runner.run_all(made, results=folder, jobs=jobs, rerun=True, timeout=each, trust=trust)
     found = compare(load(folder / "verify")).table.set_index("batch_size")
     taken = {size: float(found["seconds_to_target"].get(size, math.nan)) for size in sizes}
     rates = {size: found["learning_rate"].get(size) for size in sizes}
@@ -89,7 +91,6 @@ def _sweep(source: Source, sizes: list[int], n: int) -> dict[str, object]:
         "target": target,
         "sweep": sweep,
         "evaluate_every": {"growth": 1.1},
-        "learning_rate_rule": None,
         "save": [],
         "callbacks": [],
     }

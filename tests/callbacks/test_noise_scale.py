@@ -37,7 +37,7 @@ def test_in_anybody_s_fit(fused: bool) -> None:
         np.testing.assert_array_equal(one, two)
     assert list(noise.history.columns) == list(NOISE_COLUMNS)
     assert noise.history["step"].tolist() == [0, 13, 26, 39]
-    assert noise.history["examples"].tolist() == [0, 100, 200, 300]
+    assert noise.history["examples"].isna().all()  # `fit` does not say how many it takes
     last = kb.gradient_noise(model, *data(), examples="all")
     assert noise.rows[-1]["trace"] == pytest.approx(last.trace, rel=1e-6)
 

@@ -176,6 +176,9 @@ def test_examples_are_doubled_until_they_tell_something() -> None:
     noisy = kb.gradient_noise(line(), x, 0.05 * x + random.normal(size=(20_000, 1)))
     assert noisy.examples in (4096, 8192, 16_384)
     assert kb.gradient_noise(line(), x, 3 * x, examples=777).examples == 777
+    assert kb.gradient_noise(line(), x, 3 * x, examples=np.int64(777)).examples == 777
+    same = kb.gradient_noise(line(), np.ones((100, 1)), np.ones((100, 1)))
+    assert 0 <= same.low <= same.high < 1e-6
 
 
 def random_layers() -> keras.Model:
@@ -230,8 +233,9 @@ def test_several_inputs_and_outputs_and_whole_numbers() -> None:
     random = np.random.default_rng(0)
     x = {"words": random.integers(0, 7, (60, 3)), "number": random.normal(size=(60, 2))}
     y = {"one": random.normal(size=(60, 1)), "two": random.integers(0, 3, 60)}
-    model(x)
     found = kb.gradient_noise(model, x, y, examples="all")
+    for variable in model.metrics_variables:
+        assert float(variable) == 0, variable.path
     with tf.GradientTape() as tape:
         inputs = {"words": x["words"], "number": x["number"].astype(np.float32)}
         loss = model.compute_loss(None, y, model(inputs))
@@ -243,6 +247,19 @@ def test_several_inputs_and_outputs_and_whole_numbers() -> None:
 class OwnStep(keras.Sequential):
     def train_step(self, data: Any) -> Any:
         return super().train_step(data)
+
+
+def frozen() -> keras.Model:
+    model = line()
+    model.layers[0].trainable = False
+    model.compile("sgd", "mse")
+    return model
+
+
+def summed() -> keras.Model:
+    model = line()
+    model.compile("sgd", keras.losses.MeanSquaredError(reduction="sum"))
+    return model
 
 
 def without_loss() -> keras.Model:
@@ -262,7 +279,10 @@ def own_step() -> keras.Model:
     [
         (without_loss, X, Y, None, "it has no loss; call model.compile"),
         (own_step, X, Y, None, "its train_step is its own"),
+        (frozen, X, Y, None, "none of its weights is trained"),
+        (summed, X, Y, None, "its loss is reduced by sum"),
         (line, X[:1], Y[:1], None, "there is only one example"),
+        (line, X[:1], Y[:1], "all", "there is only one example"),
         (line, X, Y, 5, "found 5 of 4 examples"),
         (line, X, Y, 1, "must be a whole number from 2 on"),
         (line, X, Y, "some", "must be a whole number from 2 on"),

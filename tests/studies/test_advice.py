@@ -10,6 +10,7 @@ from kerasbatch.studies.advice import MeanNoise, NoiseAt
 
 FLAT = {1: [1.0, 1.0], 10: [1.0, 1.0], 100: [1.0, 1.0], 1000: [1.0, 1.0]}
 PROPORTIONAL = {size: [float(size)] * 2 for size in FLAT}
+SIZES = [1, 10, 100, 1000]
 BENT = {1: [1.0], 10: [1.0], 100: [2.0], 1000: [20.0]}
 
 
@@ -29,11 +30,18 @@ def test_a_mean_over_the_steps() -> None:
     assert found.early == pytest.approx(3)  # at step 1
     assert found.late == pytest.approx(8.5)  # at step 9
     assert found.told == 1
-    some = advice.mean_noise([*rows[:2], NoiseAt(10, None, 3, math.inf)])
-    assert some is not None
-    assert (some.told, some.scale) == (pytest.approx(0.6), pytest.approx((1 + 25) / 6))
     assert advice.mean_noise([NoiseAt(0, 3, 2, 4)]) is None
-    assert advice.mean_noise([NoiseAt(0, None, 3, math.inf), NoiseAt(4, None, 3, math.inf)]) is None
+
+
+def test_what_could_not_be_told_lies_above_its_lower_end() -> None:
+    """So the mean has no upper end, and the noise late in the training is not taken for less."""
+    rows = [NoiseAt(0, 10, 9, 11), NoiseAt(50, 20, 18, 22), NoiseAt(100, None, 300, math.inf)]
+    found = advice.mean_noise(rows)
+    assert found is not None
+    assert found.low == pytest.approx(0.25 * 9 + 0.5 * 18 + 0.25 * 300)
+    assert (found.high, found.told) == (math.inf, 0.75)
+    assert found.late > 200
+    assert "anywhere from 86 to inf" in str(advice.obstacle(found, BENT, SIZES))
 
 
 def test_where_steps_cost_the_same_large_batches_look_free() -> None:
@@ -73,13 +81,16 @@ def test_intervals_grow_with_the_noise_and_the_timings() -> None:
         (noise(90, told=0.4), BENT, "could not be told over most of the training"),
         (noise(90, high=math.inf), BENT, "anywhere from 81 to inf"),
         (noise(90, low=20, high=161), BENT, "anywhere from 20 to 161"),
+        (noise(90), {1: [1.0], 10: [1.0]}, "fastest of those that there was time to try, and 100"),
+        (noise(0.1), {10: [1.0], 100: [9.0]}, "batch size 10 is the fastest of those"),
+        (noise(0.0, low=0.0, high=0.0), BENT, "hardly differ"),
         (noise(90), {**BENT, 10: [1.0, 2.1]}, "a step at batch size 10 took 1 s in one round"),
         (noise(90, early=0.1, late=900), BENT, "would be right early and 100 late"),
     ],
 )
 def test_it_abstains(found: MeanNoise | None, seconds: dict[int, list[float]], told: str) -> None:
     """And says what would decide."""
-    said = advice.obstacle(found, seconds)
+    said = advice.obstacle(found, seconds, SIZES)
     assert said is not None
     assert told in said
     assert "would decide" in said
@@ -87,7 +98,7 @@ def test_it_abstains(found: MeanNoise | None, seconds: dict[int, list[float]], t
 
 def test_it_advises_up_to_the_bounds() -> None:
     """A factor of 8 in the noise, of 2 in the timings."""
-    assert advice.obstacle(noise(90, low=20, high=160), {**BENT, 10: [1.0, 2.0]}) is None
+    assert advice.obstacle(noise(90, low=20, high=160), {**BENT, 10: [1.0, 2.0]}, SIZES) is None
     assert advice.growth(noise(90, early=10, late=99), BENT) == ""
     assert "early 10 would be the fastest size, late 100" in advice.growth(
         noise(90, early=5, late=90), BENT

@@ -13,6 +13,7 @@ from kerasbatch.cli import app
 from kerasbatch.spec import specfile
 from kerasbatch.studies import advice_table, measured_costs
 from kerasbatch.studies.advice import Costs, MeanNoise, NoiseAt, costs
+from kerasbatch.studies.advise import _without_rule
 from kerasbatch.studies.measured_costs import Memory, Speeds
 from kerasbatch.studies.noise_training import NoiseTraining, rate_at, train
 from kerasbatch.studies.variants import variant
@@ -38,6 +39,46 @@ def test_the_rate_grows_with_the_batch_or_its_root(optimizer: Any, rate: float) 
     spec = specfile.from_dict(DIGITS | {"optimizer": optimizer}).spec
     assert rate_at(spec, 16, 64) == pytest.approx(rate)
     assert rate_at(spec, 64, 64) == pytest.approx(optimizer.get("learning_rate", 0.001))
+
+
+def test_an_optimizer_without_a_rule_gets_no_rate() -> None:
+    """Nor does a schedule."""
+    assert rate_at(specfile.from_dict(DIGITS | {"optimizer": "lion"}).spec, 16, 64) is None
+    decay = {"name": "PolynomialDecay", "initial_learning_rate": 0.1, "decay_steps": 9}
+    scheduled = {"name": "sgd", "learning_rate": decay}
+    assert rate_at(specfile.from_dict(DIGITS | {"optimizer": scheduled}).spec, 16, 64) is None
+
+
+def test_what_a_rule_gives_is_written_out() -> None:
+    """The base rate is right at the rule's base batch size, and not at the spec's own."""
+    rule = {"rule": "linear", "base_batch_size": 32, "warmup": {"epochs": 1}}
+    given = DIGITS | {"optimizer": {"name": "sgd", "learning_rate": 0.1}, "batch_size": 256}
+    source = _without_rule(specfile.from_dict(given | {"learning_rate_rule": rule}), 1437)
+    assert source.spec.optimizer.arguments["learning_rate"] == pytest.approx(0.8)
+    assert source.spec.learning_rate_rule.rule == "none"
+    assert source.spec.learning_rate_rule.warmup is not None
+    betas = {"rule": "sqrt", "base_batch_size": 8, "betas": True}
+    adam = _without_rule(specfile.from_dict(DIGITS | {"learning_rate_rule": betas}), 1437)
+    assert adam.spec.optimizer.arguments["beta_1"] == pytest.approx(0.8)
+
+
+def test_sizes_are_timed_from_the_middle_outward() -> None:
+    """What there is no time for is at the ends."""
+    assert measured_costs._from_the_middle([1, 4, 16, 64, 256]) == [16, 4, 64, 1, 256]
+
+
+def test_a_spec_that_names_files_is_written_beside_them(tmp_path: Path) -> None:
+    """Its paths start at its folder."""
+    (tmp_path / "inside").mkdir()
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(
+        "data: {csv: own.csv, target: y}\nmodel: mlp\noptimizer: sgd\nloss: mse\nepochs: 1\n"
+        "batch_size: 4\n",
+        encoding="utf-8",
+    )
+    command = ["advise", str(spec), "-o", str(tmp_path / "inside/advised.yaml")]
+    with pytest.raises(kb.SpecError, match="-o: the spec names files beside it"):
+        CliRunner().invoke(app.app, command, catch_exceptions=False)
 
 
 def test_a_variant_has_one_budget_and_its_own_paths(tmp_path: Path) -> None:
@@ -90,7 +131,7 @@ def test_the_table_and_the_conclusion() -> None:
     nothing = advice_table.table(memory, speeds, found, told=False)
     assert set(nothing["advice"].dropna()) == {"cannot tell"}
     training = NoiseTraining((NoiseAt(0, 90, 80, 100), NoiseAt(50, 90, 80, 100)), 16, 1.0, None)
-    said = advice_table.message(found, noise, speeds, 0.01, training)
+    said = advice_table.message(found, noise, speeds, [1, 10, 100, 1000], 0.01, training)
     assert said.startswith("Batch size 100 is fastest here; within 10 % of its time: 100.")
     assert "The largest that needs hardly more examples than the fewest is 10." in said
     assert "The noise scale is 90 examples (80 to 100)" in said
@@ -139,7 +180,10 @@ def test_a_training_that_learns_nothing_says_so(tmp_path: Path) -> None:
     assert found.obstacle == "nothing was learned; another learning rate or model would decide"
     target = {"metric": "val_accuracy", "at_least": 1.1}
     far = train(variant(source, target=target), 1437, tmp_path, 120, trust=False)
-    assert "the target was not reached within the spec's budget" in str(far.obstacle)
+    assert "the target was not reached in all steps that were planned" in str(far.obstacle)
+    easy = {"metric": "val_accuracy", "at_least": 0.0}
+    near = train(variant(source, target=easy), 1437, tmp_path, 120, trust=False)
+    assert "a higher one would decide" in str(near.obstacle)
     assert far.rows[0].step == 0
 
 
