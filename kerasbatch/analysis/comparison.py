@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kerasbatch.analysis.loaded import PLACE, Loaded
+from kerasbatch.analysis.loaded import Loaded, run_names
 from kerasbatch.analysis.target import TAKEN, Goal, first_passed
 from kerasbatch.spec import keras_names
 
@@ -46,12 +46,12 @@ def judge(loaded: Loaded, question: Question) -> pd.DataFrame:
         of `first_passed`.
     """
     runs = loaded.runs.copy()
-    runs["run"] = runs[PLACE[0]] + "/" + runs[PLACE[1]]
+    runs["run"] = run_names(runs)
     runs = runs.drop(columns=[name for name in TO_TARGET if name in runs])
     if question.goal is None:
         return runs.assign(reached=False, unknown=False)
     history = loaded.history
-    history = history.assign(run=history[PLACE[0]] + "/" + history[PLACE[1]])
+    history = history.assign(run=run_names(history))
     runs = runs.merge(
         first_passed(history, question.goal), how="left", left_on="run", right_index=True
     )

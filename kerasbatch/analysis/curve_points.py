@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kerasbatch.analysis.compare import Comparison
-from kerasbatch.analysis.loaded import PLACE, Loaded
+from kerasbatch.analysis.loaded import Loaded, run_names
 from kerasbatch.analysis.target import TAKEN
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.shared_types import Array
@@ -71,7 +71,7 @@ def curves(loaded: Loaded, found: Comparison, cost: str) -> Curves:
     chosen = found.chosen.sort_values(["batch_size", "seed"], kind="stable")
     drawn = chosen.head(MAX_LINES)
     history, column = loaded.history, TAKEN[cost]
-    named = history.assign(run=history[PLACE[0]] + "/" + history[PLACE[1]]).groupby("run")
+    named = history.assign(run=run_names(history)).groupby("run")
     made, plain = [], metric.partition("_")[2]
     for run, size in zip(drawn["run"], drawn["batch_size"], strict=True):
         if run in named.groups:

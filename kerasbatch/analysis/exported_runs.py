@@ -10,13 +10,14 @@ from typing import Any
 
 import pandas as pd
 
-from kerasbatch.analysis.loaded import PLACE, Loaded
+from kerasbatch.analysis.loaded import PLACE, Loaded, run_names
 from kerasbatch.records import runs_table
 from kerasbatch.records.files import dump_yaml
 from kerasbatch.records.run_row import RUN_COLUMNS
+from kerasbatch.shared_types import HISTORY_COLUMNS
 
 Setting = str | float | bool
-NO_METRICS = frozenset({"epoch", "step", "examples", "seconds"})
+NO_METRICS = frozenset(HISTORY_COLUMNS) - {"learning_rate"}
 """Columns of a history that say when, and not what."""
 NO_SETTINGS = frozenset({"question", "name", "sweep"})
 FAILED = ("failed", "crashed", "out_of_memory", "timeout")
@@ -87,10 +88,10 @@ class ExportedRun:
 
 def exported(loaded: Loaded) -> Iterator[ExportedRun]:
     """Yield every run that can be read."""
-    points = _PointsOf(loaded)
-    for row in loaded.runs.to_dict("records"):
-        key = f"{row[PLACE[0]]}/{row[PLACE[1]]}"
-        record, folder = loaded.records[key], loaded.directories[key]
+    points, runs, records = _PointsOf(loaded), loaded.runs, loaded.records
+    specs, directories = loaded.specs, loaded.directories
+    for key, row in zip(run_names(runs), runs.to_dict("records"), strict=True):
+        record, folder = records[key], directories[key]
         yield ExportedRun(
             experiment=folder.parent.name,
             run_id=folder.name,
@@ -98,11 +99,11 @@ def exported(loaded: Loaded) -> Iterator[ExportedRun]:
             started=_time(record.get("started")) or _begun(folder),
             ended=_time(record.get("ended")),
             swept=_swept(row, record),
-            settings=_settings(loaded.specs[key]) | {"batch_size": row["batch_size"]},
+            settings=_settings(specs[key]) | {"batch_size": row["batch_size"]},
             points=tuple(points.of(key)),
             results=dict(_results(row)),
             tags=dict(_tags(row, record)),
-            spec=dump_yaml(dict(loaded.specs[key])),
+            spec=dump_yaml(dict(specs[key])),
         )
 
 
@@ -127,8 +128,7 @@ class _PointsOf:
 
 
 def _by_run(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    names = table[PLACE[0]] + "/" + table[PLACE[1]]
-    return {str(name): rows for name, rows in table.groupby(names, sort=False)}
+    return {str(name): rows for name, rows in table.groupby(run_names(table), sort=False)}
 
 
 def _begun(folder: Path) -> float:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from kerasbatch.analysis import csv_tables
 from kerasbatch.analysis.found_runs import FoundRun, find
+from kerasbatch.records.record_shape import TEXTS
 from kerasbatch.records.run_row import RUN_COLUMNS
 from kerasbatch.shared_types import HISTORY_COLUMNS, NOISE_COLUMNS
 from kerasbatch.stepcheck import COLUMNS as STEP_COLUMNS
@@ -22,8 +23,12 @@ PLACE = ("experiment", "run_id")
 """The columns that name a run."""
 NOT_SHOWN = frozenset({"epochs", "steps", "examples"})
 """Swept budgets: in the tables these words mean what was done; `planned_steps` tells the budget."""
-_TEXTS = frozenset({"run_id", "status", "data_used", "optimizer", "engine", "step_check", "target"})
 _SPECIAL = {"inf": float("inf"), "-inf": float("-inf"), "nan": float("nan")}
+
+
+def run_names(table: pd.DataFrame) -> "pd.Series[str]":
+    """Return what names the run of every row among those of several experiments."""
+    return table[PLACE[0]] + "/" + table[PLACE[1]]
 
 
 def load(paths: str | Path | Iterable[str | Path]) -> "Loaded":
@@ -108,12 +113,12 @@ class Loaded:
             keys.insert(0, PLACE[0])
         names = {key: key.rpartition(".")[2].replace("_", " ") for key in keys}
         return {
-            f"{row[PLACE[0]]}/{row[PLACE[1]]}": ", ".join(
+            run: ", ".join(
                 str(row[key]) if key == PLACE[0] else f"{names[key]} {row[key]}"
                 for key in keys
                 if row[key] == row[key]  # of a run that has not ended, less is known
             )
-            for row in runs.to_dict("records")
+            for run, row in zip(run_names(runs), runs.to_dict("records"), strict=True)
         }
 
     def by_experiment(self) -> dict[Path, "Loaded"]:
@@ -151,7 +156,7 @@ class Loaded:
 def _row(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return a run's row, its special numbers as numbers again, and what was swept."""
     row = {
-        key: _SPECIAL.get(value, value) if key not in _TEXTS and isinstance(value, str) else value
+        key: _SPECIAL.get(value, value) if key not in TEXTS and isinstance(value, str) else value
         for key, value in record["row"].items()
     }
     return row | {key: value for key, value in _shown(record).items() if key not in row}

@@ -1,5 +1,6 @@
 """What pictures look like: colours, sizes, axes of batch sizes and of costs."""
 
+import functools
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
@@ -68,11 +69,17 @@ def on_dark(colour: str) -> str | None:
     fixed = dict(zip(map(str.lower, COLOURS), ON_DARK, strict=True))
     if colour in fixed:
         return fixed[colour]
-    places = np.linspace(0, 1, 256)
-    scale = _scale(places)
-    if colour not in scale:
+    place = _places().get(colour)
+    if place is None:
         return None
-    return _scale(np.interp(places[[scale.index(colour)]], SHADES, SHADES_ON_DARK))[0]
+    return _scale(np.interp([place], SHADES, SHADES_ON_DARK))[0]
+
+
+@functools.cache
+def _places() -> dict[str, float]:
+    """Return the place of every colour of the scale."""
+    places = np.linspace(0, 1, 256)
+    return dict(zip(_scale(places), places.tolist(), strict=True))
 
 
 def drawing() -> AbstractContextManager[None]:

@@ -54,7 +54,7 @@ def report(
     runs = set(loaded.directories)
     empty = {place: text for place, text in loaded.problems.items() if place not in runs}
     empty = {place: text for place, text in empty.items() if Path(place).resolve() not in parts}
-    return _page(sections, empty, counted(len(loaded.runs), "run"))
+    return _page(sections, empty, counted(sum(len(part.runs) for part in parts.values()), "run"))
 
 
 def _check(parts: list[Loaded], asked: Asked) -> None:

@@ -12,7 +12,7 @@ from kerasbatch.analysis.compare import Comparison, compare
 from kerasbatch.analysis.comparison import ENDED
 from kerasbatch.analysis.evidence import Caveat
 from kerasbatch.analysis.expected_runs import Expected, expected
-from kerasbatch.analysis.loaded import PLACE, Loaded
+from kerasbatch.analysis.loaded import Loaded, run_names
 from kerasbatch.analysis.origins import VERSIONS
 from kerasbatch.analysis.report_pictures import Picture
 from kerasbatch.analysis.report_tables import Table
@@ -207,10 +207,10 @@ def _totals(runs: pd.DataFrame) -> tuple[int, int]:
 
 
 def _troubles(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
-    for row in loaded.runs.to_dict("records"):
+    runs, records = loaded.runs, loaded.records
+    for run, row in zip(run_names(runs), runs.to_dict("records"), strict=True):
         if row["status"] not in ENDED:
-            record = loaded.records[f"{row[PLACE[0]]}/{row[PLACE[1]]}"]
-            told = record.get("message") or "it goes on, or its process was killed"
+            told = records[run].get("message") or "it goes on, or its process was killed"
             yield str(row["run_id"]), str(row["status"]), str(told)
 
 

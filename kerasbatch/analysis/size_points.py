@@ -8,7 +8,7 @@ import pandas as pd
 
 from kerasbatch.analysis.compare import Comparison
 from kerasbatch.analysis.critical_batch_size import Fit, NoFit
-from kerasbatch.analysis.loaded import PLACE, Loaded
+from kerasbatch.analysis.loaded import Loaded, run_names
 from kerasbatch.analysis.target import TAKEN
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.shared_types import Array
@@ -175,7 +175,7 @@ def _measured(loaded: Loaded, kind: str, title: str, columns: dict[str, str]) ->
     for column, measure in columns.items():
         known = runs[runs[column].notna()]
         if len(known):
-            names = (known[PLACE[0]] + "/" + known[PLACE[1]]).map(loaded.labels)
+            names = run_names(known).map(loaded.labels)
             points = tuple(map(int, known["batch_size"])), tuple(map(float, known[column]))
             panels.append(Panel(measure, *points, tuple(names), from_zero=kind == "memory"))
     if not panels:

@@ -9,7 +9,7 @@ import typer
 
 from kerasbatch.cli import options
 from kerasbatch.cli.early import check_early, display_with_tensorflow
-from kerasbatch.cli.options import Overrides, SpecPath, Trust
+from kerasbatch.cli.options import Overrides, SpecPath, Target, Trust
 from kerasbatch.cli.terminal import note, open_console, print_whole
 from kerasbatch.errors import Fault, SpecError
 
@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
 def advise(
     spec: SpecPath,
-    target: Annotated[
-        str | None, typer.Option(metavar="TARGET", help='What to reach: "val_accuracy>=0.97".')
-    ] = None,
+    target: Target = None,
     minutes: Annotated[float, typer.Option(metavar="M", help="How long it may take, about.")] = 5.0,
     verify: Annotated[
         bool, typer.Option("--verify", help="Train at the advised size and at its neighbours.")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from kerasbatch.cli import options
+from kerasbatch.cli.options import By, Target
 from kerasbatch.cli.terminal import FAILED, complain, note, open_console, print_whole
 from kerasbatch.errors import Fault, SpecError, counted
 
@@ -19,12 +20,8 @@ Format = Literal["table", "csv", "markdown", "json"]
 
 def compare(
     paths: Annotated[list[Path], typer.Argument(metavar="PATHS...", help="Results to compare.")],
-    by: Annotated[
-        list[str] | None, typer.Option(metavar="KEY", help="What tells rows apart: batch_size.")
-    ] = None,
-    target: Annotated[
-        str | None, typer.Option(metavar="TARGET", help='What to reach: "val_accuracy>=0.97".')
-    ] = None,
+    by: By = None,
+    target: Target = None,
     fit: Annotated[
         bool, typer.Option("--fit", help="Fit the steps to the target; tell the critical size.")
     ] = False,

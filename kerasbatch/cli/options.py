@@ -23,6 +23,14 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Replace a key of the spec; may be repeated."),
 ]
+By = Annotated[
+    list[str] | None,
+    typer.Option("--by", metavar="KEY", help="What tells rows apart: batch_size."),
+]
+Target = Annotated[
+    str | None,
+    typer.Option("--target", metavar="TARGET", help='What to reach: "val_accuracy>=0.97".'),
+]
 Jobs = Annotated[
     str | None,
     typer.Option(metavar="N", help="Runs of a sweep at a time; by default one per core, or GPU."),

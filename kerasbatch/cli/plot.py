@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from kerasbatch.cli import options
+from kerasbatch.cli.options import Target
 from kerasbatch.errors import Fault, SpecError
 
 FORMATS = (".png", ".svg")
@@ -29,9 +30,7 @@ def plot(
         str | None,
         typer.Option("--x", metavar="COST", help="Of curves: steps, examples or seconds."),
     ] = None,
-    target: Annotated[
-        str | None, typer.Option(metavar="TARGET", help='What to reach: "val_accuracy>=0.97".')
-    ] = None,
+    target: Target = None,
     fit: Annotated[bool, typer.Option("--fit", help="Draw the fitted curve of steps too.")] = False,
 ) -> None:
     """Draw runs: training curves, costs by batch size, losses, or paths over contours."""

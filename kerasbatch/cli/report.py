@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from kerasbatch.cli import options
+from kerasbatch.cli.options import By, Target
 from kerasbatch.cli.terminal import note, open_console
 from kerasbatch.errors import Fault, SpecError
 
@@ -17,12 +18,8 @@ def report(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FILE", help="The page, a file .html.")
     ],
-    by: Annotated[
-        list[str] | None, typer.Option(metavar="KEY", help="What tells rows apart: batch_size.")
-    ] = None,
-    target: Annotated[
-        str | None, typer.Option(metavar="TARGET", help='What to reach: "val_accuracy>=0.97".')
-    ] = None,
+    by: By = None,
+    target: Target = None,
     show: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
     """Make a page of runs: the answer, its caveats, the table, pictures, checks and the spec."""

@@ -131,8 +131,7 @@ def costs(noise: MeanNoise, seconds: Mapping[int, Sequence[float]]) -> Costs:
         seconds: of a step, by batch size, one for each round of timing.
     """
     sizes = np.array(sorted(seconds), float)
-    medians = np.array([np.median(seconds[int(size)]) for size in sizes])
-    time = (1 + noise.scale / sizes) * medians
+    time = _times(noise.scale, seconds)
     low, high = np.quantile(_drawn(noise, sizes, seconds), [0.025, 0.975], axis=0)
     examples = sizes + noise.scale
     return Costs(sizes, time / time.min(), low, high, examples / examples.min())
@@ -151,7 +150,12 @@ def _drawn(noise: MeanNoise, sizes: Array, seconds: Mapping[int, Sequence[float]
 
 def fastest(scale: float, seconds: Mapping[int, Sequence[float]]) -> int:
     """Return the batch size of the least time at a noise scale."""
-    return min(seconds, key=lambda b: (1 + scale / b) * float(np.median(seconds[b])))
+    return sorted(seconds)[int(np.argmin(_times(scale, seconds)))]
+
+
+def _times(scale: float, seconds: Mapping[int, Sequence[float]]) -> Array:
+    """Return (1 + B / b) times the median seconds of a step, by ascending batch size."""
+    return np.array([(1 + scale / b) * float(np.median(seconds[b])) for b in sorted(seconds)])
 
 
 def beyond(best: int, timed: Iterable[int], sizes: Sequence[int]) -> int | None:
@@ -199,10 +203,11 @@ def obstacle(
             f"round and {max(seconds[unsteady[0]]):.2g} s in another; a machine with nothing else "
             "to do would decide"
         )
-    if untimed := beyond(fastest(noise.scale, seconds), seconds, sizes):
+    best = fastest(noise.scale, seconds)
+    if untimed := beyond(best, seconds, sizes):
         return (
-            f"batch size {fastest(noise.scale, seconds):,} is the fastest of those that there was "
-            f"time to try, and {untimed:,} was not tried; more minutes would decide"
+            f"batch size {best:,} is the fastest of those that there was time to try, and "
+            f"{untimed:,} was not tried; more minutes would decide"
         )
     early, late = fastest(noise.early, seconds), fastest(noise.late, seconds)
     if max(early, late) > WIDEST * min(early, late):

@@ -25,7 +25,7 @@ from kerasbatch.steps import plan
 from kerasbatch.studies import advice, advice_table, measured_costs, noise_training
 from kerasbatch.studies.advice import Costs
 from kerasbatch.studies.measured_costs import Memory, Speeds
-from kerasbatch.studies.noise_training import NoiseTraining, rate_at
+from kerasbatch.studies.noise_training import NoiseTraining, rate_at, size_of
 from kerasbatch.studies.variants import variant
 from kerasbatch.studies.verification import Verification
 from kerasbatch.studies.verification import verify as put_to_the_test
@@ -183,7 +183,7 @@ class _Adviser:
     def _speeds(self) -> Speeds:
         found, until = Speeds({}, {}), self._until("speed")
         each = measured_costs.speeds(self._long.spec, self._access, self._data, until)
-        for size in measured_costs.sizes_for(self._n):
+        for size in measured_costs.from_the_middle(measured_costs.sizes_for(self._n)):
             with self._wait(f"speed: batch size {size:,}"):
                 known = next(each, None)
             if known is None:
@@ -218,7 +218,7 @@ class _Adviser:
 
     def _rate(self, size: int) -> float | None:
         spec = self._source.spec
-        return rate_at(spec, self._n if spec.batch_size == "full" else spec.batch_size, size)
+        return rate_at(spec, size_of(spec, self._n), size)
 
     def _checked(self, size: int | None, found: Costs | None) -> Verification | None:
         left = self._begin + self._seconds - time.monotonic()

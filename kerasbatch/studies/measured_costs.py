@@ -72,7 +72,7 @@ def speeds(spec: Spec, access: Access, data: Data, until: float) -> Iterator[Spe
     engine: dict[int, list[float]] = {}
     plain: dict[int, list[float]] = {}
     x = scaled(data.x_train, data.scale)
-    for size in _from_the_middle(sizes_for(len(data.x_train))):
+    for size in from_the_middle(sizes_for(len(data.x_train))):
         if time.monotonic() > until and len(engine) > 1:
             return
         used = FusedTimer(build_for(spec, access, data, size), data, size, spec)
@@ -83,7 +83,7 @@ def speeds(spec: Spec, access: Access, data: Data, until: float) -> Iterator[Spe
         yield Speeds(dict(engine), dict(plain))
 
 
-def _from_the_middle(sizes: list[int]) -> list[int]:
+def from_the_middle(sizes: list[int]) -> list[int]:
     """Return sizes from the middle outward: where the best one is likely, first."""
     middle = (len(sizes) - 1) / 2
     return sorted(sizes, key=lambda size: abs(sizes.index(size) - middle))

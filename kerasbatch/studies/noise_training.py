@@ -29,14 +29,17 @@ class NoiseTraining:
     Args:
         rows: the noise at each evaluation up to the target.
         batch_size: the batch size of the training.
-        seconds: how long it trained.
         obstacle: why nothing follows from it, and what would decide; or None.
     """
 
     rows: tuple[NoiseAt, ...]
     batch_size: int
-    seconds: float
     obstacle: str | None
+
+
+def size_of(spec: Spec, n: int) -> int:
+    """Return the batch size of a spec as a number, of so many training examples."""
+    return n if spec.batch_size == "full" else spec.batch_size
 
 
 def rate_at(spec: Spec, size: int, other: int) -> float | None:
@@ -70,9 +73,7 @@ def train(source: Source, n: int, folder: Path, seconds: float, *, trust: bool) 
     """
     spec, small = source.spec, min(SMALL, n)
     changes: dict[str, Any] = {"evaluate_every": {"growth": GROWTH}, "save": [], "callbacks": []}
-    if (
-        rate := rate_at(spec, n if spec.batch_size == "full" else spec.batch_size, small)
-    ) is not None:
+    if (rate := rate_at(spec, size_of(spec, n), small)) is not None:
         changes["optimizer"] = {**spec.plain()["optimizer"], "learning_rate": rate}
     if spec.target is not None:
         changes["target"] = {**spec.plain()["target"], "stop": True}
@@ -82,7 +83,8 @@ def train(source: Source, n: int, folder: Path, seconds: float, *, trust: bool) 
 
 
 def _seen(result: Result, small: int, *, has_target: bool) -> NoiseTraining:
-    table = pd.read_csv(result.directory / "noise.csv") if _has(result) else pd.DataFrame()
+    has_noise = (result.directory / "noise.csv").is_file()
+    table = result.noise if has_noise else pd.DataFrame()
     rows = tuple(
         NoiseAt(
             int(row["step"]),
@@ -93,12 +95,7 @@ def _seen(result: Result, small: int, *, has_target: bool) -> NoiseTraining:
         for row in table.to_dict("records")
         if not math.isnan(row["low"])
     )
-    seconds = float(result.row["train_seconds"] or 0.0)
-    return NoiseTraining(rows, small, seconds, _obstacle(result, has_target))
-
-
-def _has(result: Result) -> bool:
-    return (result.directory / "noise.csv").is_file()
+    return NoiseTraining(rows, small, _obstacle(result, has_target))
 
 
 def _obstacle(result: Result, has_target: bool) -> str | None:

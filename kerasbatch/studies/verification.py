@@ -13,7 +13,7 @@ from kerasbatch.analysis.compare import compare
 from kerasbatch.analysis.loaded import load
 from kerasbatch.runs import machine_share
 from kerasbatch.spec.specfile import Source
-from kerasbatch.studies.noise_training import rate_at
+from kerasbatch.studies.noise_training import rate_at, size_of
 from kerasbatch.studies.variants import variant
 
 NEIGHBOUR = 4
@@ -75,7 +75,7 @@ def verify(
 
 def _sweep(source: Source, sizes: list[int], n: int) -> dict[str, object]:
     spec = source.spec
-    base = n if spec.batch_size == "full" else spec.batch_size
+    base = size_of(spec, n)
     rates = {}
     for size in sizes:
         rate = rate_at(spec, base, size)

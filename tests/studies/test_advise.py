@@ -64,7 +64,7 @@ def test_what_a_rule_gives_is_written_out() -> None:
 
 def test_sizes_are_timed_from_the_middle_outward() -> None:
     """What there is no time for is at the ends."""
-    assert measured_costs._from_the_middle([1, 4, 16, 64, 256]) == [16, 4, 64, 1, 256]
+    assert measured_costs.from_the_middle([1, 4, 16, 64, 256]) == [16, 4, 64, 1, 256]
 
 
 def test_a_spec_that_names_files_is_written_beside_them(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_the_table_and_the_conclusion() -> None:
     assert table["steps_per_second"].tolist()[:4] == [1, 1, 0.5, 0.05]
     nothing = advice_table.table(memory, speeds, found, told=False)
     assert set(nothing["advice"].dropna()) == {"cannot tell"}
-    training = NoiseTraining((NoiseAt(0, 90, 80, 100), NoiseAt(50, 90, 80, 100)), 16, 1.0, None)
+    training = NoiseTraining((NoiseAt(0, 90, 80, 100), NoiseAt(50, 90, 80, 100)), 16, None)
     said = advice_table.message(found, noise, speeds, [1, 10, 100, 1000], 0.01, training)
     assert said.startswith("Batch size 100 is fastest here; within 10 % of its time: 100.")
     assert "The largest that needs hardly more examples than the fewest is 10." in said
