@@ -16,17 +16,16 @@ from typing import Any
 
 import pandas as pd
 
-from kerasbatch.analysis import target as targets
 from kerasbatch.errors import SpecError
 from kerasbatch.records.files import dump_yaml
-from kerasbatch.spec import learning_rate, specfile, sweep
+from kerasbatch.spec import specfile
 from kerasbatch.spec.access import Access
-from kerasbatch.steps import plan
 from kerasbatch.studies import advice, advice_table, measured_costs, noise_training
 from kerasbatch.studies.advice import Costs
 from kerasbatch.studies.measured_costs import Memory, Speeds
-from kerasbatch.studies.noise_training import NoiseTraining, rate_at, size_of
-from kerasbatch.studies.variants import variant
+from kerasbatch.studies.noise_training import NoiseTraining
+from kerasbatch.studies.starting_rate import rate_at, size_of, without_rule
+from kerasbatch.studies.variants import single, variant
 from kerasbatch.studies.verification import Verification
 from kerasbatch.studies.verification import verify as put_to_the_test
 from kerasbatch.workload.data import load
@@ -99,43 +98,13 @@ def advise(
     Raises:
         SpecError: if the spec, the target or the minutes are wrong, or `verify` has no target.
     """
-    source = _source(spec, overrides, target)
+    source = single(spec, overrides, target)
     if not 0 < minutes < math.inf:
         raise SpecError.at(("minutes",), f"found {minutes}; must be a number of minutes above 0")
     if verify and source.spec.target is None:
         raise SpecError.at(("verify",), "needs a target, like val_accuracy>=0.97")
     with tempfile.TemporaryDirectory(prefix="kerasbatch-advise-") as folder, source.located():
         return _Adviser(source, Path(folder), minutes, verify, trust, wait).advice()
-
-
-def _source(spec: Any, overrides: Iterable[str], target: str | None) -> specfile.Source:
-    """Read the spec, with the target that was asked for."""
-    if isinstance(spec, specfile.Source):
-        source = spec
-    elif isinstance(spec, str | Path):
-        source = specfile.load(spec, overrides)
-    else:
-        source = specfile.from_dict(spec, overrides)
-    with source.located():
-        if len(sweep.expand(source)) != 1 or source.spec.sweep:
-            raise SpecError.at(("sweep",), "advice is about a single run; leave the sweep out")
-        if target is None:
-            return source
-        goal = targets.parse(target)
-        bound = "at_least" if goal.at_least else "at_most"
-        return variant(source, target={"metric": goal.metric, bound: goal.value, "stop": True})
-
-
-def _without_rule(source: specfile.Source, n: int) -> specfile.Source:
-    """Return a spec whose rate is written out: what its rule gives at its size."""
-    spec, rule = source.spec, source.spec.learning_rate_rule
-    rate = learning_rate.resolve(spec, plan(n, batch_size=spec.batch_size, epochs=1))
-    if rule.rule == "none" or rate.value is None:
-        return source
-    optimizer = {**spec.plain()["optimizer"], "learning_rate": rate.value, **rate.arguments}
-    warmup = spec.plain()["learning_rate_rule"].get("warmup")
-    kept = {"rule": "none", "warmup": warmup} if warmup else None
-    return variant(source, optimizer=optimizer, learning_rate_rule=kept)
 
 
 class _Adviser:
@@ -156,7 +125,7 @@ class _Adviser:
         self._access = Access(source.folder, trust)
         self._data = load(source.spec, self._access)
         self._n = len(self._data.x_train)
-        self._source = source = _without_rule(source, self._n)
+        self._source = source = without_rule(source, self._n)
         # Up to the target, however long the spec would train; with none, its own budget.
         long = {"examples": PASSES * self._n} if source.spec.target else {}
         self._long = variant(source, **long)

@@ -9,10 +9,9 @@ import pandas as pd
 
 import kerasbatch.runs.runner as runner
 from kerasbatch.runs.result import Result
-from kerasbatch.spec import keras_names, learning_rate
-from kerasbatch.spec.keys import Spec
 from kerasbatch.spec.specfile import Source
 from kerasbatch.studies.advice import NoiseAt
+from kerasbatch.studies.starting_rate import rate_at, size_of
 from kerasbatch.studies.variants import variant
 
 SMALL = 16
@@ -35,30 +34,6 @@ class NoiseTraining:
     rows: tuple[NoiseAt, ...]
     batch_size: int
     obstacle: str | None
-
-
-def size_of(spec: Spec, n: int) -> int:
-    """Return the batch size of a spec as a number, of so many training examples."""
-    return n if spec.batch_size == "full" else spec.batch_size
-
-
-def rate_at(spec: Spec, size: int, other: int) -> float | None:
-    """Return the learning rate to start from at another batch size, by the rule for the optimizer.
-
-    None where it is a schedule, or no rule is known.
-
-    Args:
-        spec: a spec whose rate is right at `size`.
-        size: its batch size.
-        other: another batch size.
-    """
-    given = spec.optimizer.arguments.get("learning_rate")
-    grown = learning_rate.growth(spec.optimizer.name, other / size)
-    if isinstance(given, dict) or grown is None:
-        return None
-    name = spec.optimizer.name
-    base = float(given) if given is not None else keras_names.default_learning_rate(name)
-    return base * grown
 
 
 def train(source: Source, n: int, folder: Path, seconds: float, *, trust: bool) -> NoiseTraining:

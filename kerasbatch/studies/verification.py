@@ -13,8 +13,8 @@ from kerasbatch.analysis.compare import compare
 from kerasbatch.analysis.loaded import load
 from kerasbatch.runs import machine_share
 from kerasbatch.spec.specfile import Source
-from kerasbatch.studies.noise_training import rate_at, size_of
-from kerasbatch.studies.variants import variant
+from kerasbatch.studies.starting_rate import around
+from kerasbatch.studies.variants import tuning
 
 NEIGHBOUR = 4
 TIMES = (0.5, 1.0, 2.0)
@@ -62,38 +62,17 @@ def verify(
         trust: whether the spec may run Python code.
     """
     sizes = sorted({max(1, advised // NEIGHBOUR), advised, min(n, advised * NEIGHBOUR)})
-    made = variant(source, **_sweep(source, sizes, n))
+    rates = {size: around(source.spec, n, size, TIMES) for size in sizes}
+    made = tuning(source, "verify", rates)
     jobs = machine_share.default_jobs()
     turns = math.ceil(len(sizes) * len(TIMES) / jobs) + 1  # one for the workers to begin
     each = max(LEAST_SECONDS, (until - time.monotonic()) / turns)
     runner.run_all(made, results=folder, jobs=jobs, rerun=True, timeout=each, trust=trust)
     found = compare(load(folder / "verify")).table.set_index("batch_size")
     taken = {size: float(found["seconds_to_target"].get(size, math.nan)) for size in sizes}
-    rates = {size: found["learning_rate"].get(size) for size in sizes}
-    return _verdict(advised, taken, {size: predicted.get(size, math.nan) for size in sizes}, rates)
-
-
-def _sweep(source: Source, sizes: list[int], n: int) -> dict[str, object]:
-    spec = source.spec
-    base = size_of(spec, n)
-    rates = {}
-    for size in sizes:
-        rate = rate_at(spec, base, size)
-        if rate is not None:
-            rates[str(size)] = [float(f"{rate * times:.4g}") for times in TIMES]
-    target = spec.plain()["target"] | {"stop": True}
-    sweep: dict[str, object] = {"batch_size": sizes}
-    if rates:
-        sweep["optimizer.learning_rate"] = {"per_batch_size": rates}
-    return {
-        "name": "verify",
-        "batch_size": sizes[0],
-        "target": target,
-        "sweep": sweep,
-        "evaluate_every": {"growth": 1.1},
-        "save": [],
-        "callbacks": [],
-    }
+    chosen = {size: found["learning_rate"].get(size) for size in sizes}
+    known = {size: predicted.get(size, math.nan) for size in sizes}
+    return _verdict(advised, taken, known, chosen)
 
 
 def _verdict(

@@ -13,9 +13,9 @@ from kerasbatch.cli import app
 from kerasbatch.spec import specfile
 from kerasbatch.studies import advice_table, measured_costs
 from kerasbatch.studies.advice import Costs, MeanNoise, NoiseAt, costs
-from kerasbatch.studies.advise import _without_rule
 from kerasbatch.studies.measured_costs import Memory, Speeds
-from kerasbatch.studies.noise_training import NoiseTraining, rate_at, train
+from kerasbatch.studies.noise_training import NoiseTraining, train
+from kerasbatch.studies.starting_rate import rate_at, without_rule
 from kerasbatch.studies.variants import variant
 from kerasbatch.studies.verification import _verdict
 
@@ -53,12 +53,12 @@ def test_what_a_rule_gives_is_written_out() -> None:
     """The base rate is right at the rule's base batch size, and not at the spec's own."""
     rule = {"rule": "linear", "base_batch_size": 32, "warmup": {"epochs": 1}}
     given = DIGITS | {"optimizer": {"name": "sgd", "learning_rate": 0.1}, "batch_size": 256}
-    source = _without_rule(specfile.from_dict(given | {"learning_rate_rule": rule}), 1437)
+    source = without_rule(specfile.from_dict(given | {"learning_rate_rule": rule}), 1437)
     assert source.spec.optimizer.arguments["learning_rate"] == pytest.approx(0.8)
     assert source.spec.learning_rate_rule.rule == "none"
     assert source.spec.learning_rate_rule.warmup is not None
     betas = {"rule": "sqrt", "base_batch_size": 8, "betas": True}
-    adam = _without_rule(specfile.from_dict(DIGITS | {"learning_rate_rule": betas}), 1437)
+    adam = without_rule(specfile.from_dict(DIGITS | {"learning_rate_rule": betas}), 1437)
     assert adam.spec.optimizer.arguments["beta_1"] == pytest.approx(0.8)
 
 

@@ -1,0 +1,167 @@
+"""The advice against brute force: the true time to a target at eight sizes and the advised one.
+
+Every size gets learning rates around its rule's, and further ones as long as the best lies at the
+edge; what is chosen is trained again with three seeds, one run at a time with the whole machine.
+"""
+
+import contextlib
+import math
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import kerasbatch.runs.runner as runner
+from kerasbatch.analysis import comparison
+from kerasbatch.analysis.compare import compare
+from kerasbatch.analysis.loaded import load as load_runs
+from kerasbatch.errors import SpecError
+from kerasbatch.spec.access import Access
+from kerasbatch.spec.specfile import Source
+from kerasbatch.studies.advise import Advice, Wait, advise
+from kerasbatch.studies.starting_rate import around, without_rule
+from kerasbatch.studies.variants import single, to_target, tuning
+from kerasbatch.workload.data import load
+
+SIZES = (8, 16, 32, 64, 128, 256, 512, 1024)
+TIMES = (0.5, 1.0, 2.0)
+"""What the rate by the rule is multiplied by, at first."""
+WIDER = 2.0
+MOST_ROUNDS = 8
+SEEDS = (0, 1, 2)
+HELD = 1.5
+"""The advice holds where the advised size takes at most this many times the best."""
+COLUMNS = (
+    *("spec", "target", "batch_size", "learning_rate", "seeds", "reached", "steps_to_target"),
+    *("examples_to_target", "seconds_to_target", "relative_seconds", "predicted_seconds", "advice"),
+)
+
+
+@dataclass(frozen=True)
+class BruteForce:
+    """What brute force said of an advice.
+
+    Args:
+        name: of the spec.
+        advice: the advice.
+        table: a row for each batch size, with COLUMNS; medians over the seeds that reached the
+            target, relative times in units of the best.
+        fastest: the size of the least time to the target, or None: no size reached it.
+        ratio: the time at the advised size in units of the best; None where nothing was advised,
+            infinite where the target was not reached there.
+    """
+
+    name: str
+    advice: Advice
+    table: pd.DataFrame
+    fastest: int | None
+    ratio: float | None
+
+    @property
+    def held(self) -> bool | None:
+        """Whether the advised size was nearly the fastest, or None: there was no advice."""
+        return None if self.ratio is None else self.ratio <= HELD
+
+
+def brute_force(
+    spec: "str | Path | Source",
+    *,
+    target: str | None = None,
+    minutes: float = 5.0,
+    trust: bool = False,
+    wait: Wait = lambda what: contextlib.nullcontext(),
+) -> BruteForce:
+    """Ask for advice; then train at every size, tuned, and see which was fastest.
+
+    Args:
+        spec: the path of a YAML file, or a spec that was read already; without a sweep.
+        target: what to reach, like `val_accuracy>=0.97`; by default that of the spec.
+        minutes: how long the advice may take, about; brute force takes as long as it takes.
+        trust: let the spec run Python code and read files outside its own folder.
+        wait: shows that something goes on.
+
+    Raises:
+        SpecError: if the spec is wrong or has no target, or no rule is known for its optimizer.
+    """
+    source = single(spec, (), target)
+    with source.located():
+        if source.spec.target is None:
+            raise SpecError.at(("target",), "found none; what is to be reached soonest?")
+        n = len(load(source.spec, Access(source.folder, trust)).x_train)
+        plain = without_rule(source, n)
+        if not around(plain.spec, n, 1, TIMES):
+            told = "no rule says how its learning rate follows the batch size; choose another"
+            raise SpecError.at(("optimizer",), told)
+    found = advise(source, minutes=minutes, trust=trust, wait=wait)
+    sizes = sorted({size for size in (*SIZES, found.batch_size) if size and size <= n})
+    with tempfile.TemporaryDirectory(prefix="kerasbatch-brute-force-") as folder:
+        rates = _tuned(plain, n, sizes, Path(folder), trust, wait)
+        taken = _timed(plain, rates, Path(folder), trust, wait)
+    return _judged(source, found, taken)
+
+
+def _tuned(
+    source: Source, n: int, sizes: list[int], folder: Path, trust: bool, wait: Wait
+) -> dict[int, float]:
+    """Return the best learning rate of every size, further out as long as it is at the edge."""
+    rates = {size: around(source.spec, n, size, TIMES) for size in sizes}
+    best: dict[int, float] = {}
+    for at in range(MOST_ROUNDS):
+        with wait(f"learning rates of {len(sizes)} sizes, round {at + 1}"):
+            made = tuning(source, "tuning", rates)
+            runner.run_all(made, results=folder, trust=trust)  # earlier runs are not trained again
+        table = compare(load_runs(folder / "tuning")).table.set_index("batch_size")
+        best = {size: float(table["learning_rate"][size]) for size in sizes}
+        wider = {size: widened(tried, best[size]) for size, tried in rates.items()}
+        if wider == rates:
+            break
+        rates = wider
+    return best
+
+
+def widened(tried: list[float], best: float) -> list[float]:
+    """Return the rates with a further one beyond the best, where that is the first or the last."""
+    if math.isclose(best, tried[0]):
+        return [float(f"{tried[0] / WIDER:.4g}"), *tried]
+    if math.isclose(best, tried[-1]):
+        return [*tried, float(f"{tried[-1] * WIDER:.4g}")]
+    return tried
+
+
+def _timed(
+    source: Source, rates: dict[int, float], folder: Path, trust: bool, wait: Wait
+) -> pd.DataFrame:
+    """Train each size at its rate, one run at a time, in turn; return a row for each size."""
+    for seed in SEEDS:
+        for size, rate in rates.items():
+            optimizer = source.spec.plain()["optimizer"] | {"learning_rate": rate}
+            one = to_target(source, name="timed", batch_size=size, optimizer=optimizer, seed=seed)
+            with wait(f"seed {seed}, batch size {size:,}"):
+                runner.run(one, results=folder, trust=trust)
+    return compare(load_runs(folder / "timed")).table
+
+
+def _judged(source: Source, found: Advice, taken: pd.DataFrame) -> BruteForce:
+    rows = comparison.contenders(taken).set_index("batch_size")["seconds_to_target"]
+    least = float(rows.min()) if len(rows) else math.nan
+    ratio: float | None = None
+    if found.batch_size is not None and len(rows):
+        ratio = float(rows.get(found.batch_size, math.inf)) / least
+    told: Any = found.table.set_index("batch_size")
+    table = taken.assign(
+        spec=source.spec.name,
+        target=source.spec.target.describe() if source.spec.target else None,
+        relative_seconds=taken["seconds_to_target"] / least,
+        predicted_seconds=taken["batch_size"].map(told["relative_seconds"]),
+        advice=taken["batch_size"].map(told["advice"]),
+    )
+    return BruteForce(
+        name=source.spec.name,
+        advice=found,
+        table=table[list(COLUMNS)],
+        fastest=int(rows.idxmin()) if len(rows) else None,
+        ratio=ratio,
+    )
