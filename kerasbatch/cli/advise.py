@@ -1,9 +1,7 @@
 """The command `advise`: which batch size to use, or why that cannot be told."""
 
-import math
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,9 +12,6 @@ from kerasbatch.cli.terminal import note, open_console, print_whole
 from kerasbatch.errors import Fault, SpecError
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from rich.table import Table
-
     from kerasbatch.studies.advise import Advice
 
 
@@ -69,33 +64,16 @@ def advise(
 
 
 def _show(found: "Advice") -> None:
+    from kerasbatch.cli.frame_table import table
+
     console = open_console(errors=False)
-    print_whole(console, _table(found.table))
+    print_whole(console, table(found.table))
+    if found.half is not None:
+        print_whole(console, table(found.half))
     if found.memory.largest is not None:
         told = f"largest that fits: {found.memory.largest:,} ({found.memory.message})"
         console.print(told, style="dim", soft_wrap=True)
     console.print(found.message, style="bold", markup=False, soft_wrap=True)
     if found.verification is not None:
-        print_whole(console, _table(found.verification.table))
+        print_whole(console, table(found.verification.table))
         console.print(found.verification.message, style="bold", soft_wrap=True)
-
-
-def _table(values: "pd.DataFrame") -> "Table":
-    from rich.table import Table
-
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    for name in values.columns:
-        shown.add_column(str(name).replace("_", " "), justify="right")
-    for row in values.itertuples(index=False):
-        shown.add_row(*_cells(row))
-    return shown
-
-
-def _cells(row: Any) -> Iterator[str]:
-    for value in row:
-        if value is None or (isinstance(value, float) and math.isnan(value)):
-            yield ""
-        elif isinstance(value, str):
-            yield value
-        else:
-            yield f"{value:,.0f}" if value >= 100 or value % 1 == 0 else f"{value:.3g}"

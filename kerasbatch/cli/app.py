@@ -11,6 +11,7 @@ import typer
 
 from kerasbatch.cli.advise import advise
 from kerasbatch.cli.bench import bench
+from kerasbatch.cli.check_advice import check_advice
 from kerasbatch.cli.claims import claims
 from kerasbatch.cli.compare import compare
 from kerasbatch.cli.export import export
@@ -40,6 +41,7 @@ for command in (
     export,
     predict,
     advise,
+    check_advice,
     bench,
     claims,
     schema,

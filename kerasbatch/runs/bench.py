@@ -109,13 +109,12 @@ def _measure(spec: Spec, access: Access, loaded: Data, x: Any, size: int) -> Eng
     )
 
 
-def _steps_of_a_round(steps_per_second: Callable[[int], float]) -> int:
+def _steps_of_a_round(steps_per_second: Callable[[int], float], seconds: float) -> int:
     """Try longer and longer trainings; return the steps that a round has time for."""
     trial = 1
-    while (speed := steps_per_second(trial)) * ROUND_SECONDS / 4 > trial:
+    while (speed := steps_per_second(trial)) * seconds / 4 > trial:
         trial *= 4
-    slow = speed * ROUND_SECONDS < 1
-    return 1 if slow else max(LEAST_STEPS, int(ROUND_SECONDS * speed))
+    return 1 if speed * seconds < 1 else max(LEAST_STEPS, int(seconds * speed))
 
 
 def build_for(spec: Spec, access: Access, loaded: Data, size: int) -> keras.Model:
@@ -131,12 +130,19 @@ class PlainTimer:
         built: the compiled model.
         arrays: x and y, and the weights of examples where there are any.
         size: the batch size.
+        seconds: that a round takes, about.
     """
 
-    def __init__(self, built: keras.Model, arrays: tuple[Any, ...], size: int) -> None:
+    def __init__(
+        self,
+        built: keras.Model,
+        arrays: tuple[Any, ...],
+        size: int,
+        seconds: float = ROUND_SECONDS,
+    ) -> None:
         self._model, self._arrays, self._size = built, arrays, size
         first = 1 / self.steps_per_second(1)
-        self._count = _steps_of_a_round(self.steps_per_second)
+        self._count = _steps_of_a_round(self.steps_per_second, seconds)
         self.compile_seconds = max(first - 1 / self.steps_per_second(1), 0.0)
 
     def speed(self) -> float:
@@ -157,13 +163,28 @@ class PlainTimer:
 
 
 class FusedTimer:
-    """What `kerasbatch run` would do, for as many steps as a round has time for."""
+    """What `kerasbatch run` would do, for as many steps as a round has time for.
 
-    def __init__(self, built: keras.Model, loaded: Data, size: int, spec: Spec) -> None:
+    Args:
+        built: the compiled model.
+        loaded: its data.
+        size: the batch size.
+        spec: a single-run spec.
+        seconds: that a round takes, about.
+    """
+
+    def __init__(
+        self,
+        built: keras.Model,
+        loaded: Data,
+        size: int,
+        spec: Spec,
+        seconds: float = ROUND_SECONDS,
+    ) -> None:
         self._plan = plan_budget(len(loaded.x_train), size, spec.budget, spec.partial_batch)
         feed = Feed(loaded.train, self._plan, spec.seed, spec.sampling, loaded.scale)
         self.training = start(built, feed, engine=spec.engine)
-        self._count = _steps_of_a_round(self.steps_per_second)
+        self._count = _steps_of_a_round(self.steps_per_second, seconds)
 
     def speed(self) -> float:
         """Train for one round; return the steps per second."""

@@ -153,6 +153,20 @@ def fastest(scale: float, seconds: Mapping[int, Sequence[float]]) -> int:
     return sorted(seconds)[int(np.argmin(_times(scale, seconds)))]
 
 
+def gain(
+    scale: float, seconds: Mapping[int, Sequence[float]], other: Mapping[int, Sequence[float]]
+) -> tuple[int, float]:
+    """Return the size that other times of a step make the fastest, and by what factor they do.
+
+    Args:
+        scale: the noise scale.
+        seconds: of a step, by batch size, one for each round of timing.
+        other: the same in another way.
+    """
+    times = _times(scale, seconds).min() / _times(scale, other).min()
+    return fastest(scale, other), float(times)
+
+
 def _times(scale: float, seconds: Mapping[int, Sequence[float]]) -> Array:
     """Return (1 + B / b) times the median seconds of a step, by ascending batch size."""
     return np.array([(1 + scale / b) * float(np.median(seconds[b])) for b in sorted(seconds)])

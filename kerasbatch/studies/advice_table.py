@@ -43,8 +43,34 @@ def message(
         if rate is not None
         else "No rule is known for this optimizer's learning rate; tune it.",
         advice.growth(noise, speeds.engine),
+        _option(noise, speeds),
     ]
     return " ".join(part for part in told if part)
+
+
+def _option(noise: MeanNoise, speeds: Speeds) -> str:
+    """Say what mixed_bfloat16 would be worth, where it was timed: an option, chosen by nobody."""
+    if not speeds.half:
+        return ""
+    best, times = advice.gain(noise.scale, speeds.engine, speeds.half)
+    worth = f"{times:.2g} times as fast" if times > 1 else "no faster"
+    return (
+        f"An option: with precision: mixed_bfloat16, which computes with 3 digits, {best:,} "
+        f"would be fastest, and {worth}."
+    )
+
+
+def half(speeds: Speeds) -> pd.DataFrame:
+    """Return steps per second in mixed_bfloat16 by batch size, and as a ratio to float32."""
+    rows = [
+        {
+            "batch_size": size,
+            "bfloat16_steps_per_second": 1 / float(np.median(speeds.half[size])),
+            "ratio": float(np.median(np.divide(speeds.engine[size], speeds.half[size]))),
+        }
+        for size in sorted(speeds.half)
+    ]
+    return pd.DataFrame(rows)
 
 
 def table(memory: Memory, speeds: Speeds, found: Costs | None, *, told: bool) -> pd.DataFrame:

@@ -52,6 +52,8 @@ class Advice:
         low: the lower end of its 95 % interval.
         high: the upper end.
         table: one row for each batch size; an empty cell was not measured.
+        half: a row for each batch size, in mixed_bfloat16, where the device computes in it;
+            or None.
         learning_rate: the rate to start from at the advised size, or None.
         memory: what is known of memory.
         verification: what the sweeps of `verify` said, or None.
@@ -64,6 +66,7 @@ class Advice:
     low: float
     high: float
     table: pd.DataFrame
+    half: pd.DataFrame | None
     learning_rate: float | None
     memory: Memory
     verification: Verification | None
@@ -150,7 +153,7 @@ class _Adviser:
         return self._begin + share * self._seconds
 
     def _speeds(self) -> Speeds:
-        found, until = Speeds({}, {}), self._until("speed")
+        found, until = Speeds({}, {}, {}), self._until("speed")
         each = measured_costs.speeds(self._long.spec, self._access, self._data, until)
         for size in measured_costs.from_the_middle(measured_costs.sizes_for(self._n)):
             with self._wait(f"speed: batch size {size:,}"):
@@ -179,6 +182,7 @@ class _Adviser:
             low=noise.low if noise else 0.0,
             high=noise.high if noise else math.inf,
             table=advice_table.table(memory, speeds, found, told=why is None),
+            half=advice_table.half(speeds) if speeds.half else None,
             learning_rate=rate,
             memory=memory,
             verification=checked,

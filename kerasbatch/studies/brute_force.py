@@ -1,13 +1,14 @@
 """The advice against brute force: the true time to a target at eight sizes and the advised one.
 
 Every size gets learning rates around its rule's, and further ones as long as the best lies at the
-edge; what is chosen is trained again with three seeds, one run at a time with the whole machine.
+edge, with three seeds each; what is chosen is trained again, one run at a time with the whole
+machine.
 """
 
 import contextlib
 import math
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from kerasbatch.spec.specfile import Source
 from kerasbatch.studies.advise import Advice, Wait, advise
 from kerasbatch.studies.starting_rate import around, without_rule
 from kerasbatch.studies.variants import single, to_target, tuning
+from kerasbatch.studies.verification import HELD
 from kerasbatch.workload.data import load
 
 SIZES = (8, 16, 32, 64, 128, 256, 512, 1024)
@@ -32,8 +34,6 @@ TIMES = (0.5, 1.0, 2.0)
 WIDER = 2.0
 MOST_ROUNDS = 8
 SEEDS = (0, 1, 2)
-HELD = 1.5
-"""The advice holds where the advised size takes at most this many times the best."""
 COLUMNS = (
     *("spec", "target", "batch_size", "learning_rate", "seeds", "reached", "steps_to_target"),
     *("examples_to_target", "seconds_to_target", "relative_seconds", "predicted_seconds", "advice"),
@@ -65,23 +65,27 @@ class BruteForce:
         """Whether the advised size was nearly the fastest, or None: there was no advice."""
         return None if self.ratio is None else self.ratio <= HELD
 
+    @property
+    def message(self) -> str:
+        """The same in words."""
+        if self.fastest is None:
+            return "no batch size reached the target; brute force cannot tell either"
+        best = f"by brute force, {self.fastest:,} is the fastest"
+        if self.ratio is None:
+            return f"no advice; {best}"
+        told = "the advice held" if self.held else "the advice did not hold"
+        size = f"batch size {self.advice.batch_size:,}"
+        took = f"took {self.ratio:.2f} times its time"
+        return f"{told}: {best}; {size} {took if self.ratio < math.inf else 'did not get there'}"
 
-def brute_force(
-    spec: "str | Path | Source",
-    *,
-    target: str | None = None,
-    minutes: float = 5.0,
-    trust: bool = False,
-    wait: Wait = lambda what: contextlib.nullcontext(),
-) -> BruteForce:
-    """Ask for advice; then train at every size, tuned, and see which was fastest.
+
+def asked(spec: "str | Path | Source", target: str | None = None, *, trust: bool) -> Source:
+    """Return a spec that brute force can be used on, with the target that is asked for.
 
     Args:
-        spec: the path of a YAML file, or a spec that was read already; without a sweep.
+        spec: the path of a YAML file, or a spec that was read already.
         target: what to reach, like `val_accuracy>=0.97`; by default that of the spec.
-        minutes: how long the advice may take, about; brute force takes as long as it takes.
         trust: let the spec run Python code and read files outside its own folder.
-        wait: shows that something goes on.
 
     Raises:
         SpecError: if the spec is wrong or has no target, or no rule is known for its optimizer.
@@ -91,15 +95,34 @@ def brute_force(
         if source.spec.target is None:
             raise SpecError.at(("target",), "found none; what is to be reached soonest?")
         n = len(load(source.spec, Access(source.folder, trust)).x_train)
-        plain = without_rule(source, n)
-        if not around(plain.spec, n, 1, TIMES):
+        source = without_rule(source, n)
+        if not around(source.spec, n, 1, TIMES):
             told = "no rule says how its learning rate follows the batch size; choose another"
             raise SpecError.at(("optimizer",), told)
+    return source
+
+
+def brute_force(
+    source: Source,
+    *,
+    minutes: float = 5.0,
+    trust: bool = False,
+    wait: Wait = lambda what: contextlib.nullcontext(),
+) -> BruteForce:
+    """Ask for advice; then train at every size, tuned, and see which was fastest.
+
+    Args:
+        source: what `asked` returned.
+        minutes: how long the advice may take, about; brute force takes as long as it takes.
+        trust: let the spec run Python code and read files outside its own folder.
+        wait: shows that something goes on.
+    """
+    n = len(load(source.spec, Access(source.folder, trust)).x_train)
     found = advise(source, minutes=minutes, trust=trust, wait=wait)
     sizes = sorted({size for size in (*SIZES, found.batch_size) if size and size <= n})
     with tempfile.TemporaryDirectory(prefix="kerasbatch-brute-force-") as folder:
-        rates = _tuned(plain, n, sizes, Path(folder), trust, wait)
-        taken = _timed(plain, rates, Path(folder), trust, wait)
+        rates = _tuned(source, n, sizes, Path(folder), trust, wait)
+        taken = _timed(source, rates, Path(folder), trust, wait)
     return _judged(source, found, taken)
 
 
@@ -111,7 +134,7 @@ def _tuned(
     best: dict[int, float] = {}
     for at in range(MOST_ROUNDS):
         with wait(f"learning rates of {len(sizes)} sizes, round {at + 1}"):
-            made = tuning(source, "tuning", rates)
+            made = tuning(source, "tuning", rates, SEEDS)
             runner.run_all(made, results=folder, trust=trust)  # earlier runs are not trained again
         table = compare(load_runs(folder / "tuning")).table.set_index("batch_size")
         best = {size: float(table["learning_rate"][size]) for size in sizes}
@@ -145,7 +168,7 @@ def _timed(
 
 
 def _judged(source: Source, found: Advice, taken: pd.DataFrame) -> BruteForce:
-    rows = comparison.contenders(taken).set_index("batch_size")["seconds_to_target"]
+    rows: Any = comparison.contenders(taken).set_index("batch_size")["seconds_to_target"]
     least = float(rows.min()) if len(rows) else math.nan
     ratio: float | None = None
     if found.batch_size is not None and len(rows):
@@ -165,3 +188,8 @@ def _judged(source: Source, found: Advice, taken: pd.DataFrame) -> BruteForce:
         fastest=int(rows.idxmin()) if len(rows) else None,
         ratio=ratio,
     )
+
+
+def joined(found: Sequence[BruteForce]) -> pd.DataFrame:
+    """Return the rows of all of them."""
+    return pd.concat([each.table for each in found], ignore_index=True)

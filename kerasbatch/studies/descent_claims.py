@@ -209,4 +209,29 @@ def noise_claims(
     )
 
 
-CLAIMS = (derivatives, closed_form, table_of_methods, noise_of_classifier)
+def noise_of_training(laboratory: Laboratory) -> Iterator[Claim]:
+    """Statement 10 while a classifier learns: noise against signal, as `record: [noise]` tells."""
+    often = {"growth": 4}
+    result = laboratory.run(laboratory.classifier(record=["noise"], evaluate_every=often))
+    told = result.noise.dropna(subset=["noise_scale"])
+    n = int(result.row["train_examples"])
+    shown = "; ".join(
+        f"step {row.step:,}: {row.noise_scale:,.0f} ({row.low:,.0f} to {row.high:,.0f})"
+        for row in told.itertuples()
+    )
+    least, most = told["noise_scale"].min(), told["noise_scale"].max()
+    severe = by_ratio(least, 10, 1)
+    yield Claim(
+        "10. Noise: almost none (all data), comparatively severe (one example)",
+        "노이즈: 거의 없음 / 비교적 심함",
+        f"{laboratory.data}, one epoch at batch size {result.row['batch_size']}: noise scale B, with "
+        f"its 95 % interval, at {shown}; so the variance of one example's gradient is {least:,.0f} "
+        f"to {most:,.0f} times the squared gradient, that of all {n:,} drawn anew at most "
+        f"{most / n:.2g} times",
+        severe if most < n else "does not hold here",
+        "B / b is variance over squared gradient at batch size b; holds from B = 10 on, while "
+        "B stays below n",
+    )
+
+
+CLAIMS = (derivatives, closed_form, table_of_methods, noise_of_classifier, noise_of_training)

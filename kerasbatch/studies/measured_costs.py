@@ -10,6 +10,7 @@ import numpy as np
 import psutil
 
 import kerasbatch.runs.runner as runner
+from kerasbatch.engine import bfloat16
 from kerasbatch.engine.feed import scaled
 from kerasbatch.runs.bench import FusedTimer, PlainTimer, build_for
 from kerasbatch.spec.access import Access
@@ -20,6 +21,7 @@ from kerasbatch.workload.data import Data
 
 SIZES = (1, 4, 16, 64, 256, 1024, 4096)
 ROUNDS = 3
+ROUND_SECONDS = 0.6
 SHARE_OF_MEMORY = 0.8
 """Of the memory that is free, what a training may take; the rest is the system's."""
 LEAST_SECONDS = 20.0
@@ -49,10 +51,12 @@ class Speeds:
     Args:
         engine: through the engine that would be used.
         plain: by plain `fit`.
+        half: through the engine in mixed_bfloat16; empty where the device does not compute in it.
     """
 
     engine: Mapping[int, Sequence[float]]
     plain: Mapping[int, Sequence[float]]
+    half: Mapping[int, Sequence[float]]
 
 
 def sizes_for(n: int) -> list[int]:
@@ -61,7 +65,7 @@ def sizes_for(n: int) -> list[int]:
 
 
 def speeds(spec: Spec, access: Access, data: Data, until: float) -> Iterator[Speeds]:
-    """Time steps at every batch size, both engines in turn; yield what is known after each.
+    """Time steps at every batch size, the engines in turn; yield what is known after each.
 
     Args:
         spec: a single-run spec.
@@ -69,18 +73,32 @@ def speeds(spec: Spec, access: Access, data: Data, until: float) -> Iterator[Spe
         data: its data.
         until: when to begin no further size, by `time.monotonic`.
     """
-    engine: dict[int, list[float]] = {}
-    plain: dict[int, list[float]] = {}
-    x = scaled(data.x_train, data.scale)
+    found: dict[str, dict[int, list[float]]] = {"engine": {}, "plain": {}, "half": {}}
+    arrays = (scaled(data.x_train, data.scale), *data.train[1:])
     for size in from_the_middle(sizes_for(len(data.x_train))):
-        if time.monotonic() > until and len(engine) > 1:
+        if time.monotonic() > until and len(found["engine"]) > 1:
             return
-        used = FusedTimer(build_for(spec, access, data, size), data, size, spec)
-        other = PlainTimer(build_for(spec, access, data, size), (x, *data.train[1:]), size)
-        rounds = [(1 / used.speed(), 1 / other.speed()) for _ in range(ROUNDS)]
-        engine[size] = [one for one, _ in rounds]
-        plain[size] = [one for _, one in rounds]
-        yield Speeds(dict(engine), dict(plain))
+        timers = dict(_timers(spec, access, data, arrays, size))
+        rounds = [{name: 1 / each.speed() for name, each in timers.items()} for _ in range(ROUNDS)]
+        for name in timers:
+            found[name][size] = [seconds[name] for seconds in rounds]
+        yield Speeds(**{name: dict(seconds) for name, seconds in found.items()})
+
+
+def _timers(
+    spec: Spec, access: Access, data: Data, arrays: tuple[Any, ...], size: int
+) -> Iterator[tuple[str, FusedTimer | PlainTimer]]:
+    """Yield what times steps at a batch size, by the fields of `Speeds`."""
+    built = build_for(spec, access, data, size)
+    yield "engine", FusedTimer(built, data, size, spec, ROUND_SECONDS)
+    built = build_for(spec, access, data, size)
+    yield "plain", PlainTimer(built, arrays, size, ROUND_SECONDS)
+    if spec.precision == "float32" and bfloat16.is_native():
+        half = spec.model_copy(update={"precision": "mixed_bfloat16"})
+        yield (
+            "half",
+            FusedTimer(build_for(half, access, data, size), data, size, half, ROUND_SECONDS),
+        )
 
 
 def from_the_middle(sizes: list[int]) -> list[int]:

@@ -53,18 +53,23 @@ def single(spec: Any, overrides: Iterable[str], target: str | None) -> Source:
         return variant(source, target={"metric": goal.metric, bound: goal.value, "stop": True})
 
 
-def tuning(source: Source, name: str, rates: Mapping[int, Sequence[float]]) -> Source:
+def tuning(
+    source: Source, name: str, rates: Mapping[int, Sequence[float]], seeds: Sequence[int] = ()
+) -> Source:
     """Return a sweep to the target: batch sizes, each with learning rates of its own.
 
     Args:
         source: a single-run spec with a target.
         name: of the experiment.
         rates: by batch size; where they are empty, every size has the rate of the spec.
+        seeds: where there are none, there is that of the spec.
     """
     sweep: dict[str, Any] = {"batch_size": list(rates)}
     if all(rates.values()):
         by_size = {str(size): list(each) for size, each in rates.items()}
         sweep["optimizer.learning_rate"] = {"per_batch_size": by_size}
+    if seeds:
+        sweep["seed"] = list(seeds)
     return to_target(source, name=name, batch_size=next(iter(rates)), sweep=sweep)
 
 

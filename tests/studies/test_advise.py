@@ -115,7 +115,7 @@ def test_what_it_refuses(spec: Any, options: dict[str, Any], told: str) -> None:
 def made() -> tuple[Costs, MeanNoise, Speeds]:
     noise = MeanNoise(90, 80, 100, 90, 90, 1.0)
     engine = {1: [1.0], 10: [1.0], 100: [2.0], 1000: [20.0]}
-    return costs(noise, engine), noise, Speeds(engine, {size: [30.0] for size in engine})
+    return costs(noise, engine), noise, Speeds(engine, {size: [30.0] for size in engine}, {})
 
 
 def test_the_table_and_the_conclusion() -> None:
@@ -137,6 +137,21 @@ def test_the_table_and_the_conclusion() -> None:
     assert "The noise scale is 90 examples (80 to 100)" in said
     assert "With plain fit, where every step costs nearly the same, 1,000" in said
     assert "A learning rate to start from: 0.01; tune it." in said
+
+
+def test_bfloat16_is_told_as_an_option() -> None:
+    """The size that it makes the fastest, and by how much; nothing where it was not timed."""
+    found, noise, speeds = made()
+    half = Speeds(speeds.engine, speeds.plain, {100: [1.9], 1000: [2.0]})
+    training = NoiseTraining((NoiseAt(0, 90, 80, 100), NoiseAt(50, 90, 80, 100)), 16, None)
+    said = advice_table.message(found, noise, half, [1, 10, 100, 1000], 0.01, training)
+    assert "1,000 would be fastest, and 1.7 times as fast." in said  # 3.8 / 2.18
+    slow = Speeds(speeds.engine, speeds.plain, {100: [2.0], 1000: [40.0]})
+    said = advice_table.message(found, noise, slow, [1, 10, 100, 1000], 0.01, training)
+    assert "100 would be fastest, and no faster." in said
+    said = advice_table.message(found, noise, speeds, [1, 10, 100, 1000], 0.01, training)
+    assert "bfloat16" not in said
+    assert advice_table.half(half)["ratio"].tolist() == pytest.approx([2 / 1.9, 10])
 
 
 def test_a_verdict_on_the_advice() -> None:
