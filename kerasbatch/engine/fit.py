@@ -134,7 +134,7 @@ def fit(
     if training.obstacle and engine == "auto":
         because = f"training by plain model.fit, because {training.obstacle}"
         warnings.warn(because, stacklevel=2)
-    if isinstance(training, FusedTraining) and (cut := _cut_epoch(training.feed)):
+    if isinstance(training, FusedTraining) and training.feed and (cut := _cut_epoch(training.feed)):
         warnings.warn(cut, stacklevel=2)
     history = training.fit(options)
     used = training.feed.seed if training.feed else None

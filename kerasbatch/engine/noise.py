@@ -14,8 +14,8 @@ import tensorflow as tf
 from kerasbatch.engine import choice, keras_private
 from kerasbatch.engine.arguments import Arguments
 from kerasbatch.engine.arrays import gather, not_arrays
+from kerasbatch.engine.device import to_device
 from kerasbatch.engine.feed import scaled
-from kerasbatch.engine.fused import to_device
 from kerasbatch.engine.noise_estimate import GradientNoise, Sums, estimate, exact
 from kerasbatch.engine.noise_program import NoiseProgram, Sum
 from kerasbatch.engine.noise_total import Total

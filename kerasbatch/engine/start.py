@@ -14,12 +14,14 @@ import numpy as np
 import tensorflow as tf
 
 from kerasbatch.engine import choice, keras_private
+from kerasbatch.engine.device import to_device
 from kerasbatch.engine.feed import Feed
-from kerasbatch.engine.fused import FusedTraining, to_device
+from kerasbatch.engine.fused import FusedTraining
 from kerasbatch.engine.options import NO_NEEDS, Arrays, Needs
 from kerasbatch.engine.plain import PlainTraining
 from kerasbatch.engine.program import Program
 from kerasbatch.engine.program_cache import ProgramCache
+from kerasbatch.engine.source import Resident
 from kerasbatch.engine.variables import build_optimizer
 from kerasbatch.errors import EngineError
 from kerasbatch.shared_types import Engine
@@ -113,7 +115,8 @@ def _fused(
         (jit, feed.scale, needs),
         lambda: Program(model, jit_compile=jit, scale=feed.scale, needs=needs),
     )
-    return FusedTraining(model, feed, program, to_device(feed.arrays), why=why, cuts=cuts)
+    source = Resident(feed, to_device(feed.arrays))
+    return FusedTraining(model, source, program, why=why, cuts=cuts)
 
 
 def _build(model: keras.Model, feed: Feed) -> None:

@@ -224,8 +224,8 @@ def noise_of_training(laboratory: Laboratory) -> Iterator[Claim]:
     yield Claim(
         "10. Noise: almost none (all data), comparatively severe (one example)",
         "노이즈: 거의 없음 / 비교적 심함",
-        f"{laboratory.data}, one epoch at batch size {result.row['batch_size']}: noise scale B, with "
-        f"its 95 % interval, at {shown}; so the variance of one example's gradient is {least:,.0f} "
+        f"{laboratory.data}, one epoch at b = {result.row['batch_size']}: noise scale B, with its "
+        f"95 % interval, at {shown}; so the variance of one example's gradient is {least:,.0f} "
         f"to {most:,.0f} times the squared gradient, that of all {n:,} drawn anew at most "
         f"{most / n:.2g} times",
         severe if most < n else "does not hold here",

@@ -1,0 +1,52 @@
+"""Arrays on their way to the device."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasbatch.engine.options import Arrays
+from kerasbatch.shared_types import Array
+
+ALIGNMENT = 64
+"""Bytes to whose multiples TensorFlow aligns its tensors."""
+
+
+def to_device(arrays: Arrays) -> Arrays:
+    """Move arrays to the device, in their own types."""
+    moved: Arrays = keras.tree.map_structure(_to_device, arrays)
+    return moved
+
+
+def _to_device(array: Any) -> tf.Tensor:
+    """Return an array as a tensor, without a copy where it is mapped from a file.
+
+    Processes that map the same file share its pages then.
+    """
+    return in_place(array) if is_mapped(array) else tf.convert_to_tensor(array)
+
+
+def is_mapped(array: Any) -> bool:
+    """Tell whether an array is mapped from a file, and can be computed with where it lies."""
+    is_file = isinstance(array, np.memmap) and array.flags.c_contiguous and array.size
+    return bool(
+        is_file
+        and array.ctypes.data % ALIGNMENT == 0
+        and not tf.config.list_physical_devices("GPU")
+    )
+
+
+def in_place(array: Array) -> tf.Tensor:
+    """Return an aligned array as a tensor over the same memory; on a GPU, a copy."""
+    if tf.config.list_physical_devices("GPU"):
+        return tf.convert_to_tensor(array)
+    return tf.experimental.dlpack.from_dlpack(np.asarray(array).__dlpack__())
+
+
+def aligned(shape: tuple[int, ...], dtype: Any) -> Array:
+    """Return memory for an array that `in_place` can use; it holds zeros."""
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    memory = np.zeros(size + ALIGNMENT, np.uint8)
+    first = -memory.ctypes.data % ALIGNMENT
+    return memory[first : first + size].view(dtype).reshape(shape)
