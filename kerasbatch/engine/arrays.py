@@ -1,5 +1,6 @@
 """The data of a `fit` as arrays of one length, with Keras' own rules; what is wrong with them."""
 
+import types
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -40,6 +41,12 @@ def not_arrays(*values: Any) -> str | None:
         if is_sparse or not (is_array or known):
             return f"a {type(leaf).__name__}"
     return None
+
+
+def makes_batches(x: Any) -> bool:
+    """Tell whether x is no array of examples, but makes batches itself."""
+    kinds = tf.data.Dataset | types.GeneratorType | keras.utils.PyDataset
+    return isinstance(x, kinds)
 
 
 def gather(given: Arguments) -> Gathered:

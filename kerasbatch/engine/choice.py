@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 import psutil
 import tensorflow as tf
 
 from kerasbatch.engine import keras_private
+from kerasbatch.engine.device import is_mapped
 from kerasbatch.engine.feed import Feed
 from kerasbatch.engine.options import Arrays
 from kerasbatch.shared_types import Engine
@@ -24,6 +26,7 @@ STEPS_THAT_PAY_FOR_XLA = 1000
 SLOW_UNDER_XLA = ("Conv", "DepthwiseConv", "SeparableConv", "MaxPooling", "AveragePooling")
 
 
+BLOCKS = "blocks of steps in one program"
 BATCH_HOOKS = tuple(
     f"on_{phase}batch_{edge}" for phase in ("train_", "test_", "") for edge in ("begin", "end")
 )
@@ -47,12 +50,14 @@ class Choice:
         jit_compile: whether to compile with XLA.
         why: the reasons in words.
         obstacle: what keeps the fused engine from working here, if something does.
+        streamed: why the data go to the device chunk by chunk, or None: as a whole.
     """
 
     fused: bool
     jit_compile: bool
     why: str
     obstacle: str | None = None
+    streamed: str | None = None
 
 
 def choose(
@@ -75,13 +80,42 @@ def choose(
     """
     if engine == "keras":
         return Choice(False, bool(model.jit_compile), "plain model.fit, as asked for")
-    if obstacle := _obstacle(model, callbacks) or _memory_obstacle([feed.arrays, *held]):
+    if obstacle := obstacle_of(model, callbacks) or _too_large(held):
         return plain(model, obstacle)
+    jit, why = _asked(jit_compile) or xla(model, feed.arrays, feed.total_steps)
+    streamed = _copied_from_a_file(feed.arrays) or _too_large([feed.arrays, *held])
+    return Choice(True, jit, f"{BLOCKS}, {why}", streamed=streamed)
+
+
+def choose_for_batches(
+    model: keras.Model,
+    engine: Engine,
+    callbacks: Iterable[keras.callbacks.Callback],
+    jit_compile: bool | None,
+    steps: int | None,
+) -> Choice:
+    """Choose how to train on batches that somebody else makes.
+
+    Args:
+        model: a compiled model.
+        engine: what was asked for.
+        callbacks: the callbacks of the training.
+        jit_compile: whether to compile with XLA, or None to choose.
+        steps: of the whole training, or None where nobody knows.
+    """
+    if engine == "keras":
+        return Choice(False, bool(model.jit_compile), "plain model.fit, as asked for")
+    if obstacle := obstacle_of(model, callbacks):
+        return plain(model, obstacle)
+    many = STEPS_THAT_PAY_FOR_XLA if steps is None else steps
+    jit, why = _asked(jit_compile) or xla(model, (), many)
+    return Choice(True, jit, f"{BLOCKS}, {why}")
+
+
+def _asked(jit_compile: bool | None) -> tuple[bool, str] | None:
     if jit_compile is None:
-        jit, why = xla(model, feed.arrays, feed.total_steps)
-    else:
-        jit, why = jit_compile, f"{'with' if jit_compile else 'without'} XLA, as asked for"
-    return Choice(True, jit, f"blocks of steps in one program, {why}")
+        return None
+    return jit_compile, f"{'with' if jit_compile else 'without'} XLA, as asked for"
 
 
 def plain(model: keras.Model, obstacle: str) -> Choice:
@@ -90,7 +124,7 @@ def plain(model: keras.Model, obstacle: str) -> Choice:
     return Choice(False, bool(model.jit_compile), why, obstacle)
 
 
-def _obstacle(model: keras.Model, callbacks: Iterable[keras.callbacks.Callback]) -> str | None:
+def obstacle_of(model: keras.Model, callbacks: Iterable[keras.callbacks.Callback]) -> str | None:
     """Return what makes blocks of steps impossible, or None."""
     if gone := keras_private.missing(model):
         return gone
@@ -106,7 +140,16 @@ def _obstacle(model: keras.Model, callbacks: Iterable[keras.callbacks.Callback])
     return None
 
 
-def _memory_obstacle(arrays: Sequence[Arrays]) -> str | None:
+def _copied_from_a_file(arrays: Arrays) -> str | None:
+    """Say so where arrays lie in files, and would have to be copied as a whole."""
+    for array in keras.tree.flatten(arrays):
+        other = array.dtype.kind == "f" and array.dtype != keras.config.floatx()
+        if isinstance(array, np.memmap) and (other or not is_mapped(array)):
+            return "the data lie in files, and not as they are computed with"
+    return None
+
+
+def _too_large(arrays: Sequence[Arrays]) -> str | None:
     """Say so where arrays take more than their share of the free memory."""
     size = sum(array.nbytes for array in keras.tree.flatten(arrays))
     free = psutil.virtual_memory().available
@@ -130,12 +173,12 @@ def xla(model: keras.Model, arrays: Arrays, steps: int) -> tuple[bool, str]:
             if type(layer).__name__.startswith(SLOW_UNDER_XLA):
                 name = type(layer).__name__
                 return False, f"without XLA, which is slow for {name} on a CPU"
-    if unseen := _unseen_by_xla(model, arrays):
+    if arrays and (unseen := unseen_by_xla(model, arrays)):
         return False, f"without XLA, which would not notice {unseen}"
     return True, f"compiled with XLA, which pays in {steps:,} steps"
 
 
-def _unseen_by_xla(model: keras.Model, arrays: Arrays) -> str | None:
+def unseen_by_xla(model: keras.Model, arrays: Arrays) -> str | None:
     """Return a mistake in the data that plain Keras reports and XLA computes with."""
     x, *rest = arrays
     layers = keras_private.all_layers(model)
@@ -160,8 +203,14 @@ def _labels(model: keras.Model, y: Any) -> Iterator[tuple[Any, int]]:
 
 def _within(arrays: Any, end: int) -> bool:
     """Tell whether all whole numbers in arrays are 0 or more and below `end`."""
-    whole = [array for array in keras.tree.flatten(arrays) if array.dtype.kind in "iu"]
+    kinds = [(each, keras.backend.standardize_dtype(each.dtype)) for each in _leaves(arrays)]
+    whole = [np.asarray(each) for each, kind in kinds if "int" in kind]
     return all(array.min() >= 0 and array.max() < end for array in whole)
+
+
+def _leaves(arrays: Any) -> list[Any]:
+    leaves: list[Any] = keras.tree.flatten(arrays)
+    return leaves
 
 
 def needs_every_batch(callback: keras.callbacks.Callback) -> bool:

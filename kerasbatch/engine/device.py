@@ -38,8 +38,11 @@ def is_mapped(array: Any) -> bool:
 
 
 def in_place(array: Array) -> tf.Tensor:
-    """Return an aligned array as a tensor over the same memory; on a GPU, a copy."""
-    if tf.config.list_physical_devices("GPU"):
+    """Return an aligned array as a tensor over the same memory; on a GPU, a copy.
+
+    Types that NumPy itself does not know, like bfloat16, are copied too.
+    """
+    if tf.config.list_physical_devices("GPU") or array.dtype.kind not in "biuf":
         return tf.convert_to_tensor(array)
     return tf.experimental.dlpack.from_dlpack(np.asarray(array).__dlpack__())
 
@@ -49,4 +52,5 @@ def aligned(shape: tuple[int, ...], dtype: Any) -> Array:
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     memory = np.zeros(size + ALIGNMENT, np.uint8)
     first = -memory.ctypes.data % ALIGNMENT
-    return memory[first : first + size].view(dtype).reshape(shape)
+    room: Array = memory[first : first + size].view(dtype).reshape(shape)
+    return room

@@ -10,13 +10,20 @@ import numpy as np
 
 from kerasbatch.engine import keras_private
 from kerasbatch.engine.arguments import Arguments
-from kerasbatch.engine.arrays import Gathered, first_batches, gather, not_arrays
+from kerasbatch.engine.arrays import (
+    Gathered,
+    first_batches,
+    gather,
+    makes_batches,
+    not_arrays,
+)
 from kerasbatch.engine.environment import LIMITS
 from kerasbatch.engine.feed import Feed
 from kerasbatch.engine.fused import FusedTraining
 from kerasbatch.engine.options import FitOptions, Needs, Validation
 from kerasbatch.engine.plain import KerasOwnTraining
-from kerasbatch.engine.start import Training, refusal, start
+from kerasbatch.engine.stacked import Stacked
+from kerasbatch.engine.start import Training, refusal, start, start_on_batches
 from kerasbatch.errors import EngineError, SpecError
 from kerasbatch.shared_types import BatchSize, Engine
 from kerasbatch.steps import plan
@@ -31,12 +38,15 @@ class Report:
 
     Args:
         engine: `fused` or `keras`.
+        data: `resident` on the device, `streamed` to it in our order, `stacked` batches of somebody
+            else's order, or `keras`: as plain fit reads them.
         why: why this engine, and whether with XLA.
         seed: the seed of the order; None where Keras kept its own order.
         compile_seconds: the seconds that compiling took; None where Keras did it in passing.
     """
 
     engine: str
+    data: str
     why: str
     seed: int | None
     compile_seconds: float | None
@@ -138,7 +148,9 @@ def fit(
         warnings.warn(cut, stacklevel=2)
     history = training.fit(options)
     used = training.feed.seed if training.feed else None
-    history.kerasbatch = Report(training.name, training.why, used, training.compile_seconds)
+    history.kerasbatch = Report(
+        training.name, training.data, training.why, used, training.compile_seconds
+    )
     return history
 
 
@@ -168,6 +180,8 @@ def _begin(
 ) -> tuple[Training | KerasOwnTraining, FitOptions]:
     """Choose who trains, and compile."""
     obstacle, options = _only_keras_can(model, given), given.options()
+    if obstacle is None and makes_batches(given.x):
+        return _begin_on_batches(model, given, options, engine, jit_compile)
     if obstacle is None:
         keras_private.assert_compiled(model)
         gathered = gather(given)
@@ -178,16 +192,74 @@ def _begin(
         return KerasOwnTraining(model, given.for_keras(), obstacle), options
     feed = _feed(given, gathered, seed)
     validation = _validation(given, gathered, feed.plan.batch_size)
-    stop_at_nan = any(isinstance(c, keras.callbacks.TerminateOnNaN) for c in options.callbacks)
     training = start(
         model,
         feed,
         engine=engine,
-        needs=Needs(stop_at_nan=stop_at_nan, jit_compile=jit_compile),
+        needs=_needs(options, jit_compile),
         callbacks=options.callbacks,
         validation=validation.data if validation and validation.is_arrays else None,
     )
     return training, replace(options, validation=validation)
+
+
+def _begin_on_batches(
+    model: keras.Model,
+    given: Arguments,
+    options: FitOptions,
+    engine: Engine,
+    jit_compile: bool | None,
+) -> tuple[Training | KerasOwnTraining, FitOptions]:
+    """Choose who trains on batches that somebody else makes, and compile."""
+    keras_private.assert_compiled(model)
+    for_keras = given.for_keras()
+    found: FusedTraining | str = _only_keras_takes(given) or ""
+    if not found and engine != "keras":
+        adapter = keras_private.adapter(
+            given.x,
+            steps=given.steps_per_epoch,
+            # Only a PyDataset is shuffled by Keras; of other data it says that they cannot be.
+            shuffle=given.shuffle and isinstance(given.x, keras.utils.PyDataset),
+            class_weight=given.class_weight,
+        )
+        needs = _needs(options, jit_compile)
+        source = Stacked(adapter, given.epochs, given.steps_per_epoch)
+        found = start_on_batches(
+            model, source, engine=engine, needs=needs, callbacks=options.callbacks
+        )
+    if isinstance(found, FusedTraining):
+        return found, replace(options, validation=_validation_beside_batches(given))
+    if engine == "fused":
+        raise refusal(found)
+    return KerasOwnTraining(model, for_keras, found or None), options
+
+
+def _only_keras_takes(given: Arguments) -> str | None:
+    """Return what beside batches only Keras knows what to do with, or None."""
+    if given.y is not None or given.sample_weight is not None:
+        return "labels and weights come with the batches, and not beside them"
+    if given.validation_split:
+        return "validation_split needs arrays"
+    if given.epochs == 0 or given.validation_steps == 0:
+        return "there is nothing to do"
+    if isinstance(given.x, keras.utils.PyDataset) and given.steps_per_epoch is not None:
+        return "steps_per_epoch cuts the epochs of a PyDataset"
+    return None
+
+
+def _validation_beside_batches(given: Arguments) -> Validation | None:
+    """Return what Keras will validate on."""
+    if given.validation_data is None:
+        return None
+    size, steps = given.validation_batch_size, given.validation_steps
+    if size is None and given.batch_size != "full":
+        size = given.batch_size
+    return Validation(given.validation_data, False, size, steps, given.validation_freq)
+
+
+def _needs(options: FitOptions, jit_compile: bool | None) -> Needs:
+    stops = any(isinstance(each, keras.callbacks.TerminateOnNaN) for each in options.callbacks)
+    return Needs(stop_at_nan=stops, jit_compile=jit_compile)
 
 
 def _only_keras_can(model: keras.Model, given: Arguments) -> str | None:
@@ -198,6 +270,8 @@ def _only_keras_can(model: keras.Model, given: Arguments) -> str | None:
         return gone
     if isinstance(given.callbacks, keras.callbacks.CallbackList):
         return "a CallbackList is in use already; give a list of callbacks"
+    if makes_batches(given.x):
+        return None
     if kind := not_arrays(given.x, given.y, given.sample_weight):
         return f"{kind} is no array; blocks of steps need data that lie in memory as arrays"
     if keras.tree.is_nested(given.x) and any(leaf is None for leaf in keras.tree.flatten(given.x)):

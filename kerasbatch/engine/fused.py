@@ -51,7 +51,7 @@ class FusedTraining:
         cuts: Iterator[int] | None = None,
     ) -> None:
         self.model, self.source, self.program = model, source, program
-        self.feed = source.feed
+        self.feed, self.data = source.feed, source.name
         self.why = why
         self.jit_compile = program.jit_compile
         self.step_losses: list[float] = []
@@ -103,6 +103,7 @@ class FusedTraining:
         )
         given: dict[str, Any] = {}
         with contextlib.ExitStack() as stack:
+            stack.callback(source.close)
             whole_epoch = lambda: self._epoch(self._callbacks.epoch + 1)  # noqa: E731  # one line
             stack.enter_context(borrowed(model, "train_function", whole_epoch))
             if validation is not None and validation.is_arrays:

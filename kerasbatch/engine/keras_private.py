@@ -58,6 +58,9 @@ PARTS = (
     Part("keras", "Model._symbolic_build", "build a model without a step"),
     Part("keras", "Model._assert_compile_called", "refuse a model that is not compiled"),
     Part(f"{_ADAPTERS}.array_slicing", "train_validation_split", "split as Keras does"),
+    Part(_ADAPTERS, "get_data_adapter", "read data as Keras does"),
+    Part(_ADAPTERS, "TFDatasetAdapter", "know a tf.data.Dataset among data"),
+    Part(_ADAPTERS, "GeneratorDataAdapter", "know a generator among data"),
     Part(
         f"{_ADAPTERS}.data_adapter_utils",
         "class_weight_to_sample_weights",
@@ -203,6 +206,28 @@ def split_for_validation(arrays: Any, share: float) -> tuple[Any, Any]:
     """Split arrays as `validation_split` does."""
     split: tuple[Any, Any] = _get("train_validation_split")(arrays, validation_split=share)
     return split
+
+
+def adapter(x: Any, *, steps: int | None, shuffle: bool, class_weight: Any) -> Any:
+    """Return Keras' own reader of data that are no arrays."""
+    return _get("get_data_adapter")(
+        x, steps_per_epoch=steps, shuffle=shuffle, class_weight=class_weight
+    )
+
+
+def is_of_dataset(adapter: Any) -> bool:
+    """Tell whether an adapter reads a tf.data.Dataset."""
+    return isinstance(adapter, _get("TFDatasetAdapter"))
+
+
+def first_rows(adapter: Any) -> int | None:
+    """Return how many examples the first batch of a generator has; None for other data.
+
+    Keras has taken it out of the generator already, and puts it back in front.
+    """
+    if not isinstance(adapter, _get("GeneratorDataAdapter")):
+        return None
+    return len(keras.tree.flatten(adapter._first_batches[0])[0])
 
 
 def weights_of_classes(y: Any, class_weight: dict[int, float]) -> Any:

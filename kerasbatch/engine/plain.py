@@ -28,7 +28,7 @@ class PlainTraining:
         needs: what it must be able to do, but for XLA; that is the model's own business here.
     """
 
-    name = "keras"
+    name = data = "keras"
 
     def __init__(
         self,
@@ -159,17 +159,17 @@ class KerasOwnTraining:
     Args:
         model: a compiled model.
         given: the arguments of Keras' `fit`.
-        obstacle: what keeps every other engine from training this.
+        obstacle: what keeps every other engine from training this, or None: it was asked for.
     """
 
-    name = "keras"
+    name = data = "keras"
     feed = None
     compile_seconds = None
 
-    def __init__(self, model: keras.Model, given: dict[str, Any], obstacle: str) -> None:
+    def __init__(self, model: keras.Model, given: dict[str, Any], obstacle: str | None) -> None:
         self._model, self._given = model, given
         self.obstacle = obstacle
-        self.why = f"plain model.fit, because {obstacle}"
+        self.why = f"plain model.fit, {'because ' + obstacle if obstacle else 'as asked for'}"
 
     def fit(self, options: FitOptions) -> keras.callbacks.History:
         """Train; the options are among the arguments already."""

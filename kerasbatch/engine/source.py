@@ -59,7 +59,10 @@ class Source(Protocol):
     name: str
     epochs: int
     steps_per_epoch: int | None
-    most: int
+
+    @property
+    def most(self) -> int:
+        """Steps that a block holds at the most."""
 
     @property
     def feed(self) -> Feed | None:
@@ -71,8 +74,14 @@ class Source(Protocol):
     def shapes(self) -> Iterator[Block]:
         """Yield blocks of the shapes that will come, as far as is known, to compile for."""
 
+    def example(self) -> Arrays:
+        """Return arrays, or what they look like, of a batch, to build a model with."""
+
     def for_plan(self, plan: Plan) -> "Source":
         """Return a source of the same data for another plan."""
+
+    def close(self) -> None:
+        """End what goes on behind the back of a training."""
 
 
 def most_steps(size: int, whole_batches: int) -> int:
@@ -126,9 +135,16 @@ class Resident:
         if partial != size:
             yield Block(self.arrays, self.tags, np.zeros((1, partial), np.int32), 0, False)
 
+    def example(self) -> Arrays:
+        """Return a batch."""
+        return self.feed.batch(np.arange(self.feed.plan.batch_size))
+
     def for_plan(self, plan: Plan) -> "Resident":
         """Return the same data for another plan."""
         return Resident(replace(self.feed, plan=plan), self.arrays)
+
+    def close(self) -> None:
+        """Nothing goes on."""
 
 
 class _InOrder:

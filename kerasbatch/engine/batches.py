@@ -1,0 +1,173 @@
+"""Batches that somebody else makes, in chunks: of a tf.data.Dataset, a generator, a PyDataset.
+
+Keras' own adapters say what a batch is; here batches are only laid one after the other. The user's
+order, batch sizes and augmentation stay what they are.
+"""
+
+from collections.abc import Generator, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasbatch.engine.chunks import CHUNK_BYTES, CHUNK_STEPS, Chunk, ahead, packed
+from kerasbatch.engine.options import Arrays
+
+UNKNOWN_ROWS = 2**12
+"""Rows of a chunk where nobody says how large batches are: most sizes divide it."""
+
+
+def obstacle(spec: Any) -> str | None:
+    """Return why batches cannot be laid one after the other, or None.
+
+    Args:
+        spec: what a batch looks like, as TensorFlow describes it.
+    """
+    for leaf in keras.tree.flatten(spec):
+        if not isinstance(leaf, tf.TensorSpec):
+            return f"a batch holds a {type(leaf).__name__.removesuffix('Spec')}"
+        if leaf.shape.rank is None or None in leaf.shape[1:]:
+            return f"examples have no fixed shape ({leaf.shape})"
+        if leaf.shape.rank == 0:
+            return "a batch holds a number that is none of its examples"
+        if leaf.dtype in (tf.string, tf.variant, tf.resource):
+            return f"a batch holds {leaf.dtype.name}s"
+    return None
+
+
+def as_arrays(batch: Any) -> Arrays:
+    """Return a batch as a tuple: (x,), (x, y) or (x, y, sample_weight)."""
+    return batch if isinstance(batch, tuple) else (batch,)
+
+
+def bytes_of_one(spec: Any) -> int:
+    """Return the bytes of an example."""
+    leaves = keras.tree.flatten(spec)
+    return int(sum(np.prod(leaf.shape[1:], dtype=int) * leaf.dtype.size for leaf in leaves))
+
+
+def rows_of_a_chunk(
+    spec: Any, size: int | None, count: int | None, limit: int = CHUNK_BYTES
+) -> int:
+    """Return how many rows a chunk has; whole batches where their size is known.
+
+    Args:
+        spec: what a batch looks like.
+        size: how many examples a batch has, or None where nobody knows.
+        count: how many batches there are, or None.
+        limit: bytes of a chunk, about.
+    """
+    most = max(1, limit // max(1, bytes_of_one(spec)))
+    if size is None:
+        return int(min(UNKNOWN_ROWS, 2 ** int(np.log2(most))))
+    return int(max(1, min(CHUNK_STEPS, most // size, count or CHUNK_STEPS)) * size)
+
+
+def of_dataset(dataset: tf.data.Dataset, usual: int) -> Generator[Chunk]:
+    """Yield the batches of a dataset in chunks; TensorFlow prepares the next one meanwhile.
+
+    Args:
+        dataset: of batches.
+        usual: rows of a chunk.
+    """
+    tagged = dataset.map(lambda *parts: (as_arrays(_whole(parts)), _sizes(parts)))
+    rest: list[tuple[Arrays, Any]] = []
+    for arrays, sizes in tagged.rebatch(usual).prefetch(1):
+        rest.append((arrays, sizes.numpy()))
+        chunk, rest = _whole_batches(rest, usual)
+        if chunk is not None:
+            yield chunk
+
+
+def _filled_up(rows: int, usual: int) -> int:
+    """Return a multiple of the usual rows: few different shapes, for each is compiled for.
+
+    What a chunk is filled up with is memory that nobody touches.
+    """
+    return -(-rows // usual) * usual
+
+
+def _whole(parts: tuple[Any, ...]) -> Any:
+    return parts if len(parts) > 1 else parts[0]
+
+
+def _sizes(parts: tuple[Any, ...]) -> tf.Tensor:
+    """Return for every row of a batch how many rows the batch has."""
+    rows = tf.shape(keras.tree.flatten(parts)[0])[0]
+    return tf.fill([rows], rows)
+
+
+def _whole_batches(
+    parts: list[tuple[Arrays, Any]], usual: int
+) -> tuple[Chunk | None, list[tuple[Arrays, Any]]]:
+    """Return the whole batches of some rows as a chunk, and the rows that are left over."""
+    told = np.concatenate([sizes for _, sizes in parts])
+    sizes, end = list[int](), 0
+    while end < len(told) and end + told[end] <= len(told):
+        sizes.append(int(told[end]))
+        end += sizes[-1]
+    if not sizes:
+        return None, parts
+    arrays, last = parts[-1]
+    kept = len(last) - (len(told) - end)
+    room = _filled_up(end, usual)
+    used = [each for each, _ in parts[:-1]] + [rows(arrays, kept)]
+    left = [(rows(arrays, None, kept), last[kept:])] if kept < len(last) else []
+    if len(used) == 1 and kept == room:
+        return Chunk(arrays, sizes), left  # as it is, without a copy
+    return Chunk(packed(used, room), sizes), left
+
+
+def rows(arrays: Arrays, end: int | None, first: int = 0) -> Arrays:
+    """Return the rows of arrays from `first` up to `end`."""
+    cut: Arrays = keras.tree.map_structure(lambda array: array[first:end], arrays)
+    return cut
+
+
+def of_python(batches: Iterator[Any], usual: int) -> Generator[Chunk]:
+    """Yield the batches of an iterator of Python's in chunks; a thread prepares the next one.
+
+    Args:
+        batches: the batches; what it raises is raised here.
+        usual: rows of a chunk.
+    """
+    return ahead(_Collector(batches, usual))
+
+
+class _Collector:
+    """Makes chunks of batches that Python yields."""
+
+    def __init__(self, batches: Iterator[Any], usual: int) -> None:
+        self._batches, self._usual = batches, usual
+        self._looks: Any = None
+        self._count = 0
+
+    def __call__(self) -> Chunk | None:
+        """Return the next chunk, or None at the end."""
+        parts, sizes = list[Arrays](), list[int]()
+        while sum(sizes) < self._usual and len(sizes) < CHUNK_STEPS:
+            batch = next(self._batches, None)
+            if batch is None:
+                break
+            parts.append(self._checked(as_arrays(batch)))
+            sizes.append(len(keras.tree.flatten(parts[-1])[0]))
+        return Chunk(packed(parts, _filled_up(sum(sizes), self._usual)), sizes) if parts else None
+
+    def _checked(self, batch: Arrays) -> Arrays:
+        """Return a batch as arrays; refuse one that looks other than the first.
+
+        Raises:
+            ValueError: with both.
+        """
+        self._count += 1
+        arrays: Arrays = keras.tree.map_structure(np.asarray, batch)
+        looks = keras.tree.map_structure(lambda each: (each.shape[1:], each.dtype), arrays)
+        lengths = {len(each) if each.ndim else 0 for each in keras.tree.flatten(arrays)}
+        self._looks = self._looks or looks
+        if looks != self._looks:
+            told = f"looks like {looks}, the first one like {self._looks}"
+            raise ValueError(f"batch {self._count} {told}; all must be alike")
+        if len(lengths) != 1 or 0 in lengths:
+            raise ValueError(f"batch {self._count} has arrays of {sorted(lengths)} examples")
+        return arrays

@@ -1,0 +1,206 @@
+"""Batches that somebody else makes, as blocks of steps; epochs are what they are in Keras."""
+
+import contextlib
+import itertools
+import warnings
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasbatch.engine import batches, keras_private
+from kerasbatch.engine.chunks import CHUNK_BYTES, Chunk, InChunks, packed
+from kerasbatch.engine.options import Arrays
+from kerasbatch.engine.source import Block, Steps, most_steps
+from kerasbatch.steps import Plan
+
+
+class Stacked:
+    """The batches of a tf.data.Dataset, a generator or a PyDataset.
+
+    Args:
+        adapter: Keras' own for the data.
+        epochs: the epoch to end with.
+        steps_per_epoch: as in Keras, or None.
+        limit: bytes of a chunk, about.
+    """
+
+    name = "stacked"
+    feed = None
+
+    def __init__(
+        self, adapter: Any, epochs: int, steps_per_epoch: int | None, limit: int = CHUNK_BYTES
+    ) -> None:
+        self.adapter, self.asked, self._limit = adapter, steps_per_epoch, limit
+        self._dataset = adapter.get_tf_dataset()
+        self.count: int | None = adapter.num_batches
+        self.spec = self._dataset.element_spec
+        self.epochs = epochs
+        self.steps_per_epoch = steps_per_epoch or self.count
+        self.mistake: Callable[[Arrays], str | None] = lambda arrays: None
+        """Looks for what XLA would not notice in a chunk."""
+        self.current: InChunks | None = None
+        self.seen = 0
+        self._begun: _Epoch | None = None
+
+    @property
+    def most(self) -> int:
+        """Steps of a block at the most; 1 until the first batch is there."""
+        return max(1, self.current.most) if self.current else 1
+
+    @property
+    def total_steps(self) -> int | None:
+        """The steps of the whole training, or None where nobody knows."""
+        return None if self.steps_per_epoch is None else self.epochs * self.steps_per_epoch
+
+    @property
+    def _rows(self) -> int:
+        size = keras_private.first_rows(self.adapter)
+        known = keras.tree.flatten(self.spec)[0].shape[0] if size is None else size
+        return batches.rows_of_a_chunk(self.spec, known, self.total_steps, self._limit)
+
+    def open(self) -> None:
+        """Begin the first epoch, up to the first batch; a generator is not touched.
+
+        Raises:
+            ValueError: if there is no batch.
+        """
+        self.adapter.on_epoch_end()  # as Keras does before its first epoch
+        if keras_private.first_rows(self.adapter) is None:
+            self._begun = _Epoch(self)
+            if self._begun.is_empty():
+                self.close()
+                raise ValueError("x yields no batch; there is nothing to train on")
+
+    def begin(self, epoch: int) -> Steps:
+        """Begin an epoch; the first one may have begun already."""
+        begun, self._begun = self._begun, None
+        return begun or _Epoch(self)
+
+    def renew(self) -> None:
+        """Begin with the data from their beginning."""
+        self.end_chunks()
+        self.current, self.seen = InChunks(self._chunks()), 0
+
+    def _chunks(self) -> Generator[Chunk]:
+        made = (
+            batches.of_dataset(self._dataset, self._rows)
+            if keras_private.is_of_dataset(self.adapter)
+            else batches.of_python(
+                itertools.islice(self.adapter.get_numpy_iterator(), self._needed()), self._rows
+            )
+        )
+        with contextlib.closing(made):
+            for chunk in made:
+                if mistake := self.mistake(batches.rows(chunk.arrays, sum(chunk.sizes))):
+                    raise ValueError(f"the data hold {mistake}")
+                yield chunk
+
+    def _needed(self) -> int | None:
+        """Return how many batches are needed at the most: no more are asked for."""
+        return None if self.asked is None else self.total_steps
+
+    def shapes(self) -> Iterator[Block]:
+        """Yield what an epoch begins with."""
+        chunk = self.current.peek() if self.current else None
+        if self.current and chunk:
+            indices = np.zeros((self.current.most, self.current.size), np.int32)
+            yield self.current.block(chunk, indices, 0)
+            return
+        size, rows = keras_private.first_rows(self.adapter) or 1, self._rows
+        zeros = keras.tree.map_structure(_nothing, batches.as_arrays(self.spec))
+        indices = np.zeros((most_steps(size, rows // size), size), np.int32)
+        yield Block(packed([zeros], rows), tf.zeros(rows, tf.int64), indices, 0, True)
+
+    def example(self) -> Arrays:
+        """Return what a batch looks like."""
+        return batches.as_arrays(self.spec)
+
+    def for_plan(self, plan: Plan) -> "Stacked":
+        """Refuse: the data decide how many steps there are."""
+        raise NotImplementedError("batches that somebody else makes follow no plan")
+
+    def close(self) -> None:
+        """End what prepares chunks."""
+        if self._begun is not None:
+            self._begun.close()
+        self._begun = None
+        self.end_chunks()
+
+    def begin_as_often_as_keras(self) -> None:
+        """Begin with a dataset and stop at once, as Keras does after an epoch of known length.
+
+        A dataset that is shuffled anew in each pass counts how often it was begun.
+        """
+        if keras_private.is_of_dataset(self.adapter):
+            iter(self._dataset)
+
+    def end_chunks(self) -> None:
+        """End what prepares chunks; the next epoch begins with the data anew."""
+        if self.current is not None:
+            self.current.close()
+        self.current = None
+
+
+def _nothing(spec: tf.TensorSpec) -> Any:
+    return np.zeros((0, *spec.shape[1:]), spec.dtype.as_numpy_dtype)
+
+
+class _Epoch:
+    """The steps of an epoch, as Keras counts them.
+
+    With `steps_per_epoch` the data go on where the epoch before ended, and begin anew where they
+    ran out; without, every epoch begins anew and ends with the data.
+    """
+
+    def __init__(self, source: Stacked) -> None:
+        self._source, self._done = source, 0
+        source.adapter.on_epoch_begin()
+        if source.current is None or source.asked is None:
+            source.renew()
+
+    def is_empty(self) -> bool:
+        """Tell whether there is no batch."""
+        current = self._source.current
+        return current is None or current.peek() is None
+
+    def next(self, most: int) -> Block | None:
+        """Return the next steps, at most so many, or None at the end of the epoch."""
+        source = self._source
+        if source.current is None or self._done == source.asked:
+            return None
+        left = most if source.asked is None else min(most, source.asked - self._done)
+        block = source.current.next(left)
+        if block is None:
+            self._ran_out()
+            return None
+        self._done += block.steps
+        source.seen += block.steps
+        return block
+
+    def _ran_out(self) -> None:
+        source = self._source
+        source.end_chunks()
+        if source.asked is not None:
+            warnings.warn(
+                f"the data ran out after {self._done} of {source.asked} steps of an epoch; "
+                "let them repeat, or ask for fewer steps",
+                stacklevel=2,
+            )
+        elif not self._done:
+            raise ValueError("x yields no batch; there is nothing to train on")
+
+    def taken(self) -> int:
+        """Return the steps since the data began."""
+        return self._source.seen
+
+    def close(self) -> None:
+        """End the epoch for the data too."""
+        source = self._source
+        if source.asked is None or source.seen == source.count:
+            source.end_chunks()
+        if source.asked is None and source.seen == source.count:
+            source.begin_as_often_as_keras()
+        source.adapter.on_epoch_end()

@@ -1,0 +1,133 @@
+"""Arrays that do not lie on the device: a thread gathers the examples of the next steps."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasbatch.engine.chunks import CHUNK_BYTES, Chunk, InChunks, ahead, steps_of_a_chunk
+from kerasbatch.engine.device import aligned, in_place
+from kerasbatch.engine.feed import Feed
+from kerasbatch.engine.options import Arrays
+from kerasbatch.engine.source import Block, Steps, most_steps
+from kerasbatch.shared_types import Array
+from kerasbatch.steps import Plan
+
+
+class Streamed:
+    """Examples that are gathered in our order, chunk by chunk.
+
+    Args:
+        feed: the examples and their order.
+        limit: bytes of a chunk, about.
+    """
+
+    name = "streamed"
+
+    def __init__(self, feed: Feed, limit: int = CHUNK_BYTES) -> None:
+        self._feed, self.limit = feed, limit
+        size, n = feed.plan.batch_size, feed.plan.train_examples
+        leaves = keras.tree.flatten(feed.arrays)
+        of_one = sum(leaf.nbytes for leaf in leaves) // n
+        steps = min(steps_of_a_chunk(of_one, size, limit), feed.plan.steps_per_epoch)
+        self.epochs = feed.epochs
+        self.steps_per_epoch: int | None = feed.steps_per_epoch or feed.plan.steps_per_epoch
+        self.steps, self.rows = steps, steps * size
+        self.most = most_steps(size, min(steps, feed.plan.whole_batches))
+        # Two: one in use, one that is being filled.
+        self._memory = [keras.tree.map_structure(self._room, feed.arrays) for _ in range(2)]
+        self._tags = [aligned((self.rows,), np.int64) for _ in range(2)]
+
+    @property
+    def feed(self) -> Feed:
+        """The examples and their order."""
+        return self._feed
+
+    def _room(self, array: Any) -> Array:
+        return aligned((self.rows, *array.shape[1:]), _type_on_device(array))
+
+    def begin(self, epoch: int) -> Steps:
+        """Begin an epoch, counted from 1."""
+        number, first = self._feed.start(epoch)
+        end = first + self._feed.steps(epoch)
+        taken = self._feed.plan.step_after(number - 1, first) - 1
+        found = InChunks(ahead(_Gatherer(self, number, first, end)), taken)
+        found.size, found.most = self._feed.plan.batch_size, self.most
+        return found
+
+    def shapes(self) -> Iterator[Block]:
+        """Yield the usual block and, where there is one, that of a partial batch."""
+        arrays, tags = self.on_device(0)
+        size, partial = self._feed.plan.batch_size, self._feed.plan.last_batch_size
+        yield Block(arrays, tags, np.zeros((self.most, size), np.int32), 0, True)
+        if partial != size:
+            yield Block(arrays, tags, np.zeros((1, partial), np.int32), 0, False)
+
+    def on_device(self, which: int) -> tuple[Any, tf.Tensor]:
+        """Return one of the two chunks, and its tags, as they are now."""
+        arrays = keras.tree.map_structure(in_place, self._memory[which])
+        return arrays, in_place(self._tags[which])
+
+    def gather(self, which: int, chosen: Array) -> None:
+        """Fill one of the two chunks with examples."""
+        np.take(self._feed.tags, chosen, out=self._tags[which][: len(chosen)])
+        pairs = zip(
+            keras.tree.flatten(self._feed.arrays),
+            keras.tree.flatten(self._memory[which]),
+            strict=True,
+        )
+        for array, memory in pairs:
+            taken = memory[: len(chosen)]
+            if array.dtype == memory.dtype:
+                # Without "clip", NumPy would fill a copy first, for the case of an error.
+                np.take(np.asarray(array), chosen, axis=0, out=taken, mode="clip")
+            else:
+                taken[:] = np.asarray(array)[chosen]
+
+    @property
+    def megabytes(self) -> float:
+        """The size of a chunk; two of them lie in memory."""
+        return float(sum(leaf.nbytes for leaf in keras.tree.flatten(self._memory[0])) / 1e6)
+
+    def example(self) -> Arrays:
+        """Return a batch."""
+        return self._feed.batch(np.arange(self._feed.plan.batch_size))
+
+    def for_plan(self, plan: Plan) -> "Streamed":
+        """Return the same data for another plan."""
+        return Streamed(replace(self._feed, plan=plan), self.limit)
+
+    def close(self) -> None:
+        """Nothing goes on between epochs."""
+
+
+class _Gatherer:
+    """Makes the chunks of an epoch, from step `first` of pass `number` up to step `end`."""
+
+    def __init__(self, source: Streamed, number: int, first: int, end: int) -> None:
+        self._source, self._next, self._end = source, first, end
+        self._order = source.feed.order(number)
+        self._made = 0
+
+    def __call__(self) -> Chunk | None:
+        """Return the next chunk, or None at the end of the epoch."""
+        source, plan = self._source, self._source.feed.plan
+        count = min(source.steps, self._end - self._next)
+        if count == 0:
+            return None
+        chosen = self._order[plan.batches(self._next, count)]
+        which = self._made % 2
+        source.gather(which, chosen)
+        sizes = [plan.batch_size] * count
+        sizes[-1] -= count * plan.batch_size - len(chosen)
+        self._next, self._made = self._next + count, self._made + 1
+        arrays, tags = source.on_device(which)
+        return Chunk(arrays, sizes, tags)
+
+
+def _type_on_device(array: Any) -> Any:
+    """Return the type in which an array is trained on: Keras' own for numbers with a fraction."""
+    return np.dtype(keras.config.floatx()) if array.dtype.kind == "f" else array.dtype
