@@ -28,10 +28,14 @@ def _to_device(array: Any) -> tf.Tensor:
 
 
 def is_mapped(array: Any) -> bool:
-    """Tell whether an array is mapped from a file, and can be computed with where it lies."""
+    """Tell whether an array is mapped from a file, and can be computed with where it lies.
+
+    TensorFlow takes no memory that is read-only.
+    """
     is_file = isinstance(array, np.memmap) and array.flags.c_contiguous and array.size
     return bool(
         is_file
+        and array.flags.writeable
         and array.ctypes.data % ALIGNMENT == 0
         and not tf.config.list_physical_devices("GPU")
     )

@@ -1,0 +1,152 @@
+"""Batches of generators and PyDatasets in blocks."""
+
+import random
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from fit_support import CLASSES, TABLE, N, ready
+
+import kerasbatch as kb
+
+SIZE = 10
+
+
+def pairs(passes: int = 1) -> Iterator[tuple[Any, Any]]:
+    for _ in range(passes):
+        for at in range(0, N, SIZE):
+            yield TABLE[at : at + SIZE], CLASSES[at : at + SIZE]
+
+
+class Batches(keras.utils.PyDataset):
+    """The table, batch by batch; keeps what Keras calls, in order."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.called: list[str] = []
+
+    def __len__(self) -> int:
+        return -(-N // SIZE)
+
+    def __getitem__(self, index: int) -> Any:
+        return TABLE[index * SIZE :][:SIZE], CLASSES[index * SIZE :][:SIZE]
+
+    def on_epoch_begin(self) -> None:
+        self.called.append("begin")
+
+    def on_epoch_end(self) -> None:
+        self.called.append("end")
+
+
+def assert_alike(one: keras.Model, other: keras.Model) -> None:
+    assert int(one.optimizer.iterations) == int(other.optimizer.iterations)
+    for theirs, mine in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-5)
+
+
+def test_a_generator() -> None:
+    """Each of its batches once, in its order."""
+    plain, fused = ready(), ready()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Your input ran out of data")
+        plain.fit(pairs(3), epochs=3, steps_per_epoch=11, verbose=0, shuffle=False)
+    history = kb.fit(fused, pairs(3), epochs=3, steps_per_epoch=11, verbose=0)
+    assert (history.kerasbatch.engine, history.kerasbatch.data) == ("fused", "stacked")
+    assert_alike(plain, fused)
+    one_pass = ready()
+    kb.fit(one_pass, pairs(), verbose=0)
+    assert int(one_pass.optimizer.iterations) == 11
+
+
+def test_no_more_batches_are_asked_for_than_needed() -> None:
+    """A generator may be slow, or have side effects."""
+    asked: list[int] = []
+
+    def counted() -> Iterator[Any]:
+        for number, pair in enumerate(pairs(100)):
+            asked.append(number)
+            yield pair
+
+    kb.fit(ready(), counted(), epochs=2, steps_per_epoch=5, verbose=0)
+    assert len(asked) <= 10 + 2  # Keras looks at two before it begins, and gives them back
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_py_dataset(shuffle: bool, workers: int) -> None:
+    """Its order, its workers, and what it hears at the ends of epochs are as in Keras."""
+    plain, fused, theirs, mine = (
+        ready(),
+        ready(),
+        Batches(workers=workers),
+        Batches(workers=workers),
+    )
+    random.seed(1)
+    plain.fit(theirs, epochs=3, verbose=0, shuffle=shuffle)
+    random.seed(1)
+    history = kb.fit(fused, mine, epochs=3, verbose=0, shuffle=shuffle)
+    assert history.kerasbatch.data == "stacked"
+    assert mine.called == theirs.called
+    assert_alike(plain, fused)
+
+
+def test_an_error_in_a_generator_is_shown_as_its_own() -> None:
+    """With its line; the model can still be trained."""
+
+    def breaks() -> Iterator[Any]:
+        yield from pairs()
+        raise RuntimeError("the disk is gone")
+
+    model = ready()
+    with pytest.raises(RuntimeError, match="the disk is gone") as caught:
+        kb.fit(model, breaks(), epochs=1, verbose=0)
+    assert any(entry.name == "breaks" for entry in caught.traceback)
+    assert kb.fit(model, pairs(), verbose=0).kerasbatch.engine == "fused"
+
+
+def test_batches_that_are_not_alike_are_refused() -> None:
+    """With both shapes."""
+
+    def changes() -> Iterator[Any]:
+        yield from pairs()
+        yield TABLE[:SIZE, :5], CLASSES[:SIZE]
+
+    with pytest.raises(ValueError, match=r"batch 12 looks like .*\(5,\).* all must be alike"):
+        kb.fit(ready(), changes(), verbose=0)
+
+    def uneven() -> Iterator[Any]:
+        yield from pairs()
+        yield TABLE[:SIZE], CLASSES[:3]
+
+    with pytest.raises(ValueError, match=r"batch 12 has arrays of \[3, 10\] examples"):
+        kb.fit(ready(), uneven(), verbose=0)
+
+
+def test_shapes_that_change_go_to_plain_fit() -> None:
+    """The first two batches tell."""
+
+    class Ragged(Batches):
+        def __getitem__(self, index: int) -> Any:
+            return np.ones((SIZE, 5 + index % 2), np.float32), CLASSES[:SIZE]
+
+    model = keras.Sequential(
+        [keras.layers.Reshape((-1, 1)), keras.layers.LSTM(3), keras.layers.Dense(4, "softmax")]
+    )
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    with pytest.warns(UserWarning, match="examples have no fixed shape"):
+        history = kb.fit(model, Ragged(), verbose=0)
+    assert history.kerasbatch.engine == "keras"
+
+
+def test_what_beside_batches_only_keras_knows() -> None:
+    """It is left to Keras, whose errors say what is wrong."""
+    with (
+        pytest.warns(UserWarning, match="labels and weights come with the batches"),
+        pytest.raises(ValueError, match="`y` should not be passed"),
+    ):
+        kb.fit(ready(), pairs(), CLASSES, verbose=0)
+    with pytest.warns(UserWarning, match="steps_per_epoch cuts the epochs of a PyDataset"):
+        kb.fit(ready(), Batches(), steps_per_epoch=3, epochs=2, verbose=0)

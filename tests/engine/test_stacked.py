@@ -1,0 +1,292 @@
+"""Batches of a tf.data.Dataset in blocks: the same weights as by `model.fit`."""
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from fit_support import (
+    CLASSES,
+    NUMBERS,
+    SEQUENCES,
+    TABLE,
+    L,
+    Subclassed,
+    mlp,
+    normalised,
+    ready,
+    two_in_two_out,
+)
+
+import kerasbatch as kb
+from kerasbatch.engine import batches, choice
+
+WEIGHTS = np.linspace(0.1, 2, len(TABLE)).astype(np.float32)
+Make = Callable[[], tf.data.Dataset]
+
+
+def rows() -> tf.data.Dataset:
+    return tf.data.Dataset.from_tensor_slices((TABLE, CLASSES))
+
+
+def both(
+    make: Callable[[], keras.Model], data: Make, tolerance: float = 1e-5, **options: Any
+) -> tuple[Any, Any]:
+    """Train by Keras and in blocks, on datasets made alike; weights and histories are equal."""
+    models, histories = [make(), make()], []
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Your input ran out of data")
+        histories.append(models[0].fit(data(), verbose=0, shuffle=False, **options))
+    histories.append(kb.fit(models[1], data(), verbose=0, **options))
+    assert (histories[1].kerasbatch.engine, histories[1].kerasbatch.data) == ("fused", "stacked")
+    for theirs, mine in zip(models[0].get_weights(), models[1].get_weights(), strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=tolerance, rtol=tolerance)
+    theirs, mine = (history.history for history in histories)
+    assert list(theirs) == list(mine)
+    for name in theirs:
+        np.testing.assert_allclose(mine[name], theirs[name], rtol=1e-4, atol=1e-5, err_msg=name)
+    return models[1], histories[1]
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "steps"),
+    [
+        pytest.param(lambda: rows().batch(8), {}, 42, id="a smaller last batch"),
+        pytest.param(lambda: rows().batch(8, drop_remainder=True), {}, 39, id="none"),
+        pytest.param(lambda: rows().batch(1), {}, 330, id="one by one"),
+        pytest.param(lambda: rows().shuffle(50, seed=3).batch(8), {}, 42, id="shuffled anew"),
+        pytest.param(lambda: rows().repeat(2).batch(7), {}, 96, id="repeated, then batched"),
+        pytest.param(
+            lambda: rows().batch(7).repeat(),
+            {"steps_per_epoch": 10},
+            30,
+            id="batched, then repeated",
+        ),
+        pytest.param(
+            lambda: rows().batch(5).concatenate(rows().batch(9)), {}, 105, id="two batch sizes"
+        ),
+        pytest.param(
+            lambda: rows().batch(8), {"class_weight": {0: 1.0, 3: 3.0}}, 42, id="class weights"
+        ),
+        pytest.param(
+            lambda: (
+                tf.data.Dataset.zip(rows(), tf.data.Dataset.from_tensor_slices(WEIGHTS))
+                .map(lambda pair, weight: (*pair, weight))
+                .batch(8)
+            ),
+            {},
+            42,
+            id="weights of examples",
+        ),
+        pytest.param(
+            lambda: rows().batch(8).cache().prefetch(2),
+            {"validation_data": rows().batch(9), "validation_freq": 2},
+            42,
+            id="validated",
+        ),
+    ],
+)
+def test_the_same_as_by_keras(data: Make, options: dict[str, Any], steps: int) -> None:
+    """Order, batch sizes and epochs are the user's own."""
+    model, _ = both(ready, data, epochs=3, **options)
+    assert int(model.optimizer.iterations) == steps
+
+
+@pytest.mark.parametrize("rows_of_a_chunk", [16, 24, 64])
+def test_batches_that_lie_across_chunks(
+    rows_of_a_chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A chunk is a number of rows, and a batch may begin in one and end in the next."""
+    monkeypatch.setattr(batches, "UNKNOWN_ROWS", rows_of_a_chunk)
+    both(ready, lambda: rows().batch(7).repeat(2), epochs=2)
+    both(ready, lambda: rows().batch(40), epochs=2)
+
+
+def test_the_data_go_on_over_epochs() -> None:
+    """With steps_per_epoch; where they run out, that is said, and the next epoch begins anew."""
+    for per_epoch in (5, 14, 20):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            both(ready, lambda: rows().batch(8), epochs=4, steps_per_epoch=per_epoch)
+        told = {str(each.message) for each in caught if "ran out after" in str(each.message)}
+        assert bool(told) == (per_epoch != 14)
+
+
+def test_a_dataset_of_unknown_length() -> None:
+    """Every epoch ends with the data; Keras also counts the step that found none."""
+    plain, fused = ready(), ready()
+    data = rows().batch(8).filter(lambda x, y: tf.reduce_sum(x) > 0)
+    count = sum(1 for _ in data)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Your input ran out of data")
+        plain.fit(data, epochs=1, verbose=0, shuffle=False)
+    history = kb.fit(fused, data, epochs=1, verbose=0)
+    assert (history.kerasbatch.engine, int(fused.optimizer.iterations)) == ("fused", count)
+    for theirs, mine in zip(plain.get_weights(), fused.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-5)
+
+
+def test_with_xla(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which pays in many steps."""
+    monkeypatch.setattr(choice, "STEPS_THAT_PAY_FOR_XLA", 1)
+    _, history = both(ready, lambda: rows().batch(8), epochs=3)
+    assert "compiled with XLA" in history.kerasbatch.why
+
+
+def test_dicts_of_inputs_and_outputs() -> None:
+    """As the model takes them."""
+
+    def make() -> keras.Model:
+        keras.utils.set_random_seed(1)
+        model = two_in_two_out()
+        model.compile("sgd", {"c": "sparse_categorical_crossentropy", "d": "mse"})
+        return model
+
+    x, y = {"a": TABLE, "b": SEQUENCES}, {"c": CLASSES, "d": NUMBERS}
+    both(make, lambda: tf.data.Dataset.from_tensor_slices((x, y)).batch(8), epochs=2)
+
+
+def test_batch_normalization_and_a_train_step_of_ones_own() -> None:
+    """Everything is Keras' own step, or the user's."""
+
+    def own() -> keras.Model:
+        keras.utils.set_random_seed(1)
+        model = Subclassed()
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        return model
+
+    both(lambda: _with_sgd(normalised), lambda: rows().batch(8), epochs=2)
+    both(own, lambda: rows().batch(8), epochs=2)
+
+
+def _with_sgd(make: Callable[[], keras.Model]) -> keras.Model:
+    keras.utils.set_random_seed(1)
+    model = make()
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    return model
+
+
+def test_a_train_step_without_labels() -> None:
+    """The batch is the input alone, a tensor or a dict."""
+
+    class Own(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.out = L.Dense(6)
+
+        def call(self, inputs: Any) -> Any:
+            return self.out(inputs)
+
+        def train_step(self, data: Any) -> Any:
+            x = data["x"] if isinstance(data, dict) else data
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean((self(x, training=True) - x) ** 2)
+            gradients = tape.gradient(loss, self.trainable_weights)
+            self.optimizer.apply_gradients(zip(gradients, self.trainable_weights, strict=True))
+            return {"loss": loss}
+
+    def make() -> keras.Model:
+        keras.utils.set_random_seed(1)
+        model = Own()
+        model.compile("sgd")
+        return model
+
+    both(make, lambda: tf.data.Dataset.from_tensor_slices(TABLE).batch(8), epochs=2)
+
+
+def test_a_label_that_does_not_exist_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """XLA would compute with it; afterwards the model still trains."""
+    monkeypatch.setattr(choice, "STEPS_THAT_PAY_FOR_XLA", 1)
+    wrong = CLASSES.copy()
+    wrong[50] = 9
+    data = tf.data.Dataset.from_tensor_slices((TABLE, wrong)).batch(8)
+    model = ready()
+    with pytest.raises(ValueError, match="the data hold a label beyond the outputs"):
+        kb.fit(model, data, verbose=0)
+    assert kb.fit(model, rows().batch(8), verbose=0).kerasbatch.engine == "fused"
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (lambda: rows().batch(8).take(0), "x yields no batch"),
+        (lambda: rows().batch(8).filter(lambda x, y: False), "x yields no batch"),
+    ],
+)
+def test_a_dataset_without_a_batch(data: Make, told: str) -> None:
+    """Nothing was trained, and that is an error."""
+    model = ready()
+    with pytest.raises(ValueError, match=told):
+        kb.fit(model, data(), verbose=0)
+    assert int(model.optimizer.iterations) == 0
+
+
+def test_a_dataset_that_fails_on_its_way() -> None:
+    """Its own error is shown, and the model can still be trained."""
+
+    def fail(x: Any, y: Any) -> Any:
+        tf.debugging.assert_less(
+            tf.reduce_max(y), tf.constant(4, y.dtype), message="too many classes"
+        )
+        return x, y
+
+    wrong = CLASSES.copy()
+    wrong[100] = 9
+    data = tf.data.Dataset.from_tensor_slices((TABLE, wrong)).batch(8).map(fail)
+    model = ready()
+    with pytest.raises(tf.errors.InvalidArgumentError, match="too many classes"):
+        kb.fit(model, data, verbose=0)
+    assert kb.fit(model, rows().batch(8), verbose=0).kerasbatch.engine == "fused"
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (
+            lambda: tf.data.Dataset.from_generator(
+                lambda: iter([(TABLE[:8], CLASSES[:8])] * 3),
+                output_signature=(
+                    tf.TensorSpec((None, None), tf.float32),
+                    tf.TensorSpec((None,), tf.int64),
+                ),
+            ).apply(tf.data.experimental.assert_cardinality(3)),
+            "examples have no fixed shape",
+        ),
+        (
+            lambda: rows().batch(8).map(lambda x, y: (x, y, 1.0)),
+            "a batch holds a number that is none of its examples",
+        ),
+    ],
+)
+def test_batches_that_only_keras_can_take(data: Make, why: str) -> None:
+    """They go to plain fit, with a warning that says why."""
+    model = ready()
+    with pytest.raises(kb.EngineError, match=why):
+        kb.fit(model, data(), engine="fused", verbose=0)
+    with pytest.warns(UserWarning, match=why):
+        history = kb.fit(model, data(), verbose=0, shuffle=False)
+    assert (history.kerasbatch.engine, history.kerasbatch.data) == ("keras", "keras")
+
+
+def test_plain_fit_as_asked_for() -> None:
+    """Without a warning."""
+    history = kb.fit(ready(), rows().batch(8), engine="keras", verbose=0, shuffle=False)
+    assert history.kerasbatch.why == "plain model.fit, as asked for"
+
+
+def test_callbacks_hear_of_every_block_and_stop_it() -> None:
+    """The last step of each, with the number that Keras would give it."""
+
+    class Stop(keras.callbacks.Callback):
+        hears_blocks = True
+
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            self.heard = batch
+            self.model.stop_training = batch >= 3
+
+    stop, model = Stop(), ready(mlp)
+    kb.fit(model, rows().batch(1), epochs=3, callbacks=[stop], verbose=0)
+    assert int(model.optimizer.iterations) == stop.heard + 1 < len(TABLE)

@@ -1,0 +1,142 @@
+"""Arrays that are streamed to the device: the same steps as with resident ones."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from fit_support import (
+    CLASSES,
+    IMAGES,
+    NUMBERS,
+    SEQUENCES,
+    TABLE,
+    N,
+    convnet,
+    ready,
+    two_in_two_out,
+)
+
+import kerasbatch as kb
+from kerasbatch.engine import chunks, start
+from kerasbatch.engine.feed import Feed
+from kerasbatch.engine.fused import FusedTraining
+from kerasbatch.engine.options import FitOptions, Needs
+from kerasbatch.steps import plan
+
+
+def trained(model: Any, feed: Feed, *, streamed: bool, **options: Any) -> FusedTraining:
+    training = start.start(model, feed, engine="fused", streamed=streamed, **options)
+    assert isinstance(training, FusedTraining)
+    training.fit(FitOptions())
+    return training
+
+
+@pytest.mark.parametrize("steps", [1, 3, 512])
+@pytest.mark.parametrize("partial", ["keep", "drop"])
+@pytest.mark.parametrize("sampling", ["shuffle", "replacement"])
+def test_the_same_steps(
+    steps: int, partial: Any, sampling: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bit for bit, whatever a chunk holds; the ledger holds too."""
+    monkeypatch.setattr(chunks, "CHUNK_STEPS", steps)
+    planned = plan(N, batch_size=8, epochs=3, partial_batch=partial)
+    feed = Feed((TABLE, CLASSES), planned, seed=5, sampling=sampling)
+    models = [ready(), ready()]
+    for model, streamed in zip(models, (False, True), strict=True):
+        needs = Needs(record_steps=True)
+        training = trained(model, feed, streamed=streamed, needs=needs)
+        assert training.data == ("streamed" if streamed else "resident")
+        assert len(training.step_losses) == planned.total_steps
+        assert training.saw_the_right_examples(3, planned.steps_per_epoch)
+    for one, other in zip(*(model.get_weights() for model in models), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_scaled_images_and_several_inputs() -> None:
+    """In their own types, as they are with resident data."""
+    images = Feed((IMAGES, CLASSES), plan(N, batch_size=8, epochs=1), seed=5, scale=1 / 255)
+    models = [ready(convnet), ready(convnet)]
+    for model, streamed in zip(models, (False, True), strict=True):
+        trained(model, images, streamed=streamed)
+    for one, other in zip(*(model.get_weights() for model in models), strict=True):
+        np.testing.assert_array_equal(one, other)
+    two = two_in_two_out()
+    two.compile("sgd", {"c": "sparse_categorical_crossentropy", "d": "mse"})
+    arrays = ([TABLE, SEQUENCES], {"c": CLASSES, "d": NUMBERS})
+    training = trained(two, Feed(arrays, plan(N, batch_size=8, epochs=1), seed=5), streamed=True)
+    assert training.saw_the_right_examples(1, 14)
+
+
+def test_a_chunk_that_lost_an_example_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ledger is no constant."""
+    from kerasbatch.engine.streamed import Streamed
+
+    gather = Streamed.gather
+
+    def forgetful(self: Streamed, which: int, chosen: Any) -> None:
+        gather(self, which, np.concatenate([chosen[:-1], chosen[:1]]))
+
+    monkeypatch.setattr(Streamed, "gather", forgetful)
+    feed = Feed((TABLE, CLASSES), plan(N, batch_size=8, epochs=1), seed=5)
+    assert trained(ready(), feed, streamed=True).saw_the_right_examples(1, 14) is False
+
+
+def test_arrays_larger_than_their_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are streamed, and the reason stands in the report."""
+    monkeypatch.setattr("kerasbatch.engine.choice.MEMORY_SHARE", 1e-9)
+    report = kb.fit(ready(), TABLE, CLASSES, batch_size=8, verbose=0).kerasbatch
+    assert (report.engine, report.data) == ("fused", "streamed")
+    assert "streamed in chunks of 0 MB, because the data take 0.0 GB, more than" in report.why
+
+
+@pytest.mark.parametrize(
+    ("dtype", "mode", "data"),
+    [
+        (np.float32, "c", "resident"),
+        (np.float32, "r", "streamed"),
+        (np.float64, "c", "streamed"),
+    ],
+)
+def test_arrays_in_files(dtype: Any, mode: Any, data: str, tmp_path: Path) -> None:
+    """Used where they lie; streamed where they would have to be copied as a whole."""
+    np.save(tmp_path / "x.npy", TABLE.astype(dtype))
+    mapped = np.load(tmp_path / "x.npy", mmap_mode=mode)
+    models = [ready(), ready()]
+    kb.fit(models[0], TABLE, CLASSES, batch_size=8, seed=1, verbose=0)
+    report = kb.fit(models[1], mapped, CLASSES, batch_size=8, seed=1, verbose=0).kerasbatch
+    assert report.data == data
+    for one, other in zip(*(model.get_weights() for model in models), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_a_device_without_room_gets_smaller_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Halved and tried again; where nothing helps, plain fit trains."""
+    tried: list[int] = []
+    compile_ = FusedTraining.compile
+    rooms = {"room": 3}
+
+    def tight(self: FusedTraining, evaluated: Any = None) -> None:
+        tried.append(getattr(self.source, "limit", 0))
+        if len(tried) <= rooms["room"]:
+            raise tf.errors.ResourceExhaustedError(None, None, "no room")
+        compile_(self, evaluated)
+
+    monkeypatch.setattr(FusedTraining, "compile", tight)
+    report = kb.fit(ready(), TABLE, CLASSES, batch_size=8, verbose=0).kerasbatch
+    assert tried == [0, chunks.CHUNK_BYTES, chunks.CHUNK_BYTES // 2, chunks.CHUNK_BYTES // 4]
+    assert report.data == "streamed"
+    rooms["room"] = 1000
+    with pytest.warns(UserWarning, match="the data do not fit into the memory of the device"):
+        assert kb.fit(ready(), TABLE, CLASSES, verbose=0).kerasbatch.engine == "keras"
+
+
+def test_steps_per_epoch_goes_on_in_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with resident arrays."""
+    models = [ready(), ready()]
+    for model, share in zip(models, (0.5, 1e-9), strict=True):
+        monkeypatch.setattr("kerasbatch.engine.choice.MEMORY_SHARE", share)
+        kb.fit(model, TABLE, CLASSES, batch_size=8, seed=1, epochs=3, steps_per_epoch=7, verbose=0)
+    for one, other in zip(*(model.get_weights() for model in models), strict=True):
+        np.testing.assert_array_equal(one, other)
