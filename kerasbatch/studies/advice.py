@@ -210,8 +210,7 @@ def obstacle(
             f"the noise scale lies anywhere from {noise.low:,.0f} to {noise.high:,.0f}; more "
             "training examples, or more minutes, would decide"
         )
-    unsteady = [b for b, told in seconds.items() if max(told) > UNSTEADY * min(told)]
-    if unsteady:
+    if unsteady := _contradictory(noise.scale, seconds):
         return (
             f"a step at batch size {unsteady[0]:,} took {min(seconds[unsteady[0]]):.2g} s in one "
             f"round and {max(seconds[unsteady[0]]):.2g} s in another; a machine with nothing else "
@@ -224,12 +223,38 @@ def obstacle(
             f"{untimed:,} was not tried; more minutes would decide"
         )
     early, late = fastest(noise.early, seconds), fastest(noise.late, seconds)
-    if max(early, late) > WIDEST * min(early, late):
+    if _apart(_nearly_fastest(noise.early, seconds), _nearly_fastest(noise.late, seconds)):
         return (
             f"the noise grows so much that {early:,} would be right early and {late:,} late; a "
             "target that says how far to train would decide, or a batch size that grows"
         )
     return None
+
+
+def _contradictory(scale: float, seconds: Mapping[int, Sequence[float]]) -> list[int]:
+    """Return the sizes whose rounds of timing differ, and that might be the best for all we know.
+
+    A size that is far from the best by its quickest round, too, decides nothing.
+    """
+    least = _times(scale, seconds).min()
+    return [
+        b
+        for b, told in seconds.items()
+        if max(told) > UNSTEADY * min(told) and (1 + scale / b) * min(told) <= WITHIN * least
+    ]
+
+
+def _nearly_fastest(scale: float, seconds: Mapping[int, Sequence[float]]) -> list[int]:
+    """Return the batch sizes whose time is within 10 % of the least at a noise scale."""
+    times = _times(scale, seconds)
+    return [
+        b for b, time in zip(sorted(seconds), times, strict=True) if time <= WITHIN * min(times)
+    ]
+
+
+def _apart(one: Sequence[int], other: Sequence[int]) -> bool:
+    """Tell whether all sizes of one group lie far from all of another."""
+    return all(max(a, b) > WIDEST * min(a, b) for a in one for b in other)
 
 
 def growth(noise: MeanNoise, seconds: Mapping[int, Sequence[float]]) -> str:

@@ -84,7 +84,7 @@ def test_intervals_grow_with_the_noise_and_the_timings() -> None:
         (noise(90), {1: [1.0], 10: [1.0]}, "fastest of those that there was time to try, and 100"),
         (noise(0.1), {10: [1.0], 100: [9.0]}, "batch size 10 is the fastest of those"),
         (noise(0.0, low=0.0, high=0.0), BENT, "hardly differ"),
-        (noise(90), {**BENT, 10: [1.0, 2.1]}, "a step at batch size 10 took 1 s in one round"),
+        (noise(90), {**BENT, 100: [2.0, 4.2]}, "a step at batch size 100 took 2 s in one round"),
         (noise(90, early=0.1, late=900), BENT, "would be right early and 100 late"),
     ],
 )
@@ -94,6 +94,16 @@ def test_it_abstains(found: MeanNoise | None, seconds: dict[int, list[float]], t
     assert said is not None
     assert told in said
     assert "would decide" in said
+
+
+def test_what_decides_nothing_is_no_obstacle() -> None:
+    """A size far from the best may be timed badly; sizes that are as good early as late are one."""
+    assert advice.obstacle(noise(90), {**BENT, 10: [1.0, 2.1]}, SIZES) is None
+    level = {1: [1.0], 10: [9.0], 100: [85.0]}
+    assert advice.fastest(0.5, level) == 1
+    assert advice.fastest(9000.0, level) == 100
+    assert advice.obstacle(noise(9000, early=0.5), level, [1, 10, 100]) is not None
+    assert advice.obstacle(noise(9000, early=100.0), level, [1, 10, 100]) is None
 
 
 def test_it_advises_up_to_the_bounds() -> None:
