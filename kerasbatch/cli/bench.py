@@ -1,5 +1,6 @@
 """The command `bench`: plain fit against the fused engine."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ from kerasbatch.errors import SpecError
 
 if TYPE_CHECKING:
     from kerasbatch.runs.bench import EngineSpeeds
+    from kerasbatch.runs.bench_data import DataSpeeds
     from kerasbatch.spec.specfile import Source
 
 
@@ -27,6 +29,9 @@ def bench(
             help="Like 1,16,128,1024,full; without it, those of the spec.",
         ),
     ] = "",
+    data: Annotated[
+        bool, typer.Option("--data", help="Compare how data come: resident, streamed, tf.data.")
+    ] = False,
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table here.")] = None,
     trust: Trust = False,
     verbose: Verbose = False,
@@ -45,18 +50,24 @@ def bench(
         raise SpecError(faults)
     check_early(source, trust, [size for size in sizes if size != "full"])
     display = display_with_tensorflow(quiet=False, verbose=verbose)
-    from kerasbatch.runs.bench import measure
+    from kerasbatch.records.files import write_csv
+    from kerasbatch.runs import bench as engines
+    from kerasbatch.runs import bench_data
 
-    found: list[EngineSpeeds] = []
+    measure = bench_data.measure if data else engines.measure
+    found: list[Any] = []
     try:
         with source.located():
-            measured = measure(source.spec, Access(source.folder, trust), sizes)
+            measured: Iterator[Any] = measure(source.spec, Access(source.folder, trust), sizes)
             for size in sizes:
                 with display.waiting_for(f"batch size {size}"):
                     found.append(next(measured))
     finally:  # what was measured before an interrupt is worth showing
         if found:
-            _show(found, csv)
+            _show_data(found) if data else _show(found)
+        if found and csv:
+            rows = [each.row() for each in found]
+            write_csv(csv, list(rows[0]), rows)
 
 
 def _sizes_of(source: "Source") -> list[Any]:
@@ -67,18 +78,23 @@ def _sizes_of(source: "Source") -> list[Any]:
         return list(dict.fromkeys(single.spec.batch_size for single in sweep.expand(source)))
 
 
-def _show(found: "list[EngineSpeeds]", csv: Path | None) -> None:
+def _show_data(found: "list[DataSpeeds]") -> None:
+    import pandas as pd
+
+    from kerasbatch.cli import frame_table
+
+    rows = pd.DataFrame([each.row() for each in found])
+    print_whole(open_console(errors=False), frame_table.table(rows))
+
+
+def _show(found: "list[EngineSpeeds]") -> None:
     from kerasbatch.cli import tables
-    from kerasbatch.records.files import write_csv
 
     console = open_console(errors=False)
     print_whole(console, tables.bench_table(found))
     for why in dict.fromkeys(each.why for each in found):
         sizes = ", ".join(f"{each.batch_size:,}" for each in found if each.why == why)
         console.print(f"  b = {sizes}: {why}", style="dim", soft_wrap=True)
-    if csv:
-        rows = [each.row() for each in found]
-        write_csv(csv, list(rows[0]), rows)
 
 
 def _sizes(text: str) -> list[Any]:

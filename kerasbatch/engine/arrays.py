@@ -9,12 +9,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasbatch.array_parts import not_finite
 from kerasbatch.engine import keras_private
 from kerasbatch.engine.arguments import Arguments
 from kerasbatch.engine.options import Arrays
 from kerasbatch.errors import Fault, SpecError
-
-PART_BYTES = 2**26
 
 
 @dataclass(frozen=True)
@@ -130,26 +129,11 @@ def _named(names: list[str], arrays: Arrays) -> Iterator[tuple[str, Any]]:
 def _not_finite(prefix: str, arrays: Arrays) -> str | None:
     """Say which values are not finite; some losses mask them, so Keras may train with them."""
     for name, array in _named(_names(prefix), arrays):
-        if array.dtype.kind == "f" and (wrong := _rows_not_finite(array)):
+        if array.dtype.kind == "f" and (wrong := not_finite(array)):
             row, count = wrong
             values = "1 value is" if count == 1 else f"{count:,} values are"
             return f"in {name} {values} not finite, the first in example {row:,}"
     return None
-
-
-def _rows_not_finite(array: Any) -> tuple[int, int] | None:
-    """Return the first example that is not finite, and how many values are not; or None.
-
-    Looked at in parts: a mask of all values could be larger than memory.
-    """
-    size = max(1, PART_BYTES // max(1, array.nbytes // len(array)))
-    first, count = None, 0
-    for at in range(0, len(array), size):
-        finite = np.isfinite(array[at : at + size])
-        if not finite.all():
-            first = at + int(np.argwhere(~finite)[0][0]) if first is None else first
-            count += int((~finite).sum())
-    return None if first is None else (first, count)
 
 
 def _array(value: Any, column: bool) -> Any:

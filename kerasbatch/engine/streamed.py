@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -13,6 +14,7 @@ from kerasbatch.engine.device import aligned, in_place
 from kerasbatch.engine.feed import Feed
 from kerasbatch.engine.options import Arrays
 from kerasbatch.engine.source import Block, Steps, most_steps
+from kerasbatch.errors import EngineError
 from kerasbatch.shared_types import Array
 from kerasbatch.steps import Plan
 
@@ -40,6 +42,11 @@ class Streamed:
         # Two: one in use, one that is being filled.
         self._memory = [keras.tree.map_structure(self._room, feed.arrays) for _ in range(2)]
         self._tags = [aligned((self.rows,), np.int64) for _ in range(2)]
+        self._files = {
+            str(leaf.filename): _state(leaf.filename)
+            for leaf in leaves
+            if isinstance(leaf, np.memmap) and leaf.filename is not None
+        }
 
     @property
     def feed(self) -> Feed:
@@ -72,7 +79,14 @@ class Streamed:
         return arrays, in_place(self._tags[which])
 
     def gather(self, which: int, chosen: Array) -> None:
-        """Fill one of the two chunks with examples."""
+        """Fill one of the two chunks with examples.
+
+        Raises:
+            EngineError: if a file that they come from is not what it was.
+        """
+        for file, state in self._files.items():
+            if _state(file) != state:
+                raise EngineError(f"{file} was changed while it was trained on")
         np.take(self._feed.tags, chosen, out=self._tags[which][: len(chosen)])
         pairs = zip(
             keras.tree.flatten(self._feed.arrays),
@@ -126,6 +140,15 @@ class _Gatherer:
         self._next, self._made = self._next + count, self._made + 1
         arrays, tags = source.on_device(which)
         return Chunk(arrays, sizes, tags)
+
+
+def _state(file: Any) -> tuple[int, int]:
+    """Return the size of a file and when it was changed, in nanoseconds; -1 where it is gone."""
+    try:
+        found = Path(file).stat()
+    except FileNotFoundError:
+        return -1, -1
+    return found.st_size, found.st_mtime_ns
 
 
 def _type_on_device(array: Any) -> Any:

@@ -109,9 +109,9 @@ def _measure(spec: Spec, access: Access, loaded: Data, x: Any, size: int) -> Eng
     )
 
 
-def _steps_of_a_round(steps_per_second: Callable[[int], float], seconds: float) -> int:
+def steps_of_a_round(steps_per_second: Callable[[int], float], seconds: float | None = None) -> int:
     """Try longer and longer trainings; return the steps that a round has time for."""
-    trial = 1
+    seconds, trial = seconds or ROUND_SECONDS, 1
     while (speed := steps_per_second(trial)) * seconds / 4 > trial:
         trial *= 4
     return 1 if speed * seconds < 1 else max(LEAST_STEPS, int(seconds * speed))
@@ -130,7 +130,7 @@ class PlainTimer:
         built: the compiled model.
         arrays: x and y, and the weights of examples where there are any.
         size: the batch size.
-        seconds: that a round takes, about.
+        seconds: that a round takes, about; None for ROUND_SECONDS.
     """
 
     def __init__(
@@ -138,11 +138,11 @@ class PlainTimer:
         built: keras.Model,
         arrays: tuple[Any, ...],
         size: int,
-        seconds: float = ROUND_SECONDS,
+        seconds: float | None = None,
     ) -> None:
         self._model, self._arrays, self._size = built, arrays, size
         first = 1 / self.steps_per_second(1)
-        self._count = _steps_of_a_round(self.steps_per_second, seconds)
+        self._count = steps_of_a_round(self.steps_per_second, seconds)
         self.compile_seconds = max(first - 1 / self.steps_per_second(1), 0.0)
 
     def speed(self) -> float:
@@ -170,7 +170,8 @@ class FusedTimer:
         loaded: its data.
         size: the batch size.
         spec: a single-run spec.
-        seconds: that a round takes, about.
+        seconds: that a round takes, about; None for ROUND_SECONDS.
+        streamed: whether the data go to the device chunk by chunk.
     """
 
     def __init__(
@@ -179,12 +180,14 @@ class FusedTimer:
         loaded: Data,
         size: int,
         spec: Spec,
-        seconds: float = ROUND_SECONDS,
+        seconds: float | None = None,
+        *,
+        streamed: bool = False,
     ) -> None:
         self._plan = plan_budget(len(loaded.x_train), size, spec.budget, spec.partial_batch)
         feed = Feed(loaded.train, self._plan, spec.seed, spec.sampling, loaded.scale)
-        self.training = start(built, feed, engine=spec.engine)
-        self._count = _steps_of_a_round(self.steps_per_second, seconds)
+        self.training = start(built, feed, engine=spec.engine, streamed=streamed)
+        self._count = steps_of_a_round(self.steps_per_second, seconds)
 
     def speed(self) -> float:
         """Train for one round; return the steps per second."""

@@ -22,7 +22,7 @@ from kerasbatch.runs.watcher import Running, Standing, Watcher
 from kerasbatch.shared_types import HISTORY_COLUMNS
 from kerasbatch.spec.access import Access
 from kerasbatch.spec.callback_rules import is_own
-from kerasbatch.spec.data_keys import FILE_KEYS
+from kerasbatch.spec.data_keys import FILE_KEYS, NpyFiles
 from kerasbatch.spec.keys import Spec
 from kerasbatch.stepcheck import COLUMNS as STEP_COLUMNS
 
@@ -179,7 +179,7 @@ def _with_absolute_paths(spec: Spec, access: Access) -> Spec:
     for part in ("data", "model"):
         value = getattr(spec, part)
         update = {
-            key: _absolute_code(name, access) if key == "python" else str(access.absolute(name))
+            key: (_absolute_code if key == "python" else _absolute_name)(name, access)
             for key in (*FILE_KEYS, "python")
             if (name := getattr(value, key, None))
         }
@@ -191,6 +191,13 @@ def _with_absolute_paths(spec: Spec, access: Access) -> Spec:
             for each in spec.callbacks
         )
     return spec.model_copy(update=found)
+
+
+def _absolute_name(name: str | NpyFiles, access: Access) -> str | NpyFiles:
+    if isinstance(name, NpyFiles):
+        files = {key: str(access.absolute(file)) for key, file in name.files().items()}
+        return name.model_copy(update=files)
+    return str(access.absolute(name))
 
 
 def _absolute_code(name: str, access: Access) -> str:

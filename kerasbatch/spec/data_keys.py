@@ -1,6 +1,6 @@
 """The keys under `data`: built-in data, and data of one's own."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, Strict, Tag
 
@@ -23,7 +23,7 @@ BuiltInName = Literal[KerasData, SklearnData, "line"]
 TABLES = ("iris", "wine", "breast_cancer", "diabetes")
 """The built-in data whose columns have names."""
 TableKind = Literal["csv", "parquet"]
-FILE_KEYS = ("csv", "parquet", "npz", "validation", "test")
+FILE_KEYS = ("csv", "parquet", "npz", "npy", "validation", "test")
 """The keys under `data` that name files."""
 ColumnNames = Annotated[
     tuple[Text, ...], Field(strict=False, min_length=1), Must("a list of column names")
@@ -93,6 +93,30 @@ class NpzData(Part):
     standardize_target: Flag = False
 
 
+class NpyFiles(Part):
+    """The files of arrays, one for each."""
+
+    x_train: FileName
+    y_train: FileName
+    x_test: FileName | None = None
+    y_test: FileName | None = None
+    sample_weight: FileName | None = None
+
+    def files(self) -> dict[str, str]:
+        """Return the files that are given, by the names of their arrays."""
+        named = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: file for name, file in named.items() if file is not None}
+
+
+class NpyData(Part):
+    """Arrays in npy files, mapped into memory and trained on as they are."""
+
+    npy: NpyFiles
+    train_examples: ClassVar[None] = None
+    standardize: ClassVar[bool] = False
+    standardize_target: ClassVar[bool] = False
+
+
 class PythonData(Part):
     """Arrays that a Python function returns; needs trust."""
 
@@ -107,6 +131,14 @@ AnyData = Annotated[
     | Annotated[CsvData, Tag(tag(CsvData))]
     | Annotated[ParquetData, Tag(tag(ParquetData))]
     | Annotated[NpzData, Tag(tag(NpzData))]
+    | Annotated[NpyData, Tag(tag(NpyData))]
     | Annotated[PythonData, Tag(tag(PythonData))],
-    by_key(name=BuiltInData, csv=CsvData, parquet=ParquetData, npz=NpzData, python=PythonData),
+    by_key(
+        name=BuiltInData,
+        csv=CsvData,
+        parquet=ParquetData,
+        npz=NpzData,
+        npy=NpyData,
+        python=PythonData,
+    ),
 ]

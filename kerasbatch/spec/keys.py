@@ -16,6 +16,8 @@ from kerasbatch.spec.data_keys import (
     AnyData,
     BuiltInData,
     CsvData,
+    NpyData,
+    NpyFiles,
     NpzData,
     ParquetData,
     PythonData,
@@ -245,6 +247,7 @@ _TAGGED: tuple[type[BaseModel], ...] = (
     CsvData,
     ParquetData,
     NpzData,
+    NpyData,
     PythonData,
     LayerModel,
     PythonModel,
@@ -252,6 +255,7 @@ _TAGGED: tuple[type[BaseModel], ...] = (
     ExamplesForValidation,
 )
 _MAPPINGS: dict[str, type[BaseModel]] = {tag(model): model for model in _TAGGED} | {
+    "npy": NpyFiles,
     "evaluate_every": EvaluateEvery,
     "target": Target,
     "learning_rate_rule": LearningRateRule,

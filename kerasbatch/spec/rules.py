@@ -19,7 +19,7 @@ from kerasbatch.spec.callback_rules import (
     values_of_callbacks,
     what_callbacks_watch,
 )
-from kerasbatch.spec.data_keys import FILE_KEYS, TABLES, BuiltInData, Table
+from kerasbatch.spec.data_keys import FILE_KEYS, TABLES, BuiltInData, NpyData, Table
 from kerasbatch.spec.keys import BUDGETS, Spec
 
 MAX_NAME_BYTES = 200
@@ -81,6 +81,16 @@ def validation_of_a_table(spec: Spec) -> Iterator[Fault]:
     """A table is validated on its own file, or on what the key `validation` says."""
     if isinstance(spec.data, Table) and spec.data.validation and spec.validation is not None:
         message = "data name a file for validation already; keep one of them"
+        yield Fault(("validation",), message)
+
+
+def undivided_files(spec: Spec) -> Iterator[Fault]:
+    """Arrays in npy files are taken as they are, and not divided into parts."""
+    if not isinstance(spec.data, NpyData):
+        return
+    given, has_test = spec.validation, spec.data.npy.x_test is not None
+    if given not in ("test", "none", None) or (given is None and not has_test):
+        message = "npy files are not divided; name x_test and y_test, or write validation: none"
         yield Fault(("validation",), message)
 
 
@@ -188,6 +198,7 @@ RULES: tuple[tuple[frozenset[str], Callable[[Spec], Iterator[Fault]]], ...] = (
     (frozenset({"target", "metrics", "validation"}), target),
     (frozenset({"metrics"}), unique_metrics),
     (frozenset({"data", "validation"}), validation_of_a_table),
+    (frozenset({"data", "validation"}), undivided_files),
     (frozenset({"save"}), saved),
     (frozenset({"class_weight", "data", "loss"}), weights),
     (frozenset({"callbacks"}), values_of_callbacks),

@@ -28,7 +28,9 @@ def rounded(array: Array, name: str, columns: Sequence[str] | None, where: Locat
         SpecError: naming every column that is too large for float32, or loses its spread.
     """
     if array.dtype.kind != "f" or array.dtype.itemsize <= np.dtype(np.float32).itemsize:
-        return array.astype(np.float32) if array.dtype.kind == "f" else array
+        # What is mapped from a file stays there.
+        is_file = isinstance(array, np.memmap)
+        return array if array.dtype.kind != "f" or is_file else array.astype(np.float32)
     with np.errstate(over="ignore"):
         small = array.astype(np.float32)
     table = array.ndim == 2 and array.shape[1] > 1

@@ -9,19 +9,20 @@ from typing import Any
 
 import numpy as np
 
+from kerasbatch.array_parts import not_finite
 from kerasbatch.errors import Fault, Location, SpecError
 from kerasbatch.shared_types import Array
 from kerasbatch.spec import keras_names, own_code
 from kerasbatch.spec.access import Access
-from kerasbatch.spec.data_keys import NpzData, PythonData, Table
-from kerasbatch.workload import example_weights, npz_file, table_data
+from kerasbatch.spec.data_keys import NpyData, NpzData, PythonData, Table
+from kerasbatch.workload import example_weights, npy_files, npz_file, table_data
 from kerasbatch.workload.built_in_data import DataSet
 
 _NUMBERS = "biuf"
 _NPZ_KEYS = ("x_train", "y_train", "x_test", "y_test", "sample_weight")
 
 
-def load(data: Table | NpzData | PythonData, access: Access) -> DataSet:
+def load(data: Table | NpzData | NpyData | PythonData, access: Access) -> DataSet:
     """Return the arrays of own data; x of numbers, y of numbers or of labels as text.
 
     Raises:
@@ -37,6 +38,9 @@ def load(data: Table | NpzData | PythonData, access: Access) -> DataSet:
     if isinstance(data, NpzData):
         arrays = _npz(access.file(data.npz, ("data", "npz")))
         where = ("data", "npz")
+    elif isinstance(data, NpyData):
+        arrays = npy_files.read(data, access)
+        where = npy_files.WHERE
     else:
         where = ("data", "python")
         arrays = _python(data.python, access, where)
@@ -82,7 +86,8 @@ def _python(name: str, access: Access, location: Location) -> DataSet:
         message = f"{name} returned a masked array, whose gaps would be trained on; fill it"
         raise SpecError.at(location, message)
     try:
-        arrays = [np.asarray(part) for part in parts]
+        # What is mapped from a file stays mapped.
+        arrays = [p if isinstance(p, np.memmap) else np.asarray(p) for p in parts]
         return DataSet(arrays[0], arrays[1], *arrays[2:4])  # type: ignore[arg-type]  # at most four
     except ValueError as error:
         message = f"{name} returned something that is no array: {error}"
@@ -123,9 +128,8 @@ def _wrong_pair(x_name: str, x: Array, y_name: str, y: Array) -> list[str]:
         elif array.ndim < (2 if array is x else 1):
             shape = f"found shape {array.shape}"
             found.append(f"{name}: {shape}; must be (examples, ...), one row for each example")
-        elif array.dtype.kind == "f" and not (good := np.isfinite(array)).all():
-            row = int(np.argwhere(~good)[0][0])
-            count = int((~good).sum())
+        elif array.dtype.kind == "f" and (wrong := not_finite(array)):
+            row, count = wrong
             found.append(
                 f"{name} has {count} values that are no finite numbers, first in row {row}"
             )

@@ -10,18 +10,26 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from kerasbatch.array_parts import parts
 from kerasbatch.errors import DataUnavailableError, Fault, SpecError
 from kerasbatch.shared_types import Array
 from kerasbatch.spec import keras_names
 from kerasbatch.spec.access import Access
-from kerasbatch.spec.data_keys import AnyData, BuiltInData, NpzData, PythonData, Table
+from kerasbatch.spec.data_keys import (
+    AnyData,
+    BuiltInData,
+    NpyData,
+    NpzData,
+    PythonData,
+    Table,
+)
 from kerasbatch.workload import built_in_data, own_data
 from kerasbatch.workload.built_in_data import FACTS, DataSet
 
 WHITE = 255.0
 """The value of a white pixel in one's own images of bytes."""
 
-_KINDS: dict[type, str] = {NpzData: "npz", PythonData: "python"}
+_KINDS: dict[type, str] = {NpzData: "npz", NpyData: "npy", PythonData: "python"}
 
 
 @dataclass(frozen=True)
@@ -60,7 +68,8 @@ def read(data: AnyData, access: Access) -> Raw:
     used = data.kind if isinstance(data, Table) else _KINDS[type(data)]
     arrays = own_data.load(data, access)
     image = arrays.x.dtype == np.uint8 and arrays.x.ndim >= 3
-    table = arrays.x.dtype.kind == "f" and arrays.x.ndim == 2
+    rows = arrays.x.dtype.kind == "f" and arrays.x.ndim == 2
+    table = rows and not isinstance(data, NpyData)  # which are taken as they are
     scale = 1 / WHITE if image else None
     return Raw(used, arrays, fingerprint(arrays), table, scale, notice=arrays.told)
 
@@ -114,16 +123,23 @@ def fingerprint(arrays: DataSet) -> str:
     """Return a hash of arrays: their types, shapes and bytes."""
     digest = hashlib.sha256()
     for array in (arrays.x, arrays.y, arrays.x_test, arrays.y_test):
-        digest.update(b"none" if array is None else _content(array))
+        _add(digest, b"none" if array is None else array)
     # What is new in a later version must leave the hashes of all other data as they were.
     later = {"x_val": arrays.x_val, "y_val": arrays.y_val, "weight": arrays.weight}
     for name, array in later.items():
         if array is not None:
-            digest.update(name.encode() + _content(array))
+            digest.update(name.encode())
+            _add(digest, array)
     if arrays.words:
         digest.update(json.dumps(list(arrays.words.items())).encode())
     return digest.hexdigest()
 
 
-def _content(array: Array) -> bytes:
-    return f"{array.dtype.str}{array.shape}".encode() + np.ascontiguousarray(array).tobytes()
+def _add(digest: "hashlib._Hash", content: bytes | Array) -> None:
+    """Add the type, the shape and the bytes of an array, part by part: it may be a large file."""
+    if isinstance(content, bytes):
+        digest.update(content)
+        return
+    digest.update(f"{content.dtype.str}{content.shape}".encode())
+    for _, part in parts(content):
+        digest.update(np.ascontiguousarray(part).tobytes())

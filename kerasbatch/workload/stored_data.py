@@ -1,6 +1,7 @@
 """Data as files that several processes share: written once, mapped into memory by each of them."""
 
 import json
+import mmap
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -54,7 +55,10 @@ def save(data: Data, folder: Path) -> None:
     facts: dict[str, Any] = {}
     for field in fields(data):
         value = getattr(data, field.name)
-        if isinstance(value, np.ndarray):
+        if is_whole_file(value):
+            facts[field.name] = {"file": str(value.filename), "offset": value.offset}
+            facts[field.name] |= {"dtype": value.dtype.str, "shape": value.shape}
+        elif isinstance(value, np.ndarray):
             np.save(unfinished / f"{field.name}.npy", value, allow_pickle=False)
         else:
             facts[field.name] = value
@@ -71,7 +75,21 @@ def load(folder: Path) -> Data:
     arrays: dict[str, Any] = {
         path.stem: np.load(path, mmap_mode="c") for path in sorted(folder.glob("*.npy"))
     }
-    return Data(**facts, **arrays)
+    for name, fact in facts.items():
+        if isinstance(fact, dict) and "file" in fact:
+            shape = tuple(fact["shape"])
+            arrays[name] = np.memmap(fact["file"], fact["dtype"], "r", fact["offset"], shape)
+    return Data(**facts | arrays)
+
+
+def is_whole_file(value: Any) -> bool:
+    """Tell whether a value is mapped from a file as a whole: nobody needs a copy of it."""
+    return (
+        isinstance(value, np.memmap)
+        and isinstance(value.base, mmap.mmap)
+        and value.mode == "r"
+        and bool(value.flags.c_contiguous)
+    )
 
 
 def in_memory(data: Data) -> Data:

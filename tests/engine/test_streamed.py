@@ -1,5 +1,7 @@
 """Arrays that are streamed to the device: the same steps as with resident ones."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -140,3 +142,26 @@ def test_steps_per_epoch_goes_on_in_the_data(monkeypatch: pytest.MonkeyPatch) ->
         kb.fit(model, TABLE, CLASSES, batch_size=8, seed=1, epochs=3, steps_per_epoch=7, verbose=0)
     for one, other in zip(*(model.get_weights() for model in models), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.slow
+def test_a_file_larger_than_the_memory_there_is(tmp_path: Path) -> None:
+    """A map of 1 GB under RLIMIT_DATA, with 0.6 GB left."""
+    code = f"""
+import resource, numpy as np, keras, psutil, kerasbatch as kb
+x = np.lib.format.open_memmap({str(tmp_path / "x.npy")!r}, "w+", np.float32, (320_000, 784))
+del x
+x = np.load({str(tmp_path / "x.npy")!r}, mmap_mode="r")
+assert x.nbytes > 1e9
+y = np.arange(len(x)) % 10
+model = keras.Sequential([keras.layers.Dense(10, "softmax")])
+model.compile("sgd", "sparse_categorical_crossentropy")
+kb.fit(model, x[:512].copy(), y[:512], verbose=0)
+status = dict(line.split(":") for line in open("/proc/self/status"))
+used = 1024 * int(status["VmData"].split()[0])
+resource.setrlimit(resource.RLIMIT_DATA, (used + 600_000_000, resource.RLIM_INFINITY))
+report = kb.fit(model, x, y, batch_size=128, verbose=0).kerasbatch
+print(report.data, int(model.optimizer.iterations))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["streamed", str(16 + 2500)], done.stderr[-2000:]

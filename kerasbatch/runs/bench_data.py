@@ -1,0 +1,137 @@
+"""How data come to the device, side by side: as a whole, streamed, and as a tf.data.Dataset.
+
+Five ways to train the same model: plain `fit` on arrays, the fused engine on resident and on
+streamed arrays, plain `fit` on a dataset that is shuffled and batched, and `kerasbatch.fit` on it.
+"""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kerasbatch.engine import fit as drop_in
+from kerasbatch.engine.feed import scaled
+from kerasbatch.runs.bench import ROUNDS, FusedTimer, PlainTimer, build_for, steps_of_a_round
+from kerasbatch.shared_types import BatchSize
+from kerasbatch.spec.access import Access
+from kerasbatch.spec.keys import Spec
+from kerasbatch.steps import plan
+from kerasbatch.workload.data import Data, load
+
+SHUFFLED = 10_000
+"""Examples among which a dataset is shuffled."""
+
+
+@dataclass(frozen=True)
+class DataSpeeds:
+    """Steps per second at one batch size, and ratios; medians over the rounds.
+
+    Args:
+        batch_size: the batch size as a number.
+        plain_steps_per_second: plain `fit` on arrays.
+        resident_steps_per_second: the fused engine, the data on the device.
+        streamed_steps_per_second: the fused engine, the data streamed to it.
+        dataset_steps_per_second: plain `fit` on a tf.data.Dataset.
+        stacked_steps_per_second: `kerasbatch.fit` on the same dataset.
+        streamed_to_resident: their ratio.
+        stacked_to_dataset: their ratio.
+    """
+
+    batch_size: int
+    plain_steps_per_second: float
+    resident_steps_per_second: float
+    streamed_steps_per_second: float
+    dataset_steps_per_second: float
+    stacked_steps_per_second: float
+    streamed_to_resident: float
+    stacked_to_dataset: float
+
+    def row(self) -> dict[str, Any]:
+        """Return the speeds as a row of a table."""
+        return {
+            key: round(value, 3) if isinstance(value, float) else value
+            for key, value in asdict(self).items()
+        }
+
+
+def measure(spec: Spec, access: Access, batch_sizes: list[BatchSize]) -> Iterator[DataSpeeds]:
+    """Measure all five ways at every batch size, in turn, round after round.
+
+    Args:
+        spec: a single-run spec; its data, model, optimizer, loss and metrics are used.
+        access: what the spec may reach.
+        batch_sizes: numbers from 1 to n, or `full`.
+
+    Raises:
+        SpecError: if the data cannot be had, or a batch size is out of range.
+    """
+    loaded = load(spec, access)
+    plans = [plan(len(loaded.x_train), batch_size=size, epochs=1) for size in batch_sizes]
+    arrays = (scaled(loaded.x_train, loaded.scale), *loaded.train[1:])
+    for made in plans:
+        yield _measure(spec, access, loaded, arrays, made.batch_size)
+
+
+def _measure(
+    spec: Spec, access: Access, loaded: Data, arrays: tuple[Any, ...], size: int
+) -> DataSpeeds:
+    def built() -> keras.Model:
+        return build_for(spec, access, loaded, size)
+
+    plain_fit = lambda model, data: model.fit(data, verbose=0, shuffle=False)  # noqa: E731
+    fused_fit = lambda model, data: drop_in.fit(model, data, verbose=0)  # noqa: E731
+    timers: list[PlainTimer | FusedTimer | DatasetTimer] = [
+        PlainTimer(built(), arrays, size),
+        FusedTimer(built(), loaded, size, spec),
+        FusedTimer(built(), loaded, size, spec, streamed=True),
+        DatasetTimer(built(), arrays, size, plain_fit),
+        DatasetTimer(built(), arrays, size, fused_fit),
+    ]
+    rounds = [[timer.speed() for timer in timers] for _ in range(ROUNDS)]
+    speeds = [statistics.median(column) for column in zip(*rounds, strict=True)]
+    plain, resident, streamed, dataset, stacked = speeds
+    return DataSpeeds(
+        batch_size=size,
+        plain_steps_per_second=plain,
+        resident_steps_per_second=resident,
+        streamed_steps_per_second=streamed,
+        dataset_steps_per_second=dataset,
+        stacked_steps_per_second=stacked,
+        streamed_to_resident=statistics.median(each[2] / each[1] for each in rounds),
+        stacked_to_dataset=statistics.median(each[4] / each[3] for each in rounds),
+    )
+
+
+class DatasetTimer:
+    """Trains on a dataset that is shuffled, batched and repeated, for so many steps.
+
+    Args:
+        built: the compiled model.
+        arrays: x and y, and the weights of examples where there are any.
+        size: the batch size.
+        fit: trains a model on a dataset.
+    """
+
+    def __init__(
+        self, built: keras.Model, arrays: tuple[Any, ...], size: int, fit: Callable[[Any, Any], Any]
+    ) -> None:
+        self._model, self._fit = built, fit
+        rows = tf.data.Dataset.from_tensor_slices(arrays)
+        self._batches = rows.shuffle(SHUFFLED).repeat().batch(size, drop_remainder=True)
+        self.steps_per_second(1)
+        self._count = steps_of_a_round(self.steps_per_second)
+
+    def speed(self) -> float:
+        """Train for one round; return the steps per second."""
+        return self.steps_per_second(self._count)
+
+    def steps_per_second(self, count: int) -> float:
+        """Take so many steps; the time to fill the dataset's buffer counts."""
+        data = self._batches.take(count).apply(tf.data.experimental.assert_cardinality(count))
+        begin = time.perf_counter()
+        self._fit(self._model, data)
+        return count / (time.perf_counter() - begin)

@@ -1,0 +1,28 @@
+"""How data come to the device, timed side by side."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from kerasbatch.cli import app
+from kerasbatch.runs import bench, bench_data
+
+
+def test_five_ways_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row for each batch size, in the terminal and as CSV."""
+    monkeypatch.setattr(bench_data, "ROUNDS", 1)
+    monkeypatch.setattr(bench, "ROUND_SECONDS", 0.01)
+    spec, csv = tmp_path / "spec.yaml", tmp_path / "speeds.csv"
+    spec.write_text(
+        "data: digits\nmodel: mlp\noptimizer: sgd\nloss: sparse_categorical_crossentropy\n"
+        "epochs: 1\nbatch_size: 64\n",
+        encoding="utf-8",
+    )
+    command = ["bench", str(spec), "--data", "--batch-size", "64,full", "--csv", str(csv)]
+    done = CliRunner().invoke(app.app, command, catch_exceptions=False)
+    assert "streamed to resident" in " ".join(done.output.split())
+    table = pd.read_csv(csv)
+    assert table["batch_size"].tolist() == [64, 1437]
+    assert (table > 0).all(axis=None)
