@@ -39,16 +39,16 @@ def test_links_lead_to_files(page: Path) -> None:
 def test_commands_are_commands() -> None:
     """Each is in the README, and the documents name no others."""
     commands = {
-        str(command.name or command.callback.__name__)  # type: ignore[union-attr]  # each has one
+        str(command.name or command.callback.__name__).replace("_", "-")  # type: ignore[union-attr]  # each has one
         for command in app.registered_commands
     }
     used = {
         name
         for text in TEXT.values()
-        for name in re.findall(r"^\s*(?:\S*/)?(?:\$ )?kerasbatch ([a-z]+)", text, re.MULTILINE)
+        for name in re.findall(r"^\s*(?:\S*/)?(?:\$ )?kerasbatch ([a-z-]+)", text, re.MULTILINE)
     }
     assert used <= commands
-    assert commands <= set(re.findall(r"kerasbatch ([a-z]+)", TEXT["README"]))
+    assert commands <= set(re.findall(r"kerasbatch ([a-z-]+)", TEXT["README"]))
 
 
 def test_the_readme_is_for_a_person_in_a_hurry() -> None:

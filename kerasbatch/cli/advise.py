@@ -42,7 +42,7 @@ def advise(
     if faults:
         raise SpecError(faults)
     check_early(source, trust)
-    display = display_with_tensorflow(quiet=False, verbose=False)
+    display = display_with_tensorflow(quiet=False, verbose=False, whole=trust)
     from kerasbatch.records.files import write_text
     from kerasbatch.studies import advise as studies
 

@@ -49,7 +49,7 @@ def bench(
     if faults := options.folder_faults(csv, "--csv"):
         raise SpecError(faults)
     check_early(source, trust, [size for size in sizes if size != "full"])
-    display = display_with_tensorflow(quiet=False, verbose=verbose)
+    display = display_with_tensorflow(quiet=False, verbose=verbose, whole=trust)
     from kerasbatch.records.files import write_csv
     from kerasbatch.runs import bench as engines
     from kerasbatch.runs import bench_data

@@ -35,7 +35,7 @@ def check_advice(
         raise SpecError(faults)
     for source in sources:
         check_early(source, trust)
-    display = display_with_tensorflow(quiet=False, verbose=False)
+    display = display_with_tensorflow(quiet=False, verbose=False, whole=trust)
     from kerasbatch.records.files import write_text
     from kerasbatch.studies import brute_force
 

@@ -41,12 +41,14 @@ def open_display(*, quiet: bool, verbose: bool) -> "Display":
     return display
 
 
-def display_with_tensorflow(*, quiet: bool, verbose: bool, threads: int = 0) -> "Display":
+def display_with_tensorflow(
+    *, quiet: bool, verbose: bool, threads: int = 0, whole: bool = False
+) -> "Display":
     """Load TensorFlow, which takes seconds, and say so; return what shows progress."""
     from kerasbatch.engine import environment
 
     display = open_display(quiet=quiet, verbose=verbose)
     with display.waiting_for("loading TensorFlow"):
-        environment.load_tensorflow(verbose=verbose)
+        environment.load_tensorflow(verbose=verbose, whole=whole)
         environment.compute_with(threads)
     return display

@@ -73,7 +73,9 @@ def _show_time(source: "Source", access: "Access", jobs: int | None) -> None:
 
     singles = sweep.expand(source)
     threads = machine_share.threads_per_run(len(singles)) if source.spec.sweep else 0
-    display = display_with_tensorflow(quiet=False, verbose=False, threads=threads)
+    display = display_with_tensorflow(
+        quiet=False, verbose=False, threads=threads, whole=access.trusted
+    )
     from kerasbatch.runs import trial
 
     workers = min(jobs or machine_share.default_jobs(), len(singles))

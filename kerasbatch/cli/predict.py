@@ -32,7 +32,7 @@ def predict(
         raise SpecError(faults)
     from kerasbatch.records.files import write_text
 
-    display = display_with_tensorflow(quiet=False, verbose=verbose)
+    display = display_with_tensorflow(quiet=False, verbose=verbose, whole=trust)
     from kerasbatch.runs import prediction, saved_model
 
     with display, display.waiting_for("predicting"):

@@ -53,7 +53,10 @@ def run(
     cluster = options.cluster(ray, cpus_per_run, gpus_per_run)
     check_early(source, trust)
     alone = source.spec.sweep is None and limit is None and cluster is None
-    display = (display_with_tensorflow if alone else open_display)(quiet=quiet, verbose=verbose)
+    if alone:
+        display = display_with_tensorflow(quiet=quiet, verbose=verbose, whole=trust)
+    else:
+        display = open_display(quiet=quiet, verbose=verbose)
     from kerasbatch.runs.runner import run_all
 
     with display:

@@ -4,6 +4,7 @@ Keras' own adapters say what a batch is; here batches are only laid one after th
 order, batch sizes and augmentation stay what they are.
 """
 
+import time
 from collections.abc import Generator, Iterator
 from typing import Any
 
@@ -16,6 +17,10 @@ from kerasbatch.engine.options import Arrays
 
 UNKNOWN_ROWS = 2**12
 """Rows of a chunk where nobody says how large batches are: most sizes divide it."""
+MANY_ROWS, LEAST_STEPS = 2**11, 64
+"""A chunk is no larger than need be: while it is made, by something slow, nothing is trained."""
+CHUNK_SECONDS = 0.2
+"""Seconds after which Python's batches are trained on, however few there are."""
 
 
 def obstacle(spec: Any) -> str | None:
@@ -61,7 +66,8 @@ def rows_of_a_chunk(
     most = max(1, limit // max(1, bytes_of_one(spec)))
     if size is None:
         return int(min(UNKNOWN_ROWS, 2 ** int(np.log2(most))))
-    return int(max(1, min(CHUNK_STEPS, most // size, count or CHUNK_STEPS)) * size)
+    steps = min(CHUNK_STEPS, max(LEAST_STEPS, MANY_ROWS // size), most // size)
+    return int(max(1, min(steps, count or steps)) * size)
 
 
 def of_dataset(dataset: tf.data.Dataset, usual: int) -> Generator[Chunk]:
@@ -71,7 +77,7 @@ def of_dataset(dataset: tf.data.Dataset, usual: int) -> Generator[Chunk]:
         dataset: of batches.
         usual: rows of a chunk.
     """
-    tagged = dataset.map(lambda *parts: (as_arrays(_whole(parts)), _sizes(parts)))
+    tagged = dataset.map(_with_sizes)
     rest: list[tuple[Arrays, Any]] = []
     for arrays, sizes in tagged.rebatch(usual).prefetch(1):
         rest.append((arrays, sizes.numpy()))
@@ -88,14 +94,10 @@ def _filled_up(rows: int, usual: int) -> int:
     return -(-rows // usual) * usual
 
 
-def _whole(parts: tuple[Any, ...]) -> Any:
-    return parts if len(parts) > 1 else parts[0]
-
-
-def _sizes(parts: tuple[Any, ...]) -> tf.Tensor:
-    """Return for every row of a batch how many rows the batch has."""
-    rows = tf.shape(keras.tree.flatten(parts)[0])[0]
-    return tf.fill([rows], rows)
+def _with_sizes(*batch: Any) -> tuple[Arrays, tf.Tensor]:
+    """Return a batch, and for every row of it how many rows the batch has."""
+    count = tf.shape(keras.tree.flatten(batch)[0])[0]
+    return batch, tf.fill([count], count)
 
 
 def _whole_batches(
@@ -144,9 +146,9 @@ class _Collector:
         self._count = 0
 
     def __call__(self) -> Chunk | None:
-        """Return the next chunk, or None at the end."""
-        parts, sizes = list[Arrays](), list[int]()
-        while sum(sizes) < self._usual and len(sizes) < CHUNK_STEPS:
+        """Return the next chunk, or None at the end; whatever there is after CHUNK_SECONDS."""
+        parts, sizes, end = list[Arrays](), list[int](), time.monotonic() + CHUNK_SECONDS
+        while sum(sizes) < self._usual and (not sizes or time.monotonic() < end):
             batch = next(self._batches, None)
             if batch is None:
                 break

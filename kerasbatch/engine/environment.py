@@ -4,6 +4,7 @@ Only the command line calls these functions: a library must not change the envir
 caller.
 """
 
+import contextlib
 import os
 import sys
 import tempfile
@@ -12,6 +13,8 @@ from contextlib import contextmanager
 
 LIMITS = ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH")
 """Variables by which Keras cuts a training short, with no more than a warning."""
+UNUSED = ("sklearn", "matplotlib")
+"""What Keras imports, where it can, for its wrappers and its galleries: a third of its loading."""
 
 
 def set_variables(*, verbose: bool) -> list[str]:
@@ -30,16 +33,34 @@ def set_variables(*, verbose: bool) -> list[str]:
     return notices
 
 
-def load_tensorflow(*, verbose: bool) -> None:
-    """Import TensorFlow and Keras; what they write while loading is shown if they fail."""
-    if verbose:
-        import keras  # imported for its effect
+def load_tensorflow(*, verbose: bool, whole: bool = False) -> None:
+    """Import TensorFlow and Keras; what they write while loading is shown if they fail.
 
-        return
-    with _stderr_kept_back():
-        import keras  # noqa: F401  # imported for its effect
+    Args:
+        verbose: let what they write appear at once.
+        whole: also what nobody but somebody's own code might want of Keras.
+    """
+    with contextlib.nullcontext() if whole else _not_at_hand(UNUSED):
+        if verbose:
+            import keras  # imported for its effect
+
+            return
+        with _stderr_kept_back():
+            import keras  # noqa: F401  # imported for its effect
         import tensorflow as tf
     tf.get_logger().setLevel("ERROR")
+
+
+@contextmanager
+def _not_at_hand(names: tuple[str, ...]) -> Iterator[None]:
+    """Let imports of packages fail that are not loaded yet; afterwards they can be imported."""
+    hidden: dict[str, None] = {name: None for name in names if name not in sys.modules}
+    sys.modules.update(hidden)  # type: ignore[arg-type]  # None is Python's own sign for it
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 def compute_with(threads: int) -> None:

@@ -16,6 +16,8 @@ from kerasbatch.engine.options import Arrays
 from kerasbatch.engine.source import Block, Steps, most_steps
 from kerasbatch.steps import Plan
 
+NOTHING = "x yields no batch; there is nothing to train on"
+
 
 class Stacked:
     """The batches of a tf.data.Dataset, a generator or a PyDataset.
@@ -68,11 +70,15 @@ class Stacked:
             ValueError: if there is no batch.
         """
         self.adapter.on_epoch_end()  # as Keras does before its first epoch
-        if keras_private.first_rows(self.adapter) is None:
-            self._begun = _Epoch(self)
+        if keras_private.first_rows(self.adapter) is not None:
+            return
+        self._begun = _Epoch(self)
+        try:
             if self._begun.is_empty():
-                self.close()
-                raise ValueError("x yields no batch; there is nothing to train on")
+                raise ValueError(NOTHING)
+        except BaseException:
+            self.close()
+            raise
 
     def begin(self, epoch: int) -> Steps:
         """Begin an epoch; the first one may have begun already."""
@@ -190,7 +196,7 @@ class _Epoch:
                 stacklevel=2,
             )
         elif not self._done:
-            raise ValueError("x yields no batch; there is nothing to train on")
+            raise ValueError(NOTHING)
 
     def taken(self) -> int:
         """Return the steps since the data began."""

@@ -227,5 +227,5 @@ def _load_tensorflow(settings: Settings) -> None:
     environment.set_variables(verbose=True)
     if settings.printed is not None:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "1"  # with warnings of memory that runs out
-    environment.load_tensorflow(verbose=True)
+    environment.load_tensorflow(verbose=True, whole=settings.access.trusted)
     environment.compute_with(settings.threads)

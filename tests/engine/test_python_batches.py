@@ -11,6 +11,7 @@ import pytest
 from fit_support import CLASSES, TABLE, N, ready
 
 import kerasbatch as kb
+from kerasbatch.engine import batches
 
 SIZE = 10
 
@@ -72,6 +73,27 @@ def test_no_more_batches_are_asked_for_than_needed() -> None:
 
     kb.fit(ready(), counted(), epochs=2, steps_per_epoch=5, verbose=0)
     assert len(asked) <= 10 + 2  # Keras looks at two before it begins, and gives them back
+
+
+def test_a_slow_generator_is_trained_on_as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few batches at a time, so that progress is seen and Ctrl-C is heard."""
+    monkeypatch.setattr(batches, "CHUNK_SECONDS", 0.0)
+    made, heard = list[int](), list[int]()
+
+    class Listening(keras.callbacks.Callback):
+        hears_blocks = True
+
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            heard.append(len(made) - batch)
+
+    def slow() -> Iterator[Any]:
+        for number, pair in enumerate(pairs(3)):
+            made.append(number)
+            yield pair
+
+    kb.fit(ready(), slow(), callbacks=[Listening()], verbose=0)
+    assert len(heard) == 33
+    assert max(heard) <= 4  # the one in use, the next one, and one that Keras looked at
 
 
 @pytest.mark.parametrize("shuffle", [False, True])
