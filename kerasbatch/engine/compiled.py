@@ -1,0 +1,127 @@
+"""Compiles the steps of a model, or says what keeps them from being compiled."""
+
+import re
+import textwrap
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kerasbatch.engine import choice, keras_private
+from kerasbatch.engine.fused import FusedTraining
+from kerasbatch.engine.options import Arrays, Needs
+from kerasbatch.engine.program import Program
+from kerasbatch.engine.program_cache import ProgramCache
+from kerasbatch.engine.source import Source
+from kerasbatch.engine.variables import build_optimizer
+
+_PROGRAMS = ProgramCache[Program]()
+_WITHOUT_XLA: "weakref.WeakSet[keras.Model]" = weakref.WeakSet()
+"""Models that XLA could not compile; it is not tried again."""
+
+
+def compiled(
+    model: keras.Model,
+    sources: Iterator[tuple[str, Source]],
+    chosen: choice.Choice,
+    needs: Needs,
+    cuts: Iterator[int] | None = None,
+    evaluated: Arrays | None = None,
+) -> FusedTraining | str:
+    """Return a training that is compiled, or what keeps every program from being compiled.
+
+    Args:
+        model: a compiled model.
+        sources: of the same steps, with what is to be said of each; the next one is tried where
+            the device has no room for one.
+        chosen: the fused engine, with XLA or without.
+        needs: what the program must be able to do.
+        cuts: steps of the run at which callbacks must be heard.
+        evaluated: what the model will be evaluated on, to compile for it.
+    """
+    obstacle = ""
+    for told, source in sources:
+        for jit, reason in _attempts(model, chosen):
+            try:
+                training = _fused(model, source, jit, f"{reason}{told}", needs, cuts)
+                training.compile(evaluated)
+                return training
+            except Exception as error:  # whatever TensorFlow cannot compile, plain Keras may train
+                obstacle, lacks_room = _obstacle(error), _lacks_room(error)
+                _PROGRAMS.forget(model)
+                if lacks_room:
+                    break
+                if jit:
+                    _WITHOUT_XLA.add(model)
+        else:
+            return obstacle
+    return obstacle
+
+
+def _attempts(model: keras.Model, chosen: choice.Choice) -> Iterator[tuple[bool, str]]:
+    if not chosen.jit_compile or model not in _WITHOUT_XLA:
+        yield chosen.jit_compile, chosen.why
+    if chosen.jit_compile:
+        yield False, "blocks of steps in one program, without XLA, which cannot compile this model"
+
+
+def _lacks_room(error: Exception) -> bool:
+    return isinstance(error, MemoryError | tf.errors.ResourceExhaustedError)
+
+
+def _obstacle(error: Exception) -> str:
+    if _lacks_room(error):
+        return "the data do not fit into the memory of the device"
+    built = not isinstance(error, NotBuiltError)
+    cause = error if built else error.args[0]
+    text = textwrap.shorten(re.sub(r"\x1b\[[0-9;]*m", "", str(cause)), 200, placeholder=" ...")
+    told = f"({type(cause).__name__}: {text})"
+    return f"its step cannot be compiled {told}" if built else f"Keras cannot build it {told}"
+
+
+def _fused(
+    model: keras.Model,
+    source: Source,
+    jit: bool,
+    why: str,
+    needs: Needs,
+    cuts: Iterator[int] | None,
+) -> FusedTraining:
+    _build(model, source.example())
+    scale = source.feed.scale if source.feed else None
+    program = _PROGRAMS.get(
+        model,
+        (jit, scale, needs),
+        lambda: Program(model, jit_compile=jit, scale=scale, needs=needs),
+    )
+    return FusedTraining(model, source, program, why=why, cuts=cuts)
+
+
+def _build(model: keras.Model, example: Arrays) -> None:
+    """Build a model, its optimizer, loss and metrics without taking a step.
+
+    A model without `call`, a generative one with a `train_step` of its own, is built by tracing
+    that step: a trace computes nothing.
+    """
+    batch = keras.utils.pack_x_y_sample_weight(*example)
+    try:
+        keras_private.build(model, batch)
+    except Exception as error:
+        if keras_private.has_keras_step(model, "train_step"):
+            raise NotBuiltError(error) from error
+        shapes = keras.tree.map_structure(_any_number, batch)
+        try:
+            tf.function(model.train_step, autograph=False).get_concrete_function(shapes)
+        except Exception as again:
+            raise NotBuiltError(again) from again
+    build_optimizer(model)
+
+
+class NotBuiltError(Exception):
+    """A model could not be built from its data; holds what Keras raised."""
+
+
+def _any_number(array: Any) -> tf.TensorSpec:
+    return tf.TensorSpec((None, *array.shape[1:]), array.dtype)
