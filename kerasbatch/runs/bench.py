@@ -109,7 +109,9 @@ def _measure(spec: Spec, access: Access, loaded: Data, x: Any, size: int) -> Eng
     )
 
 
-def steps_of_a_round(steps_per_second: Callable[[int], float], seconds: float | None = None) -> int:
+def _steps_of_a_round(
+    steps_per_second: Callable[[int], float], seconds: float | None = None
+) -> int:
     """Try longer and longer trainings; return the steps that a round has time for."""
     seconds, trial = seconds or ROUND_SECONDS, 1
     while (speed := steps_per_second(trial)) * seconds / 4 > trial:
@@ -142,7 +144,7 @@ class PlainTimer:
     ) -> None:
         self._model, self._arrays, self._size = built, arrays, size
         first = 1 / self.steps_per_second(1)
-        self._count = steps_of_a_round(self.steps_per_second, seconds)
+        self._count = _steps_of_a_round(self.steps_per_second, seconds)
         self.compile_seconds = max(first - 1 / self.steps_per_second(1), 0.0)
 
     def speed(self) -> float:
@@ -187,7 +189,7 @@ class FusedTimer:
         self._plan = plan_budget(len(loaded.x_train), size, spec.budget, spec.partial_batch)
         feed = Feed(loaded.train, self._plan, spec.seed, spec.sampling, loaded.scale)
         self.training = start(built, feed, engine=spec.engine, streamed=streamed)
-        self._count = steps_of_a_round(self.steps_per_second, seconds)
+        self._count = _steps_of_a_round(self.steps_per_second, seconds)
 
     def speed(self) -> float:
         """Train for one round; return the steps per second."""
