@@ -15,7 +15,6 @@ import tensorflow as tf
 
 from kerasbatch.engine import fit as drop_in
 from kerasbatch.engine.feed import scaled
-from kerasbatch.runs import bench
 from kerasbatch.runs.bench import LEAST_STEPS, ROUNDS, FusedTimer, PlainTimer, build_for
 from kerasbatch.shared_types import BatchSize
 from kerasbatch.spec.access import Access
@@ -23,8 +22,8 @@ from kerasbatch.spec.keys import Spec
 from kerasbatch.steps import plan
 from kerasbatch.workload.data import Data, load
 
-FEW_STEPS, FEW_EXAMPLES = 256, 20_000
-"""What is trained on to find out how long a round is."""
+MANY_STEPS, MANY_EXAMPLES = 2000, 256_000
+"""A round on a dataset is a training, short but whole: so long, or so many, if steps are slow."""
 SHUFFLED = 10_000
 """Examples among which a dataset is shuffled."""
 
@@ -125,12 +124,8 @@ class DatasetTimer:
         self._model, self._fit = built, fit
         rows = tf.data.Dataset.from_tensor_slices(arrays)
         self._batches = rows.shuffle(SHUFFLED).repeat().batch(size, drop_remainder=True)
-        self._count = max(LEAST_STEPS, min(FEW_STEPS, FEW_EXAMPLES // size))
-        for _ in range(3):  # what it costs to begin hides at first how fast the steps are
-            self.steps_per_second(self._count)  # compiles, with XLA once that pays
-            speed = self.steps_per_second(self._count)
-            self._count = max(self._count, int(bench.ROUND_SECONDS * speed))
-        self.steps_per_second(self._count)
+        self._count = max(LEAST_STEPS, min(MANY_STEPS, MANY_EXAMPLES // size))
+        self.steps_per_second(self._count)  # compiles
 
     def speed(self) -> float:
         """Train for one round; return the steps per second."""

@@ -13,6 +13,7 @@ from kerasbatch.runs import bench, bench_data
 def test_five_ways_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A row for each batch size, in the terminal and as CSV."""
     monkeypatch.setattr(bench_data, "ROUNDS", 1)
+    monkeypatch.setattr(bench_data, "MANY_STEPS", 20)
     monkeypatch.setattr(bench, "ROUND_SECONDS", 0.01)
     spec, csv = tmp_path / "spec.yaml", tmp_path / "speeds.csv"
     spec.write_text(
