@@ -14,7 +14,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from kerasbatch.shared_types import NOISE_COLUMNS, Array
 
@@ -181,4 +180,7 @@ def _undecided(sums: Sums, squared_norm: float) -> str:
 
 def _quantile(groups: int) -> float:
     """Return how many standard errors the interval goes to either side."""
+    # Its import takes most of a second, and every run imports this module.
+    from scipy import stats
+
     return float(stats.t.ppf(0.5 + CONFIDENCE / 2, groups - 1))
