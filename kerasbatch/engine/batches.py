@@ -144,17 +144,30 @@ class _Collector:
         self._batches, self._usual = batches, usual
         self._looks: Any = None
         self._count = 0
+        self._error: Exception | None = None
 
     def __call__(self) -> Chunk | None:
         """Return the next chunk, or None at the end; whatever there is after CHUNK_SECONDS."""
         parts, sizes, end = list[Arrays](), list[int](), time.monotonic() + CHUNK_SECONDS
         while sum(sizes) < self._usual and (not sizes or time.monotonic() < end):
-            batch = next(self._batches, None)
+            try:
+                batch = self._next()
+            except Exception as error:  # raised once what came before is trained on
+                self._error = error
+                break
             if batch is None:
                 break
-            parts.append(self._checked(as_arrays(batch)))
+            parts.append(batch)
             sizes.append(len(keras.tree.flatten(parts[-1])[0]))
+        if self._error is not None and not parts:
+            raise self._error
         return Chunk(packed(parts, _filled_up(sum(sizes), self._usual)), sizes) if parts else None
+
+    def _next(self) -> Arrays | None:
+        if self._error is not None:
+            return None
+        batch = next(self._batches, None)
+        return None if batch is None else self._checked(as_arrays(batch))
 
     def _checked(self, batch: Arrays) -> Arrays:
         """Return a batch as arrays; refuse one that looks other than the first.

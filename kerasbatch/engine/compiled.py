@@ -49,7 +49,7 @@ def compiled(
                 training.compile(evaluated)
                 return training
             except Exception as error:  # whatever TensorFlow cannot compile, plain Keras may train
-                obstacle, lacks_room = _obstacle(error), _lacks_room(error)
+                obstacle, lacks_room = obstacle_of(error), _lacks_room(error)
                 _PROGRAMS.forget(model)
                 if lacks_room:
                     break
@@ -71,7 +71,8 @@ def _lacks_room(error: Exception) -> bool:
     return isinstance(error, MemoryError | tf.errors.ResourceExhaustedError)
 
 
-def _obstacle(error: Exception) -> str:
+def obstacle_of(error: Exception) -> str:
+    """Say what an error, raised while compiling, means for the fused engine."""
     if _lacks_room(error):
         return "the data do not fit into the memory of the device"
     built = not isinstance(error, NotBuiltError)
@@ -89,7 +90,7 @@ def _fused(
     needs: Needs,
     cuts: Iterator[int] | None,
 ) -> FusedTraining:
-    _build(model, source.example())
+    build(model, source.example())
     scale = source.feed.scale if source.feed else None
     program = _PROGRAMS.get(
         model,
@@ -99,7 +100,7 @@ def _fused(
     return FusedTraining(model, source, program, why=why, cuts=cuts)
 
 
-def _build(model: keras.Model, example: Arrays) -> None:
+def build(model: keras.Model, example: Arrays) -> None:
     """Build a model, its optimizer, loss and metrics without taking a step.
 
     A model without `call`, a generative one with a `train_step` of its own, is built by tracing

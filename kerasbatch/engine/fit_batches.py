@@ -33,10 +33,12 @@ def begin_on_batches(
             shuffle=given.shuffle and isinstance(given.x, keras.utils.PyDataset),
             class_weight=given.class_weight,
         )
-        source = Stacked(adapter, given.epochs, given.steps_per_epoch)
+        left = max(0, given.epochs - given.initial_epoch)
+        source = Stacked(adapter, given.epochs, given.steps_per_epoch, left=left)
         found = start_on_batches(
             model, source, engine=engine, needs=needs, callbacks=options.callbacks
         )
+        for_keras["x"] = keras_private.put_back(adapter, given.x)
     if isinstance(found, FusedTraining):
         return found, replace(options, validation=_validation(given))
     if engine == "fused":

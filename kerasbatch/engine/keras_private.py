@@ -6,6 +6,7 @@ Every part is listed with what it is used for. Where the installed Keras has one
 
 import contextlib
 import importlib
+import itertools
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -228,6 +229,13 @@ def first_rows(adapter: Any) -> int | None:
     if not isinstance(adapter, _get("GeneratorDataAdapter")):
         return None
     return len(keras.tree.flatten(adapter._first_batches[0])[0])
+
+
+def put_back(adapter: Any, generator: Any) -> Any:
+    """Return a generator with the batches that its adapter took out; other data as they are."""
+    if not isinstance(adapter, _get("GeneratorDataAdapter")):
+        return generator
+    return (batch for batch in itertools.chain(adapter._first_batches, generator))
 
 
 def weights_of_classes(y: Any, class_weight: dict[int, float]) -> Any:

@@ -27,14 +27,21 @@ class Stacked:
         epochs: the epoch to end with.
         steps_per_epoch: as in Keras, or None.
         limit: bytes of a chunk, about.
+        left: how many epochs there are left to train; None for all.
     """
 
     name = "stacked"
     feed = None
 
     def __init__(
-        self, adapter: Any, epochs: int, steps_per_epoch: int | None, limit: int = CHUNK_BYTES
+        self,
+        adapter: Any,
+        epochs: int,
+        steps_per_epoch: int | None,
+        limit: int = CHUNK_BYTES,
+        left: int | None = None,
     ) -> None:
+        self._left = epochs if left is None else left
         self.adapter, self.asked, self._limit = adapter, steps_per_epoch, limit
         self._dataset = adapter.get_tf_dataset()
         self.count: int | None = adapter.num_batches
@@ -54,8 +61,8 @@ class Stacked:
 
     @property
     def total_steps(self) -> int | None:
-        """The steps of the whole training, or None where nobody knows."""
-        return None if self.steps_per_epoch is None else self.epochs * self.steps_per_epoch
+        """The steps that are left to take, or None where nobody knows."""
+        return None if self.steps_per_epoch is None else self._left * self.steps_per_epoch
 
     @property
     def _rows(self) -> int:

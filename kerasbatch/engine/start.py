@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from kerasbatch.engine import batches, choice
 from kerasbatch.engine.chunks import CHUNK_BYTES
-from kerasbatch.engine.compiled import compiled
+from kerasbatch.engine.compiled import NotBuiltError, build, compiled, obstacle_of
 from kerasbatch.engine.device import to_device
 from kerasbatch.engine.feed import Feed
 from kerasbatch.engine.fused import FusedTraining
@@ -109,6 +109,10 @@ def start_on_batches(
         return obstacle or str(chosen.obstacle)
     if chosen.jit_compile:
         source.mistake = functools.partial(choice.unseen_by_xla, model)
+    try:
+        build(model, source.example())  # what is looked for in the data depends on the outputs
+    except NotBuiltError as error:
+        return obstacle_of(error)
     source.open()
     found = compiled(model, iter([(", over the batches as they come", source)]), chosen, needs)
     if isinstance(found, str):
@@ -125,7 +129,10 @@ def _sources(feed: Feed, streamed: str | None) -> Iterator[tuple[str, Source]]:
         streamed = "they do not fit into the memory of the device"
     why = streamed or "they do not fit into the memory of the device"
     for halved in range(HALVINGS):
-        source = Streamed(feed, CHUNK_BYTES >> halved)
+        try:
+            source = Streamed(feed, CHUNK_BYTES >> halved)
+        except MemoryError:
+            continue
         yield f", the data streamed in chunks of {source.megabytes:,.0f} MB, because {why}", source
 
 

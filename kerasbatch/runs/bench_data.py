@@ -85,7 +85,7 @@ def _measure(
         return build_for(spec, access, loaded, size)
 
     plain_fit = lambda model, data: model.fit(data, verbose=0, shuffle=False)  # noqa: E731
-    fused_fit = lambda model, data: drop_in.fit(model, data, verbose=0)  # noqa: E731
+    fused_fit = lambda model, data: drop_in.fit(model, data, engine="fused", verbose=0)  # noqa: E731
     timers: list[PlainTimer | FusedTimer | DatasetTimer] = [
         PlainTimer(built(), arrays, size),
         FusedTimer(built(), loaded, size, spec),

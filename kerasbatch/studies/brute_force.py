@@ -76,7 +76,9 @@ class BruteForce:
         told = "the advice held" if self.held else "the advice did not hold"
         size = f"batch size {self.advice.batch_size:,}"
         took = f"took {self.ratio:.2f} times its time"
-        return f"{told}: {best}; {size} {took if self.ratio < math.inf else 'did not get there'}"
+        if self.ratio == math.inf:
+            took = "did not get there with every seed"
+        return f"{told}: {best}; {size} {took}"
 
 
 def asked(spec: "str | Path | Source", target: str | None = None, *, trust: bool) -> Source:

@@ -47,7 +47,7 @@ def _opened(path: Path, name: str) -> Array:
     """
     try:
         array = np.lib.format.open_memmap(path, mode="r")
-    except (OSError, ValueError, EOFError, TypeError, SyntaxError) as error:
+    except (OSError, ValueError, EOFError, TypeError, SyntaxError, OverflowError) as error:
         told = "holds Python objects" if "object" in str(error).lower() else "is no whole npy file"
         message = f"{path.name} {told}; write an array of numbers with np.save"
         raise SpecError.at((*WHERE, name), message) from None

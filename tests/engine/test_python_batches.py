@@ -115,8 +115,22 @@ def test_a_py_dataset(shuffle: bool, workers: int) -> None:
     assert_alike(plain, fused)
 
 
+def test_a_generator_that_falls_back_loses_no_batch() -> None:
+    """Keras looks at two of them before anybody trains."""
+
+    class Hears(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            self.last = batch
+
+    plain, fallen = ready(), ready()
+    plain.fit(pairs(), steps_per_epoch=11, verbose=0, shuffle=False)
+    with pytest.warns(UserWarning, match="needs to hear of every batch"):
+        kb.fit(fallen, pairs(), steps_per_epoch=11, callbacks=[Hears()], verbose=0, shuffle=False)
+    assert_alike(plain, fallen)
+
+
 def test_an_error_in_a_generator_is_shown_as_its_own() -> None:
-    """With its line; the model can still be trained."""
+    """With its line, after the batches before it; the model can still be trained."""
 
     def breaks() -> Iterator[Any]:
         yield from pairs()
@@ -126,6 +140,7 @@ def test_an_error_in_a_generator_is_shown_as_its_own() -> None:
     with pytest.raises(RuntimeError, match="the disk is gone") as caught:
         kb.fit(model, breaks(), epochs=1, verbose=0)
     assert any(entry.name == "breaks" for entry in caught.traceback)
+    assert int(model.optimizer.iterations) == 11
     assert kb.fit(model, pairs(), verbose=0).kerasbatch.engine == "fused"
 
 

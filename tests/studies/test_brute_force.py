@@ -78,7 +78,7 @@ def test_a_size_that_some_seeds_failed_at_is_not_the_fastest() -> None:
     """And where it was advised, the advice did not hold."""
     found = judged([0.5, 1.0, 1.1], [2, 3, 3], 16)
     assert (found.fastest, found.ratio, found.held) == (32, math.inf, False)
-    assert found.message.endswith("batch size 16 did not get there")
+    assert found.message.endswith("batch size 16 did not get there with every seed")
 
 
 def test_without_advice_nothing_held() -> None:
