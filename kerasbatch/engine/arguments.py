@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from kerasbatch.engine.options import FitOptions
+from kerasbatch.engine.options import FitOptions, Validation
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.shared_types import BatchSize
 
@@ -87,6 +87,16 @@ class Arguments:
             raise SpecError.at(("batch_size",), message)
         names = [field.name for field in fields(self) if field.name != "validates_on_arrays"]
         return {name: getattr(self, name) for name in names}
+
+    def validation_by_keras(self) -> Validation | None:
+        """Return data for validation that only Keras can read, or None where there are none."""
+        if self.validation_data is None:
+            return None
+        size = self.validation_batch_size or (
+            None if self.batch_size == "full" else self.batch_size
+        )
+        steps, freq = self.validation_steps, self.validation_freq
+        return Validation(self.validation_data, False, size, steps, freq)
 
     def options(self) -> FitOptions:
         """Return what every engine's `fit` is called with, but for the validation."""

@@ -52,18 +52,15 @@ def bytes_of_one(spec: Any) -> int:
     return int(sum(np.prod(leaf.shape[1:], dtype=int) * leaf.dtype.size for leaf in leaves))
 
 
-def rows_of_a_chunk(
-    spec: Any, size: int | None, count: int | None, limit: int = CHUNK_BYTES
-) -> int:
+def rows_of_a_chunk(spec: Any, size: int | None, count: int | None) -> int:
     """Return how many rows a chunk has; whole batches where their size is known.
 
     Args:
         spec: what a batch looks like.
         size: how many examples a batch has, or None where nobody knows.
         count: how many batches there are, or None.
-        limit: bytes of a chunk, about.
     """
-    most = max(1, limit // max(1, bytes_of_one(spec)))
+    most = max(1, CHUNK_BYTES // max(1, bytes_of_one(spec)))
     if size is None:
         return int(min(UNKNOWN_ROWS, 2 ** int(np.log2(most))))
     steps = min(CHUNK_STEPS, max(LEAST_STEPS, MANY_ROWS // size), most // size)
@@ -114,15 +111,14 @@ def _whole_batches(
     arrays, last = parts[-1]
     kept = len(last) - (len(told) - end)
     room = _filled_up(end, usual)
-    used = [each for each, _ in parts[:-1]] + [rows(arrays, kept)]
-    left = [(rows(arrays, None, kept), last[kept:])] if kept < len(last) else []
+    used = [each for each, _ in parts[:-1]] + [_rows(arrays, 0, kept)]
+    left = [(_rows(arrays, kept, len(last)), last[kept:])] if kept < len(last) else []
     if len(used) == 1 and kept == room:
         return Chunk(arrays, sizes), left  # as it is, without a copy
     return Chunk(packed(used, room), sizes), left
 
 
-def rows(arrays: Arrays, end: int | None, first: int = 0) -> Arrays:
-    """Return the rows of arrays from `first` up to `end`."""
+def _rows(arrays: Arrays, first: int, end: int) -> Arrays:
     cut: Arrays = keras.tree.map_structure(lambda array: array[first:end], arrays)
     return cut
 

@@ -80,7 +80,7 @@ def choose(
     """
     if engine == "keras":
         return Choice(False, bool(model.jit_compile), "plain model.fit, as asked for")
-    if obstacle := obstacle_of(model, callbacks) or _too_large(held):
+    if obstacle := _obstacle(model, callbacks) or _too_large(held):
         return plain(model, obstacle)
     jit, why = _asked(jit_compile) or xla(model, feed.arrays, feed.total_steps)
     streamed = _copied_from_a_file(feed.arrays) or _too_large([feed.arrays, *held])
@@ -89,7 +89,6 @@ def choose(
 
 def choose_for_batches(
     model: keras.Model,
-    engine: Engine,
     callbacks: Iterable[keras.callbacks.Callback],
     jit_compile: bool | None,
     steps: int | None,
@@ -98,14 +97,11 @@ def choose_for_batches(
 
     Args:
         model: a compiled model.
-        engine: what was asked for.
         callbacks: the callbacks of the training.
         jit_compile: whether to compile with XLA, or None to choose.
         steps: of the whole training, or None where nobody knows.
     """
-    if engine == "keras":
-        return Choice(False, bool(model.jit_compile), "plain model.fit, as asked for")
-    if obstacle := obstacle_of(model, callbacks):
+    if obstacle := _obstacle(model, callbacks):
         return plain(model, obstacle)
     many = STEPS_THAT_PAY_FOR_XLA if steps is None else steps
     jit, why = _asked(jit_compile) or xla(model, (), many)
@@ -124,7 +120,7 @@ def plain(model: keras.Model, obstacle: str) -> Choice:
     return Choice(False, bool(model.jit_compile), why, obstacle)
 
 
-def obstacle_of(model: keras.Model, callbacks: Iterable[keras.callbacks.Callback]) -> str | None:
+def _obstacle(model: keras.Model, callbacks: Iterable[keras.callbacks.Callback]) -> str | None:
     """Return what makes blocks of steps impossible, or None."""
     if gone := keras_private.missing(model):
         return gone

@@ -83,14 +83,17 @@ class InChunks:
     Args:
         chunks: the chunks.
         taken: steps of the run that were taken before.
+        size: the usual batch size; 0 for that of the first batch.
+        most: the steps that a block holds; 0 for as many as a chunk has room for.
     """
 
-    def __init__(self, chunks: Generator[Chunk], taken: int = 0) -> None:
+    def __init__(
+        self, chunks: Generator[Chunk], taken: int = 0, size: int = 0, most: int = 0
+    ) -> None:
         self._chunks, self._taken = chunks, taken
         self._chunk: Chunk | None = None
         self._at = self._row = 0
-        self.size = self.most = 0
-        """The usual batch size, and the steps that a block holds; known with the first chunk."""
+        self.size, self.most = size, most
 
     def peek(self) -> Chunk | None:
         """Return the chunk of the next step; None where there is none."""

@@ -17,6 +17,8 @@ from kerasbatch.engine.program_cache import ProgramCache
 from kerasbatch.engine.source import Source
 from kerasbatch.engine.variables import build_optimizer
 
+NO_ROOM = (MemoryError, tf.errors.ResourceExhaustedError)
+"""What is raised where the device has no room."""
 _PROGRAMS = ProgramCache[Program]()
 _WITHOUT_XLA: "weakref.WeakSet[keras.Model]" = weakref.WeakSet()
 """Models that XLA could not compile; it is not tried again."""
@@ -68,7 +70,7 @@ def _attempts(model: keras.Model, chosen: choice.Choice) -> Iterator[tuple[bool,
 
 
 def _lacks_room(error: Exception) -> bool:
-    return isinstance(error, MemoryError | tf.errors.ResourceExhaustedError)
+    return isinstance(error, NO_ROOM)
 
 
 def obstacle_of(error: Exception) -> str:

@@ -16,7 +16,7 @@ from kerasbatch.engine.fit_batches import begin_on_batches
 from kerasbatch.engine.fused import FusedTraining
 from kerasbatch.engine.options import FitOptions, Needs
 from kerasbatch.engine.plain import KerasOwnTraining
-from kerasbatch.engine.start import Training, refusal
+from kerasbatch.engine.start import Training, left_to_keras
 from kerasbatch.errors import EngineError, SpecError
 from kerasbatch.shared_types import BatchSize, Engine
 
@@ -170,9 +170,7 @@ def _begin(
     """Choose who trains, and compile."""
     options = given.options()
     if obstacle := _only_keras_can(given):
-        if engine == "fused":
-            raise refusal(obstacle)
-        return KerasOwnTraining(model, given.for_keras(), obstacle), options
+        return left_to_keras(model, given, obstacle, engine), options
     stops = any(isinstance(each, keras.callbacks.TerminateOnNaN) for each in options.callbacks)
     needs = Needs(stop_at_nan=stops, jit_compile=jit_compile)
     if makes_batches(given.x):

@@ -11,7 +11,7 @@ from kerasbatch.engine.arrays import Gathered, first_batches, gather, not_arrays
 from kerasbatch.engine.feed import Feed
 from kerasbatch.engine.options import FitOptions, Needs, Validation
 from kerasbatch.engine.plain import KerasOwnTraining
-from kerasbatch.engine.start import Training, refusal, start
+from kerasbatch.engine.start import Training, left_to_keras, start
 from kerasbatch.shared_types import Engine
 from kerasbatch.steps import plan
 
@@ -33,9 +33,7 @@ def begin_on_arrays(
         gathered = gather(given)
         obstacle = gathered.obstacle or _only_keras_counts(given, gathered)
     if obstacle is not None:
-        if engine == "fused":
-            raise refusal(obstacle)
-        return KerasOwnTraining(model, given.for_keras(), obstacle), options
+        return left_to_keras(model, given, obstacle, engine), options
     feed = _feed(given, gathered, seed)
     validation = _validation(given, gathered, feed.plan.batch_size)
     training = start(
@@ -106,8 +104,7 @@ def _validation(given: Arguments, gathered: Gathered, batch_size: int) -> Valida
     if gathered.validation is None and given.validation_data is None:
         return None
     size, steps = given.validation_batch_size or batch_size, given.validation_steps
-    if gathered.validation is None:  # only Keras can read it
-        data, asked = given.validation_data, given.validation_batch_size
-        return Validation(data, False, asked, steps, given.validation_freq)
+    if gathered.validation is None:
+        return given.validation_by_keras()
     held = first_batches(gathered.validation, size, steps)
     return Validation(held, True, size, steps, given.validation_freq)

@@ -7,10 +7,10 @@ import keras
 from kerasbatch.engine import keras_private
 from kerasbatch.engine.arguments import Arguments
 from kerasbatch.engine.fused import FusedTraining
-from kerasbatch.engine.options import FitOptions, Needs, Validation
+from kerasbatch.engine.options import FitOptions, Needs
 from kerasbatch.engine.plain import KerasOwnTraining
 from kerasbatch.engine.stacked import Stacked
-from kerasbatch.engine.start import Training, refusal, start_on_batches
+from kerasbatch.engine.start import Training, left_to_keras, start_on_batches
 from kerasbatch.shared_types import Engine
 
 
@@ -23,7 +23,7 @@ def begin_on_batches(
 ) -> tuple[Training | KerasOwnTraining, FitOptions]:
     """Choose who trains on batches that somebody else makes, and compile."""
     keras_private.assert_compiled(model)
-    for_keras = given.for_keras()
+    given.for_keras()  # refuses what Keras does not have, whoever trains
     found: FusedTraining | str = _only_keras_takes(given) or ""
     if not found and engine != "keras":
         adapter = keras_private.adapter(
@@ -35,15 +35,11 @@ def begin_on_batches(
         )
         left = max(0, given.epochs - given.initial_epoch)
         source = Stacked(adapter, given.epochs, given.steps_per_epoch, left=left)
-        found = start_on_batches(
-            model, source, engine=engine, needs=needs, callbacks=options.callbacks
-        )
-        for_keras["x"] = keras_private.put_back(adapter, given.x)
+        found = start_on_batches(model, source, needs=needs, callbacks=options.callbacks)
+        given = replace(given, x=keras_private.put_back(adapter, given.x))
     if isinstance(found, FusedTraining):
-        return found, replace(options, validation=_validation(given))
-    if engine == "fused":
-        raise refusal(found)
-    return KerasOwnTraining(model, for_keras, found or None), options
+        return found, replace(options, validation=given.validation_by_keras())
+    return left_to_keras(model, given, found or None, engine), options
 
 
 def _only_keras_takes(given: Arguments) -> str | None:
@@ -57,13 +53,3 @@ def _only_keras_takes(given: Arguments) -> str | None:
     if isinstance(given.x, keras.utils.PyDataset) and given.steps_per_epoch is not None:
         return "steps_per_epoch cuts the epochs of a PyDataset"
     return None
-
-
-def _validation(given: Arguments) -> Validation | None:
-    """Return what Keras will validate on."""
-    if given.validation_data is None:
-        return None
-    size, steps = given.validation_batch_size, given.validation_steps
-    if size is None and given.batch_size != "full":
-        size = given.batch_size
-    return Validation(given.validation_data, False, size, steps, given.validation_freq)

@@ -102,7 +102,41 @@ def rows_of_steps(chosen: Array, most: int, size: int) -> Array:
     return indices
 
 
-class Resident:
+class OfFeed:
+    """What sources have in common whose examples and order are ours to decide.
+
+    Args:
+        feed: the examples and their order.
+        whole_batches: whole batches that lie on the device at a time.
+    """
+
+    def __init__(self, feed: Feed, whole_batches: int) -> None:
+        self._feed = feed
+        self.epochs = feed.epochs
+        self.steps_per_epoch: int | None = feed.steps_per_epoch or feed.plan.steps_per_epoch
+        self.most = most_steps(feed.plan.batch_size, whole_batches)
+
+    @property
+    def feed(self) -> Feed:
+        """The examples and their order."""
+        return self._feed
+
+    def shapes_over(self, arrays: Arrays, tags: tf.Tensor) -> Iterator[Block]:
+        """Yield the usual block and, where there is one, that of a partial batch."""
+        size, partial = self._feed.plan.batch_size, self._feed.plan.last_batch_size
+        yield Block(arrays, tags, np.zeros((self.most, size), np.int32), 0, True)
+        if partial != size:
+            yield Block(arrays, tags, np.zeros((1, partial), np.int32), 0, False)
+
+    def example(self) -> Arrays:
+        """Return a batch."""
+        return self._feed.batch(np.arange(self._feed.plan.batch_size))
+
+    def close(self) -> None:
+        """Nothing goes on between epochs."""
+
+
+class Resident(OfFeed):
     """Data that lie on the device as a whole.
 
     Args:
@@ -113,38 +147,20 @@ class Resident:
     name = "resident"
 
     def __init__(self, feed: Feed, arrays: Arrays) -> None:
-        self._feed, self.arrays = feed, arrays
-        self.tags = tf.constant(feed.tags)
-        self.epochs = feed.epochs
-        self.steps_per_epoch: int | None = feed.steps_per_epoch or feed.plan.steps_per_epoch
-        self.most = most_steps(feed.plan.batch_size, feed.plan.whole_batches)
-
-    @property
-    def feed(self) -> Feed:
-        """The examples and their order."""
-        return self._feed
+        super().__init__(feed, feed.plan.whole_batches)
+        self.arrays, self.tags = arrays, tf.constant(feed.tags)
 
     def begin(self, epoch: int) -> Steps:
         """Begin an epoch, counted from 1."""
         return _InOrder(self, epoch)
 
     def shapes(self) -> Iterator[Block]:
-        """Yield the usual block and, where there is one, that of a partial batch."""
-        size, partial = self.feed.plan.batch_size, self.feed.plan.last_batch_size
-        yield Block(self.arrays, self.tags, np.zeros((self.most, size), np.int32), 0, True)
-        if partial != size:
-            yield Block(self.arrays, self.tags, np.zeros((1, partial), np.int32), 0, False)
-
-    def example(self) -> Arrays:
-        """Return a batch."""
-        return self.feed.batch(np.arange(self.feed.plan.batch_size))
+        """Yield the blocks that will come."""
+        return self.shapes_over(self.arrays, self.tags)
 
     def for_plan(self, plan: Plan) -> "Resident":
         """Return the same data for another plan."""
         return Resident(replace(self.feed, plan=plan), self.arrays)
-
-    def close(self) -> None:
-        """Nothing goes on."""
 
 
 class _InOrder:

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasbatch.engine import batches, keras_private
-from kerasbatch.engine.chunks import CHUNK_BYTES, Chunk, InChunks, packed
+from kerasbatch.engine.chunks import Chunk, InChunks, packed
 from kerasbatch.engine.options import Arrays
 from kerasbatch.engine.source import Block, Steps, most_steps
 from kerasbatch.steps import Plan
@@ -26,7 +26,6 @@ class Stacked:
         adapter: Keras' own for the data.
         epochs: the epoch to end with.
         steps_per_epoch: as in Keras, or None.
-        limit: bytes of a chunk, about.
         left: how many epochs there are left to train; None for all.
     """
 
@@ -34,15 +33,10 @@ class Stacked:
     feed = None
 
     def __init__(
-        self,
-        adapter: Any,
-        epochs: int,
-        steps_per_epoch: int | None,
-        limit: int = CHUNK_BYTES,
-        left: int | None = None,
+        self, adapter: Any, epochs: int, steps_per_epoch: int | None, left: int | None = None
     ) -> None:
         self._left = epochs if left is None else left
-        self.adapter, self.asked, self._limit = adapter, steps_per_epoch, limit
+        self.adapter, self.asked = adapter, steps_per_epoch
         self._dataset = adapter.get_tf_dataset()
         self.count: int | None = adapter.num_batches
         self.spec = self._dataset.element_spec
@@ -51,7 +45,6 @@ class Stacked:
         self.mistake: Callable[[Arrays], str | None] = lambda arrays: None
         """Looks for what XLA would not notice in a chunk."""
         self.current: InChunks | None = None
-        self.seen = 0
         self._begun: _Epoch | None = None
 
     @property
@@ -68,7 +61,7 @@ class Stacked:
     def _rows(self) -> int:
         size = keras_private.first_rows(self.adapter)
         known = keras.tree.flatten(self.spec)[0].shape[0] if size is None else size
-        return batches.rows_of_a_chunk(self.spec, known, self.total_steps, self._limit)
+        return batches.rows_of_a_chunk(self.spec, known, self.total_steps)
 
     def open(self) -> None:
         """Begin the first epoch, up to the first batch; a generator is not touched.
@@ -95,7 +88,7 @@ class Stacked:
     def renew(self) -> None:
         """Begin with the data from their beginning."""
         self.end_chunks()
-        self.current, self.seen = InChunks(self._chunks()), 0
+        self.current = InChunks(self._chunks())
 
     def _chunks(self) -> Generator[Chunk]:
         made = (
@@ -107,7 +100,8 @@ class Stacked:
         )
         with contextlib.closing(made):
             for chunk in made:
-                if mistake := self.mistake(batches.rows(chunk.arrays, sum(chunk.sizes))):
+                # What it is filled up with is 0, which is no mistake.
+                if mistake := self.mistake(chunk.arrays):
                     raise ValueError(f"the data hold {mistake}")
                 yield chunk
 
@@ -190,7 +184,6 @@ class _Epoch:
             self._ran_out()
             return None
         self._done += block.steps
-        source.seen += block.steps
         return block
 
     def _ran_out(self) -> None:
@@ -207,13 +200,15 @@ class _Epoch:
 
     def taken(self) -> int:
         """Return the steps since the data began."""
-        return self._source.seen
+        current = self._source.current
+        return self._done if current is None else current.taken()
 
     def close(self) -> None:
         """End the epoch for the data too."""
         source = self._source
-        if source.asked is None or source.seen == source.count:
+        is_over = self.taken() == source.count
+        if source.asked is None or is_over:
             source.end_chunks()
-        if source.asked is None and source.seen == source.count:
+        if source.asked is None and is_over:
             source.begin_as_often_as_keras()
         source.adapter.on_epoch_end()

@@ -3,21 +3,22 @@
 Whatever engine takes them, the batches and their order are the same.
 """
 
+import contextlib
 import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import keras
-import tensorflow as tf
 
 from kerasbatch.engine import batches, choice
+from kerasbatch.engine.arguments import Arguments
 from kerasbatch.engine.chunks import CHUNK_BYTES
-from kerasbatch.engine.compiled import NotBuiltError, build, compiled, obstacle_of
+from kerasbatch.engine.compiled import NO_ROOM, NotBuiltError, build, compiled, obstacle_of
 from kerasbatch.engine.device import to_device
 from kerasbatch.engine.feed import Feed
 from kerasbatch.engine.fused import FusedTraining
 from kerasbatch.engine.options import NO_NEEDS, Arrays, Needs
-from kerasbatch.engine.plain import PlainTraining
+from kerasbatch.engine.plain import KerasOwnTraining, PlainTraining
 from kerasbatch.engine.source import Resident, Source
 from kerasbatch.engine.stacked import Stacked
 from kerasbatch.engine.streamed import Streamed
@@ -85,7 +86,6 @@ def start_on_batches(
     model: keras.Model,
     source: Stacked,
     *,
-    engine: Engine = "auto",
     needs: Needs = NO_NEEDS,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> FusedTraining | str:
@@ -94,7 +94,6 @@ def start_on_batches(
     Args:
         model: a compiled model.
         source: the batches.
-        engine: `auto`, `fused` or `keras`.
         needs: what the program must be able to do.
         callbacks: the callbacks that will be used.
 
@@ -102,9 +101,7 @@ def start_on_batches(
         Exception: whatever the batches raise.
     """
     obstacle = batches.obstacle(source.spec)
-    chosen = choice.choose_for_batches(
-        model, engine, callbacks, needs.jit_compile, source.total_steps
-    )
+    chosen = choice.choose_for_batches(model, callbacks, needs.jit_compile, source.total_steps)
     if obstacle or chosen.obstacle:
         return obstacle or str(chosen.obstacle)
     if chosen.jit_compile:
@@ -122,18 +119,39 @@ def start_on_batches(
 
 def _sources(feed: Feed, streamed: str | None) -> Iterator[tuple[str, Source]]:
     """Yield the data as a whole, if they may be, and then in smaller and smaller chunks."""
-    try:
-        if streamed is None:
-            yield "", Resident(feed, to_device(feed.arrays))
-    except (MemoryError, tf.errors.ResourceExhaustedError):
+    if streamed is None:
         streamed = "they do not fit into the memory of the device"
-    why = streamed or "they do not fit into the memory of the device"
+        with contextlib.suppress(*NO_ROOM):
+            yield "", Resident(feed, to_device(feed.arrays))
     for halved in range(HALVINGS):
         try:
             source = Streamed(feed, CHUNK_BYTES >> halved)
         except MemoryError:
             continue
-        yield f", the data streamed in chunks of {source.megabytes:,.0f} MB, because {why}", source
+        yield (
+            f", the data streamed in chunks of {source.megabytes:,.0f} MB, because {streamed}",
+            source,
+        )
+
+
+def left_to_keras(
+    model: keras.Model, given: Arguments, obstacle: str | None, engine: Engine
+) -> KerasOwnTraining:
+    """Return a training by `model.fit` as it was called.
+
+    Args:
+        model: a compiled model.
+        given: the arguments of `fit`.
+        obstacle: what keeps the fused engine from training this, or None: nobody asked it.
+        engine: what was asked for.
+
+    Raises:
+        EngineError: if `engine` is fused.
+        SpecError: if an argument is none that Keras has.
+    """
+    if engine == "fused":
+        raise refusal(str(obstacle))
+    return KerasOwnTraining(model, given.for_keras(), obstacle)
 
 
 def refusal(obstacle: str) -> EngineError:

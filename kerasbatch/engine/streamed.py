@@ -12,14 +12,13 @@ import tensorflow as tf
 from kerasbatch.engine.chunks import CHUNK_BYTES, Chunk, InChunks, ahead, steps_of_a_chunk
 from kerasbatch.engine.device import aligned, in_place
 from kerasbatch.engine.feed import Feed
-from kerasbatch.engine.options import Arrays
-from kerasbatch.engine.source import Block, Steps, most_steps
+from kerasbatch.engine.source import Block, OfFeed, Steps
 from kerasbatch.errors import EngineError
 from kerasbatch.shared_types import Array
 from kerasbatch.steps import Plan
 
 
-class Streamed:
+class Streamed(OfFeed):
     """Examples that are gathered in our order, chunk by chunk.
 
     Args:
@@ -30,15 +29,12 @@ class Streamed:
     name = "streamed"
 
     def __init__(self, feed: Feed, limit: int = CHUNK_BYTES) -> None:
-        self._feed, self.limit = feed, limit
         size, n = feed.plan.batch_size, feed.plan.train_examples
         leaves = keras.tree.flatten(feed.arrays)
         of_one = sum(leaf.nbytes for leaf in leaves) // n
         steps = min(steps_of_a_chunk(of_one, size, limit), feed.plan.steps_per_epoch)
-        self.epochs = feed.epochs
-        self.steps_per_epoch: int | None = feed.steps_per_epoch or feed.plan.steps_per_epoch
-        self.steps, self.rows = steps, steps * size
-        self.most = most_steps(size, min(steps, feed.plan.whole_batches))
+        super().__init__(feed, min(steps, feed.plan.whole_batches))
+        self.limit, self.steps, self.rows = limit, steps, steps * size
         # Two: one in use, one that is being filled.
         self._memory = [keras.tree.map_structure(self._room, feed.arrays) for _ in range(2)]
         self._tags = [aligned((self.rows,), np.int64) for _ in range(2)]
@@ -48,11 +44,6 @@ class Streamed:
             if isinstance(leaf, np.memmap) and leaf.filename is not None
         }
 
-    @property
-    def feed(self) -> Feed:
-        """The examples and their order."""
-        return self._feed
-
     def _room(self, array: Any) -> Array:
         return aligned((self.rows, *array.shape[1:]), _type_on_device(array))
 
@@ -61,17 +52,12 @@ class Streamed:
         number, first = self._feed.start(epoch)
         end = first + self._feed.steps(epoch)
         taken = self._feed.plan.step_after(number - 1, first) - 1
-        found = InChunks(ahead(_Gatherer(self, number, first, end)), taken)
-        found.size, found.most = self._feed.plan.batch_size, self.most
-        return found
+        made = ahead(_Gatherer(self, number, first, end))
+        return InChunks(made, taken, self._feed.plan.batch_size, self.most)
 
     def shapes(self) -> Iterator[Block]:
-        """Yield the usual block and, where there is one, that of a partial batch."""
-        arrays, tags = self.on_device(0)
-        size, partial = self._feed.plan.batch_size, self._feed.plan.last_batch_size
-        yield Block(arrays, tags, np.zeros((self.most, size), np.int32), 0, True)
-        if partial != size:
-            yield Block(arrays, tags, np.zeros((1, partial), np.int32), 0, False)
+        """Yield the blocks that will come."""
+        return self.shapes_over(*self.on_device(0))
 
     def on_device(self, which: int) -> tuple[Any, tf.Tensor]:
         """Return one of the two chunks, and its tags, as they are now."""
@@ -106,16 +92,9 @@ class Streamed:
         """The size of a chunk; two of them lie in memory."""
         return float(sum(leaf.nbytes for leaf in keras.tree.flatten(self._memory[0])) / 1e6)
 
-    def example(self) -> Arrays:
-        """Return a batch."""
-        return self._feed.batch(np.arange(self._feed.plan.batch_size))
-
     def for_plan(self, plan: Plan) -> "Streamed":
         """Return the same data for another plan."""
         return Streamed(replace(self._feed, plan=plan), self.limit)
-
-    def close(self) -> None:
-        """Nothing goes on between epochs."""
 
 
 class _Gatherer:

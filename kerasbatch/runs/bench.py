@@ -30,8 +30,19 @@ ROUND_SECONDS = 1.0
 LEAST_STEPS = 5
 
 
+class Speeds:
+    """Fields that were measured at one batch size."""
+
+    def row(self: Any) -> dict[str, Any]:
+        """Return them as a row of a table."""
+        return {
+            key: round(value, 3) if isinstance(value, float) else value
+            for key, value in asdict(self).items()
+        }
+
+
 @dataclass(frozen=True)
-class EngineSpeeds:
+class EngineSpeeds(Speeds):
     """Both engines at one batch size; speeds are medians over the rounds.
 
     Args:
@@ -60,13 +71,6 @@ class EngineSpeeds:
     xla: bool
     why: str
 
-    def row(self) -> dict[str, Any]:
-        """Return the speeds as a row of a table."""
-        return {
-            key: round(value, 3) if isinstance(value, float) else value
-            for key, value in asdict(self).items()
-        }
-
 
 def measure(spec: Spec, access: Access, batch_sizes: list[BatchSize]) -> Iterator[EngineSpeeds]:
     """Measure both engines at every batch size, one after the other.
@@ -80,16 +84,30 @@ def measure(spec: Spec, access: Access, batch_sizes: list[BatchSize]) -> Iterato
         SpecError: if the data cannot be had, or a batch size is out of range.
     """
     loaded = load(spec, access)
+    arrays = plain_arrays(loaded)
+    for size in as_numbers(batch_sizes, loaded):
+        yield _measure(spec, access, loaded, arrays, size)
+
+
+def as_numbers(batch_sizes: list[BatchSize], loaded: Data) -> list[int]:
+    """Return batch sizes as numbers.
+
+    Raises:
+        SpecError: if one is out of range.
+    """
     n = len(loaded.x_train)
-    plans = [plan(n, batch_size=size, epochs=1) for size in batch_sizes]
-    x = scaled(loaded.x_train, loaded.scale)
-    for made in plans:
-        yield _measure(spec, access, loaded, x, made.batch_size)
+    return [plan(n, batch_size=size, epochs=1).batch_size for size in batch_sizes]
 
 
-def _measure(spec: Spec, access: Access, loaded: Data, x: Any, size: int) -> EngineSpeeds:
-    built = build_for(spec, access, loaded, size)
-    plain = PlainTimer(built, (x, *loaded.train[1:]), size)
+def plain_arrays(loaded: Data) -> tuple[Any, ...]:
+    """Return what plain `fit` gets: x and y, and the weights of examples where there are any."""
+    return (scaled(loaded.x_train, loaded.scale), *loaded.train[1:])
+
+
+def _measure(
+    spec: Spec, access: Access, loaded: Data, arrays: tuple[Any, ...], size: int
+) -> EngineSpeeds:
+    plain = PlainTimer(build_for(spec, access, loaded, size), arrays, size)
     fused = FusedTimer(build_for(spec, access, loaded, size), loaded, size, spec)
     rounds = [(plain.speed(), fused.speed()) for _ in range(ROUNDS)]
     plain_speed = statistics.median(speed for speed, _ in rounds)

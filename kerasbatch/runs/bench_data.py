@@ -7,19 +7,26 @@ streamed arrays, plain `fit` on a dataset that is shuffled and batched, and `ker
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from kerasbatch.engine import fit as drop_in
-from kerasbatch.engine.feed import scaled
-from kerasbatch.runs.bench import LEAST_STEPS, ROUNDS, FusedTimer, PlainTimer, build_for
+from kerasbatch.runs.bench import (
+    LEAST_STEPS,
+    ROUNDS,
+    FusedTimer,
+    PlainTimer,
+    Speeds,
+    as_numbers,
+    build_for,
+    plain_arrays,
+)
 from kerasbatch.shared_types import BatchSize
 from kerasbatch.spec.access import Access
 from kerasbatch.spec.keys import Spec
-from kerasbatch.steps import plan
 from kerasbatch.workload.data import Data, load
 
 MANY_STEPS, MANY_EXAMPLES = 2000, 256_000
@@ -29,7 +36,7 @@ SHUFFLED = 10_000
 
 
 @dataclass(frozen=True)
-class DataSpeeds:
+class DataSpeeds(Speeds):
     """Steps per second at one batch size, and ratios; medians over the rounds.
 
     Args:
@@ -52,13 +59,6 @@ class DataSpeeds:
     streamed_to_resident: float
     stacked_to_dataset: float
 
-    def row(self) -> dict[str, Any]:
-        """Return the speeds as a row of a table."""
-        return {
-            key: round(value, 3) if isinstance(value, float) else value
-            for key, value in asdict(self).items()
-        }
-
 
 def measure(spec: Spec, access: Access, batch_sizes: list[BatchSize]) -> Iterator[DataSpeeds]:
     """Measure all five ways at every batch size, in turn, round after round.
@@ -72,10 +72,9 @@ def measure(spec: Spec, access: Access, batch_sizes: list[BatchSize]) -> Iterato
         SpecError: if the data cannot be had, or a batch size is out of range.
     """
     loaded = load(spec, access)
-    plans = [plan(len(loaded.x_train), batch_size=size, epochs=1) for size in batch_sizes]
-    arrays = (scaled(loaded.x_train, loaded.scale), *loaded.train[1:])
-    for made in plans:
-        yield _measure(spec, access, loaded, arrays, made.batch_size)
+    arrays = plain_arrays(loaded)
+    for size in as_numbers(batch_sizes, loaded):
+        yield _measure(spec, access, loaded, arrays, size)
 
 
 def _measure(
@@ -84,14 +83,12 @@ def _measure(
     def built() -> keras.Model:
         return build_for(spec, access, loaded, size)
 
-    plain_fit = lambda model, data: model.fit(data, verbose=0, shuffle=False)  # noqa: E731
-    fused_fit = lambda model, data: drop_in.fit(model, data, engine="fused", verbose=0)  # noqa: E731
     timers: list[PlainTimer | FusedTimer | DatasetTimer] = [
         PlainTimer(built(), arrays, size),
         FusedTimer(built(), loaded, size, spec),
         FusedTimer(built(), loaded, size, spec, streamed=True),
-        DatasetTimer(built(), arrays, size, plain_fit),
-        DatasetTimer(built(), arrays, size, fused_fit),
+        DatasetTimer(built(), arrays, size, _plain_fit),
+        DatasetTimer(built(), arrays, size, _stacked_fit),
     ]
     rounds = [[timer.speed() for timer in timers] for _ in range(ROUNDS)]
     speeds = [statistics.median(column) for column in zip(*rounds, strict=True)]
@@ -106,6 +103,14 @@ def _measure(
         streamed_to_resident=statistics.median(each[2] / each[1] for each in rounds),
         stacked_to_dataset=statistics.median(each[4] / each[3] for each in rounds),
     )
+
+
+def _plain_fit(model: keras.Model, data: tf.data.Dataset) -> None:
+    model.fit(data, verbose=0, shuffle=False)
+
+
+def _stacked_fit(model: keras.Model, data: tf.data.Dataset) -> None:
+    drop_in.fit(model, data, engine="fused", verbose=0)
 
 
 class DatasetTimer:

@@ -57,7 +57,7 @@ def run(
         SpecError: if the spec is wrong, or has a sweep.
         DirectoryInUseError: if another process writes into the experiment's directory.
     """
-    source = _source(spec, overrides)
+    source = specfile.given(spec, overrides)
     with source.located():
         if (count := len(sweep.expand(source))) != 1:
             message = f"makes {count} runs; call kerasbatch.run_all for them"
@@ -107,7 +107,7 @@ def run_all(
         WorkerError: if no worker lives long enough to train anything.
         KeyboardInterrupt: if it was interrupted before any run had a result.
     """
-    source, folder = _source(spec, overrides), Path(results).absolute()
+    source, folder = specfile.given(spec, overrides), Path(results).absolute()
     access = Access(source.folder, trust)
     with source.located():
         cluster = RayOptions(ray) if isinstance(ray, str) else ray
@@ -205,14 +205,6 @@ def train_all(
     if not whole and not any(result.status == "interrupted" for result in results):
         raise KeyboardInterrupt
     return results
-
-
-def _source(spec: GivenSpec, overrides: Iterable[str]) -> specfile.Source:
-    if isinstance(spec, specfile.Source):
-        return spec  # read, checked and overridden already
-    if isinstance(spec, str | Path):
-        return specfile.load(spec, overrides)
-    return specfile.from_dict(spec, overrides)
 
 
 def _refuse_foreign(prepared: Iterable[Prepared], experiment: Experiment) -> None:

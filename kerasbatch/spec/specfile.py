@@ -43,6 +43,23 @@ class Source:
             raise self.tree.locate(error) from error.__cause__
 
 
+def given(spec: "str | Path | Mapping[str, Any] | Source", overrides: Iterable[str] = ()) -> Source:
+    """Return the spec that is meant: a file's, a dict's, or one that was read already.
+
+    Args:
+        spec: the path of a YAML file, a dict of the same shape, or a spec, overridden already.
+        overrides: `key=value` texts that replace keys of the spec.
+
+    Raises:
+        SpecError: if the spec is wrong.
+    """
+    if isinstance(spec, Source):
+        return spec
+    if isinstance(spec, str | Path):
+        return load(spec, overrides)
+    return from_dict(spec, overrides)
+
+
 def load(path: str | Path, overrides: Iterable[str] = ()) -> Source:
     """Read a spec from a YAML file.
 

@@ -11,8 +11,7 @@ import psutil
 
 import kerasbatch.runs.runner as runner
 from kerasbatch.engine import bfloat16
-from kerasbatch.engine.feed import scaled
-from kerasbatch.runs.bench import FusedTimer, PlainTimer, build_for
+from kerasbatch.runs.bench import FusedTimer, PlainTimer, build_for, plain_arrays
 from kerasbatch.spec.access import Access
 from kerasbatch.spec.keys import Spec
 from kerasbatch.spec.specfile import Source
@@ -74,7 +73,7 @@ def speeds(spec: Spec, access: Access, data: Data, until: float) -> Iterator[Spe
         until: when to begin no further size, by `time.monotonic`.
     """
     found: dict[str, dict[int, list[float]]] = {"engine": {}, "plain": {}, "half": {}}
-    arrays = (scaled(data.x_train, data.scale), *data.train[1:])
+    arrays = plain_arrays(data)
     for size in from_the_middle(sizes_for(len(data.x_train))):
         if time.monotonic() > until and len(found["engine"]) > 1:
             return

@@ -1,7 +1,6 @@
 """Specs like a given one, with some keys in place of others; paths start where its own do."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from kerasbatch.analysis import target as targets
@@ -37,12 +36,7 @@ def single(spec: Any, overrides: Iterable[str], target: str | None) -> Source:
     Raises:
         SpecError: if the spec or the target is wrong, or there is a sweep.
     """
-    if isinstance(spec, Source):
-        source = spec
-    elif isinstance(spec, str | Path):
-        source = specfile.load(spec, overrides)
-    else:
-        source = specfile.from_dict(spec, overrides)
+    source = specfile.given(spec, overrides)
     with source.located():
         if len(sweeps.expand(source)) != 1 or source.spec.sweep:
             raise SpecError.at(("sweep",), "advice is about a single run; leave the sweep out")
