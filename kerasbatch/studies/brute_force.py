@@ -52,6 +52,7 @@ class BruteForce:
         fastest: the size of the least time to the target, or None: no size reached it.
         ratio: the time at the advised size in units of the best; None where nothing was advised,
             infinite where the target was not reached there.
+        at_edge: sizes whose best learning rate was still the first or last of those tried.
     """
 
     name: str
@@ -59,6 +60,7 @@ class BruteForce:
     table: pd.DataFrame
     fastest: int | None
     ratio: float | None
+    at_edge: tuple[int, ...] = ()
 
     @property
     def held(self) -> bool | None:
@@ -72,13 +74,20 @@ class BruteForce:
             return "no batch size reached the target; brute force cannot tell either"
         best = f"by brute force, {self.fastest:,} is the fastest"
         if self.ratio is None:
-            return f"no advice; {best}"
+            return f"no advice; {best}{self._edges}"
         told = "the advice held" if self.held else "the advice did not hold"
         size = f"batch size {self.advice.batch_size:,}"
         took = f"took {self.ratio:.2f} times its time"
         if self.ratio == math.inf:
             took = "did not get there with every seed"
-        return f"{told}: {best}; {size} {took}"
+        return f"{told}: {best}; {size} {took}{self._edges}"
+
+    @property
+    def _edges(self) -> str:
+        if not self.at_edge:
+            return ""
+        sizes = ", ".join(f"{size:,}" for size in self.at_edge)
+        return f"; further learning rates may be faster still at {sizes}"
 
 
 def asked(spec: "str | Path | Source", target: str | None = None, *, trust: bool) -> Source:
@@ -123,17 +132,21 @@ def brute_force(
     found = advise(source, minutes=minutes, trust=trust, wait=wait)
     sizes = sorted({size for size in (*SIZES, found.batch_size) if size and size <= n})
     with tempfile.TemporaryDirectory(prefix="kerasbatch-brute-force-") as folder:
-        rates = _tuned(source, n, sizes, Path(folder), trust, wait)
+        rates, at_edge = _tuned(source, n, sizes, Path(folder), trust, wait)
         taken = _timed(source, rates, Path(folder), trust, wait)
-    return _judged(source, found, taken)
+    return _judged(source, found, taken, at_edge)
 
 
 def _tuned(
     source: Source, n: int, sizes: list[int], folder: Path, trust: bool, wait: Wait
-) -> dict[int, float]:
-    """Return the best learning rate of every size, further out as long as it is at the edge."""
+) -> tuple[dict[int, float], tuple[int, ...]]:
+    """Return the best learning rate of every size, further out as long as it is at the edge.
+
+    And the sizes where it still is, after MOST_ROUNDS.
+    """
     rates = {size: around(source.spec, n, size, TIMES) for size in sizes}
     best: dict[int, float] = {}
+    edges: tuple[int, ...] = ()
     for at in range(MOST_ROUNDS):
         with wait(f"learning rates of {len(sizes)} sizes, round {at + 1}"):
             made = tuning(source, "tuning", rates, SEEDS)
@@ -141,10 +154,11 @@ def _tuned(
         table = compare(load_runs(folder / "tuning")).table.set_index("batch_size")
         best = {size: float(table["learning_rate"][size]) for size in sizes}
         wider = {size: widened(tried, best[size]) for size, tried in rates.items()}
-        if wider == rates:
+        edges = tuple(size for size in sizes if wider[size] != rates[size])
+        if not edges:
             break
         rates = wider
-    return best
+    return best, edges
 
 
 def widened(tried: list[float], best: float) -> list[float]:
@@ -169,7 +183,9 @@ def _timed(
     return compare(load_runs(folder / "timed")).table
 
 
-def _judged(source: Source, found: Advice, taken: pd.DataFrame) -> BruteForce:
+def _judged(
+    source: Source, found: Advice, taken: pd.DataFrame, at_edge: tuple[int, ...]
+) -> BruteForce:
     rows: Any = comparison.contenders(taken).set_index("batch_size")["seconds_to_target"]
     least = float(rows.min()) if len(rows) else math.nan
     ratio: float | None = None
@@ -189,6 +205,7 @@ def _judged(source: Source, found: Advice, taken: pd.DataFrame) -> BruteForce:
         table=table[list(COLUMNS)],
         fastest=int(rows.idxmin()) if len(rows) else None,
         ratio=ratio,
+        at_edge=at_edge,
     )
 
 

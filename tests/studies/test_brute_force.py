@@ -50,7 +50,7 @@ def judged(seconds: list[float], reached: list[int], size: int | None) -> BruteF
         "examples_to_target": 100.0,
         "seconds_to_target": seconds,
     }
-    return _judged(specfile.from_dict(DIGITS), advice(size), pd.DataFrame(took))
+    return _judged(specfile.from_dict(DIGITS), advice(size), pd.DataFrame(took), ())
 
 
 def test_rates_go_on_beyond_an_edge() -> None:
@@ -107,8 +107,10 @@ def test_what_it_refuses(changes: dict[str, Any], told: str) -> None:
 
 @pytest.mark.slow
 def test_the_whole_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two sizes and the advised one, on real digits."""
+    """Two sizes and the advised one, on real digits; two rates each, the best at the edge."""
     monkeypatch.setattr(brute_force, "SIZES", (16, 256))
+    monkeypatch.setattr(brute_force, "TIMES", (0.5, 1.0))
+    monkeypatch.setattr(brute_force, "MOST_ROUNDS", 1)
     monkeypatch.setattr(brute_force, "SEEDS", (0,))
     spec, csv = tmp_path / "little.yaml", tmp_path / "found.csv"
     spec.write_text(dump_yaml(DIGITS), encoding="utf-8")
@@ -116,6 +118,7 @@ def test_the_whole_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     done = CliRunner().invoke(app.app, command, catch_exceptions=False)
     assert done.exit_code == 0
     assert "by brute force" in done.output
+    assert "further learning rates may be faster still at 16" in done.output
     table = pd.read_csv(csv)
     assert {16, 256} <= set(table["batch_size"])
     assert table["relative_seconds"].min() == 1
