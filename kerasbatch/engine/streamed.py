@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasbatch import array_files
 from kerasbatch.engine.chunks import CHUNK_BYTES, Chunk, InChunks, ahead, steps_of_a_chunk
 from kerasbatch.engine.device import aligned, in_place
 from kerasbatch.engine.feed import Feed
@@ -38,11 +38,7 @@ class Streamed(OfFeed):
         # Two: one in use, one that is being filled.
         self._memory = [keras.tree.map_structure(self._room, feed.arrays) for _ in range(2)]
         self._tags = [aligned((self.rows,), np.int64) for _ in range(2)]
-        self._files = {
-            str(leaf.filename): _state(leaf.filename)
-            for leaf in leaves
-            if isinstance(leaf, np.memmap) and leaf.filename is not None
-        }
+        self._files = array_files.states(leaves)
 
     def _room(self, array: Any) -> Array:
         return aligned((self.rows, *array.shape[1:]), _type_on_device(array))
@@ -70,9 +66,8 @@ class Streamed(OfFeed):
         Raises:
             EngineError: if a file that they come from is not what it was.
         """
-        for file, state in self._files.items():
-            if _state(file) != state:
-                raise EngineError(f"{file} was changed while it was trained on")
+        if changed := array_files.changed(self._files):
+            raise EngineError(changed)
         np.take(self._feed.tags, chosen, out=self._tags[which][: len(chosen)])
         pairs = zip(
             keras.tree.flatten(self._feed.arrays),
@@ -119,15 +114,6 @@ class _Gatherer:
         self._next, self._made = self._next + count, self._made + 1
         arrays, tags = source.on_device(which)
         return Chunk(arrays, sizes, tags)
-
-
-def _state(file: Any) -> tuple[int, int]:
-    """Return the size of a file and when it was changed, in nanoseconds; -1 where it is gone."""
-    try:
-        found = Path(file).stat()
-    except FileNotFoundError:
-        return -1, -1
-    return found.st_size, found.st_mtime_ns
 
 
 def _type_on_device(array: Any) -> Any:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import keras
 
+from kerasbatch import array_files
 from kerasbatch.callbacks.evaluations import Evaluations
 from kerasbatch.callbacks.progress import Reporter
 from kerasbatch.callbacks.recorder import Recorder
@@ -15,6 +16,7 @@ from kerasbatch.callbacks.stopping import Stopping
 from kerasbatch.engine.feed import Feed
 from kerasbatch.engine.options import FitOptions, Needs
 from kerasbatch.engine.start import Training, start
+from kerasbatch.errors import EngineError
 from kerasbatch.runs.cut_off import cut_off, not_begun, traceback_of
 from kerasbatch.runs.kept_models import KeptModels
 from kerasbatch.runs.messages import Moved, Tell
@@ -72,12 +74,19 @@ def train(job: Job, tell: Tell) -> Outcome:
         tell: hears of progress, often, and of new rows.
     """
     try:
+        _refuse_changed_files(job)
         callbacks = spec_callbacks.make(job.spec, job.access)
         training = _begin(job, callbacks)
         noise = RecordedNoise(job.spec, job.model, job.data)
     except (Exception, KeyboardInterrupt, SystemExit) as error:  # own code may raise anything
         return not_begun(job.plan, error)
     return _Session(job, training, callbacks, noise, tell).run()
+
+
+def _refuse_changed_files(job: Job) -> None:
+    """Raise an error where the data are no more what their fingerprint was taken of."""
+    if changed := array_files.changed(job.data.files):
+        raise EngineError(changed)
 
 
 def _begin(job: Job, callbacks: Sequence[keras.callbacks.Callback]) -> Training:
@@ -150,6 +159,7 @@ class _Session:
         try:
             self._fit()
             self._test()
+            _refuse_changed_files(self._job)
             self._keep()
         except (Exception, KeyboardInterrupt, SystemExit) as failure:  # own code may raise anything
             error = failure

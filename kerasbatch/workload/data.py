@@ -5,9 +5,10 @@ Tables are encoded by what `preprocessing` fits to the training part.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from kerasbatch.array_files import State
 from kerasbatch.shared_types import Array
 from kerasbatch.spec.access import Access
 from kerasbatch.spec.data_keys import BuiltInData, BuiltInName
@@ -40,6 +41,7 @@ class Data:
         preprocessing: what was fitted to the training part, as plain values.
         w_train: the weights of the training examples, shape (n,), or None where all count alike.
         notice: what a person must know, such as a fallback; or None.
+        files: what arrays are mapped from, as it was before the fingerprint was taken.
     """
 
     used: str
@@ -55,6 +57,7 @@ class Data:
     preprocessing: Mapping[str, Any]
     w_train: Array | None = None
     notice: str | None = None
+    files: Mapping[str, State] = field(default_factory=dict)
 
     @property
     def train(self) -> tuple[Array, ...]:
@@ -137,6 +140,7 @@ def prepared_for(spec: Spec, raw: Raw) -> Data:
         preprocessing=encoder.preprocessing.json(),
         w_train=example_weights.of_examples(spec, parts.y, parts.weight, parts.labels),
         notice="; ".join(notices) or None,
+        files=raw.files,
     )
 
 

@@ -46,7 +46,8 @@ def _opened(path: Path, name: str) -> Array:
         SpecError: if that cannot be, or its type is none that a model gets as it is.
     """
     try:
-        array = np.lib.format.open_memmap(path, mode="r")
+        with np.errstate(over="ignore"):  # of a shape that no file has
+            array = np.lib.format.open_memmap(path, mode="r")
     except (OSError, ValueError, EOFError, TypeError, SyntaxError, OverflowError) as error:
         told = "holds Python objects" if "object" in str(error).lower() else "is no whole npy file"
         message = f"{path.name} {told}; write an array of numbers with np.save"

@@ -5,11 +5,13 @@ Nothing here depends on any other key of a spec, so runs that differ in their lo
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from kerasbatch import array_files
+from kerasbatch.array_files import State
 from kerasbatch.array_parts import parts
 from kerasbatch.errors import DataUnavailableError, Fault, SpecError
 from kerasbatch.shared_types import Array
@@ -45,6 +47,7 @@ class Raw:
         classes: the number of classes of built-in data; None for numbers, and for own data, whose
             labels depend on the loss.
         notice: what a person must know, such as a fallback; or None.
+        files: what arrays are mapped from, as it was before the fingerprint was taken.
     """
 
     used: str
@@ -54,6 +57,7 @@ class Raw:
     scale: float | None
     classes: int | None = None
     notice: str | None = None
+    files: Mapping[str, State] = field(default_factory=dict)
 
 
 def read(data: AnyData, access: Access) -> Raw:
@@ -71,7 +75,8 @@ def read(data: AnyData, access: Access) -> Raw:
     rows = arrays.x.dtype.kind == "f" and arrays.x.ndim == 2
     table = rows and not isinstance(data, NpyData)  # which are taken as they are
     scale = 1 / WHITE if image else None
-    return Raw(used, arrays, fingerprint(arrays), table, scale, notice=arrays.told)
+    files = array_files.states(vars(arrays).values())
+    return Raw(used, arrays, fingerprint(arrays), table, scale, notice=arrays.told, files=files)
 
 
 def _built_in(data: BuiltInData) -> Raw:

@@ -79,7 +79,8 @@ def load(folder: Path) -> Data:
         if isinstance(fact, dict) and "file" in fact:
             shape = tuple(fact["shape"])
             arrays[name] = np.memmap(fact["file"], fact["dtype"], "r", fact["offset"], shape)
-    return Data(**facts | arrays)
+    files = {file: tuple(state) for file, state in facts["files"].items()}
+    return Data(**facts | arrays | {"files": files})
 
 
 def is_whole_file(value: Any) -> bool:
@@ -93,10 +94,13 @@ def is_whole_file(value: Any) -> bool:
 
 
 def in_memory(data: Data) -> Data:
-    """Return data whose arrays are plain ones, and not mapped from files."""
+    """Return data whose arrays are plain ones, and not mapped from files.
+
+    They may go to machines that have no such files.
+    """
     arrays: dict[str, Any] = {
         field.name: np.asarray(value)
         for field in fields(data)
         if isinstance(value := getattr(data, field.name), np.ndarray)
     }
-    return replace(data, **arrays)
+    return replace(data, **arrays, files={})

@@ -3,14 +3,17 @@
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import load_digits
 
 import kerasbatch as kb
+from kerasbatch.runs.training import Job, train
 from kerasbatch.spec import specfile
 from kerasbatch.spec.access import Access
+from kerasbatch.steps import plan
 from kerasbatch.workload import data, stored_data
 
 IMAGES, LABELS = load_digits(return_X_y=True)
@@ -140,8 +143,9 @@ def test_all_files_that_are_missing_are_named(folder: Path, tmp_path: Path) -> N
         specfile.load(source(folder, {"npy": {"x_trian": "x.npy"}}))
 
 
-def test_a_file_that_changes_during_a_training(folder: Path, tmp_path: Path) -> None:
-    """It is noticed before its rows are trained on, and the run says so."""
+@pytest.mark.parametrize("engine", ["auto", "keras"])
+def test_a_file_that_changes_during_a_training(engine: str, folder: Path, tmp_path: Path) -> None:
+    """Streamed rows are not trained on; with plain fit, it is noticed at the end."""
     code = folder / "own.py"
     code.write_text(
         "import keras, pathlib\n"
@@ -153,7 +157,21 @@ def test_a_file_that_changes_during_a_training(folder: Path, tmp_path: Path) -> 
         "    return Touch()\n",
         encoding="utf-8",
     )
-    spec = source(folder, {"npy": FILES}, callbacks=[{"python": "own.py:touch"}])
+    touch = {"callbacks": [{"python": "own.py:touch"}], "engine": engine}
+    spec = source(folder, {"npy": FILES}, **touch)
     result = kb.run(spec, results=tmp_path / "r", trust=True)
     assert result.status == "failed"
     assert "x_train.npy was changed while it was trained on" in result.message
+
+
+def test_a_file_that_changed_before_a_training(folder: Path) -> None:
+    """The fingerprint was taken of other data: a later run of a sweep does not begin."""
+    made = specfile.load(source(folder, {"npy": FILES}))
+    stored_data.save(data.load(made.spec, Access(folder)), folder / "shared")
+    np.save(folder / "x_train.npy", IMAGES[-1500:])
+    again = stored_data.load(folder / "shared")
+    job = Job(made.spec, keras.Model(), again, plan(1500, batch_size=32, epochs=2), Access(folder))
+    outcome = train(job, lambda message: None)
+    assert (outcome.status, outcome.observed_steps) == ("failed", 0)
+    assert "x_train.npy was changed" in outcome.message
+    assert not stored_data.in_memory(again).files  # on other machines there may be none
