@@ -1,7 +1,12 @@
 """How many examples are measured at once; the same in every engine, so that sums are the same."""
 
-import keras
+from collections.abc import Iterator
 
+import keras
+import numpy as np
+
+from kerasbatch.engine.chunks import CHUNK_BYTES
+from kerasbatch.engine.device import is_mapped, to_device
 from kerasbatch.engine.options import Arrays
 
 EVALUATION_BATCH = 1000
@@ -11,10 +16,42 @@ EVALUATION_BYTES = 2**22
 
 def rows_at_once(arrays: Arrays) -> int:
     """Choose how many examples to measure at once."""
-    leaves = keras.tree.flatten(arrays)
-    total = len(leaves[0])
-    bytes_of_one = max(1, sum(leaf.nbytes for leaf in leaves) // total)
+    total = _examples(arrays)
+    bytes_of_one = max(1, _bytes(arrays) // total)
     return _fits_evenly(total, max(1, min(EVALUATION_BATCH, EVALUATION_BYTES // bytes_of_one)))
+
+
+def stays_in_files(arrays: Arrays) -> bool:
+    """Tell whether arrays are measured part by part: they lie in files, and a copy is large."""
+    leaves = keras.tree.flatten(arrays)
+    in_files = any(isinstance(leaf, np.memmap) and not is_mapped(leaf) for leaf in leaves)
+    return in_files and _bytes(arrays) > CHUNK_BYTES
+
+
+def in_parts(arrays: Arrays, size: int) -> Iterator[Arrays]:
+    """Yield parts of arrays on the device, whole steps each.
+
+    Args:
+        arrays: x, y and sample weights.
+        size: examples of one step.
+    """
+    total = _examples(arrays)
+    rows = size * max(1, CHUNK_BYTES * total // (_bytes(arrays) * size))
+    for first in range(0, total, rows):
+        yield to_device(_cut(arrays, first, first + rows))
+
+
+def _cut(arrays: Arrays, first: int, end: int) -> Arrays:
+    cut: Arrays = keras.tree.map_structure(lambda array: array[first:end], arrays)
+    return cut
+
+
+def _examples(arrays: Arrays) -> int:
+    return len(keras.tree.flatten(arrays)[0])
+
+
+def _bytes(arrays: Arrays) -> int:
+    return int(sum(leaf.nbytes for leaf in keras.tree.flatten(arrays)))
 
 
 def _fits_evenly(rows: int, near: int) -> int:

@@ -14,9 +14,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kerasbatch.engine import divergence
+from kerasbatch.engine import divergence, evaluation
 from kerasbatch.engine.device import to_device
-from kerasbatch.engine.evaluation import rows_at_once
 from kerasbatch.engine.options import Arrays, FitOptions
 from kerasbatch.engine.program import Done, Logs, Program
 from kerasbatch.engine.source import Block, Source, Steps
@@ -198,8 +197,17 @@ class FusedTraining:
             arrays: x, y and sample weights.
             size: examples of one step; None chooses.
         """
-        on_device, rows = to_device(arrays), size or rows_at_once(arrays)
-        return lambda: self.program.evaluate(on_device, rows)
+        rows = size or evaluation.rows_at_once(arrays)
+        if not evaluation.stays_in_files(arrays):
+            held = to_device(arrays)
+            return lambda: self.program.evaluate(held, rows)
+        return lambda: self._by_parts(arrays, rows)
+
+    def _by_parts(self, arrays: Arrays, rows: int) -> Logs:
+        logs: Logs = {}
+        for part in evaluation.in_parts(arrays, rows):
+            logs = self.program.evaluate(part, rows)
+        return logs
 
 
 class _StepCallbacks(keras.callbacks.CallbackList):

@@ -1,5 +1,6 @@
 """Validation and evaluation inside a fused training."""
 
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -8,7 +9,7 @@ import pytest
 from corner_support import CLASSES, SPARSE, TABLE, WEIGHTS, L, both, compiled, dense
 
 import kerasbatch as kb
-from kerasbatch.engine import choice
+from kerasbatch.engine import choice, evaluation
 from kerasbatch.engine.fused import FusedTraining
 from kerasbatch.engine.program import Program
 
@@ -72,6 +73,31 @@ def test_validation_counts_as_data_in_memory(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.warns(UserWarning, match="GB of free memory"):
         history = kb.fit(model, TABLE, CLASSES, validation_data=held, verbose=0)
     assert history.kerasbatch.engine == "keras"
+
+
+def test_large_files_are_measured_part_by_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the results of arrays in memory, and never more than a part on the device."""
+    monkeypatch.setattr(evaluation, "CHUNK_BYTES", 30 * TABLE[0].nbytes)
+    moved: list[int] = []
+    evaluate = Program.evaluate
+
+    def watched(self: Program, arrays: Any, size: int) -> Any:
+        moved.append(len(arrays[0]))
+        return evaluate(self, arrays, size)
+
+    monkeypatch.setattr(Program, "evaluate", watched)
+    np.save(tmp_path / "x.npy", TABLE)
+    found = []
+    for x in (TABLE, np.load(tmp_path / "x.npy", mmap_mode="r")):
+        options = {"validation_data": (x, CLASSES), "validation_batch_size": 8, "seed": 1}
+        history = kb.fit(compiled(), TABLE, CLASSES, epochs=2, verbose=0, **options)
+        found.append(history.history)
+    assert found[0].keys() == found[1].keys()
+    for name, values in found[0].items():
+        assert found[1][name] == pytest.approx(values, rel=1e-5)
+    assert moved == [len(TABLE)] * 2 + [16, 16, 16, 16, 16, 16, 14] * 2
 
 
 def test_large_examples_are_measured_in_small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
