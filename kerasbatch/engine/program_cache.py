@@ -1,9 +1,9 @@
 """The last compiled program of every model that is still in use, so that nothing compiles twice.
 
-A program holds its model weakly, and so does the cache.
+A program holds its model weakly, and so does the cache; loss and metrics too, which may hold the
+model themselves.
 """
 
-import operator
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,11 +22,12 @@ class _Kept(Generic[Kind]):
 
     program: Kind
     values: tuple[Any, ...]
-    objects: tuple[Any, ...]
+    objects: tuple[Callable[[], Any], ...]
 
     def serves(self, values: tuple[Any, ...], objects: tuple[Any, ...]) -> bool:
         """Tell whether the program is still right."""
-        return self.values == values and all(map(operator.is_, self.objects, objects))
+        same = (mine() is other for mine, other in zip(self.objects, objects, strict=True))
+        return self.values == values and all(same)
 
 
 class ProgramCache(Generic[Kind]):
@@ -49,10 +50,15 @@ class ProgramCache(Generic[Kind]):
         trainable = tuple(variable.trainable for variable in model.weights)
         kept = self._kept.get(model)
         if kept is None or not kept.serves((*values, trainable), objects):
-            kept = _Kept(make(), (*values, trainable), objects)
+            kept = _Kept(make(), (*values, trainable), tuple(map(_weakly, objects)))
             self._kept[model] = kept
         return kept.program
 
     def forget(self, model: keras.Model) -> None:
         """Let the next call make a new program."""
         self._kept.pop(model, None)
+
+
+def _weakly(value: Any) -> Callable[[], Any]:
+    """Return what gives an object back while it is in use; None stays None."""
+    return (lambda: None) if value is None else weakref.ref(value)

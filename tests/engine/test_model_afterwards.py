@@ -2,6 +2,7 @@
 
 import gc
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -76,9 +77,17 @@ def test_after_an_error_the_model_is_its_own_again(error: type[BaseException]) -
     model.fit(TABLE, CLASSES, verbose=0)
 
 
-def test_models_and_data_are_let_go() -> None:
+def _penalised(model: keras.Model) -> Callable[..., Any]:
+    sparse = keras.losses.sparse_categorical_crossentropy
+    return lambda y, out: sparse(y, out) + 0 * model.layers[0].kernel[0, 0]
+
+
+@pytest.mark.parametrize("loss_holds_model", [False, True])
+def test_models_and_data_are_let_go(loss_holds_model: bool) -> None:
     """The programs that are kept keep neither."""
     model = compiled()
+    if loss_holds_model:
+        model.compile("sgd", _penalised(model))
     kb.fit(model, TABLE, CLASSES, validation_split=0.1, verbose=0)
     gone = weakref.ref(model)
     del model
