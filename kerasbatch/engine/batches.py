@@ -76,19 +76,31 @@ def of_dataset(dataset: tf.data.Dataset, usual: int) -> Generator[Chunk]:
     """
     tagged = dataset.map(_with_sizes)
     rest: list[tuple[Arrays, Any]] = []
+    room = 0
     for arrays, sizes in tagged.rebatch(usual).prefetch(1):
         rest.append((arrays, sizes.numpy()))
-        chunk, rest = _whole_batches(rest, usual)
+        room = room or room_of_a_chunk(usual, int(rest[0][1][0]))
+        chunk, rest = _whole_batches(rest, room)
         if chunk is not None:
             yield chunk
 
 
-def _filled_up(rows: int, usual: int) -> int:
-    """Return a multiple of the usual rows: few different shapes, for each is compiled for.
+def room_of_a_chunk(usual: int, size: int) -> int:
+    """Return the rows of a chunk that whole batches of one size always fit into.
+
+    Args:
+        usual: rows that are collected, at least.
+        size: examples of a batch; what a chunk leaves over comes before the rows of the next one.
+    """
+    return usual + size if usual % size else usual
+
+
+def _filled_up(rows: int, room: int) -> int:
+    """Return a multiple of a room: few different shapes, for each is compiled for.
 
     What a chunk is filled up with is memory that nobody touches.
     """
-    return -(-rows // usual) * usual
+    return -(-rows // room) * room
 
 
 def _with_sizes(*batch: Any) -> tuple[Arrays, tf.Tensor]:
@@ -98,7 +110,7 @@ def _with_sizes(*batch: Any) -> tuple[Arrays, tf.Tensor]:
 
 
 def _whole_batches(
-    parts: list[tuple[Arrays, Any]], usual: int
+    parts: list[tuple[Arrays, Any]], room: int
 ) -> tuple[Chunk | None, list[tuple[Arrays, Any]]]:
     """Return the whole batches of some rows as a chunk, and the rows that are left over."""
     told = np.concatenate([sizes for _, sizes in parts])
@@ -110,12 +122,12 @@ def _whole_batches(
         return None, parts
     arrays, last = parts[-1]
     kept = len(last) - (len(told) - end)
-    room = _filled_up(end, usual)
+    filled = _filled_up(end, room)
     used = [each for each, _ in parts[:-1]] + [_rows(arrays, 0, kept)]
     left = [(_rows(arrays, kept, len(last)), last[kept:])] if kept < len(last) else []
-    if len(used) == 1 and kept == room:
+    if len(used) == 1 and kept == filled:
         return Chunk(arrays, sizes), left  # as it is, without a copy
-    return Chunk(packed(used, room), sizes), left
+    return Chunk(packed(used, filled), sizes), left
 
 
 def _rows(arrays: Arrays, first: int, end: int) -> Arrays:
@@ -138,8 +150,8 @@ class _Collector:
 
     def __init__(self, batches: Iterator[Any], usual: int) -> None:
         self._batches, self._usual = batches, usual
-        self._looks: Any = None
-        self._count = 0
+        self._first: Arrays | None = None
+        self._count = self._room = 0
         self._error: Exception | None = None
 
     def __call__(self) -> Chunk | None:
@@ -157,7 +169,10 @@ class _Collector:
             sizes.append(len(keras.tree.flatten(parts[-1])[0]))
         if self._error is not None and not parts:
             raise self._error
-        return Chunk(packed(parts, _filled_up(sum(sizes), self._usual)), sizes) if parts else None
+        if not parts:
+            return None
+        self._room = self._room or room_of_a_chunk(self._usual, sizes[0])
+        return Chunk(packed(parts, _filled_up(sum(sizes), self._room)), sizes)
 
     def _next(self) -> Arrays | None:
         if self._error is not None:
@@ -166,19 +181,41 @@ class _Collector:
         return None if batch is None else self._checked(as_arrays(batch))
 
     def _checked(self, batch: Arrays) -> Arrays:
-        """Return a batch as arrays; refuse one that looks other than the first.
+        """Return a batch as arrays of the types of the first one, as Keras does.
 
         Raises:
-            ValueError: with both.
+            ValueError: if it looks other than the first one.
         """
         self._count += 1
         arrays: Arrays = keras.tree.map_structure(np.asarray, batch)
-        looks = keras.tree.map_structure(lambda each: (each.shape[1:], each.dtype), arrays)
+        self._first = first = self._first or arrays
         lengths = {len(each) if each.ndim else 0 for each in keras.tree.flatten(arrays)}
-        self._looks = self._looks or looks
-        if looks != self._looks:
-            told = f"looks like {looks}, the first one like {self._looks}"
+        if not _are_alike(arrays, first):
+            told = f"looks like {_looks(arrays)}, the first one like {_looks(first)}"
             raise ValueError(f"batch {self._count} {told}; all must be alike")
         if len(lengths) != 1 or 0 in lengths:
             raise ValueError(f"batch {self._count} has arrays of {sorted(lengths)} examples")
-        return arrays
+        same: Arrays = keras.tree.map_structure(
+            lambda array, like: array.astype(like.dtype, copy=False), arrays, first
+        )
+        return same
+
+
+def _looks(arrays: Arrays) -> Any:
+    return keras.tree.map_structure(lambda array: (array.shape[1:], array.dtype.name), arrays)
+
+
+def _are_alike(arrays: Arrays, first: Arrays) -> bool:
+    """Tell whether a batch can take the types of the first one, and has its shapes."""
+    one, other = (keras.tree.map_structure(lambda _: 0, each) for each in (arrays, first))
+    pairs = zip(keras.tree.flatten(arrays), keras.tree.flatten(first), strict=False)
+    return one == other and all(
+        array.shape[1:] == like.shape[1:] and _takes_type(array.dtype, like.dtype)
+        for array, like in pairs
+    )
+
+
+def _takes_type(given: np.dtype[Any], wanted: np.dtype[Any]) -> bool:
+    """Tell whether numbers keep what they mean in another type: no fraction is cut off."""
+    whole = given.kind in "iu" and wanted.kind in "iu"
+    return whole or np.can_cast(given, wanted, "same_kind")

@@ -10,7 +10,8 @@ import numpy as np
 import psutil
 import tensorflow as tf
 
-from kerasbatch.engine import keras_private
+from kerasbatch.engine import evaluation, keras_private
+from kerasbatch.engine.building import NotBuiltError, build
 from kerasbatch.engine.device import is_mapped
 from kerasbatch.engine.feed import Feed
 from kerasbatch.engine.options import Arrays
@@ -68,7 +69,7 @@ def choose(
     jit_compile: bool | None = None,
     held: Sequence[Arrays] = (),
 ) -> Choice:
-    """Choose how to train.
+    """Choose how to train; the fused engine, only for a model that is built then.
 
     Args:
         model: a compiled model.
@@ -80,10 +81,15 @@ def choose(
     """
     if engine == "keras":
         return Choice(False, bool(model.jit_compile), "plain model.fit, as asked for")
-    if obstacle := _obstacle(model, callbacks) or _too_large(held):
+    copied = [arrays for arrays in held if not evaluation.stays_in_files(arrays)]
+    if obstacle := _obstacle(model, callbacks) or _too_large(copied):
         return plain(model, obstacle)
+    try:
+        build(model, feed.batch(np.arange(1)))  # labels are held against outputs
+    except NotBuiltError as error:
+        return plain(model, error.obstacle)
     jit, why = _asked(jit_compile) or xla(model, feed.arrays, feed.total_steps)
-    streamed = _copied_from_a_file(feed.arrays) or _too_large([feed.arrays, *held])
+    streamed = _copied_from_a_file(feed.arrays) or _too_large([feed.arrays, *copied])
     return Choice(True, jit, f"{BLOCKS}, {why}", streamed=streamed)
 
 

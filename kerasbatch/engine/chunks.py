@@ -32,7 +32,7 @@ class Chunk:
     """
 
     arrays: Arrays
-    sizes: Sequence[int]
+    sizes: list[int]
     tags: tf.Tensor | None = None
 
 
@@ -83,7 +83,7 @@ class InChunks:
     Args:
         chunks: the chunks.
         taken: steps of the run that were taken before.
-        size: the usual batch size; 0 for that of the first batch.
+        size: the usual batch size; 0 for that of most batches of the first chunk.
         most: the steps that a block holds; 0 for as many as a chunk has room for.
     """
 
@@ -103,7 +103,7 @@ class InChunks:
             if self._chunk is None:
                 return None
             if not self.size and len(self._chunk.sizes):
-                self.size = int(self._chunk.sizes[0])
+                self.size = max(set(self._chunk.sizes), key=self._chunk.sizes.count)
                 rows = len(keras.tree.flatten(self._chunk.arrays)[0])
                 self.most = most_steps(self.size, rows // self.size)
         return self._chunk

@@ -1,21 +1,18 @@
 """Compiles the steps of a model, or says what keeps them from being compiled."""
 
-import re
-import textwrap
 import weakref
 from collections.abc import Iterator
-from typing import Any
 
 import keras
 import tensorflow as tf
 
-from kerasbatch.engine import choice, keras_private
+from kerasbatch.engine import choice
+from kerasbatch.engine.building import first_words
 from kerasbatch.engine.fused import FusedTraining
 from kerasbatch.engine.options import Arrays, Needs
 from kerasbatch.engine.program import Program
 from kerasbatch.engine.program_cache import ProgramCache
 from kerasbatch.engine.source import Source
-from kerasbatch.engine.variables import build_optimizer
 
 NO_ROOM = (MemoryError, tf.errors.ResourceExhaustedError)
 """What is raised where the device has no room."""
@@ -35,7 +32,7 @@ def compiled(
     """Return a training that is compiled, or what keeps every program from being compiled.
 
     Args:
-        model: a compiled model.
+        model: a built, compiled model.
         sources: of the same steps, with what is to be said of each; the next one is tried where
             the device has no room for one.
         chosen: the fused engine, with XLA or without.
@@ -51,7 +48,7 @@ def compiled(
                 training.compile(evaluated)
                 return training
             except Exception as error:  # whatever TensorFlow cannot compile, plain Keras may train
-                obstacle, lacks_room = obstacle_of(error), _lacks_room(error)
+                obstacle, lacks_room = _obstacle_of(error), _lacks_room(error)
                 _PROGRAMS.forget(model)
                 if lacks_room:
                     break
@@ -73,15 +70,11 @@ def _lacks_room(error: Exception) -> bool:
     return isinstance(error, NO_ROOM)
 
 
-def obstacle_of(error: Exception) -> str:
+def _obstacle_of(error: Exception) -> str:
     """Say what an error, raised while compiling, means for the fused engine."""
     if _lacks_room(error):
         return "the data do not fit into the memory of the device"
-    built = not isinstance(error, NotBuiltError)
-    cause = error if built else error.args[0]
-    text = textwrap.shorten(re.sub(r"\x1b\[[0-9;]*m", "", str(cause)), 200, placeholder=" ...")
-    told = f"({type(cause).__name__}: {text})"
-    return f"its step cannot be compiled {told}" if built else f"Keras cannot build it {told}"
+    return f"its step cannot be compiled ({first_words(error)})"
 
 
 def _fused(
@@ -92,7 +85,6 @@ def _fused(
     needs: Needs,
     cuts: Iterator[int] | None,
 ) -> FusedTraining:
-    build(model, source.example())
     scale = source.feed.scale if source.feed else None
     program = _PROGRAMS.get(
         model,
@@ -100,31 +92,3 @@ def _fused(
         lambda: Program(model, jit_compile=jit, scale=scale, needs=needs),
     )
     return FusedTraining(model, source, program, why=why, cuts=cuts)
-
-
-def build(model: keras.Model, example: Arrays) -> None:
-    """Build a model, its optimizer, loss and metrics without taking a step.
-
-    A model without `call`, a generative one with a `train_step` of its own, is built by tracing
-    that step: a trace computes nothing.
-    """
-    batch = keras.utils.pack_x_y_sample_weight(*example)
-    try:
-        keras_private.build(model, batch)
-    except Exception as error:
-        if keras_private.has_keras_step(model, "train_step"):
-            raise NotBuiltError(error) from error
-        shapes = keras.tree.map_structure(_any_number, batch)
-        try:
-            tf.function(model.train_step, autograph=False).get_concrete_function(shapes)
-        except Exception as again:
-            raise NotBuiltError(again) from again
-    build_optimizer(model)
-
-
-class NotBuiltError(Exception):
-    """A model could not be built from its data; holds what Keras raised."""
-
-
-def _any_number(array: Any) -> tf.TensorSpec:
-    return tf.TensorSpec((None, *array.shape[1:]), array.dtype)

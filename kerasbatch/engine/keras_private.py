@@ -221,14 +221,14 @@ def is_of_dataset(adapter: Any) -> bool:
     return isinstance(adapter, _get("TFDatasetAdapter"))
 
 
-def first_rows(adapter: Any) -> int | None:
-    """Return how many examples the first batch of a generator has; None for other data.
+def first_batch(adapter: Any) -> Any:
+    """Return the first batch of a generator; None for other data.
 
     Keras has taken it out of the generator already, and puts it back in front.
     """
     if not isinstance(adapter, _get("GeneratorDataAdapter")):
         return None
-    return len(keras.tree.flatten(adapter._first_batches[0])[0])
+    return adapter._first_batches[0]
 
 
 def put_back(adapter: Any, generator: Any) -> Any:

@@ -65,8 +65,9 @@ class Program:
         self._scale = scale
         self._needs = needs
         self._train = tf.function(self._block, autograph=False, jit_compile=jit_compile)
-        # A partial batch comes once an epoch: compiling it with XLA would never pay.
-        self._train_once = tf.function(self._block, autograph=False)
+        # A partial batch comes once an epoch: compiling it with XLA would never pay. From the
+        # second size on, one trace serves them all.
+        self._train_once = tf.function(self._block, autograph=False, reduce_retracing=True)
         self._evaluate = tf.function(self._evaluation, autograph=False)
         for function in (self._train, self._train_once, self._evaluate):
             keras_private.silence_retracing(function)

@@ -74,9 +74,6 @@ class Source(Protocol):
     def shapes(self) -> Iterator[Block]:
         """Yield blocks of the shapes that will come, as far as is known, to compile for."""
 
-    def example(self) -> Arrays:
-        """Return arrays, or what they look like, of a batch, to build a model with."""
-
     def for_plan(self, plan: Plan) -> "Source":
         """Return a source of the same data for another plan."""
 
@@ -127,10 +124,6 @@ class OfFeed:
         yield Block(arrays, tags, np.zeros((self.most, size), np.int32), 0, True)
         if partial != size:
             yield Block(arrays, tags, np.zeros((1, partial), np.int32), 0, False)
-
-    def example(self) -> Arrays:
-        """Return a batch."""
-        return self._feed.batch(np.arange(self._feed.plan.batch_size))
 
     def close(self) -> None:
         """Nothing goes on between epochs."""

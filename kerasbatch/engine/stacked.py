@@ -46,6 +46,8 @@ class Stacked:
         """Looks for what XLA would not notice in a chunk."""
         self.current: InChunks | None = None
         self._begun: _Epoch | None = None
+        self.ends_anew = False
+        """Whether Keras would have begun with the data anew, for an epoch that may not come."""
 
     @property
     def most(self) -> int:
@@ -58,9 +60,24 @@ class Stacked:
         return None if self.steps_per_epoch is None else self._left * self.steps_per_epoch
 
     @property
+    def obstacle(self) -> str | None:
+        """What keeps the batches from being laid one after the other, or None."""
+        if told := batches.obstacle(self.spec):
+            return told
+        first = keras.tree.flatten(keras_private.first_batch(self.adapter))
+        known = {len(leaf) for leaf in first if leaf is not None}
+        known |= {leaf.shape[0] for leaf in keras.tree.flatten(self.spec)} - {None}
+        return "the arrays of a batch are of different lengths" if len(known) > 1 else None
+
+    @property
+    def _first_size(self) -> int | None:
+        """Examples of the first batch, where a generator was asked for it."""
+        first = keras_private.first_batch(self.adapter)
+        return None if first is None else len(keras.tree.flatten(first)[0])
+
+    @property
     def _rows(self) -> int:
-        size = keras_private.first_rows(self.adapter)
-        known = keras.tree.flatten(self.spec)[0].shape[0] if size is None else size
+        known = self._first_size or keras.tree.flatten(self.spec)[0].shape[0]
         return batches.rows_of_a_chunk(self.spec, known, self.total_steps)
 
     def open(self) -> None:
@@ -70,7 +87,7 @@ class Stacked:
             ValueError: if there is no batch.
         """
         self.adapter.on_epoch_end()  # as Keras does before its first epoch
-        if keras_private.first_rows(self.adapter) is not None:
+        if keras_private.first_batch(self.adapter) is not None:
             return
         self._begun = _Epoch(self)
         try:
@@ -88,6 +105,7 @@ class Stacked:
     def renew(self) -> None:
         """Begin with the data from their beginning."""
         self.end_chunks()
+        self.ends_anew = False
         self.current = InChunks(self._chunks())
 
     def _chunks(self) -> Generator[Chunk]:
@@ -116,7 +134,7 @@ class Stacked:
             indices = np.zeros((self.current.most, self.current.size), np.int32)
             yield self.current.block(chunk, indices, 0)
             return
-        size, rows = keras_private.first_rows(self.adapter) or 1, self._rows
+        size, rows = self._first_size or 1, self._rows
         zeros = keras.tree.map_structure(_nothing, batches.as_arrays(self.spec))
         indices = np.zeros((most_steps(size, rows // size), size), np.int32)
         yield Block(packed([zeros], rows), tf.zeros(rows, tf.int64), indices, 0, True)
@@ -135,12 +153,15 @@ class Stacked:
             self._begun.close()
         self._begun = None
         self.end_chunks()
+        if self.ends_anew:
+            self.begin_as_often_as_keras()
 
     def begin_as_often_as_keras(self) -> None:
         """Begin with a dataset and stop at once, as Keras does after an epoch of known length.
 
         A dataset that is shuffled anew in each pass counts how often it was begun.
         """
+        self.ends_anew = False
         if keras_private.is_of_dataset(self.adapter):
             iter(self._dataset)
 
@@ -211,4 +232,5 @@ class _Epoch:
             source.end_chunks()
         if source.asked is None and is_over:
             source.begin_as_often_as_keras()
+        source.ends_anew = source.asked is not None and is_over
         source.adapter.on_epoch_end()

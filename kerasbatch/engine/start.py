@@ -10,10 +10,11 @@ from dataclasses import replace
 
 import keras
 
-from kerasbatch.engine import batches, choice
+from kerasbatch.engine import choice
 from kerasbatch.engine.arguments import Arguments
+from kerasbatch.engine.building import NotBuiltError, build
 from kerasbatch.engine.chunks import CHUNK_BYTES
-from kerasbatch.engine.compiled import NO_ROOM, NotBuiltError, build, compiled, obstacle_of
+from kerasbatch.engine.compiled import NO_ROOM, compiled
 from kerasbatch.engine.device import to_device
 from kerasbatch.engine.feed import Feed
 from kerasbatch.engine.fused import FusedTraining
@@ -100,16 +101,15 @@ def start_on_batches(
     Raises:
         Exception: whatever the batches raise.
     """
-    obstacle = batches.obstacle(source.spec)
     chosen = choice.choose_for_batches(model, callbacks, needs.jit_compile, source.total_steps)
-    if obstacle or chosen.obstacle:
-        return obstacle or str(chosen.obstacle)
+    if obstacle := source.obstacle or chosen.obstacle:
+        return obstacle
     if chosen.jit_compile:
         source.mistake = functools.partial(choice.unseen_by_xla, model)
     try:
         build(model, source.example())  # what is looked for in the data depends on the outputs
     except NotBuiltError as error:
-        return obstacle_of(error)
+        return error.obstacle
     source.open()
     found = compiled(model, iter([(", over the batches as they come", source)]), chosen, needs)
     if isinstance(found, str):

@@ -130,15 +130,17 @@ def test_initial_epoch_begins_with_the_order_of_that_epoch(engine: Any) -> None:
 
 
 @pytest.mark.parametrize("what", ["label", "index"])
+@pytest.mark.parametrize("built", [True, False])
 def test_what_xla_would_not_notice_is_trained_without_it(
-    what: str, monkeypatch: pytest.MonkeyPatch
+    what: str, built: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Keras' error for a label or an index that does not exist must come."""
     monkeypatch.setattr(choice, "STEPS_THAT_PAY_FOR_XLA", 1)
 
     def words() -> keras.Model:
         layers = [L.Embedding(30, 4), L.GlobalAveragePooling1D(), L.Dense(4, "softmax")]
-        return keras.Sequential([keras.Input((5,), dtype="int32"), *layers])
+        begin = [keras.Input((5,), dtype="int32")] if built else []
+        return keras.Sequential([*begin, *layers])
 
     x, y = RANDOM.randint(0, 30, size=(N, 5)), CLASSES.copy()
     assert "compiled with XLA" in kb.fit(compiled(words), x, y, verbose=0).kerasbatch.why

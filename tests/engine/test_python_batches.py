@@ -162,6 +162,41 @@ def test_batches_that_are_not_alike_are_refused() -> None:
         kb.fit(ready(), uneven(), verbose=0)
 
 
+def test_numbers_of_another_type_become_those_of_the_first_batch() -> None:
+    """As in Keras: labels may come as int32 once and as int64 then."""
+
+    def mixed() -> Iterator[Any]:
+        for number, (x, y) in enumerate(pairs()):
+            kind = (np.int32, np.int64, np.uint8)[number % 3]
+            yield x.astype((np.float32, np.float64)[number % 2]), y.astype(kind)
+
+    plain, fused = ready(), ready()
+    plain.fit(mixed(), steps_per_epoch=11, verbose=0, shuffle=False)
+    assert kb.fit(fused, mixed(), verbose=0).kerasbatch.data == "stacked"
+    assert_alike(plain, fused)
+
+    def cut_off() -> Iterator[Any]:
+        yield from pairs()
+        yield TABLE[:SIZE], CLASSES[:SIZE] + 0.5
+
+    with pytest.raises(ValueError, match=r"batch 12 looks like .*float64.* like .*int64"):
+        kb.fit(ready(), cut_off(), verbose=0)
+
+
+def test_arrays_of_different_lengths_go_to_plain_fit() -> None:
+    """Keras takes what broadcasts; the first batch tells."""
+
+    def uneven() -> Iterator[Any]:
+        for x, _ in pairs():
+            yield x, np.zeros((1, 4), np.float32)
+
+    model = ready()
+    model.compile("sgd", "mse")
+    with pytest.warns(UserWarning, match="the arrays of a batch are of different lengths"):
+        kb.fit(model, uneven(), steps_per_epoch=11, verbose=0, shuffle=False)
+    assert int(model.optimizer.iterations) == 11
+
+
 def test_shapes_that_change_go_to_plain_fit() -> None:
     """The first two batches tell."""
 

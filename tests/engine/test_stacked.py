@@ -14,6 +14,7 @@ from fit_support import (
     SEQUENCES,
     TABLE,
     L,
+    N,
     Subclassed,
     mlp,
     normalised,
@@ -23,6 +24,7 @@ from fit_support import (
 
 import kerasbatch as kb
 from kerasbatch.engine import batches, choice
+from kerasbatch.engine.program import Program
 
 WEIGHTS = np.linspace(0.1, 2, len(TABLE)).astype(np.float32)
 Make = Callable[[], tf.data.Dataset]
@@ -105,6 +107,44 @@ def test_batches_that_lie_across_chunks(
     both(ready, lambda: rows().batch(40), epochs=2)
 
 
+@pytest.fixture
+def traced(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int | None, ...]]:
+    """The shapes of indices that blocks of steps are traced for."""
+    shapes: list[tuple[int | None, ...]] = []
+    block = Program._block
+
+    def watched(self: Program, arrays: Any, tags: Any, indices: Any, *rest: Any) -> Any:
+        shapes.append(tuple(indices.shape))
+        return block(self, arrays, tags, indices, *rest)
+
+    monkeypatch.setattr(Program, "_block", watched)
+    return shapes
+
+
+@pytest.mark.parametrize("size", [7, 30, 40])
+def test_every_chunk_has_room_for_what_the_one_before_left(
+    size: int, traced: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One program takes all whole batches."""
+    monkeypatch.setattr(batches, "UNKNOWN_ROWS", 32)
+    kb.fit(ready(), rows().batch(size).repeat(2), epochs=2, verbose=0)
+    assert [shape[1] for shape in traced].count(size) == 1
+
+
+def test_odd_batches_share_a_program(traced: list[Any]) -> None:
+    """Even the first one may be odd: the usual size is that of most batches."""
+    sizes = [3, *[8] * 11, 5, 4, 2, 1]
+
+    def odd() -> tf.data.Dataset:
+        data, end = rows().take(3).batch(8), 3
+        for size in sizes[1:]:
+            data, end = data.concatenate(rows().skip(end).take(size).batch(8)), end + size
+        return data
+
+    both(ready, odd, epochs=2)
+    assert [shape[1] for shape in traced] == [8, 3, None]
+
+
 def test_the_data_go_on_over_epochs() -> None:
     """With steps_per_epoch; where they run out, that is said, and the next epoch begins anew."""
     for per_epoch in (5, 14, 20):
@@ -113,6 +153,21 @@ def test_the_data_go_on_over_epochs() -> None:
             both(ready, lambda: rows().batch(8), epochs=4, steps_per_epoch=per_epoch)
         told = {str(each.message) for each in caught if "ran out after" in str(each.message)}
         assert bool(told) == (per_epoch != 14)
+
+
+@pytest.mark.parametrize("per_epoch", [None, 5, 14, 20])
+def test_a_later_training_on_a_dataset_that_is_shuffled_anew(per_epoch: int | None) -> None:
+    """It counts how often it was begun; so do we."""
+    data = [rows().shuffle(N, seed=3).batch(8) for _ in range(2)]
+    models = [ready(), ready()]
+    options: dict[str, Any] = {"epochs": 2, "steps_per_epoch": per_epoch, "verbose": 0}
+    for _ in range(2):
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*ran out of data|the data ran out")
+            models[0].fit(data[0], shuffle=False, **options)
+            kb.fit(models[1], data[1], **options)
+    for theirs, mine in zip(*(model.get_weights() for model in models), strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-6)
 
 
 def test_a_dataset_of_unknown_length() -> None:
