@@ -10,12 +10,15 @@ State = tuple[int, int]
 """The size of a file in bytes, and when it was changed, in nanoseconds; -1 where it is gone."""
 
 
+def in_a_file(array: Any) -> bool:
+    """Tell whether an array lies in a file; a copy of one is a memmap too, but in memory."""
+    return isinstance(array, np.memmap) and array.filename is not None
+
+
 def states(arrays: Iterable[Any]) -> dict[str, State]:
     """Return the files that some of the arrays are mapped from, as they are now."""
     return {
-        str(array.filename): _state(str(array.filename))
-        for array in arrays
-        if isinstance(array, np.memmap) and array.filename is not None
+        str(array.filename): _state(str(array.filename)) for array in arrays if in_a_file(array)
     }
 
 

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasbatch.array_files import in_a_file
 from kerasbatch.array_parts import not_finite
 from kerasbatch.engine import keras_private
 from kerasbatch.engine.arguments import Arguments
@@ -62,8 +63,7 @@ def gather(given: Arguments) -> Gathered:
         raise ValueError("class_weight needs a single output, and no sample_weight beside it")
     train, held = _arrays("", (given.x, given.y, given.sample_weight)), None
     if given.validates_on_arrays:
-        parts = keras.utils.unpack_x_y_sample_weight(given.validation_data)
-        held = _arrays("validation_data.", parts)
+        held = _held_back(given)
     elif given.validation_data is None and given.validation_split:
         train, held = keras_private.split_for_validation(train, given.validation_split)
     if given.class_weight is not None:
@@ -71,6 +71,20 @@ def gather(given: Arguments) -> Gathered:
         train = (*train[:2], np.asarray(weights))
     obstacle = _not_finite("", train) or (held and _not_finite("validation_data.", held))
     return Gathered(_given(train), None if held is None else _given(held), obstacle or None)
+
+
+def gather_validation(given: Arguments) -> tuple[Arrays, str | None]:
+    """Return the arrays that a `fit` validates on, and what in them only Keras takes, or None.
+
+    Raises:
+        SpecError: as `gather`.
+    """
+    held = _held_back(given)
+    return _given(held), _not_finite("validation_data.", held)
+
+
+def _held_back(given: Arguments) -> Arrays:
+    return _arrays("validation_data.", keras.utils.unpack_x_y_sample_weight(given.validation_data))
 
 
 def _given(arrays: Arrays) -> Arrays:
@@ -139,7 +153,7 @@ def _not_finite(prefix: str, arrays: Arrays) -> str | None:
 def _array(value: Any, column: bool) -> Any:
     if value is None:
         return None
-    if isinstance(value, np.memmap):
+    if in_a_file(value):
         return value  # what is larger than memory is turned into other types chunk by chunk
     array = np.asarray(value)
     if _is_pandas(value) and column and array.ndim == 1:

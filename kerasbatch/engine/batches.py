@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasbatch.engine.chunks import CHUNK_BYTES, CHUNK_STEPS, Chunk, ahead, packed
+from kerasbatch.engine.chunks import CHUNK_BYTES, CHUNK_STEPS, Chunk, ahead, packed, rows
 from kerasbatch.engine.options import Arrays
 
 UNKNOWN_ROWS = 2**12
@@ -67,19 +67,20 @@ def rows_of_a_chunk(spec: Any, size: int | None, count: int | None) -> int:
     return int(max(1, min(steps, count or steps)) * size)
 
 
-def of_dataset(dataset: tf.data.Dataset, usual: int) -> Generator[Chunk]:
+def of_dataset(dataset: tf.data.Dataset, usual: int, needed: int | None) -> Generator[Chunk]:
     """Yield the batches of a dataset in chunks; TensorFlow prepares the next one meanwhile.
 
     Args:
         dataset: of batches.
         usual: rows of a chunk.
+        needed: batches that are needed at the most, or None: all of them.
     """
-    tagged = dataset.map(_with_sizes)
+    tagged = dataset.take(-1 if needed is None else needed).map(_with_sizes)
     rest: list[tuple[Arrays, Any]] = []
     room = 0
     for arrays, sizes in tagged.rebatch(usual).prefetch(1):
         rest.append((arrays, sizes.numpy()))
-        room = room or room_of_a_chunk(usual, int(rest[0][1][0]))
+        room = room or room_of_a_chunk(usual, int(rest[0][1].max()))
         chunk, rest = _whole_batches(rest, room)
         if chunk is not None:
             yield chunk
@@ -123,16 +124,11 @@ def _whole_batches(
     arrays, last = parts[-1]
     kept = len(last) - (len(told) - end)
     filled = _filled_up(end, room)
-    used = [each for each, _ in parts[:-1]] + [_rows(arrays, 0, kept)]
-    left = [(_rows(arrays, kept, len(last)), last[kept:])] if kept < len(last) else []
+    used = [each for each, _ in parts[:-1]] + [rows(arrays, 0, kept)]
+    left = [(rows(arrays, kept, len(last)), last[kept:])] if kept < len(last) else []
     if len(used) == 1 and kept == filled:
         return Chunk(arrays, sizes), left  # as it is, without a copy
     return Chunk(packed(used, filled), sizes), left
-
-
-def _rows(arrays: Arrays, first: int, end: int) -> Arrays:
-    cut: Arrays = keras.tree.map_structure(lambda array: array[first:end], arrays)
-    return cut
 
 
 def of_python(batches: Iterator[Any], usual: int) -> Generator[Chunk]:
@@ -165,13 +161,14 @@ class _Collector:
                 break
             if batch is None:
                 break
-            parts.append(batch)
-            sizes.append(len(keras.tree.flatten(parts[-1])[0]))
+            if size := len(keras.tree.flatten(batch)[0]):
+                parts.append(batch)
+                sizes.append(size)
         if self._error is not None and not parts:
             raise self._error
         if not parts:
             return None
-        self._room = self._room or room_of_a_chunk(self._usual, sizes[0])
+        self._room = self._room or room_of_a_chunk(self._usual, max(sizes))
         return Chunk(packed(parts, _filled_up(sum(sizes), self._room)), sizes)
 
     def _next(self) -> Arrays | None:
@@ -181,19 +178,21 @@ class _Collector:
         return None if batch is None else self._checked(as_arrays(batch))
 
     def _checked(self, batch: Arrays) -> Arrays:
-        """Return a batch as arrays of the types of the first one, as Keras does.
+        """Return a copy of a batch, in the types of the first one, as Keras does.
+
+        A copy, because whoever yields it may fill the same memory with the next one.
 
         Raises:
             ValueError: if it looks other than the first one.
         """
         self._count += 1
-        arrays: Arrays = keras.tree.map_structure(np.asarray, batch)
+        arrays: Arrays = keras.tree.map_structure(np.array, batch)
         self._first = first = self._first or arrays
-        lengths = {len(each) if each.ndim else 0 for each in keras.tree.flatten(arrays)}
+        lengths = {len(each) if each.ndim else 1 for each in keras.tree.flatten(arrays)}
         if not _are_alike(arrays, first):
             told = f"looks like {_looks(arrays)}, the first one like {_looks(first)}"
             raise ValueError(f"batch {self._count} {told}; all must be alike")
-        if len(lengths) != 1 or 0 in lengths:
+        if len(lengths) != 1:
             raise ValueError(f"batch {self._count} has arrays of {sorted(lengths)} examples")
         same: Arrays = keras.tree.map_structure(
             lambda array, like: array.astype(like.dtype, copy=False), arrays, first

@@ -8,7 +8,6 @@ import keras
 import tensorflow as tf
 
 from kerasbatch.engine import keras_private
-from kerasbatch.engine.options import Arrays
 from kerasbatch.engine.variables import build_optimizer
 
 
@@ -21,7 +20,7 @@ class NotBuiltError(Exception):
         return f"Keras cannot build it ({first_words(self.args[0])})"
 
 
-def build(model: keras.Model, example: Arrays) -> None:
+def build(model: keras.Model, batch: Any) -> None:
     """Build a model, its optimizer, loss and metrics without taking a step.
 
     A model without `call`, a generative one with a `train_step` of its own, is built by tracing
@@ -29,12 +28,11 @@ def build(model: keras.Model, example: Arrays) -> None:
 
     Args:
         model: a compiled model.
-        example: a batch, or what it looks like.
+        batch: what its training step gets, or what that looks like.
 
     Raises:
         NotBuiltError: if Keras raised an error.
     """
-    batch = keras.utils.pack_x_y_sample_weight(*example)
     try:
         keras_private.build(model, batch)
     except Exception as error:

@@ -10,6 +10,7 @@ import numpy as np
 import psutil
 import tensorflow as tf
 
+from kerasbatch.array_files import in_a_file
 from kerasbatch.engine import evaluation, keras_private
 from kerasbatch.engine.building import NotBuiltError, build
 from kerasbatch.engine.device import is_mapped
@@ -81,15 +82,15 @@ def choose(
     """
     if engine == "keras":
         return Choice(False, bool(model.jit_compile), "plain model.fit, as asked for")
-    copied = [arrays for arrays in held if not evaluation.stays_in_files(arrays)]
-    if obstacle := _obstacle(model, callbacks) or _too_large(copied):
+    if obstacle := _obstacle(model, callbacks) or too_large(held):
         return plain(model, obstacle)
     try:
-        build(model, feed.batch(np.arange(1)))  # labels are held against outputs
+        # Labels are held against outputs, which must be there.
+        build(model, keras.utils.pack_x_y_sample_weight(*feed.batch(np.arange(1))))
     except NotBuiltError as error:
         return plain(model, error.obstacle)
     jit, why = _asked(jit_compile) or xla(model, feed.arrays, feed.total_steps)
-    streamed = _copied_from_a_file(feed.arrays) or _too_large([feed.arrays, *copied])
+    streamed = _copied_from_a_file(feed.arrays) or too_large([feed.arrays, *held])
     return Choice(True, jit, f"{BLOCKS}, {why}", streamed=streamed)
 
 
@@ -146,14 +147,15 @@ def _copied_from_a_file(arrays: Arrays) -> str | None:
     """Say so where arrays lie in files, and would have to be copied as a whole."""
     for array in keras.tree.flatten(arrays):
         other = array.dtype.kind == "f" and array.dtype != keras.config.floatx()
-        if isinstance(array, np.memmap) and (other or not is_mapped(array)):
+        if in_a_file(array) and (other or not is_mapped(array)):
             return "the data lie in files, and not as they are computed with"
     return None
 
 
-def _too_large(arrays: Sequence[Arrays]) -> str | None:
-    """Say so where arrays take more than their share of the free memory."""
-    size = sum(array.nbytes for array in keras.tree.flatten(arrays))
+def too_large(held: Sequence[Arrays]) -> str | None:
+    """Say so where arrays take more than their share of the free memory on the device."""
+    copied = [arrays for arrays in held if not evaluation.stays_in_files(arrays)]
+    size = sum(array.nbytes for array in keras.tree.flatten(copied))
     free = psutil.virtual_memory().available
     if size > MEMORY_SHARE * free:
         share = f"{MEMORY_SHARE:.0%} of the {free / 1e9:.1f} GB of free memory"

@@ -29,11 +29,13 @@ class Chunk:
             of rows is always the same.
         sizes: how many examples each batch has.
         tags: the tags of the rows, or None where examples have none.
+        doubtful: as in `Block`.
     """
 
     arrays: Arrays
     sizes: list[int]
     tags: tf.Tensor | None = None
+    doubtful: bool = False
 
 
 def steps_of_a_chunk(bytes_of_one: int, size: int, limit: int = CHUNK_BYTES) -> int:
@@ -45,6 +47,12 @@ def steps_of_a_chunk(bytes_of_one: int, size: int, limit: int = CHUNK_BYTES) -> 
         limit: bytes of a chunk, about.
     """
     return max(1, min(CHUNK_STEPS, limit // max(1, bytes_of_one * size)))
+
+
+def rows(arrays: Arrays, first: int, end: int) -> Arrays:
+    """Return some rows of arrays."""
+    cut: Arrays = keras.tree.map_structure(lambda array: array[first:end], arrays)
+    return cut
 
 
 def packed(parts: Sequence[Arrays], rows: int) -> Arrays:
@@ -102,10 +110,10 @@ class InChunks:
             self._at = self._row = 0
             if self._chunk is None:
                 return None
-            if not self.size and len(self._chunk.sizes):
+            if not self.size:
                 self.size = max(set(self._chunk.sizes), key=self._chunk.sizes.count)
-                rows = len(keras.tree.flatten(self._chunk.arrays)[0])
-                self.most = most_steps(self.size, rows // self.size)
+                room = len(keras.tree.flatten(self._chunk.arrays)[0])
+                self.most = most_steps(self.size, room // self.size)
         return self._chunk
 
     def next(self, most: int) -> Block | None:
@@ -131,7 +139,8 @@ class InChunks:
         tags = chunk.tags
         if tags is None:
             tags = tf.zeros(len(keras.tree.flatten(chunk.arrays)[0]), tf.int64)
-        return Block(chunk.arrays, tags, indices, steps, indices.shape[1] == self.size)
+        whole = indices.shape[1] == self.size
+        return Block(chunk.arrays, tags, indices, steps, whole, chunk.doubtful)
 
     def taken(self) -> int:
         """Return the steps of the run up to here."""

@@ -88,7 +88,9 @@ def _fused(
     scale = source.feed.scale if source.feed else None
     program = _PROGRAMS.get(
         model,
-        (jit, scale, needs),
-        lambda: Program(model, jit_compile=jit, scale=scale, needs=needs),
+        (jit, scale, needs, source.as_tuples),
+        lambda: Program(
+            model, jit_compile=jit, scale=scale, needs=needs, as_tuples=source.as_tuples
+        ),
     )
     return FusedTraining(model, source, program, why=why, cuts=cuts)

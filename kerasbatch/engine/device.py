@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasbatch.array_files import in_a_file
 from kerasbatch.engine.options import Arrays
 from kerasbatch.shared_types import Array
 
@@ -27,12 +28,25 @@ def _to_device(array: Any) -> tf.Tensor:
     return in_place(array) if is_mapped(array) else tf.convert_to_tensor(array)
 
 
+def as_computed_with(arrays: Arrays) -> Arrays:
+    """Return arrays in the types in which they are computed with."""
+    same: Arrays = keras.tree.map_structure(
+        lambda array: array.astype(type_on_device(array), copy=False), arrays
+    )
+    return same
+
+
+def type_on_device(array: Any) -> Any:
+    """Return the type in which an array is computed with: for fractions, Keras' own."""
+    return np.dtype(keras.config.floatx()) if array.dtype.kind == "f" else array.dtype
+
+
 def is_mapped(array: Any) -> bool:
     """Tell whether an array is mapped from a file, and can be computed with where it lies.
 
     TensorFlow takes no memory that is read-only.
     """
-    is_file = isinstance(array, np.memmap) and array.flags.c_contiguous and array.size
+    is_file = in_a_file(array) and array.flags.c_contiguous and array.size
     return bool(
         is_file
         and array.flags.writeable

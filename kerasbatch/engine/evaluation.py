@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 import keras
-import numpy as np
 
-from kerasbatch.engine.chunks import CHUNK_BYTES
-from kerasbatch.engine.device import is_mapped, to_device
+from kerasbatch.array_files import in_a_file
+from kerasbatch.engine.chunks import CHUNK_BYTES, rows
+from kerasbatch.engine.device import as_computed_with, is_mapped, to_device
 from kerasbatch.engine.options import Arrays
 
 EVALUATION_BATCH = 1000
@@ -24,7 +24,7 @@ def rows_at_once(arrays: Arrays) -> int:
 def stays_in_files(arrays: Arrays) -> bool:
     """Tell whether arrays are measured part by part: they lie in files, and a copy is large."""
     leaves = keras.tree.flatten(arrays)
-    in_files = any(isinstance(leaf, np.memmap) and not is_mapped(leaf) for leaf in leaves)
+    in_files = any(in_a_file(leaf) and not is_mapped(leaf) for leaf in leaves)
     return in_files and _bytes(arrays) > CHUNK_BYTES
 
 
@@ -36,14 +36,9 @@ def in_parts(arrays: Arrays, size: int) -> Iterator[Arrays]:
         size: examples of one step.
     """
     total = _examples(arrays)
-    rows = size * max(1, CHUNK_BYTES * total // (_bytes(arrays) * size))
-    for first in range(0, total, rows):
-        yield to_device(_cut(arrays, first, first + rows))
-
-
-def _cut(arrays: Arrays, first: int, end: int) -> Arrays:
-    cut: Arrays = keras.tree.map_structure(lambda array: array[first:end], arrays)
-    return cut
+    count = size * max(1, CHUNK_BYTES * total // (_bytes(arrays) * size))
+    for first in range(0, total, count):
+        yield to_device(as_computed_with(rows(arrays, first, first + count)))
 
 
 def _examples(arrays: Arrays) -> int:

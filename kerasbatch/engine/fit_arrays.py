@@ -5,9 +5,15 @@ from dataclasses import replace
 import keras
 import numpy as np
 
-from kerasbatch.engine import keras_private
+from kerasbatch.engine import choice, keras_private
 from kerasbatch.engine.arguments import Arguments
-from kerasbatch.engine.arrays import Gathered, first_batches, gather, not_arrays
+from kerasbatch.engine.arrays import (
+    Gathered,
+    first_batches,
+    gather,
+    gather_validation,
+    not_arrays,
+)
 from kerasbatch.engine.feed import Feed
 from kerasbatch.engine.options import FitOptions, Needs, Validation
 from kerasbatch.engine.plain import KerasOwnTraining
@@ -16,7 +22,7 @@ from kerasbatch.shared_types import Engine
 from kerasbatch.steps import plan
 
 DEFAULT_BATCH_SIZE = 32
-"""What Keras takes where no batch size is given, or all examples if they are fewer."""
+"""What Keras takes where nothing is said, or all examples if they are fewer."""
 
 
 def begin_on_arrays(
@@ -35,7 +41,8 @@ def begin_on_arrays(
     if obstacle is not None:
         return left_to_keras(model, given, obstacle, engine), options
     feed = _feed(given, gathered, seed)
-    validation = _validation(given, gathered, feed.plan.batch_size)
+    size = None if given.batch_size is None else feed.plan.batch_size
+    validation = _validation(given, gathered, size)
     training = start(
         model,
         feed,
@@ -75,7 +82,7 @@ def _examples(gathered: Gathered) -> int:
 def _feed(given: Arguments, gathered: Gathered, seed: int | None) -> Feed:
     """Plan the passes over the data; an epoch is one of them, or `steps_per_epoch` of its steps."""
     n, epochs, per_epoch = _examples(gathered), given.epochs, given.steps_per_epoch
-    size = min(DEFAULT_BATCH_SIZE, n) if given.batch_size is None else given.batch_size
+    size = _usual_size(n, per_epoch) if given.batch_size is None else given.batch_size
     one_pass = plan(n, batch_size=size, epochs=1)
     feed = Feed(
         gathered.train,
@@ -91,6 +98,11 @@ def _feed(given: Arguments, gathered: Gathered, seed: int | None) -> Feed:
     return replace(feed, plan=one_pass.with_budget("epochs", passes))
 
 
+def _usual_size(n: int, steps: int | None) -> int:
+    """Return the batch size that Keras takes where none is given: what makes so many steps."""
+    return -(-n // steps) if steps else min(DEFAULT_BATCH_SIZE, n)
+
+
 def cut_epoch(feed: Feed) -> str | None:
     """Say which epoch is the first that cannot have its `steps_per_epoch`, if one is."""
     for epoch in range(1, min(feed.epochs, feed.plan.steps_per_epoch) + 1):
@@ -100,11 +112,22 @@ def cut_epoch(feed: Feed) -> str | None:
     return None
 
 
-def _validation(given: Arguments, gathered: Gathered, batch_size: int) -> Validation | None:
-    if gathered.validation is None and given.validation_data is None:
-        return None
-    size, steps = given.validation_batch_size or batch_size, given.validation_steps
+def _validation(
+    given: Arguments, gathered: Gathered, batch_size: int | None = None
+) -> Validation | None:
     if gathered.validation is None:
         return given.validation_by_keras()
+    steps = given.validation_steps
+    usual = _usual_size(len(keras.tree.flatten(gathered.validation)[0]), steps)
+    size = given.validation_batch_size or batch_size or usual
     held = first_batches(gathered.validation, size, steps)
     return Validation(held, True, size, steps, given.validation_freq)
+
+
+def validation_beside_batches(given: Arguments) -> Validation | None:
+    """Return what is validated on where the training data are no arrays."""
+    if given.validates_on_arrays:
+        held, obstacle = gather_validation(given)
+        if not obstacle and not choice.too_large([held]):
+            return _validation(given, Gathered((), held, None))
+    return given.validation_by_keras()

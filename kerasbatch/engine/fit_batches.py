@@ -6,6 +6,7 @@ import keras
 
 from kerasbatch.engine import keras_private
 from kerasbatch.engine.arguments import Arguments
+from kerasbatch.engine.fit_arrays import validation_beside_batches
 from kerasbatch.engine.fused import FusedTraining
 from kerasbatch.engine.options import FitOptions, Needs
 from kerasbatch.engine.plain import KerasOwnTraining
@@ -38,7 +39,7 @@ def begin_on_batches(
         found = start_on_batches(model, source, needs=needs, callbacks=options.callbacks)
         given = replace(given, x=keras_private.put_back(adapter, given.x))
     if isinstance(found, FusedTraining):
-        return found, replace(options, validation=given.validation_by_keras())
+        return found, replace(options, validation=validation_beside_batches(given))
     return left_to_keras(model, given, found or None, engine), options
 
 

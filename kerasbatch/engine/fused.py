@@ -15,7 +15,7 @@ import keras
 import tensorflow as tf
 
 from kerasbatch.engine import divergence, evaluation
-from kerasbatch.engine.device import to_device
+from kerasbatch.engine.device import as_computed_with, to_device
 from kerasbatch.engine.options import Arrays, FitOptions
 from kerasbatch.engine.program import Done, Logs, Program
 from kerasbatch.engine.source import Block, Source, Steps
@@ -139,7 +139,7 @@ class FusedTraining:
                 self._callbacks.steps_end(self._done - 1, logs)
                 if stopped or not result.goes_on:
                     break
-        return logs
+        return logs or dict(self.model.get_metrics_result())
 
     def _most(self, steps: Steps) -> int:
         """Return how many steps to take at once, up to the next cut."""
@@ -157,14 +157,9 @@ class FusedTraining:
 
     def _run(self, block: Block) -> Done:
         start = time.perf_counter()
-        if block.whole:
-            result = self.program.train(
-                block.arrays, block.tags, block.indices, block.steps, self._watched
-            )
-        else:
-            result = self.program.train_partial(
-                block.arrays, block.tags, block.indices, self._watched
-            )
+        plainly = block.doubtful or not block.whole
+        train = self.program.train_plainly if plainly else self.program.train
+        result = train(block.arrays, block.tags, block.indices, block.steps, self._watched)
         taken = self._count(result)
         if block.whole:
             seconds = (time.perf_counter() - start) / max(taken, 1)
@@ -199,7 +194,7 @@ class FusedTraining:
         """
         rows = size or evaluation.rows_at_once(arrays)
         if not evaluation.stays_in_files(arrays):
-            held = to_device(arrays)
+            held = to_device(as_computed_with(arrays))
             return lambda: self.program.evaluate(held, rows)
         return lambda: self._by_parts(arrays, rows)
 

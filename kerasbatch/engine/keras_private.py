@@ -221,14 +221,14 @@ def is_of_dataset(adapter: Any) -> bool:
     return isinstance(adapter, _get("TFDatasetAdapter"))
 
 
-def first_batch(adapter: Any) -> Any:
-    """Return the first batch of a generator; None for other data.
+def first_batches(adapter: Any) -> list[Any]:
+    """Return the first batches of a generator, one or two; none of other data.
 
-    Keras has taken it out of the generator already, and puts it back in front.
+    Keras has taken them out of the generator already, and puts them back in front.
     """
     if not isinstance(adapter, _get("GeneratorDataAdapter")):
-        return None
-    return adapter._first_batches[0]
+        return []
+    return list(adapter._first_batches)
 
 
 def put_back(adapter: Any, generator: Any) -> Any:

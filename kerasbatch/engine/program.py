@@ -55,21 +55,28 @@ class Program:
         jit_compile: whether to compile with XLA.
         scale: what x is multiplied by on its way to the model, or None.
         needs: what it must be able to do.
+        as_tuples: as a `Source` says.
     """
 
     def __init__(
-        self, model: keras.Model, *, jit_compile: bool, scale: float | None, needs: Needs
+        self,
+        model: keras.Model,
+        *,
+        jit_compile: bool,
+        scale: float | None,
+        needs: Needs,
+        as_tuples: bool = False,
     ) -> None:
         self.jit_compile = jit_compile
         self._model = weakref.ref(model)
         self._scale = scale
-        self._needs = needs
+        self._needs, self._as_tuples = needs, as_tuples
         self._train = tf.function(self._block, autograph=False, jit_compile=jit_compile)
         # A partial batch comes once an epoch: compiling it with XLA would never pay. From the
         # second size on, one trace serves them all.
-        self._train_once = tf.function(self._block, autograph=False, reduce_retracing=True)
+        self._train_plainly = tf.function(self._block, autograph=False, reduce_retracing=True)
         self._evaluate = tf.function(self._evaluation, autograph=False)
-        for function in (self._train, self._train_once, self._evaluate):
+        for function in (self._train, self._train_plainly, self._evaluate):
             keras_private.silence_retracing(function)
 
     def train(
@@ -86,13 +93,15 @@ class Program:
         """
         return Done(*self._train(arrays, tags, indices, tf.constant(steps), watched))
 
-    def train_partial(self, arrays: Arrays, tags: tf.Tensor, indices: Any, watched: Any) -> Done:
-        """Take the step of a partial batch; `indices` has shape (1, its size)."""
-        return Done(*self._train_once(arrays, tags, indices, tf.constant(1), watched))
+    def train_plainly(
+        self, arrays: Arrays, tags: tf.Tensor, indices: Any, steps: int, watched: Any
+    ) -> Done:
+        """Do the same without XLA, for what it would not pay for or would not notice."""
+        return Done(*self._train_plainly(arrays, tags, indices, tf.constant(steps), watched))
 
     def compile(self, arrays: Arrays, tags: tf.Tensor, indices: Any, *, partial: bool) -> None:
         """Compile for a shape of indices without taking a step."""
-        function = self._train_once if partial else self._train
+        function = self._train_plainly if partial else self._train
         watched = tuple(map(tf.constant, divergence.UNWATCHED))
         function(arrays, tags, indices, tf.constant(0), watched)
 
@@ -132,7 +141,7 @@ class Program:
             tf.constant(0, tf.int64),
             watched,
             tf.constant(0.0),
-            tf.zeros(indices.shape[0] if needs.record_steps else 0),
+            tf.zeros(_length(indices) if needs.record_steps else 0),
             {} if by_keras else self._empty_logs(model, arrays, indices),
         )
         *done, logs = tf.while_loop(
@@ -164,7 +173,7 @@ class Program:
             # Keras weighs the losses of single outputs by the batch's static size, which plain
             # `fit` does not have: there, every batch weighs the same.
             batch = keras.tree.map_structure(_of_any_size, batch)
-        return keras.utils.pack_x_y_sample_weight(*batch)
+        return batch if self._as_tuples else keras.utils.pack_x_y_sample_weight(*batch)
 
     def _scaled(self, x: Any) -> Any:
         if self._scale is None:
@@ -212,6 +221,10 @@ class Program:
         if rest and (by_keras or whole):
             logs = step(tf.constant(whole * size), rest)
         return _as_tensors(model.get_metrics_result()) if by_keras else logs
+
+
+def _length(array: Any) -> Any:
+    return tf.shape(array)[0] if array.shape[0] is None else array.shape[0]
 
 
 def _of_any_size(array: Any) -> Any:

@@ -31,6 +31,7 @@ class Block:
             not used, so that K is always the same.
         steps: how many steps.
         whole: whether the batch size is the usual one, and not that of a partial batch.
+        doubtful: whether they may hold a mistake that XLA would compute with, unnoticed.
     """
 
     arrays: Arrays
@@ -38,6 +39,7 @@ class Block:
     indices: Array
     steps: int
     whole: bool
+    doubtful: bool = False
 
 
 class Steps(Protocol):
@@ -59,6 +61,8 @@ class Source(Protocol):
     name: str
     epochs: int
     steps_per_epoch: int | None
+    as_tuples: bool
+    """Whether a step gets the arrays as a tuple, whatever they are; else as Keras packs them."""
 
     @property
     def most(self) -> int:
@@ -106,6 +110,8 @@ class OfFeed:
         feed: the examples and their order.
         whole_batches: whole batches that lie on the device at a time.
     """
+
+    as_tuples = False
 
     def __init__(self, feed: Feed, whole_batches: int) -> None:
         self._feed = feed

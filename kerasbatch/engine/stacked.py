@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import warnings
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -26,24 +27,23 @@ class Stacked:
         adapter: Keras' own for the data.
         epochs: the epoch to end with.
         steps_per_epoch: as in Keras, or None.
-        left: how many epochs there are left to train; None for all.
+        left: how many epochs there are left to train.
     """
 
     name = "stacked"
     feed = None
 
-    def __init__(
-        self, adapter: Any, epochs: int, steps_per_epoch: int | None, left: int | None = None
-    ) -> None:
-        self._left = epochs if left is None else left
+    def __init__(self, adapter: Any, epochs: int, steps_per_epoch: int | None, left: int) -> None:
+        self._left = left
         self.adapter, self.asked = adapter, steps_per_epoch
         self._dataset = adapter.get_tf_dataset()
         self.count: int | None = adapter.num_batches
         self.spec = self._dataset.element_spec
+        self.as_tuples = isinstance(self.spec, tuple)
         self.epochs = epochs
         self.steps_per_epoch = steps_per_epoch or self.count
-        self.mistake: Callable[[Arrays], str | None] = lambda arrays: None
-        """Looks for what XLA would not notice in a chunk."""
+        self.is_doubtful: Callable[[Arrays], bool] = lambda arrays: False
+        """Looks in a chunk for what XLA would compute with, unnoticed."""
         self.current: InChunks | None = None
         self._begun: _Epoch | None = None
         self.ends_anew = False
@@ -64,16 +64,17 @@ class Stacked:
         """What keeps the batches from being laid one after the other, or None."""
         if told := batches.obstacle(self.spec):
             return told
-        first = keras.tree.flatten(keras_private.first_batch(self.adapter))
-        known = {len(leaf) for leaf in first if leaf is not None}
-        known |= {leaf.shape[0] for leaf in keras.tree.flatten(self.spec)} - {None}
-        return "the arrays of a batch are of different lengths" if len(known) > 1 else None
+        first = [keras.tree.flatten(batch) for batch in keras_private.first_batches(self.adapter)]
+        lengths = [{len(leaf) for leaf in leaves} for leaves in first]
+        lengths.append({leaf.shape[0] for leaf in keras.tree.flatten(self.spec)})
+        uneven = any(len(each) > 1 for each in lengths)
+        return "the arrays of a batch are of different lengths" if uneven else None
 
     @property
     def _first_size(self) -> int | None:
-        """Examples of the first batch, where a generator was asked for it."""
-        first = keras_private.first_batch(self.adapter)
-        return None if first is None else len(keras.tree.flatten(first)[0])
+        """Examples of a batch, where a generator was asked for the first ones."""
+        first = keras_private.first_batches(self.adapter)
+        return max((len(keras.tree.flatten(batch)[0]) for batch in first), default=None)
 
     @property
     def _rows(self) -> int:
@@ -87,7 +88,7 @@ class Stacked:
             ValueError: if there is no batch.
         """
         self.adapter.on_epoch_end()  # as Keras does before its first epoch
-        if keras_private.first_batch(self.adapter) is not None:
+        if keras_private.first_batches(self.adapter):
             return
         self._begun = _Epoch(self)
         try:
@@ -110,7 +111,7 @@ class Stacked:
 
     def _chunks(self) -> Generator[Chunk]:
         made = (
-            batches.of_dataset(self._dataset, self._rows)
+            batches.of_dataset(self._dataset, self._rows, self._needed())
             if keras_private.is_of_dataset(self.adapter)
             else batches.of_python(
                 itertools.islice(self.adapter.get_numpy_iterator(), self._needed()), self._rows
@@ -119,13 +120,11 @@ class Stacked:
         with contextlib.closing(made):
             for chunk in made:
                 # What it is filled up with is 0, which is no mistake.
-                if mistake := self.mistake(chunk.arrays):
-                    raise ValueError(f"the data hold {mistake}")
-                yield chunk
+                yield replace(chunk, doubtful=self.is_doubtful(chunk.arrays))
 
     def _needed(self) -> int | None:
         """Return how many batches are needed at the most: no more are asked for."""
-        return None if self.asked is None else self.total_steps
+        return self.count if self.asked is None else self.total_steps
 
     def shapes(self) -> Iterator[Block]:
         """Yield what an epoch begins with."""
@@ -138,10 +137,6 @@ class Stacked:
         zeros = keras.tree.map_structure(_nothing, batches.as_arrays(self.spec))
         indices = np.zeros((most_steps(size, rows // size), size), np.int32)
         yield Block(packed([zeros], rows), tf.zeros(rows, tf.int64), indices, 0, True)
-
-    def example(self) -> Arrays:
-        """Return what a batch looks like."""
-        return batches.as_arrays(self.spec)
 
     def for_plan(self, plan: Plan) -> "Stacked":
         """Refuse: the data decide how many steps there are."""
@@ -185,6 +180,7 @@ class _Epoch:
 
     def __init__(self, source: Stacked) -> None:
         self._source, self._done = source, 0
+        self._ended: int | None = None
         source.adapter.on_epoch_begin()
         if source.current is None or source.asked is None:
             source.renew()
@@ -209,6 +205,7 @@ class _Epoch:
 
     def _ran_out(self) -> None:
         source = self._source
+        self._ended = self.taken()
         source.end_chunks()
         if source.asked is not None:
             warnings.warn(
@@ -222,7 +219,7 @@ class _Epoch:
     def taken(self) -> int:
         """Return the steps since the data began."""
         current = self._source.current
-        return self._done if current is None else current.taken()
+        return (self._ended or self._done) if current is None else current.taken()
 
     def close(self) -> None:
         """End the epoch for the data too."""

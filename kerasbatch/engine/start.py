@@ -4,7 +4,6 @@ Whatever engine takes them, the batches and their order are the same.
 """
 
 import contextlib
-import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -105,9 +104,9 @@ def start_on_batches(
     if obstacle := source.obstacle or chosen.obstacle:
         return obstacle
     if chosen.jit_compile:
-        source.mistake = functools.partial(choice.unseen_by_xla, model)
+        source.is_doubtful = lambda arrays: choice.unseen_by_xla(model, arrays) is not None
     try:
-        build(model, source.example())  # what is looked for in the data depends on the outputs
+        build(model, source.spec)  # what is looked for in the data depends on the outputs
     except NotBuiltError as error:
         return error.obstacle
     source.open()

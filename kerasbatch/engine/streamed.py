@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from kerasbatch import array_files
 from kerasbatch.engine.chunks import CHUNK_BYTES, Chunk, InChunks, ahead, steps_of_a_chunk
-from kerasbatch.engine.device import aligned, in_place
+from kerasbatch.engine.device import aligned, in_place, type_on_device
 from kerasbatch.engine.feed import Feed
 from kerasbatch.engine.source import Block, OfFeed, Steps
 from kerasbatch.errors import EngineError
@@ -41,7 +41,7 @@ class Streamed(OfFeed):
         self._files = array_files.states(leaves)
 
     def _room(self, array: Any) -> Array:
-        return aligned((self.rows, *array.shape[1:]), _type_on_device(array))
+        return aligned((self.rows, *array.shape[1:]), type_on_device(array))
 
     def begin(self, epoch: int) -> Steps:
         """Begin an epoch, counted from 1."""
@@ -114,8 +114,3 @@ class _Gatherer:
         self._next, self._made = self._next + count, self._made + 1
         arrays, tags = source.on_device(which)
         return Chunk(arrays, sizes, tags)
-
-
-def _type_on_device(array: Any) -> Any:
-    """Return the type in which an array is trained on: Keras' own for numbers with a fraction."""
-    return np.dtype(keras.config.floatx()) if array.dtype.kind == "f" else array.dtype

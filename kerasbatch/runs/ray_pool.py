@@ -7,6 +7,8 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from kerasbatch import array_files
+from kerasbatch.errors import SpecError
 from kerasbatch.runs import ray_cluster
 from kerasbatch.runs.local_pool import LocalPool
 from kerasbatch.runs.mailbox import Mailbox
@@ -74,7 +76,7 @@ class RayPool(Pool[RayWorker]):
         checked = self._checker.check(waiting)
         folder = self._checker.data
         # In a list Ray leaves a reference what it is, and does not fetch the data.
-        stored = {key: [ray.put(_loaded(folder, key))] for key in folder.all()}
+        stored = {key: [_stored(folder, key)] for key in folder.all()}
         ray.get(self._mailbox.keep.remote(stored))
         self._checker.close()
         return checked
@@ -112,8 +114,17 @@ class RayPool(Pool[RayWorker]):
         return RayWorker(number, next(self._names), self._mailbox, self._share)
 
 
-def _loaded(folder: DataFolder, key: str) -> Data:
-    return stored_data.in_memory(stored_data.load(folder.path / key))
+def _stored(folder: DataFolder, key: str) -> ray.ObjectRef[Data]:
+    """Put data where the whole cluster finds them.
+
+    Raises:
+        SpecError: if a file is not what it was when the fingerprint was taken.
+    """
+    data = stored_data.load(folder.path / key)
+    stored = ray.put(stored_data.in_memory(data))
+    if changed := array_files.changed(data.files):
+        raise SpecError.at(("data",), changed)
+    return stored
 
 
 def _environment(access: Access, verbose: bool) -> Mapping[str, Any]:

@@ -5,9 +5,10 @@ Tables are encoded by what `preprocessing` fits to the training part.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from kerasbatch import array_files
 from kerasbatch.array_files import State
 from kerasbatch.shared_types import Array
 from kerasbatch.spec.access import Access
@@ -41,7 +42,7 @@ class Data:
         preprocessing: what was fitted to the training part, as plain values.
         w_train: the weights of the training examples, shape (n,), or None where all count alike.
         notice: what a person must know, such as a fallback; or None.
-        files: what arrays are mapped from, as it was before the fingerprint was taken.
+        files: what is still mapped from a file, as it was before the fingerprint was taken.
     """
 
     used: str
@@ -126,7 +127,7 @@ def prepared_for(spec: Spec, raw: Raw) -> Data:
     x_test, y_test = parts.test()
     encoder = Encoder.fitted(spec, parts)
     notices = encoder.notices(parts.notice, {"validation": x_val, "test": x_test})
-    return Data(
+    data = Data(
         used=raw.used,
         x_train=encoder.x(parts.x),
         y_train=encoder.y(parts.y),
@@ -140,8 +141,9 @@ def prepared_for(spec: Spec, raw: Raw) -> Data:
         preprocessing=encoder.preprocessing.json(),
         w_train=example_weights.of_examples(spec, parts.y, parts.weight, parts.labels),
         notice="; ".join(notices) or None,
-        files=raw.files,
     )
+    mapped = array_files.states(vars(data).values())
+    return replace(data, files={file: raw.files[file] for file in mapped if file in raw.files})
 
 
 def sizes(spec: Spec, access: Access) -> Sizes:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from kerasbatch.array_files import in_a_file
 from kerasbatch.errors import Fault, Location, SpecError, shortened
 from kerasbatch.shared_types import Array
 
@@ -29,10 +30,10 @@ def rounded(array: Array, name: str, columns: Sequence[str] | None, where: Locat
     """
     if array.dtype.kind != "f" or array.dtype.itemsize <= np.dtype(np.float32).itemsize:
         # What is mapped from a file stays there.
-        is_file = isinstance(array, np.memmap)
-        return array if array.dtype.kind != "f" or is_file else array.astype(np.float32)
+        stays = array.dtype.kind != "f" or in_a_file(array)
+        return array if stays else array.astype(np.float32)
     with np.errstate(over="ignore"):
-        small = array.astype(np.float32)
+        small = np.asarray(array).astype(np.float32)
     table = array.ndim == 2 and array.shape[1] > 1
     pairs = zip(array.T, small.T, strict=True) if table else [(array, small)]
     faults = [

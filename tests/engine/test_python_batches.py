@@ -197,6 +197,77 @@ def test_arrays_of_different_lengths_go_to_plain_fit() -> None:
     assert int(model.optimizer.iterations) == 11
 
 
+@pytest.mark.parametrize("kind", ["generator", "dataset"])
+def test_memory_that_is_filled_again(kind: str) -> None:
+    """A batch is copied before the next one is asked for.
+
+    Of a generator, Keras asks for two before anybody copies the first.
+    """
+    x, y = np.empty((SIZE, 6), np.float32), np.empty(SIZE, np.int64)
+
+    def fill(at: int) -> Any:
+        x[:], y[:] = TABLE[at * SIZE :][:SIZE], CLASSES[at * SIZE :][:SIZE]
+        return x, y
+
+    class Filling(Batches):
+        def __getitem__(self, index: int) -> Any:
+            return fill(index)
+
+    def make() -> Any:
+        return Filling() if kind == "dataset" else (fill(at) for at in range(11))
+
+    fresh, filled = ready(), ready()
+    each = list(pairs())
+    kb.fit(fresh, (each[max(at, kind == "generator")] for at in range(11)), verbose=0)
+    assert kb.fit(filled, make(), verbose=0, shuffle=False).kerasbatch.data == "stacked"
+    assert_alike(fresh, filled)
+
+
+def test_a_generator_that_runs_out() -> None:
+    """An epoch that finds no batch has its place in the history all the same, as in Keras."""
+    plain, fused = ready(), ready()
+    options: dict[str, Any] = {"steps_per_epoch": 4, "epochs": 4, "verbose": 0, "shuffle": False}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*ran out of data|the data ran out")
+        theirs = plain.fit(pairs(), validation_data=(TABLE, CLASSES), **options).history
+        mine = kb.fit(fused, pairs(), validation_data=(TABLE, CLASSES), **options).history
+    assert mine.keys() == theirs.keys()
+    for name, values in theirs.items():
+        np.testing.assert_allclose(mine[name], values, rtol=1e-4, err_msg=name)
+
+
+def test_a_batch_without_examples_is_no_step() -> None:
+    """Wherever it stands."""
+
+    def with_holes() -> Iterator[Any]:
+        for x, y in pairs():
+            yield x, y
+            yield x[:0], y[:0]
+
+    plain, fused = ready(), ready()
+    plain.fit(pairs(), steps_per_epoch=11, verbose=0, shuffle=False)
+    kb.fit(fused, with_holes(), verbose=0)
+    assert_alike(plain, fused)
+
+
+def test_a_py_dataset_that_grows() -> None:
+    """Keras asks for its length once."""
+
+    class Growing(Batches):
+        passes = 1
+
+        def __len__(self) -> int:
+            return 5 * self.passes
+
+        def on_epoch_end(self) -> None:
+            self.passes = 2
+
+    plain, fused = ready(), ready()
+    plain.fit(Growing(), epochs=3, verbose=0, shuffle=False)
+    kb.fit(fused, Growing(), epochs=3, verbose=0, shuffle=False)
+    assert_alike(plain, fused)
+
+
 def test_shapes_that_change_go_to_plain_fit() -> None:
     """The first two batches tell."""
 

@@ -89,6 +89,12 @@ def both(
             42,
             id="validated",
         ),
+        pytest.param(
+            lambda: rows().batch(8),
+            {"validation_data": (TABLE[:50], CLASSES[:50]), "validation_steps": 1},
+            42,
+            id="validated on arrays",
+        ),
     ],
 )
 def test_the_same_as_by_keras(data: Make, options: dict[str, Any], steps: int) -> None:
@@ -155,7 +161,7 @@ def test_the_data_go_on_over_epochs() -> None:
         assert bool(told) == (per_epoch != 14)
 
 
-@pytest.mark.parametrize("per_epoch", [None, 5, 14, 20])
+@pytest.mark.parametrize("per_epoch", [None, 5, 9, 14, 20])
 def test_a_later_training_on_a_dataset_that_is_shuffled_anew(per_epoch: int | None) -> None:
     """It counts how often it was begun; so do we."""
     data = [rows().shuffle(N, seed=3).batch(8) for _ in range(2)]
@@ -253,15 +259,100 @@ def test_a_train_step_without_labels() -> None:
 
 
 def test_a_label_that_does_not_exist_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """XLA would compute with it; afterwards the model still trains."""
+    """XLA would compute with it; without XLA comes Keras' error, and the model still trains."""
     monkeypatch.setattr(choice, "STEPS_THAT_PAY_FOR_XLA", 1)
     wrong = CLASSES.copy()
     wrong[50] = 9
     data = tf.data.Dataset.from_tensor_slices((TABLE, wrong)).batch(8)
     model = ready(lambda: keras.Sequential([L.Dense(4, "softmax")]))  # built by its data
-    with pytest.raises(ValueError, match="the data hold a label beyond the outputs"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="label value of 9"):
         kb.fit(model, data, verbose=0)
     assert kb.fit(model, rows().batch(8), verbose=0).kerasbatch.engine == "fused"
+
+
+def test_what_only_looks_like_a_mistake_is_trained_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A label that is ignored, two Embeddings of different size, outputs in another order."""
+    monkeypatch.setattr(choice, "STEPS_THAT_PAY_FOR_XLA", 1)
+    ignored = np.where(np.arange(N) % 5 == 0, -1, CLASSES)
+
+    def ignoring() -> keras.Model:
+        model = ready()
+        model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(ignore_class=-1))
+        return model
+
+    def embeddings() -> keras.Model:
+        keras.utils.set_random_seed(1)
+        ends = {"few": 4, "many": 40}
+        inputs = {name: keras.Input((1,), dtype="int32", name=name) for name in ends}
+        each = [L.Flatten()(L.Embedding(ends[name], 2)(inputs[name])) for name in ends]
+        model = keras.Model(inputs, L.Dense(4, "softmax")(L.Concatenate()(each)))
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        return model
+
+    def outputs() -> keras.Model:
+        keras.utils.set_random_seed(1)
+        x = keras.Input((6,))
+        wide, small = L.Dense(9, "softmax", name="z")(x), L.Dense(4, "softmax", name="a")(x)
+        model = keras.Model(x, [wide, small])
+        sparse = "sparse_categorical_crossentropy"
+        model.compile("sgd", [sparse, sparse])
+        return model
+
+    words = {"few": CLASSES[:, None], "many": (9 * CLASSES)[:, None]}
+    for make, x, y in (
+        (ignoring, TABLE, ignored),
+        (embeddings, words, CLASSES),
+        (outputs, TABLE, (CLASSES + 4, CLASSES)),
+    ):
+        data = tf.data.Dataset.from_tensor_slices((x, y)).batch(8)
+        both(make, lambda data=data: data, epochs=2)
+
+
+def test_batches_reach_a_train_step_as_they_are() -> None:
+    """A tuple of one stays a tuple, and so does one of four."""
+
+    class Own(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.out = L.Dense(6)
+
+        def call(self, inputs: Any) -> Any:
+            return self.out(inputs)
+
+        def train_step(self, data: Any) -> Any:
+            x, weight = data[0], tf.reduce_mean(data[-1])
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean((self(x, training=True) - x) ** 2) * weight
+            gradients = tape.gradient(loss, self.trainable_weights)
+            self.optimizer.apply_gradients(zip(gradients, self.trainable_weights, strict=True))
+            return {"loss": loss}
+
+    def make() -> keras.Model:
+        keras.utils.set_random_seed(1)
+        model = Own()
+        model.compile("sgd")
+        return model
+
+    both(make, lambda: tf.data.Dataset.from_tensor_slices((TABLE,)).batch(8), epochs=2)
+    both(make, lambda: tf.data.Dataset.from_tensor_slices((TABLE,) * 4).batch(8), epochs=2)
+
+
+def test_no_more_rows_are_read_than_needed() -> None:
+    """Where steps_per_epoch tells how many batches there will be."""
+    read: list[int] = []
+
+    def one(index: Any) -> Any:
+        read.append(int(index))
+        return TABLE[int(index) % N], CLASSES[int(index) % N]
+
+    def shaped(x: Any, y: Any) -> Any:
+        return tf.ensure_shape(x, (6,)), tf.ensure_shape(y, ())
+
+    data = tf.data.Dataset.range(10_000).map(
+        lambda index: tf.py_function(one, [index], (tf.float32, tf.int64))
+    )
+    kb.fit(ready(), data.map(shaped).batch(8), steps_per_epoch=5, epochs=2, verbose=0)
+    assert 80 <= len(read) < 100
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from corner_support import CLASSES, SPARSE, TABLE, WEIGHTS, L, both, compiled, dense
 
 import kerasbatch as kb
@@ -75,8 +76,19 @@ def test_validation_counts_as_data_in_memory(monkeypatch: pytest.MonkeyPatch) ->
     assert history.kerasbatch.engine == "keras"
 
 
+@pytest.mark.parametrize("steps", [3, 7])
+def test_steps_without_a_batch_size_decide_it(steps: int) -> None:
+    """Keras takes the size that makes so many steps of all examples."""
+    options = {"batch_size": None, "steps_per_epoch": steps, "validation_steps": steps}
+    model, _ = both(dense, TABLE, CLASSES, validation_data=(TABLE[:50], CLASSES[:50]), **options)
+    assert int(model.optimizer.iterations) == 2 * steps
+
+
+@pytest.mark.parametrize(
+    ("dtype", "rows"), [(np.float32, [16] * 6 + [14]), (np.float64, [8] * 13 + [6])]
+)
 def test_large_files_are_measured_part_by_part(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dtype: Any, rows: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the results of arrays in memory, and never more than a part on the device."""
     monkeypatch.setattr(evaluation, "CHUNK_BYTES", 30 * TABLE[0].nbytes)
@@ -85,10 +97,11 @@ def test_large_files_are_measured_part_by_part(
 
     def watched(self: Program, arrays: Any, size: int) -> Any:
         moved.append(len(arrays[0]))
+        assert arrays[0].dtype == tf.float32
         return evaluate(self, arrays, size)
 
     monkeypatch.setattr(Program, "evaluate", watched)
-    np.save(tmp_path / "x.npy", TABLE)
+    np.save(tmp_path / "x.npy", TABLE.astype(dtype))
     found = []
     for x in (TABLE, np.load(tmp_path / "x.npy", mmap_mode="r")):
         options = {"validation_data": (x, CLASSES), "validation_batch_size": 8, "seed": 1}
@@ -97,7 +110,7 @@ def test_large_files_are_measured_part_by_part(
     assert found[0].keys() == found[1].keys()
     for name, values in found[0].items():
         assert found[1][name] == pytest.approx(values, rel=1e-5)
-    assert moved == [len(TABLE)] * 2 + [16, 16, 16, 16, 16, 16, 14] * 2
+    assert moved == [len(TABLE)] * 2 + rows * 2
 
 
 def test_large_examples_are_measured_in_small_batches(monkeypatch: pytest.MonkeyPatch) -> None:

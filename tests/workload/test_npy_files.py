@@ -162,6 +162,24 @@ def test_a_file_that_changes_during_a_training(engine: str, folder: Path, tmp_pa
     result = kb.run(spec, results=tmp_path / "r", trust=True)
     assert result.status == "failed"
     assert "x_train.npy was changed while it was trained on" in result.message
+    assert result.row["observed_steps"] == (47 if engine == "auto" else 94)
+
+
+def test_a_file_that_nothing_is_mapped_from_any_more_may_change(folder: Path) -> None:
+    """Standardized numbers lie in memory; only what stays in its file is watched."""
+    np.save(folder / "table.npy", np.random.RandomState(1).rand(1500, 5).astype(np.float32))
+    (folder / "own.py").write_text(
+        "import numpy as np, pathlib\n"
+        "def load():\n"
+        f"    path = pathlib.Path({str(folder / 'table.npy')!r})\n"
+        "    return np.load(path, mmap_mode='r'), np.arange(1500) % 3\n",
+        encoding="utf-8",
+    )
+    for standardize, watched in ((True, []), (False, ["table.npy"])):
+        given = {"python": "own.py:load", "standardize": standardize}
+        made = specfile.load(source(folder, given, validation="none"))
+        loaded = data.load(made.spec, Access(folder, trusted=True))
+        assert [Path(file).name for file in loaded.files] == watched
 
 
 def test_a_file_that_changed_before_a_training(folder: Path) -> None:
