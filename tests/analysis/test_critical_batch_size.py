@@ -23,6 +23,7 @@ def test_points_of_the_formula_give_it_back(s_min: float, b_crit: float) -> None
     assert found.residual < 1e-9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", [0.05, 0.3])
 def test_the_interval_holds_what_it_promises(noise: float) -> None:
     """Of 100 noisy sets with three seeds each, at least 88 have the true value inside."""
