@@ -22,6 +22,7 @@ from kerasbatch.engine.plain import KerasOwnTraining, PlainTraining
 from kerasbatch.engine.source import Resident, Source
 from kerasbatch.engine.stacked import Stacked
 from kerasbatch.engine.streamed import Streamed
+from kerasbatch.engine.unseen import unseen_by_xla
 from kerasbatch.errors import EngineError
 from kerasbatch.shared_types import Engine
 
@@ -104,7 +105,7 @@ def start_on_batches(
     if obstacle := source.obstacle or chosen.obstacle:
         return obstacle
     if chosen.jit_compile:
-        source.is_doubtful = lambda arrays: choice.unseen_by_xla(model, arrays) is not None
+        source.is_doubtful = lambda arrays: unseen_by_xla(model, arrays) is not None
     try:
         build(model, source.spec)  # what is looked for in the data depends on the outputs
     except NotBuiltError as error:

@@ -19,6 +19,7 @@ from corner_support import (
 
 import kerasbatch as kb
 from kerasbatch.engine import choice
+from kerasbatch.engine.batch_callbacks import needs_every_batch
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning",
@@ -55,8 +56,8 @@ def test_who_needs_every_batch(tmp_path: Path) -> None:
         kinds.EarlyStopping(),
         kinds.LambdaCallback(on_epoch_end=lambda epoch, logs: None),
     ]
-    assert [choice.needs_every_batch(callback) for callback in asked] == [True] * 6
-    assert [choice.needs_every_batch(callback) for callback in content] == [False] * 5
+    assert [needs_every_batch(callback) for callback in asked] == [True] * 6
+    assert [needs_every_batch(callback) for callback in content] == [False] * 5
 
 
 def test_stopping_is_heard_between_blocks_and_before_the_first() -> None:
