@@ -67,8 +67,8 @@ def rows_of_a_chunk(spec: Any, size: int | None, count: int | None) -> int:
     return int(max(1, min(steps, count or steps)) * size)
 
 
-def of_dataset(dataset: tf.data.Dataset, usual: int, needed: int | None) -> Generator[Chunk]:
-    """Yield the batches of a dataset in chunks; TensorFlow prepares the next one meanwhile.
+def in_rows(dataset: tf.data.Dataset, usual: int, needed: int | None) -> tf.data.Dataset:
+    """Return the rows of batches, so many at a time; TensorFlow prepares the next ones meanwhile.
 
     Args:
         dataset: of batches.
@@ -76,9 +76,19 @@ def of_dataset(dataset: tf.data.Dataset, usual: int, needed: int | None) -> Gene
         needed: batches that are needed at the most, or None: all of them.
     """
     tagged = dataset.take(-1 if needed is None else needed).map(_with_sizes)
+    return tagged.rebatch(usual).prefetch(1)
+
+
+def of_dataset(rows_and_sizes: tf.data.Dataset, usual: int) -> Generator[Chunk]:
+    """Yield batches in chunks.
+
+    Args:
+        rows_and_sizes: what `in_rows` returned.
+        usual: rows of a chunk.
+    """
     rest: list[tuple[Arrays, Any]] = []
     room = 0
-    for arrays, sizes in tagged.rebatch(usual).prefetch(1):
+    for arrays, sizes in rows_and_sizes:
         rest.append((arrays, sizes.numpy()))
         room = room or room_of_a_chunk(usual, int(rest[0][1].max()))
         chunk, rest = _whole_batches(rest, room)

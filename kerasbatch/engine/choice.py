@@ -23,6 +23,9 @@ MEMORY_SHARE = 0.5
 STEPS_THAT_PAY_FOR_XLA = 1000
 """Compiling with XLA takes about half a second longer, and saves about half a millisecond a step
 (an MLP at batch 16 on two cores: 1,600 steps/s without, 6,400 with)."""
+BATCHES_THAT_PAY_FOR_XLA = 2000
+"""Where somebody else makes the batches, making them takes its time too, and less can be saved (at
+batch 16 in 1,250 steps XLA costs 0.3 s, in 2,500 it saves up to 0.5)."""
 # On CPUs, XLA's convolutions are many times slower than TensorFlow's own (measured: a small
 # convnet at batch 16 makes 21 steps/s with XLA, 289 without, and takes 18 s to compile).
 SLOW_UNDER_XLA = ("Conv", "DepthwiseConv", "SeparableConv", "MaxPooling", "AveragePooling")
@@ -98,8 +101,8 @@ def choose_for_batches(
     """
     if obstacle := _obstacle(model, callbacks):
         return plain(model, obstacle)
-    many = STEPS_THAT_PAY_FOR_XLA if steps is None else steps
-    jit, why = _asked(jit_compile) or xla(model, (), many)
+    many = BATCHES_THAT_PAY_FOR_XLA if steps is None else steps
+    jit, why = _asked(jit_compile) or xla(model, (), many, pays_from=BATCHES_THAT_PAY_FOR_XLA)
     return Choice(True, jit, f"{BLOCKS}, {why}")
 
 
@@ -151,14 +154,16 @@ def too_large(held: Sequence[Arrays]) -> str | None:
     return None
 
 
-def xla(model: keras.Model, arrays: Arrays, steps: int) -> tuple[bool, str]:
+def xla(
+    model: keras.Model, arrays: Arrays, steps: int, pays_from: int | None = None
+) -> tuple[bool, str]:
     """Decide whether to compile so many steps with XLA, and say why."""
     asked = keras_private.asked_for_xla(model)
     if asked is not None:
         return asked, f"{'with' if asked else 'without'} XLA, as jit_compile says"
     if not keras_private.supports_xla(model):
         return False, "without XLA, which a layer does not support"
-    if steps < STEPS_THAT_PAY_FOR_XLA:
+    if steps < (pays_from or STEPS_THAT_PAY_FOR_XLA):
         return False, f"without XLA, whose compilation would not pay in {steps:,} steps"
     if not tf.config.list_physical_devices("GPU"):
         for layer in keras_private.all_layers(model):

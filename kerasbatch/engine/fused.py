@@ -66,7 +66,9 @@ class FusedTraining:
         """Compile for the shapes of this training without a step, and note the seconds."""
         start = time.perf_counter()
         for block in self.source.shapes():
-            self.program.compile(block.arrays, block.tags, block.indices, partial=not block.whole)
+            plainly = self._runs_plainly(block)
+            compile_ = self.program.compile_plainly if plainly else self.program.compile
+            compile_(block.arrays, block.tags, block.indices)
         if evaluated is not None:
             self.evaluator(evaluated)()
         self.compile_seconds = time.perf_counter() - start
@@ -157,7 +159,7 @@ class FusedTraining:
 
     def _run(self, block: Block) -> Done:
         start = time.perf_counter()
-        plainly = block.doubtful or not block.whole
+        plainly = self._runs_plainly(block)
         train = self.program.train_plainly if plainly else self.program.train
         result = train(block.arrays, block.tags, block.indices, block.steps, self._watched)
         taken = self._count(result)
@@ -165,6 +167,10 @@ class FusedTraining:
             seconds = (time.perf_counter() - start) / max(taken, 1)
             self._seconds_per_step = min(seconds, self._seconds_per_step or math.inf)
         return result
+
+    def _runs_plainly(self, block: Block) -> bool:
+        """Tell whether a block goes through the program for batches of any size, without XLA."""
+        return block.doubtful or not block.whole or not self.jit_compile
 
     def _count(self, result: Done) -> int:
         taken = int(result.steps)

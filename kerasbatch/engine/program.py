@@ -2,8 +2,9 @@
 
 A program loops over the rows of a block of indices: gather the batch from data that lie on the
 device, call Keras' own `train_step`, repeat. Nothing of Keras' arithmetic is written again. The
-batch dimension is static, the number of steps a run-time value in a `while` loop: a dynamic batch
-costs a third of the speed, and a `for` over a tensor range compiles anew for every count.
+number of steps is a run-time value in a `while` loop: a `for` over a tensor range compiles anew for
+every count. Under XLA the batch dimension is static, for a dynamic one costs a third of the speed;
+without XLA it costs nothing, and one program serves batches of any size.
 
 Programs know nothing of epochs, plans or callbacks; `fused` drives them.
 """
@@ -71,9 +72,7 @@ class Program:
         self._model = weakref.ref(model)
         self._scale = scale
         self._needs, self._as_tuples = needs, as_tuples
-        self._train = tf.function(self._block, autograph=False, jit_compile=jit_compile)
-        # A partial batch comes once an epoch: compiling it with XLA would never pay. From the
-        # second size on, one trace serves them all.
+        self._train = tf.function(self._block, autograph=False, jit_compile=True)
         self._train_plainly = tf.function(self._block, autograph=False, reduce_retracing=True)
         self._evaluate = tf.function(self._evaluation, autograph=False)
         for function in (self._train, self._train_plainly, self._evaluate):
@@ -82,7 +81,7 @@ class Program:
     def train(
         self, arrays: Arrays, tags: tf.Tensor, indices: Any, steps: int, watched: Any
     ) -> Done:
-        """Take steps over the rows of a block of indices.
+        """Take steps over the rows of a block of indices, with XLA.
 
         Args:
             arrays: the data on the device.
@@ -96,14 +95,19 @@ class Program:
     def train_plainly(
         self, arrays: Arrays, tags: tf.Tensor, indices: Any, steps: int, watched: Any
     ) -> Done:
-        """Do the same without XLA, for what it would not pay for or would not notice."""
+        """Do the same without XLA: a partial batch, for one, comes but once an epoch."""
         return Done(*self._train_plainly(arrays, tags, indices, tf.constant(steps), watched))
 
-    def compile(self, arrays: Arrays, tags: tf.Tensor, indices: Any, *, partial: bool) -> None:
-        """Compile for a shape of indices without taking a step."""
-        function = self._train_plainly if partial else self._train
-        watched = tuple(map(tf.constant, divergence.UNWATCHED))
-        function(arrays, tags, indices, tf.constant(0), watched)
+    def compile(self, arrays: Arrays, tags: tf.Tensor, indices: Any) -> None:
+        """Compile with XLA for a shape of indices without taking a step."""
+        self._train(arrays, tags, indices, tf.constant(0), _unwatched())
+
+    def compile_plainly(self, arrays: Arrays, tags: tf.Tensor, indices: Any) -> None:
+        """Compile without XLA, once for any shape of indices."""
+        of_any_shape = tf.TensorSpec((None, None), tf.int32)
+        given = (tf.constant(0), _unwatched())
+        self._train_plainly.get_concrete_function(arrays, tags, of_any_shape, *given)
+        self._train_plainly(arrays, tags, indices, *given)
 
     def evaluate(self, arrays: Arrays, size: int) -> Logs:
         """Measure the model on arrays, `size` rows at a time; the metrics keep the sums."""
@@ -221,6 +225,10 @@ class Program:
         if rest and (by_keras or whole):
             logs = step(tf.constant(whole * size), rest)
         return _as_tensors(model.get_metrics_result()) if by_keras else logs
+
+
+def _unwatched() -> divergence.State:
+    return tuple(map(tf.constant, divergence.UNWATCHED))
 
 
 def _length(array: Any) -> Any:

@@ -1,6 +1,7 @@
 """Batches that somebody else makes, as blocks of steps; epochs are what they are in Keras."""
 
 import contextlib
+import functools
 import itertools
 import warnings
 from collections.abc import Callable, Generator, Iterator
@@ -111,7 +112,7 @@ class Stacked:
 
     def _chunks(self) -> Generator[Chunk]:
         made = (
-            batches.of_dataset(self._dataset, self._rows, self._needed())
+            batches.of_dataset(self._in_rows, self._rows)
             if keras_private.is_of_dataset(self.adapter)
             else batches.of_python(
                 itertools.islice(self.adapter.get_numpy_iterator(), self._needed()), self._rows
@@ -121,6 +122,10 @@ class Stacked:
             for chunk in made:
                 # What it is filled up with is 0, which is no mistake.
                 yield replace(chunk, doubtful=self.is_doubtful(chunk.arrays))
+
+    @functools.cached_property
+    def _in_rows(self) -> tf.data.Dataset:
+        return batches.in_rows(self._dataset, self._rows, self._needed())
 
     def _needed(self) -> int | None:
         """Return how many batches are needed at the most: no more are asked for."""

@@ -133,12 +133,17 @@ def test_every_chunk_has_room_for_what_the_one_before_left(
 ) -> None:
     """One program takes all whole batches."""
     monkeypatch.setattr(batches, "UNKNOWN_ROWS", 32)
+    monkeypatch.setattr(choice, "BATCHES_THAT_PAY_FOR_XLA", 1)
     kb.fit(ready(), rows().batch(size).repeat(2), epochs=2, verbose=0)
     assert [shape[1] for shape in traced].count(size) == 1
 
 
-def test_odd_batches_share_a_program(traced: list[Any]) -> None:
-    """Even the first one may be odd: the usual size is that of most batches."""
+@pytest.mark.parametrize(("pays_from", "shapes"), [(1, [8, 3, None]), (1000, [None])])
+def test_odd_batches_share_a_program(
+    pays_from: int, shapes: list[Any], traced: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even the first one may be odd: the usual size is that of most. Without XLA, all share it."""
+    monkeypatch.setattr(choice, "BATCHES_THAT_PAY_FOR_XLA", pays_from)
     sizes = [3, *[8] * 11, 5, 4, 2, 1]
 
     def odd() -> tf.data.Dataset:
@@ -148,7 +153,7 @@ def test_odd_batches_share_a_program(traced: list[Any]) -> None:
         return data
 
     both(ready, odd, epochs=2)
-    assert [shape[1] for shape in traced] == [8, 3, None]
+    assert [shape[1] for shape in traced] == shapes
 
 
 def test_the_data_go_on_over_epochs() -> None:
@@ -192,7 +197,7 @@ def test_a_dataset_of_unknown_length() -> None:
 
 def test_with_xla(monkeypatch: pytest.MonkeyPatch) -> None:
     """Which pays in many steps."""
-    monkeypatch.setattr(choice, "STEPS_THAT_PAY_FOR_XLA", 1)
+    monkeypatch.setattr(choice, "BATCHES_THAT_PAY_FOR_XLA", 1)
     _, history = both(ready, lambda: rows().batch(8), epochs=3)
     assert "compiled with XLA" in history.kerasbatch.why
 
@@ -260,7 +265,7 @@ def test_a_train_step_without_labels() -> None:
 
 def test_a_label_that_does_not_exist_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """XLA would compute with it; without XLA comes Keras' error, and the model still trains."""
-    monkeypatch.setattr(choice, "STEPS_THAT_PAY_FOR_XLA", 1)
+    monkeypatch.setattr(choice, "BATCHES_THAT_PAY_FOR_XLA", 1)
     wrong = CLASSES.copy()
     wrong[50] = 9
     data = tf.data.Dataset.from_tensor_slices((TABLE, wrong)).batch(8)
@@ -272,7 +277,7 @@ def test_a_label_that_does_not_exist_is_found(monkeypatch: pytest.MonkeyPatch) -
 
 def test_what_only_looks_like_a_mistake_is_trained_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """A label that is ignored, two Embeddings of different size, outputs in another order."""
-    monkeypatch.setattr(choice, "STEPS_THAT_PAY_FOR_XLA", 1)
+    monkeypatch.setattr(choice, "BATCHES_THAT_PAY_FOR_XLA", 1)
     ignored = np.where(np.arange(N) % 5 == 0, -1, CLASSES)
 
     def ignoring() -> keras.Model:
