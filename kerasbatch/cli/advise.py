@@ -39,6 +39,9 @@ def advise(
     if output and output.absolute().parent.resolve() != source.folder and names_files(source.spec):
         told = f"the spec names files beside it; write the advised one into {source.folder}, too"
         faults.append(Fault(("-o",), told))
+    if output and output.resolve() == spec.resolve():
+        told = f"{output} is the spec itself, which would be lost; give another file"
+        faults.append(Fault(("-o",), told))
     if faults:
         raise SpecError(faults)
     check_early(source, trust)
@@ -59,6 +62,7 @@ def advise(
         write_text(csv, found.table.to_csv(index=False))
     if output and found.spec:
         write_text(output, found.spec)
+        note(f"the spec with batch size {found.batch_size:,} is in {output}")
     elif output:
         note(f"{output} is not written: there is no advice to write into it")
 

@@ -39,7 +39,7 @@ def bench(
     """Time plain fit against the fused engine, side by side on this machine.
 
     Each trains for about a second, in turn, five times; a batch size takes some 15 seconds, or
-    ten steps of plain fit where these are slower.
+    ten steps of plain fit where these are slower; with --data, some 50 seconds.
     """
     from kerasbatch.spec import specfile
     from kerasbatch.spec.access import Access

@@ -1,6 +1,7 @@
 """The arguments that several commands share, and how texts become their values."""
 
 import math
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -106,7 +107,7 @@ def cluster(address: str | None, cpus: float | None, gpus: float | None) -> "Ray
 
 
 def folder_faults(file: Path | None, name: str) -> list[Fault]:
-    """Return the fault of a file whose folder is not there, if it is one.
+    """Return the fault of a file that cannot be written, for its folder's sake, if it is one.
 
     Args:
         file: the file that is to be written, or None.
@@ -114,9 +115,13 @@ def folder_faults(file: Path | None, name: str) -> list[Fault]:
     """
     if file is not None and file.is_dir():
         return [Fault((name,), f"{file} is a folder; give a file")]
-    if file is None or file.absolute().parent.is_dir():
+    if file is None:
         return []
-    return [Fault((name,), f"there is no folder {file.parent}")]
+    if not file.absolute().parent.is_dir():
+        return [Fault((name,), f"there is no folder {file.parent}")]
+    if not os.access(file.absolute().parent, os.W_OK):
+        return [Fault((name,), f"the folder {file.parent} cannot be written to")]
+    return []
 
 
 def seconds(text: str | None) -> float | None:

@@ -126,7 +126,10 @@ def _refuse_lists(names: list[str], parts: Arrays) -> None:
     if parts[0] is None:
         faults.append(Fault((names[0],), "there is none; give arrays of examples"))
     for name, part in zip(names, parts, strict=True):
-        if any(isinstance(leaf, int | float | str) for leaf in keras.tree.flatten(part)):
+        if any(isinstance(leaf, str) for leaf in keras.tree.flatten(part)):
+            told = "found text; load what is in the file, as with np.load(path, mmap_mode='r')"
+            faults.append(Fault((name,), told))
+        elif any(isinstance(leaf, int | float) for leaf in keras.tree.flatten(part)):
             faults.append(Fault((name,), f"found Python numbers; write np.array({name})"))
     if faults:
         raise SpecError(faults)

@@ -35,7 +35,7 @@ def obstacle(spec: Any) -> str | None:
         if leaf.shape.rank is None or None in leaf.shape[1:]:
             return f"examples have no fixed shape ({leaf.shape})"
         if leaf.shape.rank == 0:
-            return "a batch holds a number that is none of its examples"
+            return "a batch holds a number that is none of its examples (is .batch(...) missing?)"
         if leaf.dtype in (tf.string, tf.variant, tf.resource):
             return f"a batch holds {leaf.dtype.name}s"
     return None

@@ -44,6 +44,7 @@ class Choice:
         why: the reasons in words.
         obstacle: what keeps the fused engine from working here, if something does.
         streamed: why the data go to the device chunk by chunk, or None: as a whole.
+        xla_after: steps that are taken without XLA before it is compiled.
     """
 
     fused: bool
@@ -51,6 +52,7 @@ class Choice:
     why: str
     obstacle: str | None = None
     streamed: str | None = None
+    xla_after: int = 0
 
 
 def choose(
@@ -101,8 +103,13 @@ def choose_for_batches(
     """
     if obstacle := _obstacle(model, callbacks):
         return plain(model, obstacle)
-    many = BATCHES_THAT_PAY_FOR_XLA if steps is None else steps
-    jit, why = _asked(jit_compile) or xla(model, (), many, pays_from=BATCHES_THAT_PAY_FOR_XLA)
+    pays_from = BATCHES_THAT_PAY_FOR_XLA
+    many = pays_from if steps is None else steps
+    jit, why = _asked(jit_compile) or xla(model, (), many, pays_from)
+    is_ours = jit_compile is None and keras_private.asked_for_xla(model) is None
+    if steps is None and jit and is_ours:
+        later = f"compiled with XLA after {pays_from:,} steps, for nobody knows how many will come"
+        return Choice(True, jit, f"{BLOCKS}, {later}", xla_after=pays_from)
     return Choice(True, jit, f"{BLOCKS}, {why}")
 
 
@@ -139,7 +146,7 @@ def _copied_from_a_file(arrays: Arrays) -> str | None:
     for array in keras.tree.flatten(arrays):
         other = array.dtype.kind == "f" and array.dtype != keras.config.floatx()
         if in_a_file(array) and (other or not is_mapped(array)):
-            return "the data lie in files, and not as they are computed with"
+            return "they lie in a file"
     return None
 
 

@@ -45,6 +45,7 @@ def compiled(
         for jit, reason in _attempts(model, chosen):
             try:
                 training = _fused(model, source, jit, f"{reason}{told}", needs, cuts)
+                training.xla_after = chosen.xla_after
                 training.compile(evaluated)
                 return training
             except Exception as error:  # whatever TensorFlow cannot compile, plain Keras may train

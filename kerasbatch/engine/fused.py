@@ -15,6 +15,7 @@ import keras
 import tensorflow as tf
 
 from kerasbatch.engine import divergence, evaluation
+from kerasbatch.engine.building import first_words
 from kerasbatch.engine.device import as_computed_with, to_device
 from kerasbatch.engine.options import Arrays, FitOptions
 from kerasbatch.engine.program import Done, Logs, Program
@@ -56,6 +57,9 @@ class FusedTraining:
         self.step_losses: list[float] = []
         self.diverged_loss: float | None = None
         self.compile_seconds: float | None = 0.0
+        self.xla_after = 0
+        """Steps that are taken without XLA before it is compiled; 0 once it is."""
+        self._taken = 0
         self._cuts = cuts or iter(())
         self._cut = next(self._cuts, None)
         self._watched: divergence.State = tuple(map(tf.constant, divergence.UNWATCHED))
@@ -151,6 +155,8 @@ class FusedTraining:
         most = [self.source.most]
         if self._cut is not None:
             most.append(self._cut - taken)
+        if self._taken < self.xla_after:
+            most.append(self.xla_after - self._taken)
         if self._seconds_per_step is None:
             most.append(max(1, self.source.most // 64))  # how long a step takes is not known yet
         else:
@@ -159,6 +165,8 @@ class FusedTraining:
 
     def _run(self, block: Block) -> Done:
         start = time.perf_counter()
+        if 0 < self.xla_after <= self._taken and block.whole:
+            self._compile_late(block)
         plainly = self._runs_plainly(block)
         train = self.program.train_plainly if plainly else self.program.train
         result = train(block.arrays, block.tags, block.indices, block.steps, self._watched)
@@ -170,12 +178,23 @@ class FusedTraining:
 
     def _runs_plainly(self, block: Block) -> bool:
         """Tell whether a block goes through the program for batches of any size, without XLA."""
-        return block.doubtful or not block.whole or not self.jit_compile
+        has_xla = self.jit_compile and not self.xla_after
+        return block.doubtful or not block.whole or not has_xla
+
+    def _compile_late(self, block: Block) -> None:
+        """Compile with XLA in the middle of a training; what it cannot compile goes on without."""
+        self.xla_after = 0
+        try:
+            self.program.compile(block.arrays, block.tags, block.indices)
+        except Exception as error:
+            self.jit_compile = False
+            self.why += f"; XLA could not compile it ({first_words(error)})"
 
     def _count(self, result: Done) -> int:
         taken = int(result.steps)
         self._ledger = _wrapped(self._ledger + int(result.ledger))
         self._done += taken
+        self._taken += taken
         self._watched = result.watched
         self.step_losses += result.losses.numpy()[:taken].tolist()
         return taken

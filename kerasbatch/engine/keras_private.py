@@ -221,6 +221,20 @@ def is_of_dataset(adapter: Any) -> bool:
     return isinstance(adapter, _get("TFDatasetAdapter"))
 
 
+def stated_batch_size(dataset: tf.data.Dataset) -> int | None:
+    """Return the size that the last `batch` of a dataset was called with; None where none is found.
+
+    A hint: what comes after it may change it.
+    """
+    step: Any = dataset
+    while step is not None:
+        size = getattr(step, "_batch_size", None)
+        if size is not None:
+            return int(size)
+        step = getattr(step, "_input_dataset", None)
+    return None
+
+
 def first_batches(adapter: Any) -> list[Any]:
     """Return the first batches of a generator, one or two; none of other data.
 

@@ -159,17 +159,24 @@ class KerasOwnTraining:
     Args:
         model: a compiled model.
         given: the arguments of Keras' `fit`.
-        obstacle: what keeps every other engine from training this, or None: it was asked for.
+        obstacle: what keeps every other engine from training this, or None: nothing does.
+        why: why it is used, where there is no obstacle.
     """
 
     name = data = "keras"
     feed = None
     compile_seconds = None
 
-    def __init__(self, model: keras.Model, given: dict[str, Any], obstacle: str | None) -> None:
+    def __init__(
+        self,
+        model: keras.Model,
+        given: dict[str, Any],
+        obstacle: str | None,
+        why: str = "as asked for",
+    ) -> None:
         self._model, self._given = model, given
         self.obstacle = obstacle
-        self.why = f"plain model.fit, {'because ' + obstacle if obstacle else 'as asked for'}"
+        self.why = f"plain model.fit, {'because ' + obstacle if obstacle else why}"
 
     def fit(self, options: FitOptions) -> keras.callbacks.History:
         """Train; the options are among the arguments already."""

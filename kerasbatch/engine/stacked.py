@@ -80,6 +80,7 @@ class Stacked:
     @property
     def _rows(self) -> int:
         known = self._first_size or keras.tree.flatten(self.spec)[0].shape[0]
+        known = known or keras_private.stated_batch_size(self._dataset)
         return batches.rows_of_a_chunk(self.spec, known, self.total_steps)
 
     def open(self) -> None:

@@ -208,7 +208,7 @@ def obstacle(
     if not math.isfinite(noise.high) or noise.high > WIDEST * noise.low:
         return (
             f"the noise scale lies anywhere from {noise.low:,.0f} to {noise.high:,.0f}; more "
-            "training examples, or more minutes, would decide"
+            "training examples would decide"
         )
     if unsteady := _contradictory(noise.scale, seconds):
         return (

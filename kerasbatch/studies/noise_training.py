@@ -83,9 +83,13 @@ def _obstacle(result: Result, has_target: bool) -> str | None:
             if status == "timeout"
             else "in all steps that were planned"
         )
-        return f"the target was not reached {why}; a lower target, or more of it, would decide"
+        told = f"the target was not reached {why}"
+        return f"{told}; an easier target, or a longer training, would decide"
     if has_target and len(result.history) <= FEW_EVALUATIONS:
-        return "the target was reached before there was anything to see; a higher one would decide"
+        return (
+            "the target was reached before there was anything to see; a harder one would decide, "
+            "or, if it looks the wrong way, the other of >= and <="
+        )
     losses: Any = result.history.filter(regex="^(val|train)_loss$")
     if losses.empty or not losses.iloc[-1, 0] < losses.iloc[0, 0]:
         return "nothing was learned; another learning rate or model would decide"

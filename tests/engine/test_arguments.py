@@ -30,6 +30,7 @@ pytestmark = pytest.mark.filterwarnings(
         ({"x": TABLE[:0], "y": CLASSES[:0]}, "there is no example"),
         ({"x": None}, "^x: there is none"),
         ({"y": CLASSES.tolist()}, r"found Python numbers; write np.array\(y\)"),
+        ({"x": "x.npy"}, r"x: found text; load what is in the file"),
         ({"batch_size": 0}, "found 0; must be a whole number, 1 or more"),
         ({"batch_size": 16.0}, "found 16.0; must be a whole number"),
         ({"batch_size": True}, "found True; must be a whole number"),

@@ -152,7 +152,10 @@ def test_what_xla_would_not_notice_is_trained_without_it(
 
 def test_warnings_point_at_the_line_that_called_fit() -> None:
     model = compiled(run_eagerly=True)
-    for x, y in [(TABLE, CLASSES), (tf.data.Dataset.from_tensors((TABLE, CLASSES)), None)]:
+    for x, y in [
+        (TABLE, CLASSES),
+        (tf.data.Dataset.from_tensors((TABLE, CLASSES)).repeat(16), None),
+    ]:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             kb.fit(model, x, y, verbose=0, shuffle=False)

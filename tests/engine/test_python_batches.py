@@ -11,7 +11,8 @@ import pytest
 from fit_support import CLASSES, TABLE, N, ready
 
 import kerasbatch as kb
-from kerasbatch.engine import batches
+from kerasbatch.engine import batches, choice
+from kerasbatch.engine.program import Program
 
 SIZE = 10
 
@@ -60,6 +61,32 @@ def test_a_generator() -> None:
     one_pass = ready()
     kb.fit(one_pass, pairs(), verbose=0)
     assert int(one_pass.optimizer.iterations) == 11
+
+
+@pytest.mark.parametrize("compiles", [True, False])
+def test_xla_once_many_steps_have_come(compiles: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody knows how many a generator yields; what XLA cannot compile goes on without."""
+    monkeypatch.setattr(choice, "BATCHES_THAT_PAY_FOR_XLA", 15)
+    by_xla: list[int] = []
+    train = Program.train
+
+    def compile_(self: Program, *block: Any) -> None:
+        if not compiles:
+            raise NotImplementedError("no such operation")
+
+    def watched(self: Program, arrays: Any, tags: Any, indices: Any, steps: int, *rest: Any) -> Any:
+        by_xla.append(steps)
+        return train(self, arrays, tags, indices, steps, *rest)
+
+    monkeypatch.setattr(Program, "compile", compile_)
+    monkeypatch.setattr(Program, "train", watched)
+    once, fused = ready(), ready()
+    kb.fit(once, pairs(3), verbose=0, jit_compile=False)
+    why = kb.fit(fused, pairs(3), verbose=0).kerasbatch.why
+    assert "compiled with XLA after 15 steps" in why
+    assert_alike(once, fused)
+    assert (sum(by_xla) == 33 - 15) if compiles else not by_xla
+    assert ("XLA could not compile it" in why) != compiles
 
 
 def test_no_more_batches_are_asked_for_than_needed() -> None:

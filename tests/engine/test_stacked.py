@@ -23,11 +23,16 @@ from fit_support import (
 )
 
 import kerasbatch as kb
-from kerasbatch.engine import batches, choice
+from kerasbatch.engine import batches, choice, fit_batches
 from kerasbatch.engine.program import Program
 
 WEIGHTS = np.linspace(0.1, 2, len(TABLE)).astype(np.float32)
 Make = Callable[[], tf.data.Dataset]
+
+
+@pytest.fixture(autouse=True)
+def _short_epochs_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fit_batches, "SHORT_EPOCH", 0)
 
 
 def rows() -> tf.data.Dataset:
@@ -420,6 +425,20 @@ def test_batches_that_only_keras_can_take(data: Make, why: str) -> None:
     with pytest.warns(UserWarning, match=why):
         history = kb.fit(model, data(), verbose=0, shuffle=False)
     assert (history.kerasbatch.engine, history.kerasbatch.data) == ("keras", "keras")
+
+
+def test_large_batches_gain_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are left to plain fit, without a warning; the fused engine takes them where asked to."""
+    monkeypatch.setattr(fit_batches, "LARGE_BATCH", 50)
+    data = rows().batch(60).map(lambda x, y: (x, y)).prefetch(1)
+    report = kb.fit(ready(), data, verbose=0, shuffle=False).kerasbatch
+    assert report.why == "plain model.fit, because steps of 60 examples gain nothing from blocks"
+    assert kb.fit(ready(), data, verbose=0, engine="fused").kerasbatch.data == "stacked"
+    assert kb.fit(ready(), rows().batch(40), verbose=0).kerasbatch.data == "stacked"
+    monkeypatch.setattr(fit_batches, "SHORT_EPOCH", 14 + 1)
+    report = kb.fit(ready(), rows().batch(8), verbose=0, shuffle=False).kerasbatch
+    assert report.why == "plain model.fit, because epochs of 14 steps gain nothing from blocks"
+    assert kb.fit(ready(), rows().batch(5), verbose=0).kerasbatch.data == "stacked"
 
 
 def test_plain_fit_as_asked_for() -> None:

@@ -111,7 +111,7 @@ def test_losses_that_an_interrupt_took_are_counted(
     small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An interrupt may fall between a block and the reading of its losses."""
-    train, blocks = Program.train, iter(range(100))
+    train, blocks = Program.train_plainly, iter(range(100))
 
     def interrupted(self: Program, *arguments: Any) -> Any:
         done = train(self, *arguments)
@@ -119,7 +119,7 @@ def test_losses_that_an_interrupt_took_are_counted(
             raise KeyboardInterrupt
         return done
 
-    monkeypatch.setattr(Program, "train", interrupted)
+    monkeypatch.setattr(Program, "train_plainly", interrupted)
     result = run(small | {"batch_size": 1, "record": ["steps"]}, tmp_path)
     kept = len(pd.read_csv(result.directory / "steps_loss.csv"))
     lost = result.row["observed_steps"] - kept

@@ -198,7 +198,7 @@ def test_a_training_that_learns_nothing_says_so(tmp_path: Path) -> None:
     assert "the target was not reached in all steps that were planned" in str(far.obstacle)
     easy = {"metric": "val_accuracy", "at_least": 0.0}
     near = train(variant(source, target=easy), 1437, tmp_path, 120, trust=False)
-    assert "a higher one would decide" in str(near.obstacle)
+    assert "a harder one would decide" in str(near.obstacle)
     assert far.rows[0].step == 0
 
 
@@ -228,3 +228,17 @@ def test_advice_on_digits(tmp_path: Path) -> None:
     else:
         assert set(timed["advice"]) == {"cannot tell"}
         assert "would decide" in done.output
+
+
+def test_the_spec_itself_is_not_written_over(tmp_path: Path) -> None:
+    """Its comments would be lost, and its keys that stand at their defaults written out."""
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(
+        "data: digits\nmodel: mlp\noptimizer: adam\nloss: sparse_categorical_crossentropy\n"
+        "epochs: 5\nbatch_size: 16\n",
+        encoding="utf-8",
+    )
+    before = spec.read_bytes()
+    with pytest.raises(kb.SpecError, match="is the spec itself, which would be lost"):
+        CliRunner().invoke(app.app, ["advise", str(spec), "-o", str(spec)], catch_exceptions=False)
+    assert spec.read_bytes() == before
