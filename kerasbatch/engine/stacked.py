@@ -113,7 +113,7 @@ class Stacked:
 
     def _chunks(self) -> Generator[Chunk]:
         made = (
-            batches.of_dataset(self._in_rows, self._rows)
+            batches.of_dataset(self._in_rows, self._rows, batches.size_of_all(self.spec))
             if keras_private.is_of_dataset(self.adapter)
             else batches.of_python(
                 itertools.islice(self.adapter.get_numpy_iterator(), self._needed()), self._rows

@@ -171,6 +171,19 @@ def test_the_data_go_on_over_epochs() -> None:
         assert bool(told) == (per_epoch != 14)
 
 
+def test_a_batch_that_is_not_what_the_dataset_says() -> None:
+    """TensorFlow believes `set_shape`; we do not train on batches that are cut elsewhere."""
+
+    def lying(x: Any, y: Any) -> Any:
+        x, y = tf.py_function(lambda *each: each, [x, y], (tf.float32, tf.int64))
+        x.set_shape((8, 6))
+        y.set_shape((8,))
+        return x, y
+
+    with pytest.raises(ValueError, match="fewer than the 8 examples that x says it has"):
+        kb.fit(ready(), rows().batch(8).map(lying), verbose=0)
+
+
 @pytest.mark.parametrize("per_epoch", [None, 5, 9, 14, 20])
 def test_a_later_training_on_a_dataset_that_is_shuffled_anew(per_epoch: int | None) -> None:
     """It counts how often it was begun; so do we."""
