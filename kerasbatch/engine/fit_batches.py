@@ -72,7 +72,7 @@ def _only_keras_takes(given: Arguments) -> str | None:
         return "labels and weights come with the batches, and not beside them"
     if given.validation_split:
         return "validation_split needs arrays"
-    if given.epochs == 0 or given.validation_steps == 0:
+    if given.epochs <= given.initial_epoch or given.validation_steps == 0:
         return "there is nothing to do"
     if isinstance(given.x, keras.utils.PyDataset) and given.steps_per_epoch is not None:
         return "steps_per_epoch cuts the epochs of a PyDataset"

@@ -454,6 +454,14 @@ def test_large_batches_gain_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert kb.fit(ready(), rows().batch(5), verbose=0).kerasbatch.data == "stacked"
 
 
+def test_a_training_that_is_over() -> None:
+    """initial_epoch is the last one already: Keras does nothing, and neither do we."""
+    model, options = ready(), {"epochs": 3, "initial_epoch": 3, "steps_per_epoch": 5}
+    with pytest.warns(UserWarning, match="there is nothing to do"):
+        kb.fit(model, rows().batch(8), verbose=0, shuffle=False, **options)
+    assert int(model.optimizer.iterations) == 0
+
+
 def test_plain_fit_as_asked_for() -> None:
     """Without a warning."""
     history = kb.fit(ready(), rows().batch(8), engine="keras", verbose=0, shuffle=False)
