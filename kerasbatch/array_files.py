@@ -15,11 +15,14 @@ def in_a_file(array: Any) -> bool:
     return isinstance(array, np.memmap) and array.filename is not None
 
 
+def names(arrays: Iterable[Any]) -> set[str]:
+    """Return the files that some of the arrays are mapped from."""
+    return {str(array.filename) for array in arrays if in_a_file(array)}
+
+
 def states(arrays: Iterable[Any]) -> dict[str, State]:
     """Return the files that some of the arrays are mapped from, as they are now."""
-    return {
-        str(array.filename): _state(str(array.filename)) for array in arrays if in_a_file(array)
-    }
+    return {file: _state(file) for file in names(arrays)}
 
 
 def changed(files: Mapping[str, State]) -> str | None:

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasbatch.engine.chunks import CHUNK_BYTES, CHUNK_STEPS, Chunk, ahead, packed, rows
+from kerasbatch.engine.chunks import CHUNK_BYTES, CHUNK_STEPS, Chunk, ahead, cut, packed
 from kerasbatch.engine.options import Arrays
 
 UNKNOWN_ROWS = 2**12
@@ -67,17 +67,20 @@ def rows_of_a_chunk(spec: Any, size: int | None, count: int | None) -> int:
     return int(max(1, min(steps, count or steps)) * size)
 
 
-def in_rows(dataset: tf.data.Dataset, usual: int, needed: int | None) -> tf.data.Dataset:
+def in_rows(
+    dataset: tf.data.Dataset, usual: int, size: int | None, needed: int | None
+) -> tf.data.Dataset:
     """Return the rows of batches, so many at a time; TensorFlow prepares the next ones meanwhile.
 
     Args:
         dataset: of batches.
         usual: rows of a chunk.
+        size: that of all batches, where it is known.
         needed: batches that are needed at the most, or None: all of them.
     """
     taken = dataset.take(-1 if needed is None else needed)
     # To tell sizes takes a call for every batch, half the speed of a dataset that does nothing.
-    tagged = taken.map(_alone if size_of_all(dataset.element_spec) else _with_sizes)
+    tagged = taken.map(_alone if size else _with_sizes)
     return tagged.rebatch(usual).prefetch(1)
 
 
@@ -91,9 +94,7 @@ def size_of_all(spec: Any) -> int | None:
     return sizes.pop() if len(sizes) == 1 else None
 
 
-def of_dataset(
-    rows_and_sizes: tf.data.Dataset, usual: int, size: int | None = None
-) -> Generator[Chunk]:
+def of_dataset(rows_and_sizes: tf.data.Dataset, usual: int, size: int | None) -> Generator[Chunk]:
     """Yield batches in chunks.
 
     Args:
@@ -160,8 +161,8 @@ def _whole_batches(
     arrays, last = parts[-1]
     kept = len(last) - (len(told) - end)
     filled = _filled_up(end, room)
-    used = [each for each, _ in parts[:-1]] + [rows(arrays, 0, kept)]
-    left = [(rows(arrays, kept, len(last)), last[kept:])] if kept < len(last) else []
+    used = [each for each, _ in parts[:-1]] + [cut(arrays, 0, kept)]
+    left = [(cut(arrays, kept, len(last)), last[kept:])] if kept < len(last) else []
     if len(used) == 1 and kept == filled:
         return Chunk(arrays, sizes), left  # as it is, without a copy
     return Chunk(packed(used, filled), sizes), left

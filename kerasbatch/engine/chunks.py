@@ -49,10 +49,10 @@ def steps_of_a_chunk(bytes_of_one: int, size: int, limit: int = CHUNK_BYTES) -> 
     return max(1, min(CHUNK_STEPS, limit // max(1, bytes_of_one * size)))
 
 
-def rows(arrays: Arrays, first: int, end: int) -> Arrays:
-    """Return some rows of arrays."""
-    cut: Arrays = keras.tree.map_structure(lambda array: array[first:end], arrays)
-    return cut
+def cut(arrays: Arrays, first: int, end: int) -> Arrays:
+    """Return the rows of arrays from `first` up to `end`."""
+    some: Arrays = keras.tree.map_structure(lambda array: array[first:end], arrays)
+    return some
 
 
 def packed(parts: Sequence[Arrays], rows: int) -> Arrays:

@@ -44,8 +44,14 @@ def compiled(
     for told, source in sources:
         for jit, reason in _attempts(model, chosen):
             try:
-                training = _fused(model, source, jit, f"{reason}{told}", needs, cuts)
-                training.xla_after = chosen.xla_after
+                training = FusedTraining(
+                    model,
+                    source,
+                    _program(model, source, jit, needs),
+                    why=f"{reason}{told}",
+                    cuts=cuts,
+                    xla_after=chosen.xla_after if jit else 0,
+                )
                 training.compile(evaluated)
                 return training
             except Exception as error:  # whatever TensorFlow cannot compile, plain Keras may train
@@ -78,20 +84,13 @@ def _obstacle_of(error: Exception) -> str:
     return f"its step cannot be compiled ({first_words(error)})"
 
 
-def _fused(
-    model: keras.Model,
-    source: Source,
-    jit: bool,
-    why: str,
-    needs: Needs,
-    cuts: Iterator[int] | None,
-) -> FusedTraining:
+def _program(model: keras.Model, source: Source, jit: bool, needs: Needs) -> Program:
+    """Return the model's program, that of an earlier training where it is still right."""
     scale = source.feed.scale if source.feed else None
-    program = _PROGRAMS.get(
+    return _PROGRAMS.get(
         model,
         (jit, scale, needs, source.as_tuples),
         lambda: Program(
             model, jit_compile=jit, scale=scale, needs=needs, as_tuples=source.as_tuples
         ),
     )
-    return FusedTraining(model, source, program, why=why, cuts=cuts)

@@ -28,6 +28,11 @@ def _to_device(array: Any) -> tf.Tensor:
     return in_place(array) if is_mapped(array) else tf.convert_to_tensor(array)
 
 
+def bytes_of(arrays: Any) -> int:
+    """Return the bytes of arrays, nested or not."""
+    return int(sum(array.nbytes for array in keras.tree.flatten(arrays)))
+
+
 def as_computed_with(arrays: Arrays) -> Arrays:
     """Return arrays in the types in which they are computed with."""
     same: Arrays = keras.tree.map_structure(

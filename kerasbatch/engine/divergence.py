@@ -20,6 +20,12 @@ UNWATCHED: State = (math.nan, 0.0)
 """The state before the first step."""
 
 
+def unwatched() -> State:
+    """Return the state before the first step, as tensors."""
+    first, row = UNWATCHED
+    return tf.constant(first), tf.constant(row)
+
+
 def watched(state: State, loss: Any, where: Callable[[Any, Any, Any], Any] = tf.where) -> State:
     """Return the state after a step.
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import keras
 
 from kerasbatch.array_files import in_a_file
-from kerasbatch.engine.chunks import CHUNK_BYTES, rows
-from kerasbatch.engine.device import as_computed_with, is_mapped, to_device
+from kerasbatch.engine.chunks import CHUNK_BYTES, cut, steps_of_a_chunk
+from kerasbatch.engine.device import as_computed_with, bytes_of, is_mapped, to_device
 from kerasbatch.engine.options import Arrays
 
 EVALUATION_BATCH = 1000
@@ -17,7 +17,7 @@ EVALUATION_BYTES = 2**22
 def rows_at_once(arrays: Arrays) -> int:
     """Choose how many examples to measure at once."""
     total = _examples(arrays)
-    bytes_of_one = max(1, _bytes(arrays) // total)
+    bytes_of_one = max(1, bytes_of(arrays) // total)
     return _fits_evenly(total, max(1, min(EVALUATION_BATCH, EVALUATION_BYTES // bytes_of_one)))
 
 
@@ -25,7 +25,7 @@ def stays_in_files(arrays: Arrays) -> bool:
     """Tell whether arrays are measured part by part: they lie in files, and a copy is large."""
     leaves = keras.tree.flatten(arrays)
     in_files = any(in_a_file(leaf) and not is_mapped(leaf) for leaf in leaves)
-    return in_files and _bytes(arrays) > CHUNK_BYTES
+    return in_files and bytes_of(arrays) > CHUNK_BYTES
 
 
 def in_parts(arrays: Arrays, size: int) -> Iterator[Arrays]:
@@ -36,17 +36,13 @@ def in_parts(arrays: Arrays, size: int) -> Iterator[Arrays]:
         size: examples of one step.
     """
     total = _examples(arrays)
-    count = size * max(1, CHUNK_BYTES * total // (_bytes(arrays) * size))
+    count = size * steps_of_a_chunk(bytes_of(arrays) // total, size, CHUNK_BYTES)
     for first in range(0, total, count):
-        yield to_device(as_computed_with(rows(arrays, first, first + count)))
+        yield to_device(as_computed_with(cut(arrays, first, first + count)))
 
 
 def _examples(arrays: Arrays) -> int:
     return len(keras.tree.flatten(arrays)[0])
-
-
-def _bytes(arrays: Arrays) -> int:
-    return int(sum(leaf.nbytes for leaf in keras.tree.flatten(arrays)))
 
 
 def _fits_evenly(rows: int, near: int) -> int:

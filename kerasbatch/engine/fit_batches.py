@@ -5,7 +5,7 @@ from dataclasses import replace
 import keras
 import tensorflow as tf
 
-from kerasbatch.engine import keras_private
+from kerasbatch.engine import choice, keras_private
 from kerasbatch.engine.arguments import Arguments
 from kerasbatch.engine.fit_arrays import validation_beside_batches
 from kerasbatch.engine.fused import FusedTraining
@@ -14,13 +14,6 @@ from kerasbatch.engine.plain import KerasOwnTraining
 from kerasbatch.engine.stacked import Stacked
 from kerasbatch.engine.start import Training, left_to_keras, start_on_batches
 from kerasbatch.shared_types import Engine
-
-LARGE_BATCH = 512
-"""From here on, a copy of the batches costs as much as blocks save (an MLP on two cores: 0.9 of
-the speed of plain `fit` at 512, 0.7 at 2,048)."""
-SHORT_EPOCH = 16
-"""Steps from which on it pays that a dataset is laid out in blocks in every epoch (as measured:
-0.7 of the speed at 4 steps, 1.0 at 16, 1.6 at 32)."""
 
 
 def begin_on_batches(
@@ -34,8 +27,10 @@ def begin_on_batches(
     keras_private.assert_compiled(model)
     given.for_keras()  # refuses what Keras does not have, whoever trains
     found: FusedTraining | str = _only_keras_takes(given) or ""
-    if engine == "auto" and not found and (why := _gains_nothing(given)):
-        return KerasOwnTraining(model, given.for_keras(), None, why), options
+    is_dataset = isinstance(given.x, tf.data.Dataset)
+    why = choice.gains_nothing(given.x, given.steps_per_epoch) if is_dataset else None
+    if engine == "auto" and why and not found:
+        return left_to_keras(model, given, None, engine, why), options
     if not found and engine != "keras":
         adapter = keras_private.adapter(
             given.x,
@@ -51,19 +46,6 @@ def begin_on_batches(
     if isinstance(found, FusedTraining):
         return found, replace(options, validation=validation_beside_batches(given))
     return left_to_keras(model, given, found or None, engine), options
-
-
-def _gains_nothing(given: Arguments) -> str | None:
-    """Say so where steps of a dataset take so long, or are so few, that blocks are no faster."""
-    if not isinstance(given.x, tf.data.Dataset):
-        return None
-    size = keras_private.stated_batch_size(given.x) or 0
-    if size >= LARGE_BATCH:
-        return f"because steps of {size:,} examples gain nothing from blocks"
-    count = int(given.x.cardinality())
-    if 0 < count < SHORT_EPOCH and given.steps_per_epoch is None:
-        return f"because epochs of {count} steps gain nothing from blocks"
-    return None
 
 
 def _only_keras_takes(given: Arguments) -> str | None:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from kerasbatch.engine import divergence, evaluation
 from kerasbatch.engine.building import first_words
@@ -36,6 +35,7 @@ class FusedTraining:
         program: the model's compiled steps.
         why: why this engine, and why with or without XLA.
         cuts: steps of the run at which a block must end, ascending.
+        xla_after: steps that are taken without XLA before it is compiled.
     """
 
     name = "fused"
@@ -49,6 +49,7 @@ class FusedTraining:
         *,
         why: str,
         cuts: Iterator[int] | None = None,
+        xla_after: int = 0,
     ) -> None:
         self.model, self.source, self.program = model, source, program
         self.feed, self.data = source.feed, source.name
@@ -57,12 +58,11 @@ class FusedTraining:
         self.step_losses: list[float] = []
         self.diverged_loss: float | None = None
         self.compile_seconds: float | None = 0.0
-        self.xla_after = 0
-        """Steps that are taken without XLA before it is compiled; 0 once it is."""
+        self._xla_after = xla_after  # 0 once it is compiled
         self._taken = 0
         self._cuts = cuts or iter(())
         self._cut = next(self._cuts, None)
-        self._watched: divergence.State = tuple(map(tf.constant, divergence.UNWATCHED))
+        self._watched = divergence.unwatched()
         self._ledger = self._done = 0
         self._seconds_per_step: float | None = None
 
@@ -155,8 +155,8 @@ class FusedTraining:
         most = [self.source.most]
         if self._cut is not None:
             most.append(self._cut - taken)
-        if self._taken < self.xla_after:
-            most.append(self.xla_after - self._taken)
+        if self._taken < self._xla_after:
+            most.append(self._xla_after - self._taken)
         if self._seconds_per_step is None:
             most.append(max(1, self.source.most // 64))  # how long a step takes is not known yet
         else:
@@ -165,7 +165,7 @@ class FusedTraining:
 
     def _run(self, block: Block) -> Done:
         start = time.perf_counter()
-        if 0 < self.xla_after <= self._taken and block.whole:
+        if 0 < self._xla_after <= self._taken and block.whole:
             self._compile_late(block)
         plainly = self._runs_plainly(block)
         train = self.program.train_plainly if plainly else self.program.train
@@ -178,12 +178,12 @@ class FusedTraining:
 
     def _runs_plainly(self, block: Block) -> bool:
         """Tell whether a block goes through the program for batches of any size, without XLA."""
-        has_xla = self.jit_compile and not self.xla_after
+        has_xla = self.jit_compile and not self._xla_after
         return block.doubtful or not block.whole or not has_xla
 
     def _compile_late(self, block: Block) -> None:
         """Compile with XLA in the middle of a training; what it cannot compile goes on without."""
-        self.xla_after = 0
+        self._xla_after = 0
         try:
             self.program.compile(block.arrays, block.tags, block.indices)
         except Exception as error:

@@ -172,7 +172,7 @@ class KerasOwnTraining:
         model: keras.Model,
         given: dict[str, Any],
         obstacle: str | None,
-        why: str = "as asked for",
+        why: str,
     ) -> None:
         self._model, self._given = model, given
         self.obstacle = obstacle

@@ -53,7 +53,7 @@ class Program:
 
     Args:
         model: a built, compiled model; held weakly, so that a cache of programs keeps no model.
-        jit_compile: whether to compile with XLA.
+        jit_compile: whether it is meant to be used with XLA.
         scale: what x is multiplied by on its way to the model, or None.
         needs: what it must be able to do.
         as_tuples: as a `Source` says.
@@ -100,12 +100,12 @@ class Program:
 
     def compile(self, arrays: Arrays, tags: tf.Tensor, indices: Any) -> None:
         """Compile with XLA for a shape of indices without taking a step."""
-        self._train(arrays, tags, indices, tf.constant(0), _unwatched())
+        self._train(arrays, tags, indices, tf.constant(0), divergence.unwatched())
 
     def compile_plainly(self, arrays: Arrays, tags: tf.Tensor, indices: Any) -> None:
         """Compile without XLA, once for any shape of indices."""
         of_any_shape = tf.TensorSpec((None, None), tf.int32)
-        given = (tf.constant(0), _unwatched())
+        given = (tf.constant(0), divergence.unwatched())
         self._train_plainly.get_concrete_function(arrays, tags, of_any_shape, *given)
         self._train_plainly(arrays, tags, indices, *given)
 
@@ -225,10 +225,6 @@ class Program:
         if rest and (by_keras or whole):
             logs = step(tf.constant(whole * size), rest)
         return _as_tensors(model.get_metrics_result()) if by_keras else logs
-
-
-def _unwatched() -> divergence.State:
-    return tuple(map(tf.constant, divergence.UNWATCHED))
 
 
 def _length(array: Any) -> Any:

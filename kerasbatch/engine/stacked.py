@@ -72,6 +72,11 @@ class Stacked:
         return "the arrays of a batch are of different lengths" if uneven else None
 
     @property
+    def _size(self) -> int | None:
+        """Examples of every batch, where TensorFlow guarantees one number."""
+        return batches.size_of_all(self.spec)
+
+    @property
     def _first_size(self) -> int | None:
         """Examples of a batch, where a generator was asked for the first ones."""
         first = keras_private.first_batches(self.adapter)
@@ -79,8 +84,7 @@ class Stacked:
 
     @property
     def _rows(self) -> int:
-        known = self._first_size or keras.tree.flatten(self.spec)[0].shape[0]
-        known = known or keras_private.stated_batch_size(self._dataset)
+        known = self._first_size or self._size or keras_private.stated_batch_size(self._dataset)
         return batches.rows_of_a_chunk(self.spec, known, self.total_steps)
 
     def open(self) -> None:
@@ -113,7 +117,7 @@ class Stacked:
 
     def _chunks(self) -> Generator[Chunk]:
         made = (
-            batches.of_dataset(self._in_rows, self._rows, batches.size_of_all(self.spec))
+            batches.of_dataset(self._in_rows, self._rows, self._size)
             if keras_private.is_of_dataset(self.adapter)
             else batches.of_python(
                 itertools.islice(self.adapter.get_numpy_iterator(), self._needed()), self._rows
@@ -126,7 +130,7 @@ class Stacked:
 
     @functools.cached_property
     def _in_rows(self) -> tf.data.Dataset:
-        return batches.in_rows(self._dataset, self._rows, self._needed())
+        return batches.in_rows(self._dataset, self._rows, self._size, self._needed())
 
     def _needed(self) -> int | None:
         """Return how many batches are needed at the most: no more are asked for."""

@@ -135,15 +135,20 @@ def _sources(feed: Feed, streamed: str | None) -> Iterator[tuple[str, Source]]:
 
 
 def left_to_keras(
-    model: keras.Model, given: Arguments, obstacle: str | None, engine: Engine
+    model: keras.Model,
+    given: Arguments,
+    obstacle: str | None,
+    engine: Engine,
+    why: str = "as asked for",
 ) -> KerasOwnTraining:
     """Return a training by `model.fit` as it was called.
 
     Args:
         model: a compiled model.
         given: the arguments of `fit`.
-        obstacle: what keeps the fused engine from training this, or None: nobody asked it.
+        obstacle: what keeps the fused engine from training this, or None: nothing does.
         engine: what was asked for.
+        why: why it is not used, where there is no obstacle.
 
     Raises:
         EngineError: if `engine` is fused.
@@ -151,7 +156,7 @@ def left_to_keras(
     """
     if engine == "fused":
         raise refusal(str(obstacle))
-    return KerasOwnTraining(model, given.for_keras(), obstacle)
+    return KerasOwnTraining(model, given.for_keras(), obstacle, why)
 
 
 def refusal(obstacle: str) -> EngineError:

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from kerasbatch import array_files
 from kerasbatch.engine.chunks import CHUNK_BYTES, Chunk, InChunks, ahead, steps_of_a_chunk
-from kerasbatch.engine.device import aligned, in_place, type_on_device
+from kerasbatch.engine.device import aligned, bytes_of, in_place, type_on_device
 from kerasbatch.engine.feed import Feed
 from kerasbatch.engine.source import Block, OfFeed, Steps
 from kerasbatch.errors import EngineError
@@ -31,7 +31,7 @@ class Streamed(OfFeed):
     def __init__(self, feed: Feed, limit: int = CHUNK_BYTES) -> None:
         size, n = feed.plan.batch_size, feed.plan.train_examples
         leaves = keras.tree.flatten(feed.arrays)
-        of_one = sum(leaf.nbytes for leaf in leaves) // n
+        of_one = bytes_of(feed.arrays) // n
         steps = min(steps_of_a_chunk(of_one, size, limit), feed.plan.steps_per_epoch)
         super().__init__(feed, min(steps, feed.plan.whole_batches))
         self.limit, self.steps, self.rows = limit, steps, steps * size
@@ -85,7 +85,7 @@ class Streamed(OfFeed):
     @property
     def megabytes(self) -> float:
         """The size of a chunk; two of them lie in memory."""
-        return float(sum(leaf.nbytes for leaf in keras.tree.flatten(self._memory[0])) / 1e6)
+        return bytes_of(self._memory[0]) / 1e6
 
     def for_plan(self, plan: Plan) -> "Streamed":
         """Return the same data for another plan."""

@@ -142,8 +142,8 @@ def prepared_for(spec: Spec, raw: Raw) -> Data:
         w_train=example_weights.of_examples(spec, parts.y, parts.weight, parts.labels),
         notice="; ".join(notices) or None,
     )
-    mapped = array_files.states(vars(data).values())
-    return replace(data, files={file: raw.files[file] for file in mapped if file in raw.files})
+    mapped = array_files.names(vars(data).values())
+    return replace(data, files={file: raw.files[file] for file in raw.files if file in mapped})
 
 
 def sizes(spec: Spec, access: Access) -> Sizes:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from kerasbatch.array_files import in_a_file
 from kerasbatch.array_parts import not_finite
 from kerasbatch.errors import Fault, Location, SpecError
 from kerasbatch.shared_types import Array
@@ -87,7 +88,7 @@ def _python(name: str, access: Access, location: Location) -> DataSet:
         raise SpecError.at(location, message)
     try:
         # What is mapped from a file stays mapped.
-        arrays = [p if isinstance(p, np.memmap) else np.asarray(p) for p in parts]
+        arrays = [p if in_a_file(p) else np.asarray(p) for p in parts]
         return DataSet(arrays[0], arrays[1], *arrays[2:4])  # type: ignore[arg-type]  # at most four
     except ValueError as error:
         message = f"{name} returned something that is no array: {error}"

@@ -11,7 +11,7 @@ import pytest
 from fit_support import CLASSES, TABLE, N, ready
 
 import kerasbatch as kb
-from kerasbatch.engine import batches, choice
+from kerasbatch.engine import batches, choice, compiled
 from kerasbatch.engine.program import Program
 
 SIZE = 10
@@ -87,6 +87,18 @@ def test_xla_once_many_steps_have_come(compiles: bool, monkeypatch: pytest.Monke
     assert_alike(once, fused)
     assert (sum(by_xla) == 33 - 15) if compiles else not by_xla
     assert ("XLA could not compile it" in why) != compiles
+
+
+def test_xla_is_not_tried_late_where_it_failed_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that it could not compile is known."""
+    monkeypatch.setattr(choice, "BATCHES_THAT_PAY_FOR_XLA", 15)
+    tried: list[Any] = []
+    monkeypatch.setattr(Program, "compile", lambda self, *block: tried.append(block))
+    model = ready()
+    compiled._WITHOUT_XLA.add(model)
+    why = kb.fit(model, pairs(3), verbose=0).kerasbatch.why
+    assert "without XLA, which cannot compile this model" in why
+    assert not tried
 
 
 def test_no_more_batches_are_asked_for_than_needed() -> None:

@@ -23,7 +23,7 @@ from fit_support import (
 )
 
 import kerasbatch as kb
-from kerasbatch.engine import batches, choice, fit_batches
+from kerasbatch.engine import batches, choice
 from kerasbatch.engine.program import Program
 
 WEIGHTS = np.linspace(0.1, 2, len(TABLE)).astype(np.float32)
@@ -32,7 +32,7 @@ Make = Callable[[], tf.data.Dataset]
 
 @pytest.fixture(autouse=True)
 def _short_epochs_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fit_batches, "SHORT_EPOCH", 0)
+    monkeypatch.setattr(choice, "SHORT_EPOCH", 0)
 
 
 def rows() -> tf.data.Dataset:
@@ -253,30 +253,37 @@ def _with_sgd(make: Callable[[], keras.Model]) -> keras.Model:
     return model
 
 
+class Reading(keras.Model):
+    """Its train_step finds the input, and a weight, in what it gets."""
+
+    def __init__(self, read: Callable[[Any], tuple[Any, Any]]) -> None:
+        super().__init__()
+        self.out, self.read = L.Dense(6), read
+
+    def call(self, inputs: Any) -> Any:
+        return self.out(inputs)
+
+    def train_step(self, data: Any) -> Any:
+        x, weight = self.read(data)
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((self(x, training=True) - x) ** 2) * weight
+        gradients = tape.gradient(loss, self.trainable_weights)
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_weights, strict=True))
+        return {"loss": loss}
+
+
+def reading(read: Callable[[Any], tuple[Any, Any]]) -> keras.Model:
+    keras.utils.set_random_seed(1)
+    model = Reading(read)
+    model.compile("sgd")
+    return model
+
+
 def test_a_train_step_without_labels() -> None:
     """The batch is the input alone, a tensor or a dict."""
 
-    class Own(keras.Model):
-        def __init__(self) -> None:
-            super().__init__()
-            self.out = L.Dense(6)
-
-        def call(self, inputs: Any) -> Any:
-            return self.out(inputs)
-
-        def train_step(self, data: Any) -> Any:
-            x = data["x"] if isinstance(data, dict) else data
-            with tf.GradientTape() as tape:
-                loss = tf.reduce_mean((self(x, training=True) - x) ** 2)
-            gradients = tape.gradient(loss, self.trainable_weights)
-            self.optimizer.apply_gradients(zip(gradients, self.trainable_weights, strict=True))
-            return {"loss": loss}
-
     def make() -> keras.Model:
-        keras.utils.set_random_seed(1)
-        model = Own()
-        model.compile("sgd")
-        return model
+        return reading(lambda data: (data["x"] if isinstance(data, dict) else data, 1.0))
 
     both(make, lambda: tf.data.Dataset.from_tensor_slices(TABLE).batch(8), epochs=2)
 
@@ -334,27 +341,8 @@ def test_what_only_looks_like_a_mistake_is_trained_on(monkeypatch: pytest.Monkey
 def test_batches_reach_a_train_step_as_they_are() -> None:
     """A tuple of one stays a tuple, and so does one of four."""
 
-    class Own(keras.Model):
-        def __init__(self) -> None:
-            super().__init__()
-            self.out = L.Dense(6)
-
-        def call(self, inputs: Any) -> Any:
-            return self.out(inputs)
-
-        def train_step(self, data: Any) -> Any:
-            x, weight = data[0], tf.reduce_mean(data[-1])
-            with tf.GradientTape() as tape:
-                loss = tf.reduce_mean((self(x, training=True) - x) ** 2) * weight
-            gradients = tape.gradient(loss, self.trainable_weights)
-            self.optimizer.apply_gradients(zip(gradients, self.trainable_weights, strict=True))
-            return {"loss": loss}
-
     def make() -> keras.Model:
-        keras.utils.set_random_seed(1)
-        model = Own()
-        model.compile("sgd")
-        return model
+        return reading(lambda data: (data[0], tf.reduce_mean(data[-1])))
 
     both(make, lambda: tf.data.Dataset.from_tensor_slices((TABLE,)).batch(8), epochs=2)
     both(make, lambda: tf.data.Dataset.from_tensor_slices((TABLE,) * 4).batch(8), epochs=2)
@@ -442,13 +430,13 @@ def test_batches_that_only_keras_can_take(data: Make, why: str) -> None:
 
 def test_large_batches_gain_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """They are left to plain fit, without a warning; the fused engine takes them where asked to."""
-    monkeypatch.setattr(fit_batches, "LARGE_BATCH", 50)
+    monkeypatch.setattr(choice, "LARGE_BATCH", 50)
     data = rows().batch(60).map(lambda x, y: (x, y)).prefetch(1)
     report = kb.fit(ready(), data, verbose=0, shuffle=False).kerasbatch
     assert report.why == "plain model.fit, because steps of 60 examples gain nothing from blocks"
     assert kb.fit(ready(), data, verbose=0, engine="fused").kerasbatch.data == "stacked"
     assert kb.fit(ready(), rows().batch(40), verbose=0).kerasbatch.data == "stacked"
-    monkeypatch.setattr(fit_batches, "SHORT_EPOCH", 14 + 1)
+    monkeypatch.setattr(choice, "SHORT_EPOCH", 14 + 1)
     report = kb.fit(ready(), rows().batch(8), verbose=0, shuffle=False).kerasbatch
     assert report.why == "plain model.fit, because epochs of 14 steps gain nothing from blocks"
     assert kb.fit(ready(), rows().batch(5), verbose=0).kerasbatch.data == "stacked"
