@@ -1,12 +1,14 @@
 """The files that arrays are mapped from, and whether they have changed since."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-State = tuple[int, int]
+from kerasbatch.types import Array
+
+FileState = tuple[int, int]
 """The size of a file in bytes, and when it was changed, in nanoseconds; -1 where it is gone."""
 
 
@@ -15,27 +17,53 @@ def in_a_file(array: Any) -> bool:
     return isinstance(array, np.memmap) and array.filename is not None
 
 
-def names(arrays: Iterable[Any]) -> set[str]:
+def file_names(arrays: Iterable[Any]) -> set[str]:
     """Return the files that some of the arrays are mapped from."""
     return {str(array.filename) for array in arrays if in_a_file(array)}
 
 
-def states(arrays: Iterable[Any]) -> dict[str, State]:
+def file_states(arrays: Iterable[Any]) -> dict[str, FileState]:
     """Return the files that some of the arrays are mapped from, as they are now."""
-    return {file: _state(file) for file in names(arrays)}
+    return {file: _file_state(file) for file in file_names(arrays)}
 
 
-def changed(files: Mapping[str, State]) -> str | None:
+def changed_file(files: Mapping[str, FileState]) -> str | None:
     """Say which file is not what it was, or None."""
     for file, state in files.items():
-        if _state(file) != state:
+        if _file_state(file) != state:
             return f"{file} was changed while it was trained on"
     return None
 
 
-def _state(file: str) -> State:
+def _file_state(file: str) -> FileState:
     try:
         found = Path(file).stat()
     except FileNotFoundError:
         return -1, -1
     return found.st_size, found.st_mtime_ns
+
+
+PART_BYTES = 2**26
+"""What is looked at at once: a mask, or a copy, of the whole could be larger than memory."""
+
+
+def parts(array: Array) -> Iterator[tuple[int, Array]]:
+    """Yield an array in parts, each with the place of its first row."""
+    rows = max(1, PART_BYTES // max(1, array.nbytes // max(1, len(array))))
+    for first in range(0, len(array), rows):
+        yield first, array[first : first + rows]
+
+
+def first_not_finite(array: Array) -> tuple[int, int] | None:
+    """Return the first row with a value that is not finite, and how many values are not; or None.
+
+    Args:
+        array: floats, shape (n, ...).
+    """
+    row, count = None, 0
+    for first, part in parts(array):
+        finite = np.isfinite(part)
+        if not finite.all():
+            row = first + int(np.argwhere(~finite)[0][0]) if row is None else row
+            count += int((~finite).sum())
+    return None if row is None else (row, count)

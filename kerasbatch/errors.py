@@ -12,12 +12,9 @@ Anything else that comes out is a bug, or an error of the user's own code.
 """
 
 import copy
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
-
-_FOLDERS = re.compile(r"(?<![\w.~])~?/(?:[^/\s\"':]+/)+")
 
 Location = tuple[str | int, ...]
 """Where in a spec: keys and list positions, from the outermost in."""
@@ -106,21 +103,6 @@ class DirectoryInUseError(KerasbatchError):
 
 class WorkerError(KerasbatchError):
     """A worker ended before it could train anything."""
-
-
-def shortened(text: str, most: int) -> str:
-    """Return a text of at most so many characters."""
-    return text if len(text) <= most else f"{text[: most - 3]}..."
-
-
-def without_folders(text: str) -> str:
-    """Return a text in which files are named without the folders that they lie in."""
-    return _FOLDERS.sub("", text)
-
-
-def counted(number: float, noun: str) -> str:
-    """Return a number with its noun: 1 step, 2 steps, 1,000 steps."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def dotted(location: Location) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import get_args
 
 from kerasbatch.errors import Fault, SpecError
-from kerasbatch.shared_types import BatchSize, BudgetKind, EveryKind, PartialBatch
+from kerasbatch.types import BatchSize, BudgetKind, EveryKind, PartialBatch
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import kerasbatch
-from kerasbatch.runs.plans import plans
-from kerasbatch.spec import specfile
-from kerasbatch.spec.access import Access
+from kerasbatch.runs.prepare.plans import plan_runs
+from kerasbatch.spec import reader
+from kerasbatch.spec.trust import Access
 
 HERE = Path(__file__).parent.parent
 PACKAGE = HERE / "kerasbatch"
@@ -62,11 +62,11 @@ def test_importing_the_package_is_cheap() -> None:
 @pytest.mark.parametrize("file", EXPERIMENTS, ids=lambda file: file.stem)
 def test_shipped_experiments_parse_and_plan(file: Path) -> None:
     """Each asks a question, is short, and its runs have plans."""
-    source = specfile.load(file)
+    source = reader.load_spec(file)
     assert source.spec.question
     assert len(file.read_text(encoding="utf-8").splitlines()) <= 40
     assert source.spec.name == file.stem
-    planned = plans(source, Access(source.folder, trusted=True))
+    planned = plan_runs(source, Access(source.folder, trusted=True))
     assert all(each.plan.total_steps > 0 for each in planned)
 
 

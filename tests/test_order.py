@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kerasbatch.order import example_order, stratified_sample
+from kerasbatch.sampling import example_order, stratified_sample
 
 
 def test_each_example_exactly_once() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kerasbatch.stepcheck import Ending, Observed, total, verdict
+from kerasbatch.step_check import Ending, ObservedEpoch, total, verdict
 from kerasbatch.steps import plan
 
 PLAN = plan(10, batch_size=4, epochs=2)
@@ -12,27 +12,27 @@ CUT = plan(10, batch_size=4, steps=4)
 @pytest.mark.parametrize(
     ("seen", "ending", "check"),
     [
-        (Observed(3, 3, 10), None, "ok"),
-        (Observed(3, None, None), None, "ok"),
-        (Observed(2, 3, 10), None, "mismatch: skipped_updates"),
-        (Observed(4, 3, 10), None, "mismatch: repeated_updates"),
-        (Observed(4, 4, 14), None, "mismatch: repeated_batches"),
-        (Observed(2, 2, 8), None, "mismatch: missing_batches"),
-        (Observed(2, 2, 8), "target_reached", "ended_early: target_reached"),
-        (Observed(2, 2, 6), "diverged", "mismatch: wrong_examples"),
-        (Observed(3, 3, 12), None, "mismatch: wrong_examples"),
-        (Observed(3, 3, 10, right_examples=False), None, "mismatch: wrong_examples"),
-        (Observed(3, 3, 10, right_examples=True), None, "ok"),
+        (ObservedEpoch(3, 3, 10), None, "ok"),
+        (ObservedEpoch(3, None, None), None, "ok"),
+        (ObservedEpoch(2, 3, 10), None, "mismatch: skipped_updates"),
+        (ObservedEpoch(4, 3, 10), None, "mismatch: repeated_updates"),
+        (ObservedEpoch(4, 4, 14), None, "mismatch: repeated_batches"),
+        (ObservedEpoch(2, 2, 8), None, "mismatch: missing_batches"),
+        (ObservedEpoch(2, 2, 8), "target_reached", "ended_early: target_reached"),
+        (ObservedEpoch(2, 2, 6), "diverged", "mismatch: wrong_examples"),
+        (ObservedEpoch(3, 3, 12), None, "mismatch: wrong_examples"),
+        (ObservedEpoch(3, 3, 10, right_examples=False), None, "mismatch: wrong_examples"),
+        (ObservedEpoch(3, 3, 10, right_examples=True), None, "ok"),
     ],
 )
-def test_verdicts(seen: Observed, ending: Ending | None, check: str) -> None:
+def test_verdicts(seen: ObservedEpoch, ending: Ending | None, check: str) -> None:
     """An epoch of 10 examples at batch 4: 3 steps."""
     assert verdict(PLAN.epoch_plan(1), 4, seen, ending) == check
 
 
 def test_a_budget_that_ends_inside_an_epoch() -> None:
     """The epoch ended early, the run did as planned."""
-    check = verdict(CUT.epoch_plan(2), 4, Observed(1, 1, 4), None)
+    check = verdict(CUT.epoch_plan(2), 4, ObservedEpoch(1, 1, 4), None)
     assert check == "ended_early: budget"
     rows = [{"check": "ok", "observed_steps": 3}, {"check": check, "observed_steps": 1}]
     assert total(CUT, rows, None) == "ok"

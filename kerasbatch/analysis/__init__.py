@@ -1,1 +1,1 @@
-"""Run directories -> tables and verdicts; never TensorFlow."""
+"""From run directories to tables, verdicts, plots and pages; nothing here needs Keras."""

@@ -1,1 +1,1 @@
-"""Watches anybody's `fit`: counts steps, records a history, stops, reports progress."""
+"""Keras callbacks that observe any model.fit."""

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from kerasbatch.callbacks.reported import Row
 from kerasbatch.engine.keras_private import batches_counted
-from kerasbatch.engine.noise import Examples, NoiseMeter, meter
+from kerasbatch.engine.noise.meter import Examples, NoiseMeter, noise_meter
+from kerasbatch.types import Row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +55,7 @@ class NoiseScale(keras.callbacks.Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         """Measure the untrained model."""
         self.rows.clear()
-        self._meter = meter(self.model, *self._given)
+        self._meter = noise_meter(self.model, *self._given)
         self._updates = batches_counted(self.model.optimizer)
         self._measure()
 

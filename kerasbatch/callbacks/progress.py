@@ -4,12 +4,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from kerasbatch.callbacks.planned import Planned
-from kerasbatch.callbacks.reported import Progress
+from kerasbatch.callbacks.base import PlannedCallback
 from kerasbatch.steps import Plan
+from kerasbatch.types import Progress
 
 
-class Reporter(Planned):
+class ProgressReporter(PlannedCallback):
     """Reports progress, a few times a second and at the end.
 
     Args:

@@ -13,17 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kerasbatch.callbacks.planned import Planned, whole_epochs
-from kerasbatch.callbacks.reported import Row
+from kerasbatch.callbacks.base import PlannedCallback, plan_of_epochs
 from kerasbatch.engine.keras_private import batches_counted
-from kerasbatch.shared_types import PartialBatch
 from kerasbatch.steps import Plan
+from kerasbatch.types import PartialBatch, Row
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class Recorder(Planned):
+class Recorder(PlannedCallback):
     """Records a row at the end of every epoch, or at chosen steps with an evaluation.
 
     Args:
@@ -50,7 +49,7 @@ class Recorder(Planned):
         points: Iterator[int] | None = None,
         on_row: Callable[[Row], None] | None = None,
     ) -> None:
-        super().__init__(plan or whole_epochs(train_examples, batch_size, epochs, partial_batch))
+        super().__init__(plan or plan_of_epochs(train_examples, batch_size, epochs, partial_batch))
         self.rows: list[Row] = []
         self.evaluate_seconds = 0.0
         self._evaluate = evaluate

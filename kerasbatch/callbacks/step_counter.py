@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from kerasbatch import stepcheck
-from kerasbatch.callbacks.planned import Planned, whole_epochs
-from kerasbatch.callbacks.reported import Row
+from kerasbatch import step_check
+from kerasbatch.callbacks.base import PlannedCallback, plan_of_epochs
 from kerasbatch.engine.keras_private import batches_counted
 from kerasbatch.errors import StepMismatchError
-from kerasbatch.shared_types import PartialBatch
-from kerasbatch.stepcheck import Ending, Observed
+from kerasbatch.step_check import Ending, ObservedEpoch
 from kerasbatch.steps import Plan
+from kerasbatch.types import PartialBatch, Row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +34,7 @@ def examples_counted(model: keras.Model) -> int | None:
     return count or None
 
 
-class StepCounter(Planned):
+class StepCounter(PlannedCallback):
     """Counts batches, updates and examples of every epoch and compares them with the plan.
 
     What `ok` proves: Keras handed out the planned batches, the optimizer counted an update for each
@@ -73,7 +72,7 @@ class StepCounter(Planned):
         plan: Plan | None = None,
         right_examples: Callable[[int, int], bool | None] | None = None,
     ) -> None:
-        super().__init__(plan or whole_epochs(train_examples, batch_size, epochs, partial_batch))
+        super().__init__(plan or plan_of_epochs(train_examples, batch_size, epochs, partial_batch))
         self.rows: list[Row] = []
         self._right_examples = right_examples
         self.ending: Ending | None = None
@@ -113,9 +112,9 @@ class StepCounter(Planned):
         right = None
         if self._right_examples is not None and whole_step:
             right = self._right_examples(epoch + 1, updates)
-        seen = Observed(updates, self._batches, self._examples, right)
+        seen = ObservedEpoch(updates, self._batches, self._examples, right)
         stopped = self.ending or ("early_stop" if self.model.stop_training else None)
-        self.rows.append(stepcheck.row(self.plan, epoch + 1, seen, stopped))
+        self.rows.append(step_check.check_row(self.plan, epoch + 1, seen, stopped))
         self._open = False
 
     def end(self, ending: Ending) -> None:
@@ -139,7 +138,7 @@ class StepCounter(Planned):
         """Return the check of the whole training, as runs.csv writes it."""
         stopped = self.rows and self.model.stop_training
         ending: Ending | None = self.ending or ("early_stop" if stopped else None)
-        return stepcheck.total(self.plan, self.rows, ending)
+        return step_check.run_check(self.plan, self.rows, ending)
 
     def check(self) -> str:
         """Return the check of the whole training.
@@ -148,7 +147,7 @@ class StepCounter(Planned):
             StepMismatchError: if the steps taken are not the steps planned.
         """
         found = self.verdict()
-        if stepcheck.is_mismatch(found):
+        if step_check.is_mismatch(found):
             planned, observed = self.plan.total_steps, self.observed_steps
             raise StepMismatchError(f"{found} ({observed:,} steps observed, {planned:,} planned)")
         return found
@@ -158,4 +157,4 @@ class StepCounter(Planned):
         """The check of every epoch as a DataFrame with the columns of steps.csv."""
         import pandas as pd
 
-        return pd.DataFrame(self.rows, columns=list(stepcheck.COLUMNS))
+        return pd.DataFrame(self.rows, columns=list(step_check.STEP_COLUMNS))

@@ -5,15 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from kerasbatch.callbacks.planned import Planned
-from kerasbatch.callbacks.reported import Row
-from kerasbatch.engine import divergence
-from kerasbatch.stepcheck import Ending
+from kerasbatch.callbacks.base import PlannedCallback
+from kerasbatch.engine.training import divergence
+from kerasbatch.step_check import Ending
 from kerasbatch.steps import Plan
+from kerasbatch.types import Row
 
 
 @dataclass(frozen=True)
-class Place:
+class StepLoss:
     """An epoch (from 1), a step, and the loss there."""
 
     epoch: int
@@ -21,7 +21,7 @@ class Place:
     loss: float
 
 
-class Stopping(Planned):
+class Stopping(PlannedCallback):
     """Ends a training that has diverged or reached its target, and says where.
 
     The engine stops at the step whose loss diverges; what an evaluation shows is looked at here.
@@ -45,7 +45,7 @@ class Stopping(Planned):
     ) -> None:
         super().__init__(plan)
         self.ending: Ending | None = None
-        self.diverged: Place | None = None
+        self.diverged: StepLoss | None = None
         self.reached: Row | None = None
         self._diverged_loss, self._evaluated_loss = diverged_loss, evaluated_loss
         self._reaches, self._stop_at_target = reaches, stop_at_target
@@ -78,7 +78,7 @@ class Stopping(Planned):
         return bool(untrained and loss > divergence.FACTOR * abs(untrained))
 
     def _diverge(self, step: int, loss: float) -> None:
-        self.diverged = self.diverged or Place(self.epoch + 1, step, loss)
+        self.diverged = self.diverged or StepLoss(self.epoch + 1, step, loss)
         self._end("diverged")
 
     def _end(self, ending: Ending) -> None:

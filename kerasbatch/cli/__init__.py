@@ -1,1 +1,1 @@
-"""The commands; the only place that prints and exits."""
+"""The command line, one module per command."""

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kerasbatch.cli import options
-from kerasbatch.cli.early import check_early, display_with_tensorflow
 from kerasbatch.cli.options import Overrides, SpecPath, Target, Trust
-from kerasbatch.cli.terminal import note, open_console, print_whole
+from kerasbatch.cli.preflight import check_before_loading, display_with_tensorflow
+from kerasbatch.cli.terminal import open_console, print_note, print_whole
 from kerasbatch.errors import Fault, SpecError
 
 if TYPE_CHECKING:
-    from kerasbatch.studies.advise import Advice
+    from kerasbatch.advice.advise import Advice
 
 
 def advise(
@@ -22,7 +22,9 @@ def advise(
     verify: Annotated[
         bool, typer.Option("--verify", help="Train at the advised size and at its neighbours.")
     ] = False,
-    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table here.")] = None,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the frame_table here.")
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="SPEC", help="Write the advised spec here."),
@@ -31,10 +33,10 @@ def advise(
     trust: Trust = False,
 ) -> None:
     """Measure memory, speed and noise, and say which batch size to use, or why that is unknown."""
-    from kerasbatch.spec import specfile
+    from kerasbatch.spec.reader import load_spec
     from kerasbatch.spec.rules import names_files
 
-    source = specfile.load(spec, overrides or ())
+    source = load_spec(spec, overrides or ())
     faults = [*options.folder_faults(csv, "--csv"), *options.folder_faults(output, "-o")]
     if output and output.absolute().parent.resolve() != source.folder and names_files(source.spec):
         told = f"the spec names files beside it; write the advised one into {source.folder}, too"
@@ -44,10 +46,10 @@ def advise(
         faults.append(Fault(("-o",), told))
     if faults:
         raise SpecError(faults)
-    check_early(source, trust)
+    check_before_loading(source, trust)
     display = display_with_tensorflow(quiet=False, verbose=False, whole=trust)
+    from kerasbatch.advice import advise as studies
     from kerasbatch.records.files import write_text
-    from kerasbatch.studies import advise as studies
 
     found = studies.advise(
         source,
@@ -62,22 +64,22 @@ def advise(
         write_text(csv, found.table.to_csv(index=False))
     if output and found.spec:
         write_text(output, found.spec)
-        note(f"the spec with batch size {found.batch_size:,} is in {output}")
+        print_note(f"the spec with batch size {found.batch_size:,} is in {output}")
     elif output:
-        note(f"{output} is not written: there is no advice to write into it")
+        print_note(f"{output} is not written: there is no advice to write into it")
 
 
 def _show(found: "Advice") -> None:
-    from kerasbatch.cli.frame_table import table
+    from kerasbatch.cli.display.frames import frame_table
 
     console = open_console(errors=False)
-    print_whole(console, table(found.table))
+    print_whole(console, frame_table(found.table))
     if found.half is not None:
-        print_whole(console, table(found.half))
+        print_whole(console, frame_table(found.half))
     if found.memory.largest is not None:
         told = f"largest that fits: {found.memory.largest:,} ({found.memory.message})"
         console.print(told, style="dim", soft_wrap=True)
     console.print(found.message, style="bold", markup=False, soft_wrap=True)
     if found.verification is not None:
-        print_whole(console, table(found.verification.table))
+        print_whole(console, frame_table(found.verification.table))
         console.print(found.verification.message, style="bold", soft_wrap=True)

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kerasbatch.cli import options
-from kerasbatch.cli.early import check_early, display_with_tensorflow
 from kerasbatch.cli.options import Overrides, SpecPath, Trust, Verbose
+from kerasbatch.cli.preflight import check_before_loading, display_with_tensorflow
 from kerasbatch.cli.terminal import open_console, print_whole
 from kerasbatch.errors import SpecError
 
 if TYPE_CHECKING:
-    from kerasbatch.runs.bench import EngineSpeeds
-    from kerasbatch.runs.bench_data import DataSpeeds
-    from kerasbatch.spec.specfile import Source
+    from kerasbatch.benchmark.data_paths import DataSpeeds
+    from kerasbatch.benchmark.engines import EngineSpeeds
+    from kerasbatch.spec.reader import SpecSource
 
 
 def bench(
@@ -41,20 +41,20 @@ def bench(
     Each trains for about a second, in turn, five times; a batch size takes some 15 seconds, or
     ten steps of plain fit where these are slower; with --data, some 50 seconds.
     """
-    from kerasbatch.spec import specfile
-    from kerasbatch.spec.access import Access
+    from kerasbatch.spec.reader import load_spec
+    from kerasbatch.spec.trust import Access
 
-    source = specfile.load(spec, overrides or ())
+    source = load_spec(spec, overrides or ())
     sizes = _sizes(batch_size) if batch_size else _sizes_of(source)
     if faults := options.folder_faults(csv, "--csv"):
         raise SpecError(faults)
-    check_early(source, trust, [size for size in sizes if size != "full"])
+    check_before_loading(source, trust, [size for size in sizes if size != "full"])
     display = display_with_tensorflow(quiet=False, verbose=verbose, whole=trust)
+    from kerasbatch.benchmark.data_paths import measure_data_paths
+    from kerasbatch.benchmark.engines import measure_engines
     from kerasbatch.records.files import write_csv
-    from kerasbatch.runs import bench as engines
-    from kerasbatch.runs import bench_data
 
-    measure = bench_data.measure if data else engines.measure
+    measure = measure_data_paths if data else measure_engines
     found: list[Any] = []
     try:
         with source.located():
@@ -70,7 +70,7 @@ def bench(
             write_csv(csv, list(rows[0]), rows)
 
 
-def _sizes_of(source: "Source") -> list[Any]:
+def _sizes_of(source: "SpecSource") -> list[Any]:
     """Return the batch sizes of a spec, those of its sweep if it sweeps them."""
     from kerasbatch.spec import sweep
 
@@ -81,17 +81,17 @@ def _sizes_of(source: "Source") -> list[Any]:
 def _show_data(found: "list[DataSpeeds]") -> None:
     import pandas as pd
 
-    from kerasbatch.cli import frame_table
+    from kerasbatch.cli.display.frames import frame_table
 
     rows = pd.DataFrame([each.row() for each in found])
-    print_whole(open_console(errors=False), frame_table.table(rows))
+    print_whole(open_console(errors=False), frame_table(rows))
 
 
 def _show(found: "list[EngineSpeeds]") -> None:
-    from kerasbatch.cli import tables
+    from kerasbatch.cli.display.tables import bench_table
 
     console = open_console(errors=False)
-    print_whole(console, tables.bench_table(found))
+    print_whole(console, bench_table(found))
     for why in dict.fromkeys(each.why for each in found):
         sizes = ", ".join(f"{each.batch_size:,}" for each in found if each.why == why)
         console.print(f"  b = {sizes}: {why}", style="dim", soft_wrap=True)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kerasbatch.cli import options
-from kerasbatch.cli.early import check_early, display_with_tensorflow
 from kerasbatch.cli.options import Overrides, Target, Trust
+from kerasbatch.cli.preflight import check_before_loading, display_with_tensorflow
 from kerasbatch.cli.terminal import open_console, print_whole
 from kerasbatch.errors import SpecError
 
 if TYPE_CHECKING:
-    from kerasbatch.studies.brute_force import BruteForce
+    from kerasbatch.advice.brute_force import BruteForce
 
 
 def check_advice(
@@ -23,37 +23,39 @@ def check_advice(
     minutes: Annotated[
         float, typer.Option(metavar="M", help="How long each advice may take, about.")
     ] = 5.0,
-    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table here.")] = None,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the frame_table here.")
+    ] = None,
     overrides: Overrides = None,
     trust: Trust = False,
 ) -> None:
     """Hold the advice against brute force: eight sizes and the advised one, tuned and timed."""
-    from kerasbatch.spec import specfile
+    from kerasbatch.spec.reader import load_spec
 
-    sources = [specfile.load(spec, overrides or ()) for spec in specs]
+    sources = [load_spec(spec, overrides or ()) for spec in specs]
     if faults := options.folder_faults(csv, "--csv"):
         raise SpecError(faults)
     for source in sources:
-        check_early(source, trust)
+        check_before_loading(source, trust)
     display = display_with_tensorflow(quiet=False, verbose=False, whole=trust)
+    from kerasbatch.advice import brute_force
     from kerasbatch.records.files import write_text
-    from kerasbatch.studies import brute_force
 
-    asked = [brute_force.asked(source, target, trust=trust) for source in sources]
+    asked = [brute_force.brute_force_spec(source, target, trust=trust) for source in sources]
     found: list[BruteForce] = []
     for each in asked:
         told = brute_force.brute_force(each, minutes=minutes, trust=trust, wait=display.waiting_for)
         found.append(told)
         _show(told)
         if csv:
-            write_text(csv, brute_force.joined(found).to_csv(index=False))
+            write_text(csv, brute_force.joined_tables(found).to_csv(index=False))
 
 
 def _show(found: "BruteForce") -> None:
-    from kerasbatch.cli.frame_table import table
+    from kerasbatch.cli.display.frames import frame_table
 
     console = open_console(errors=False)
     console.print(found.name, style="bold", markup=False)
-    print_whole(console, table(found.table.drop(columns=["spec", "target"])))
+    print_whole(console, frame_table(found.table.drop(columns=["spec", "target"])))
     console.print(found.advice.message, markup=False, soft_wrap=True)
     console.print(found.message, style="bold", markup=False, soft_wrap=True)

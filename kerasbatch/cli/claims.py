@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Annotated, get_args
 import typer
 
 from kerasbatch.cli import options
-from kerasbatch.cli.early import display_with_tensorflow
-from kerasbatch.cli.terminal import note, open_console
+from kerasbatch.cli.preflight import display_with_tensorflow
+from kerasbatch.cli.terminal import open_console, print_note
 from kerasbatch.errors import Fault, SpecError
+from kerasbatch.text import show_value, suggestion
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from kerasbatch.studies.claim import Claim
+    from kerasbatch.claims.claim import Claim
 
 COLOURS = {"holds": "green", "holds roughly": "yellow", "does not hold here": "red"}
 
@@ -30,16 +31,16 @@ def claims(
     """Put every statement of the notes to the test; tell the numbers and a verdict."""
     _check(data, csv)
     display = display_with_tensorflow(quiet=False, verbose=False)
+    from kerasbatch.claims import run as studies
+    from kerasbatch.claims.claim import COLUMNS
     from kerasbatch.records.files import write_csv
-    from kerasbatch.studies import claims as studies
-    from kerasbatch.studies.claim import COLUMNS
 
     name, notice = (data, None) if data else studies.default_data()
     if notice:
-        note(notice)
+        print_note(notice)
     found: list[Claim] = []
     console = open_console(errors=False)
-    with studies.laboratory(name, quick=quick) as laboratory:  # type: ignore[arg-type]  # checked
+    with studies.claim_runner(name, quick=quick) as laboratory:  # type: ignore[arg-type]  # checked
         for study in studies.STUDIES:
             with display.waiting_for(studies.title(study)):
                 rows = sorted(study(laboratory), key=_number)
@@ -52,16 +53,13 @@ def claims(
 
 
 def _check(data: str | None, csv: Path | None) -> None:
-    from kerasbatch.spec import keras_names
-    from kerasbatch.spec.data_keys import KerasData
+    from kerasbatch.spec.data_schema import KerasData
 
     legal = [*get_args(KerasData), "digits", "iris", "wine", "breast_cancer"]
     faults = []
     if data is not None and data not in legal:
-        hint = keras_names.nearest(data, legal) or f"; there are {', '.join(legal)}"
-        faults.append(
-            Fault(("--data",), f"{keras_names.show(data)} is no data for classifiers{hint}")
-        )
+        hint = suggestion(data, legal) or f"; there are {', '.join(legal)}"
+        faults.append(Fault(("--data",), f"{show_value(data)} is no data for classifiers{hint}"))
     faults += options.folder_faults(csv, "--csv")
     if faults:
         raise SpecError(faults)

@@ -7,13 +7,14 @@ import typer
 
 from kerasbatch.cli import options
 from kerasbatch.cli.options import By, Target
-from kerasbatch.cli.terminal import FAILED, complain, note, open_console, print_whole
-from kerasbatch.errors import Fault, SpecError, counted
+from kerasbatch.cli.terminal import FAILED, open_console, print_error, print_note, print_whole
+from kerasbatch.errors import Fault, SpecError
+from kerasbatch.text import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from kerasbatch.analysis.compare import Comparison
+    from kerasbatch.analysis.comparison.compare import Comparison
 
 Format = Literal["table", "csv", "markdown", "json"]
 
@@ -40,12 +41,12 @@ def compare(
         raise SpecError([Fault(("--baseline",), "goes with --fail-if, and --fail-if with it")])
     if faults := options.folder_faults(csv, "--csv"):
         raise SpecError(faults)
-    from kerasbatch.analysis import compare as analysis
+    from kerasbatch.analysis.comparison import compare as analysis
 
     keys = by or ["batch_size"]
     found = analysis.compare(list(paths), keys, target, fit=fit)
     for place, problem in found.problems.items():
-        note(f"{place}: {problem}; it is left out")
+        print_note(f"{place}: {problem}; it is left out")
     if csv:
         found.write_csv(csv)
     _show(found, shape, open_console(errors=False))
@@ -55,10 +56,10 @@ def compare(
 
 def _show(found: "Comparison", shape: Format, console: "Console") -> None:
     if shape == "table":
-        from kerasbatch.cli import comparison_table
+        from kerasbatch.cli.display.frames import comparison_lines, comparison_table
 
-        print_whole(console, comparison_table.table(found))
-        for line in comparison_table.lines(found):
+        print_whole(console, comparison_table(found))
+        for line in comparison_lines(found):
             console.print(line, soft_wrap=True)
         return
     texts = {"csv": found.to_csv, "markdown": found.to_markdown, "json": found.to_json}
@@ -66,14 +67,18 @@ def _show(found: "Comparison", shape: Format, console: "Console") -> None:
 
 
 def _hold_against(now: "Comparison", earlier: "Comparison", text: str) -> None:
-    from kerasbatch.analysis import gate
+    from kerasbatch.analysis.comparison.regression_gate import (
+        Regression,
+        find_regressions,
+        parse_limit,
+    )
 
-    worse = gate.failures(now, earlier, gate.parse(text))
-    worse += [gate.Failure(place, f"{told} (baseline)") for place, told in earlier.problems.items()]
+    worse = find_regressions(now, earlier, parse_limit(text))
+    worse += [Regression(place, f"{told} (baseline)") for place, told in earlier.problems.items()]
     for each in worse:
-        complain(f"{each.row}: {each.message}")
+        print_error(f"{each.row}: {each.message}")
     rows = counted(len(earlier.table), "row")
     if worse:
-        note(f"{counted(len(worse), 'failure')} against the baseline's {rows}")
+        print_note(f"{counted(len(worse), 'failure')} against the baseline's {rows}")
         raise typer.Exit(FAILED)
-    note(f"no worse than the baseline in {rows} ({gate.parse(text)})")
+    print_note(f"no worse than the baseline in {rows} ({parse_limit(text)})")

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kerasbatch.cli.terminal import note, open_console
-from kerasbatch.errors import counted
+from kerasbatch.cli.terminal import open_console, print_note
+from kerasbatch.text import counted
 
 if TYPE_CHECKING:
-    from kerasbatch.analysis.exported_runs import ExportedRun
+    from kerasbatch.analysis.exporters.run_export import ExportedRun
 
 
 def export(
@@ -27,16 +27,16 @@ def export(
     ],
 ) -> None:
     """Show runs to TensorBoard or MLflow; what is there already is not written twice."""
-    from kerasbatch.analysis import export as analysis
-    from kerasbatch.analysis.loaded import load
+    from kerasbatch.analysis.exporters import export as analysis
+    from kerasbatch.analysis.loading.load import load
 
     kind, place = to
-    analysis.check(kind)
+    analysis.check_exporter(kind)
     loaded = load(list(paths))
     _be_quiet()
     done = analysis.export(loaded, kind, place, _watch)
     for run, problem in loaded.problems.items():
-        note(f"{run}: {problem}; it is left out")
+        print_note(f"{run}: {problem}; it is left out")
     open_console().print(
         f"{counted(done.runs, 'run')} in {place}, {done.new} of them new or longer than before",
         markup=False,

@@ -10,7 +10,7 @@ import typer
 from kerasbatch.errors import Fault, SpecError
 
 if TYPE_CHECKING:
-    from kerasbatch.runs.ray_cluster import RayOptions
+    from kerasbatch.runs.executors.ray.cluster import RayOptions
 
 MAX_DIGITS = 20
 SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="The YAML file of the experiment.")]
@@ -91,7 +91,7 @@ def cluster(address: str | None, cpus: float | None, gpus: float | None) -> "Ray
     Raises:
         SpecError: if a share of a cluster is asked for, and no cluster.
     """
-    from kerasbatch.runs.ray_cluster import RayOptions
+    from kerasbatch.runs.executors.ray.cluster import RayOptions
 
     if address is not None:
         return RayOptions(address, 1.0 if cpus is None else cpus, gpus or 0.0)

@@ -7,13 +7,13 @@ import typer
 from kerasbatch.cli import options
 from kerasbatch.cli.options import Jobs, Overrides, SpecPath, Trust
 from kerasbatch.cli.steps import show_plan
-from kerasbatch.cli.terminal import note, open_console, print_whole
-from kerasbatch.errors import counted
+from kerasbatch.cli.terminal import open_console, print_note, print_whole
+from kerasbatch.text import counted
 
 if TYPE_CHECKING:
-    from kerasbatch.runs.plans import PlannedRun
-    from kerasbatch.spec.access import Access
-    from kerasbatch.spec.specfile import Source
+    from kerasbatch.runs.prepare.plans import PlannedRun
+    from kerasbatch.spec.reader import SpecSource
+    from kerasbatch.spec.trust import Access
     from kerasbatch.steps import Plan
 
 
@@ -27,23 +27,23 @@ def plan(
     trust: Trust = False,
 ) -> None:
     """Show what a spec would do, without training or, but for --time, loading TensorFlow."""
-    from kerasbatch.cli import tables
-    from kerasbatch.runs.plans import plans
-    from kerasbatch.spec import specfile
-    from kerasbatch.spec.access import Access
+    from kerasbatch.cli.display.tables import sweep_table, sweep_totals
+    from kerasbatch.runs.prepare.plans import plan_runs
+    from kerasbatch.spec.reader import load_spec
+    from kerasbatch.spec.trust import Access
 
-    source = specfile.load(spec, overrides or ())
+    source = load_spec(spec, overrides or ())
     workers = options.jobs(jobs)
     access = Access(source.folder, trust)
-    planned = plans(source, access)
+    planned = plan_runs(source, access)
     console = open_console(errors=False)
     if source.spec.question:
         console.print(source.spec.question, style="italic")
     for notice in dict.fromkeys(notice for each in planned for notice in each.notices):
-        note(notice)
+        print_note(notice)
     if source.spec.sweep:
-        print_whole(console, tables.sweep_table(planned))
-        console.print(tables.sweep_totals(planned), soft_wrap=True)
+        print_whole(console, sweep_table(planned))
+        console.print(sweep_totals(planned), soft_wrap=True)
         _explain_differences([each.plan for each in planned])
     else:
         _show_one(planned[0])
@@ -64,25 +64,25 @@ def _explain_differences(plans: "list[Plan]") -> None:
             open_console(errors=False).print(line, style="dim")
 
 
-def _show_time(source: "Source", access: "Access", jobs: int | None) -> None:
+def _show_time(source: "SpecSource", access: "Access", jobs: int | None) -> None:
     """Try every program, and say how long all runs will take."""
-    from kerasbatch.cli import tables
-    from kerasbatch.cli.early import display_with_tensorflow
-    from kerasbatch.runs import machine_share
+    from kerasbatch.cli.display.tables import duration, trial_table
+    from kerasbatch.cli.preflight import display_with_tensorflow
+    from kerasbatch.runs.executors import resources
     from kerasbatch.spec import sweep
 
     singles = sweep.expand(source)
-    threads = machine_share.threads_per_run(len(singles)) if source.spec.sweep else 0
+    threads = resources.threads_per_run(len(singles)) if source.spec.sweep else 0
     display = display_with_tensorflow(
         quiet=False, verbose=False, threads=threads, whole=access.trusted
     )
-    from kerasbatch.runs import trial
+    from kerasbatch.benchmark.sweep_estimate import time_programs, total_seconds
 
-    workers = min(jobs or machine_share.default_jobs(), len(singles))
+    workers = min(jobs or resources.default_jobs(), len(singles))
     with source.located(), display.waiting_for("trying every batch size"):
-        found = list(trial.trials(singles, access, []))
+        found = list(time_programs(singles, access, []))
     console = open_console(errors=False)
-    print_whole(console, tables.trial_table(found))
-    told = tables.duration(trial.total_seconds(found, workers))
+    print_whole(console, trial_table(found))
+    told = duration(total_seconds(found, workers))
     each = "" if workers == 1 else f", by {counted(workers, 'worker')}"
     console.print(f"{counted(len(singles), 'run')}{each}: about {told}, and TensorFlow's loading")

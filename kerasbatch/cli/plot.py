@@ -41,7 +41,7 @@ def plot(
         raise SpecError(faults)
     from matplotlib import rc_context
 
-    from kerasbatch.analysis.plot import plot as draw
+    from kerasbatch.analysis.plots.plot import plot as draw
     from kerasbatch.records.files import write_bytes
 
     figure = draw(list(paths), kind, x=x, target=target, fit=fit)  # type: ignore[arg-type]  # it says what there is

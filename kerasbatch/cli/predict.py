@@ -6,10 +6,11 @@ from typing import Annotated, Literal
 import typer
 
 from kerasbatch.cli import options
-from kerasbatch.cli.early import display_with_tensorflow
 from kerasbatch.cli.options import Trust, Verbose
+from kerasbatch.cli.preflight import display_with_tensorflow
 from kerasbatch.cli.terminal import open_console
-from kerasbatch.errors import Fault, SpecError, counted
+from kerasbatch.errors import Fault, SpecError
+from kerasbatch.text import counted
 
 
 def predict(
@@ -33,11 +34,12 @@ def predict(
     from kerasbatch.records.files import write_text
 
     display = display_with_tensorflow(quiet=False, verbose=verbose, whole=trust)
-    from kerasbatch.runs import prediction, saved_model
+    from kerasbatch.inference.predict import predict_file
+    from kerasbatch.inference.saved_model import load_saved_model
 
     with display, display.waiting_for("predicting"):
-        kept = saved_model.load(run, which=which, trust=trust)
-        table, notices = prediction.of_file(kept, csv)
+        kept = load_saved_model(run, which=which, trust=trust)
+        table, notices = predict_file(kept, csv)
     for notice in notices:
         display.notice(notice)
     write_text(output, table.to_csv(index=False, lineterminator="\n"))

@@ -7,7 +7,7 @@ import typer
 
 from kerasbatch.cli import options
 from kerasbatch.cli.options import By, Target
-from kerasbatch.cli.terminal import note, open_console
+from kerasbatch.cli.terminal import open_console, print_note
 from kerasbatch.errors import Fault, SpecError
 
 FORMATS = (".html", ".htm")
@@ -33,7 +33,7 @@ def report(
 
 
 def _write(output: Path, paths: list[Path], by: list[str], target: str | None) -> None:
-    from kerasbatch.analysis import report as analysis
+    from kerasbatch.analysis.report import page as analysis
     from kerasbatch.records.files import write_text
 
     console = open_console()
@@ -48,4 +48,4 @@ def _open(page: Path) -> None:
     import webbrowser
 
     if not webbrowser.open(page.absolute().as_uri()):
-        note(f"no browser was found; open {page} yourself")
+        print_note(f"no browser was found; open {page} yourself")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kerasbatch.cli import options
-from kerasbatch.cli.early import check_early, display_with_tensorflow, open_display
 from kerasbatch.cli.options import (
     CpusPerRun,
     GpusPerRun,
@@ -20,8 +19,9 @@ from kerasbatch.cli.options import (
     Trust,
     Verbose,
 )
+from kerasbatch.cli.preflight import check_before_loading, display_with_tensorflow, open_display
 from kerasbatch.cli.terminal import FAILED, INTERRUPTED, open_console, print_whole
-from kerasbatch.errors import counted
+from kerasbatch.text import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,12 +46,12 @@ def run(
     verbose: Verbose = False,
 ) -> None:
     """Train every run of a spec; write its history and its step check."""
-    from kerasbatch.spec import specfile
+    from kerasbatch.spec.reader import load_spec
 
-    source = specfile.load(spec, overrides or ())
+    source = load_spec(spec, overrides or ())
     workers, limit = options.jobs(jobs), options.seconds(timeout)
     cluster = options.cluster(ray, cpus_per_run, gpus_per_run)
-    check_early(source, trust)
+    check_before_loading(source, trust)
     alone = source.spec.sweep is None and limit is None and cluster is None
     if alone:
         display = display_with_tensorflow(quiet=quiet, verbose=verbose, whole=trust)
@@ -76,13 +76,13 @@ def run(
 
 
 def _show_results(ended: "list[Result]", directory: Path, *, alone: bool) -> None:
-    from kerasbatch.cli import tables
+    from kerasbatch.cli.display.tables import facts_table, result_facts, result_table
 
     console = open_console(errors=False)
     if alone:
-        console.print(tables.facts(tables.result_facts(ended[0]), console.width))
+        console.print(facts_table(result_facts(ended[0]), console.width))
     else:
-        print_whole(console, tables.result_table(ended))
+        print_whole(console, result_table(ended))
         _show_endings(ended, console)
     if reused := sum(result.reused for result in ended):
         them = "it" if reused == 1 else "them"
@@ -100,16 +100,16 @@ def _show_endings(ended: "list[Result]", console: "Console") -> None:
     wrong = [each for each in ended if each.status not in ("done", "target", "diverged")]
     if not wrong:
         return
-    from kerasbatch.cli import tables
+    from kerasbatch.cli.display.tables import failure_table
 
     console.print(f"\n{counted(len(wrong), 'run')} did not finish:", style="bold")
-    console.print(tables.failure_table(wrong))
+    console.print(failure_table(wrong))
     again = shlex.join(["kerasbatch", *(part for part in sys.argv[1:] if part != "--rerun")])
     console.print(f"to try what did not finish again: {again}", soft_wrap=True)
 
 
 def _exit_code(ended: "list[Result]", *, alone: bool) -> int:
-    from kerasbatch.stepcheck import is_mismatch
+    from kerasbatch.step_check import is_mismatch
 
     statuses = [result.status for result in ended]
     if "interrupted" in statuses:

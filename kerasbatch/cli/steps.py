@@ -30,9 +30,10 @@ def steps(
 
 def show_plan(made: "Plan", *, seed: int, sampling: Any, held: int | None = None) -> None:
     """Print the counts of one run, and draw its epochs."""
-    from kerasbatch.cli import drawing, tables
+    from kerasbatch.cli.display.drawing import draw_epochs
+    from kerasbatch.cli.display.tables import facts_table, plan_facts
 
     console = open_console(errors=False)
-    console.print(tables.facts(tables.plan_facts(made, held), console.width))
+    console.print(facts_table(plan_facts(made, held), console.width))
     console.print()
-    console.print(drawing.epochs(made, seed=seed, sampling=sampling, width=console.width))
+    console.print(draw_epochs(made, seed=seed, sampling=sampling, width=console.width))

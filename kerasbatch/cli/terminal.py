@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
-from kerasbatch.errors import DirectoryInUseError, SpecError, WorkerError, counted
+from kerasbatch.errors import DirectoryInUseError, SpecError, WorkerError
+from kerasbatch.text import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,16 +35,16 @@ def exit_codes() -> Iterator[None]:
         _end_wrong(error)
         sys.exit(WRONG)
     except DirectoryInUseError as error:
-        complain(str(error))
+        print_error(str(error))
         sys.exit(IN_USE)
     except WorkerError as error:
-        complain(str(error))
+        print_error(str(error))
         sys.exit(FAILED)
     except BrokenPipeError:
         # Whoever read our output has seen enough; Python must not complain while it closes it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        complain(_no_room(error))
+        print_error(_no_room(error))
         sys.exit(FAILED)
     except KeyboardInterrupt:
         _end_interrupted()
@@ -89,7 +90,7 @@ def while_training(goes_on: bool) -> None:
     _training = goes_on
 
 
-def heed_signals() -> None:
+def raise_if_interrupted() -> None:
     """Interrupt, if a signal has come.
 
     An exception that is raised while Python is inside a destructor, and TensorFlow has many, is
@@ -99,12 +100,12 @@ def heed_signals() -> None:
         raise KeyboardInterrupt
 
 
-def complain(message: str) -> None:
+def print_error(message: str) -> None:
     """Print an error."""
     say("error:", "bold red", message)
 
 
-def note(message: str, console: "Console | None" = None) -> None:
+def print_note(message: str, console: "Console | None" = None) -> None:
     """Print what a person must know."""
     say("note:", "bold yellow", message, console)
 
@@ -126,7 +127,7 @@ def _no_room(error: OSError) -> str:
 
 def _end_wrong(error: SpecError) -> None:
     for fault in error.faults:
-        complain(str(fault))
+        print_error(str(fault))
     could_train = {"run", "bench"} & set(sys.argv[1:2])
     ending = "; nothing was trained" if could_train else ""
     open_console().print(f"{counted(len(error.faults), 'fault')}{ending}")

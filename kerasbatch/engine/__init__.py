@@ -1,1 +1,1 @@
-"""Trains any compiled model, many steps in one program; knows no spec."""
+"""The fused engine: trains any compiled Keras model, and knows no spec."""

@@ -1,5 +1,6 @@
 """Arrays on their way to the device."""
 
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -8,7 +9,7 @@ import tensorflow as tf
 
 from kerasbatch.array_files import in_a_file
 from kerasbatch.engine.options import Arrays
-from kerasbatch.shared_types import Array
+from kerasbatch.types import Array
 
 ALIGNMENT = 64
 """Bytes to whose multiples TensorFlow aligns its tensors."""
@@ -33,7 +34,7 @@ def bytes_of(arrays: Any) -> int:
     return int(sum(array.nbytes for array in keras.tree.flatten(arrays)))
 
 
-def as_computed_with(arrays: Arrays) -> Arrays:
+def cast_for_device(arrays: Arrays) -> Arrays:
     """Return arrays in the types in which they are computed with."""
     same: Arrays = keras.tree.map_structure(
         lambda array: array.astype(type_on_device(array), copy=False), arrays
@@ -77,3 +78,32 @@ def aligned(shape: tuple[int, ...], dtype: Any) -> Array:
     first = -memory.ctypes.data % ALIGNMENT
     room: Array = memory[first : first + size].view(dtype).reshape(shape)
     return room
+
+
+CPU_INFO = Path("/proc/cpuinfo")
+BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
+"""What Linux calls it on processors by Intel and AMD, and on those by ARM."""
+BFLOAT16_CAPABILITY = (8, 0)
+"""The compute capability from which on NVIDIA's GPUs have it."""
+
+
+def computes_bfloat16() -> bool:
+    """Tell whether the device computes in bfloat16; what says nothing is taken not to."""
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        return bool(BFLOAT16_FLAGS & _processor_flags(CPU_INFO))
+    told = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability")
+    return told is not None and tuple(told) >= BFLOAT16_CAPABILITY
+
+
+def _processor_flags(file: Path) -> set[str]:
+    """Return the words that Linux says of a processor's instructions; elsewhere there are none."""
+    if not file.is_file():
+        return set()
+    lines = file.read_text(encoding="utf-8").splitlines()
+    told = [line.partition(":") for line in lines]
+    return {word for name, _, words in told if _is_flags(name) for word in words.split()}
+
+
+def _is_flags(name: str) -> bool:
+    return name.strip() in ("flags", "Features")

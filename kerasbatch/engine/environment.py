@@ -40,19 +40,19 @@ def load_tensorflow(*, verbose: bool, whole: bool = False) -> None:
         verbose: let what they write appear at once.
         whole: also what nobody but somebody's own code might want of Keras.
     """
-    with contextlib.nullcontext() if whole else _not_at_hand(UNUSED):
+    with contextlib.nullcontext() if whole else _hidden_packages(UNUSED):
         if verbose:
             import keras  # imported for its effect
 
             return
-        with _stderr_kept_back():
+        with _captured_stderr():
             import keras  # noqa: F401  # imported for its effect
         import tensorflow as tf
     tf.get_logger().setLevel("ERROR")
 
 
 @contextmanager
-def _not_at_hand(names: tuple[str, ...]) -> Iterator[None]:
+def _hidden_packages(names: tuple[str, ...]) -> Iterator[None]:
     """Let imports of packages fail that are not loaded yet; afterwards they can be imported."""
     hidden: dict[str, None] = {name: None for name in names if name not in sys.modules}
     sys.modules.update(hidden)  # type: ignore[arg-type]  # None is Python's own sign for it
@@ -63,7 +63,7 @@ def _not_at_hand(names: tuple[str, ...]) -> Iterator[None]:
             del sys.modules[name]
 
 
-def compute_with(threads: int) -> None:
+def set_threads(threads: int) -> None:
     """Let TensorFlow use so many threads, before it computes anything; 0: it chooses."""
     if threads == 0:
         return
@@ -74,7 +74,7 @@ def compute_with(threads: int) -> None:
 
 
 @contextmanager
-def _stderr_kept_back() -> Iterator[None]:
+def _captured_stderr() -> Iterator[None]:
     """Keep back what C++ code writes to the standard error; hand it on after an exception.
 
     TensorFlow logs some lines before it reads its own log level.

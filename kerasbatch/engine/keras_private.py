@@ -17,7 +17,7 @@ import tensorflow as tf
 
 
 @dataclass(frozen=True)
-class Part:
+class PrivateName:
     """A part of Keras or TensorFlow that is not public.
 
     Args:
@@ -49,36 +49,40 @@ class Part:
 
 _TRAINER = "keras.src.backend.tensorflow.trainer"
 _ADAPTERS = "keras.src.trainers.data_adapters"
-PARTS = (
-    Part(_TRAINER, "TensorFlowTrainer.make_train_function", "know a model's own train function"),
-    Part(_TRAINER, "TensorFlowTrainer.train_step", "tell Keras' own training step from others"),
-    Part(_TRAINER, "TensorFlowTrainer.test_step", "tell Keras' own test step from others"),
-    Part("keras.src.trainers.trainer", "model_supports_jit", "ask whether XLA can compile"),
-    Part("keras", "Model._resolve_auto_jit_compile", "know whether XLA was asked for"),
-    Part("keras", "Model._flatten_layers", "look at the layers inside layers"),
-    Part("keras", "Model._symbolic_build", "build a model without a step"),
-    Part("keras", "Model._assert_compile_called", "refuse a model that is not compiled"),
-    Part(f"{_ADAPTERS}.array_slicing", "train_validation_split", "split as Keras does"),
-    Part(_ADAPTERS, "get_data_adapter", "read data as Keras does"),
-    Part(_ADAPTERS, "TFDatasetAdapter", "know a tf.data.Dataset among data"),
-    Part(_ADAPTERS, "GeneratorDataAdapter", "know a generator among data"),
-    Part(
+PRIVATE_NAMES = (
+    PrivateName(
+        _TRAINER, "TensorFlowTrainer.make_train_function", "know a model's own train function"
+    ),
+    PrivateName(
+        _TRAINER, "TensorFlowTrainer.train_step", "tell Keras' own training step from others"
+    ),
+    PrivateName(_TRAINER, "TensorFlowTrainer.test_step", "tell Keras' own test step from others"),
+    PrivateName("keras.src.trainers.trainer", "model_supports_jit", "ask whether XLA can compile"),
+    PrivateName("keras", "Model._resolve_auto_jit_compile", "know whether XLA was asked for"),
+    PrivateName("keras", "Model._flatten_layers", "look at the layers inside layers"),
+    PrivateName("keras", "Model._symbolic_build", "build a model without a step"),
+    PrivateName("keras", "Model._assert_compile_called", "refuse a model that is not compiled"),
+    PrivateName(f"{_ADAPTERS}.array_slicing", "train_validation_split", "split as Keras does"),
+    PrivateName(_ADAPTERS, "get_data_adapter", "read data as Keras does"),
+    PrivateName(_ADAPTERS, "TFDatasetAdapter", "know a tf.data.Dataset among data"),
+    PrivateName(_ADAPTERS, "GeneratorDataAdapter", "know a generator among data"),
+    PrivateName(
         f"{_ADAPTERS}.data_adapter_utils",
         "class_weight_to_sample_weights",
         "weigh classes as Keras does",
     ),
-    Part(
+    PrivateName(
         "tensorflow.python.ops.control_flow_v2_func_graphs",
         "WhileBodyFuncGraph",
         "read weights before loops",
     ),
-    Part(
+    PrivateName(
         "tensorflow.python.ops.resource_variable_ops",
         "BaseResourceVariable._read_variable_op",
         "read weights before loops",
     ),
 )
-_BY_NAME = {part.name: part for part in PARTS}
+_BY_NAME = {part.name: part for part in PRIVATE_NAMES}
 _OF_COMPILED = ("_compile_loss", "_compile_metrics", "_initial_epoch")
 _READING = threading.RLock()
 """Held while variables read otherwise: models in two threads may share layers."""
@@ -90,12 +94,14 @@ def missing(model: keras.Model | None = None) -> str | None:
     Args:
         model: a compiled model; some parts belong to it and not to its class.
     """
-    for part in PARTS:
+    for part in PRIVATE_NAMES:
         if part.get() is None:
             return part.sentence
     for name in () if model is None else _OF_COMPILED:
         if not hasattr(model, name):
-            return Part("keras", f"Model.{name}", "know what a model was compiled for").sentence
+            return PrivateName(
+                "keras", f"Model.{name}", "know what a model was compiled for"
+            ).sentence
     return None
 
 

@@ -1,1 +1,1 @@
-"""The files of a run and where a result came from; knows no Keras."""
+"""The files of a run and of an experiment; nothing here needs Keras."""

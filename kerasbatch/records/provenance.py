@@ -17,7 +17,7 @@ from kerasbatch.version import VERSION
 PACKAGES = ("keras", "tensorflow", "numpy")
 
 
-def here() -> dict[str, Any]:
+def provenance() -> dict[str, Any]:
     """Return the versions and the machine of this process."""
     return {"versions": versions(), "machine": machine()}
 
@@ -61,7 +61,7 @@ def git_commit(folder: Path) -> str | None:
     return done.stdout.strip() or None
 
 
-def now() -> str:
+def utc_now() -> str:
     """Return the time as ISO 8601 in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 

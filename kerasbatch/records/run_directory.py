@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kerasbatch.records import record_file
 from kerasbatch.records.files import columns_of, dump_yaml, write_bytes, write_csv, write_text
-from kerasbatch.records.record_file import Found
-from kerasbatch.spec.keys import Spec
+from kerasbatch.records.record import StoredRecord, damaged_files, read_record, write_record
+from kerasbatch.spec.schema import Spec
 
 FINISHED = ("done", "target", "diverged")
 MODELS = {"last": "model.keras", "best": "best.keras"}
@@ -60,15 +59,15 @@ class RunDirectory:
 
     def finish(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """Write the record; from here on the run has a status. Return it as it was written."""
-        return {**record, **record_file.write(self.path, record)}
+        return {**record, **write_record(self.path, record)}
 
-    def found(self) -> Found:
+    def found(self) -> StoredRecord:
         """Read the record, and check the run's files against it."""
-        found = record_file.read(self.path)
+        found = read_record(self.path)
         if found.record is None or found.foreign:
             return found
-        if damaged := list(record_file.damaged_files(self.path, found.record)):
-            return Found(problem=f"its {damaged[0]} does not match its checksum")
+        if damaged := list(damaged_files(self.path, found.record)):
+            return StoredRecord(problem=f"its {damaged[0]} does not match its checksum")
         return found
 
     def is_finished(self) -> bool:
@@ -92,7 +91,7 @@ class RunDirectory:
         shutil.rmtree(old)
 
 
-def is_finished(found: Found) -> bool:
+def is_finished(found: StoredRecord) -> bool:
     """Tell whether a record is that of a finished run."""
     record = None if found.foreign else found.record
     return record is not None and record["status"] in FINISHED

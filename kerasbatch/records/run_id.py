@@ -10,11 +10,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from kerasbatch.records.record_file import FORMAT
+from kerasbatch.records.record import FORMAT
 from kerasbatch.spec import sweep
-from kerasbatch.spec.data_keys import FILE_KEYS
-from kerasbatch.spec.keras_names import Section, canonical, canonical_item
-from kerasbatch.spec.keys import LayerModel, Spec
+from kerasbatch.spec.data_schema import FILE_KEYS
+from kerasbatch.spec.keras_registry import Section, canonical_item, canonical_object
+from kerasbatch.spec.schema import LayerModel, Spec
 
 # What does not change a run's numbers does not change its identity.
 NOT_IDENTITY = frozenset({"question", "name", "engine", "save", "sweep"})
@@ -46,7 +46,7 @@ def identity(spec: Spec) -> dict[str, Any]:
     given = spec.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
     given = {key: value for key, value in given.items() if key not in NOT_IDENTITY}
     for key, section in _NAMED.items():
-        given[key] = canonical(section, given[key])
+        given[key] = canonical_object(section, given[key])
     if isinstance(spec.model, LayerModel):
         layers = [canonical_item("layers", layer) for layer in spec.model.layers]
         given["model"] = {"layers": layers}

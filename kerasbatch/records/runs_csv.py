@@ -5,12 +5,15 @@ derived anew by the next one.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from kerasbatch.records import record_file, runs_table
+from kerasbatch.records import record
 from kerasbatch.records.experiment import Experiment
-from kerasbatch.records.files import write_csv
+from kerasbatch.records.files import columns_of, write_csv
+from kerasbatch.records.run_row import RUN_COLUMNS
+from kerasbatch.spec import sweep
 
 INTERVAL = 1.0
 """Seconds between two writings while runs end."""
@@ -27,14 +30,14 @@ class RunsCsv:
 
     def __init__(self, experiment: Experiment) -> None:
         self._file = experiment.path / "runs.csv"
-        found = ((each.run_id, record_file.read(each.path).record) for each in experiment.runs())
-        self._entries = {run_id: runs_table.entry(record) for run_id, record in found if record}
+        found = ((each.run_id, record.read_record(each.path).record) for each in experiment.runs())
+        self._entries = {run_id: run_entry(record) for run_id, record in found if record}
         self._due = 0.0
         self._is_written = False
 
     def put(self, run_id: str, record: Mapping[str, Any]) -> None:
         """Take the record of a run that has ended."""
-        self._entries[run_id] = runs_table.entry(record)
+        self._entries[run_id] = run_entry(record)
         self._is_written = False
 
     def write_if_due(self) -> None:
@@ -47,5 +50,91 @@ class RunsCsv:
 
     def write(self) -> None:
         """Write the table."""
-        write_csv(self._file, *runs_table.table(list(self._entries.values())))
+        write_csv(self._file, *runs_table(list(self._entries.values())))
         self._is_written = True
+
+
+# These have columns already, some under another name; or tell nothing of a run.
+SHOWN = frozenset(
+    {"batch_size", "seed", "epochs", "examples", "engine", "name", "question", "save"}
+    | {"optimizer.name", "optimizer.learning_rate", "data.name"}
+)
+Row = dict[str, Any]
+
+
+def flatten_spec(plain: Mapping[str, Any], above: str = "") -> Row:
+    """Return the values of a plain spec by their dotted keys; lists as a sweep labels them.
+
+    Args:
+        plain: a spec as plain values.
+        above: the dotted key that it stands under, with a dot at its end.
+    """
+    found: Row = {}
+    for key, value in plain.items():
+        inner = dict(enumerate(value)) if _holds_mappings(value) else value
+        if isinstance(inner, dict):
+            found |= flatten_spec({str(k): v for k, v in inner.items()}, f"{above}{key}.")
+        else:
+            found[f"{above}{key}"] = sweep.label(value) if isinstance(value, list) else value
+    return found
+
+
+def _holds_mappings(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(inner, dict) for inner in value)
+
+
+@dataclass(frozen=True)
+class RunEntry:
+    """What the table needs of a record.
+
+    Args:
+        row: the run's row.
+        keys: the values of its spec by their dotted keys.
+        place: where it stands between the others.
+    """
+
+    row: Row
+    keys: Row
+    place: tuple[Any, ...]
+
+
+def run_entry(record: Mapping[str, Any]) -> RunEntry | None:
+    """Take what the table needs of a record of this format or another, if it has it."""
+    row = record.get("row")
+    if not isinstance(row, dict) or not isinstance(row.get("run_id"), str):
+        return None
+    return RunEntry(dict(row), flatten_spec(record.get("spec") or {}), _place(record))
+
+
+def runs_table(entries: Iterable[RunEntry | None]) -> tuple[list[str], list[Row]]:
+    """Return the columns and the rows of runs.csv.
+
+    Args:
+        entries: what it needs of every record.
+    """
+    ordered = sorted((each for each in entries if each is not None), key=lambda e: e.place)
+    rows: list[Row] = [dict(each.row) for each in ordered]
+    keys = [each.keys for each in ordered]
+    differing = [key for key in columns_of(keys) if _differ(key, keys)]
+    for row, values in zip(rows, keys, strict=True):
+        row.update({key: values.get(key) for key in differing})
+    return columns_of(rows, [*RUN_COLUMNS, *differing]), rows
+
+
+def _differ(key: str, specs: Sequence[Row]) -> bool:
+    if key in SHOWN:
+        return False
+    return len({repr(spec.get(key)) for spec in specs if spec}) > 1
+
+
+def _place(record: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Order runs by their swept values, numbers as numbers, then by name."""
+    row = record["row"]
+    swept = record.get("swept") or {"batch_size": row.get("batch_size")}
+    return (tuple((key, *_as_number(value)) for key, value in swept.items()), row["run_id"])
+
+
+def _as_number(value: Any) -> tuple[int, float, str]:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return 0, float(value), ""
+    return 1, 0.0, sweep.label(value)

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from kerasbatch.callbacks.reported import Progress, Row
+from kerasbatch.types import Progress, Row
 
 
 @dataclass(frozen=True)
-class Rows:
+class TableRows:
     """Rows of a table of the run, from some row on.
 
     Args:
@@ -25,14 +25,14 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Moved:
+class ProgressUpdate:
     """The training moved on."""
 
     progress: Progress
 
 
 @dataclass(frozen=True)
-class Saved:
+class SavedFile:
     """A file of the run, whole: a model, or what is needed to use it.
 
     Args:
@@ -45,7 +45,7 @@ class Saved:
 
 
 @dataclass(frozen=True)
-class Ended:
+class RunEnded:
     """The training has come to an end, whatever it is.
 
     Args:
@@ -55,6 +55,6 @@ class Ended:
     record: dict[str, Any]
 
 
-Message = Rows | Moved | Saved | Ended
-Tell = Callable[[Message], None]
+Message = TableRows | ProgressUpdate | SavedFile | RunEnded
+Emit = Callable[[Message], None]
 """Hears messages; may raise KeyboardInterrupt at `Moved` to interrupt the training."""

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import keras
     import pandas as pd
 
-    from kerasbatch.shared_types import Array
-    from kerasbatch.spec.keys import Saved
+    from kerasbatch.spec.schema import Saved
+    from kerasbatch.types import Array
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,9 @@ class Result:
         Raises:
             SpecError: if there is no such model, it was changed on disk, or needs trust.
         """
-        from kerasbatch.runs import saved_model
+        from kerasbatch.inference.saved_model import load_model
 
-        return saved_model.load_model(self.directory, which=which, trust=trust)
+        return load_model(self.directory, which=which, trust=trust)
 
     def predict(self, x: Any, which: "Saved | None" = None, *, trust: bool = False) -> "Array":
         """Predict with the model that the run kept; columns, scaling and labels as in training.
@@ -96,13 +96,14 @@ class Result:
         Raises:
             SpecError: if there is no such model, or x does not fit what it was trained on.
         """
-        from kerasbatch.runs import prediction, saved_model
+        from kerasbatch.inference.predict import encode_examples, model_outputs, predicted_labels
+        from kerasbatch.inference.saved_model import load_saved_model
 
-        kept = saved_model.load(self.directory, which=which, trust=trust)
-        examples, notices = prediction.examples_of(kept, x)
+        kept = load_saved_model(self.directory, which=which, trust=trust)
+        examples, notices = encode_examples(kept, x)
         for notice in notices:
             warnings.warn(notice, stacklevel=2)
-        return prediction.labels(kept, prediction.outputs(kept, examples))
+        return predicted_labels(kept, model_outputs(kept, examples))
 
     def _repr_html_(self) -> str:
         """Show the run in a notebook, as text that can do nothing."""

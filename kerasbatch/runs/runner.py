@@ -12,27 +12,30 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kerasbatch.errors import Fault, SpecError, counted, shortened
+from kerasbatch.errors import Fault, SpecError
 from kerasbatch.records import provenance
 from kerasbatch.records.experiment import Experiment
 from kerasbatch.records.files import dump_yaml
 from kerasbatch.records.run_directory import MODELS, RunDirectory, is_finished, models_lacking
-from kerasbatch.runs import machine_share, ray_cluster
-from kerasbatch.runs.collector import Collector
-from kerasbatch.runs.crew import Crew
-from kerasbatch.runs.prepared import Prepared
-from kerasbatch.runs.ray_cluster import RayOptions
+from kerasbatch.runs.coordinator import Coordinator
+from kerasbatch.runs.executors import resources
+from kerasbatch.runs.executors.base import Executor
+from kerasbatch.runs.executors.ray import cluster as ray_cluster
+from kerasbatch.runs.executors.ray.cluster import RayOptions
+from kerasbatch.runs.prepare.prepared_run import PreparedRun
+from kerasbatch.runs.progress import Watcher
 from kerasbatch.runs.result import Result
-from kerasbatch.runs.watcher import Watcher
-from kerasbatch.spec import specfile, sweep
-from kerasbatch.spec.access import Access
+from kerasbatch.spec import sweep
+from kerasbatch.spec.reader import SpecSource, resolve_spec
 from kerasbatch.spec.sweep import SingleRun
+from kerasbatch.spec.trust import Access
+from kerasbatch.text import counted, shortened
 
-GivenSpec = str | Path | Mapping[str, Any] | specfile.Source
+AnySpec = str | Path | Mapping[str, Any] | SpecSource
 
 
 def run(
-    spec: GivenSpec,
+    spec: AnySpec,
     *,
     overrides: Iterable[str] = (),
     results: str | Path = "results",
@@ -57,7 +60,7 @@ def run(
         SpecError: if the spec is wrong, or has a sweep.
         DirectoryInUseError: if another process writes into the experiment's directory.
     """
-    source = specfile.given(spec, overrides)
+    source = resolve_spec(spec, overrides)
     with source.located():
         if (count := len(sweep.expand(source))) != 1:
             message = f"makes {count} runs; call kerasbatch.run_all for them"
@@ -69,7 +72,7 @@ def run(
 
 
 def run_all(
-    spec: GivenSpec,
+    spec: AnySpec,
     *,
     overrides: Iterable[str] = (),
     results: str | Path = "results",
@@ -107,20 +110,20 @@ def run_all(
         WorkerError: if no worker lives long enough to train anything.
         KeyboardInterrupt: if it was interrupted before any run had a result.
     """
-    source, folder = specfile.given(spec, overrides), Path(results).absolute()
+    source, folder = resolve_spec(spec, overrides), Path(results).absolute()
     access = Access(source.folder, trust)
     with source.located():
         cluster = RayOptions(ray) if isinstance(ray, str) else ray
         _check_options(jobs, timeout, cluster)
         singles = sweep.expand(source)
         alone = source.spec.sweep is None and timeout is None
-        with _crew(singles, access, alone, jobs, timeout, verbose, cluster) as (crew, workers):
+        with _executor(singles, access, alone, jobs, timeout, verbose, cluster) as (crew, workers):
             experiment = Experiment(folder / source.spec.name)
             return train_all(source, experiment, crew, access, workers, rerun, watcher or Watcher())
 
 
 @contextlib.contextmanager
-def _crew(
+def _executor(
     singles: Sequence[SingleRun],
     access: Access,
     alone: bool,
@@ -128,25 +131,25 @@ def _crew(
     timeout: float | None,
     verbose: bool,
     cluster: RayOptions | None,
-) -> Iterator[tuple[Crew, int]]:
+) -> Iterator[tuple[Executor, int]]:
     """Yield who trains the runs, and how many of them at a time."""
-    crew: Crew
+    crew: Executor
     if cluster is not None:
         ray_cluster.set_variables(cluster)
-        from kerasbatch.runs.ray_pool import RayPool
+        from kerasbatch.runs.executors.ray.executor import RayExecutor
 
-        crew = on_cluster = RayPool(singles, access, cluster, timeout=timeout, verbose=verbose)
+        crew = on_cluster = RayExecutor(singles, access, cluster, timeout=timeout, verbose=verbose)
         workers = on_cluster.jobs
     elif alone:
-        from kerasbatch.runs.this_process import ThisProcess
+        from kerasbatch.runs.executors.in_process import InProcessExecutor
 
-        workers, crew = 1, ThisProcess(singles, access)
+        workers, crew = 1, InProcessExecutor(singles, access)
     else:
-        from kerasbatch.runs.local_pool import LocalPool
+        from kerasbatch.runs.executors.local import LocalExecutor
 
-        workers = min(jobs or machine_share.default_jobs(), len(singles))
-        threads = machine_share.threads_per_run(len(singles))
-        crew = LocalPool(
+        workers = min(jobs or resources.default_jobs(), len(singles))
+        threads = resources.threads_per_run(len(singles))
+        crew = LocalExecutor(
             singles, access, jobs=workers, threads=threads, timeout=timeout, verbose=verbose
         )
     try:
@@ -173,9 +176,9 @@ def _check_options(jobs: int | None, timeout: float | None, cluster: RayOptions 
 
 
 def train_all(
-    source: specfile.Source,
+    source: SpecSource,
     experiment: Experiment,
-    crew: Crew,
+    crew: Executor,
     access: Access,
     workers: int,
     rerun: bool,
@@ -190,7 +193,7 @@ def train_all(
         as_given = source.text if not source.tree.overrides else None
         experiment.write_spec(as_given or dump_yaml(source.tree.value))
         _name_others(checked.runs, experiment, watcher)
-        collector = Collector(experiment, checked.runs, access, workers, watcher)
+        collector = Coordinator(experiment, checked.runs, access, workers, watcher)
         left = []
         for each in checked.runs:
             found = None if rerun else _finished_earlier(each, experiment.run(each.run_id), watcher)
@@ -207,7 +210,7 @@ def train_all(
     return results
 
 
-def _refuse_foreign(prepared: Iterable[Prepared], experiment: Experiment) -> None:
+def _refuse_foreign(prepared: Iterable[PreparedRun], experiment: Experiment) -> None:
     """Leave results alone that another version wrote in the place of a run."""
     directories = [experiment.run(each.run_id) for each in prepared]
     foreign = [
@@ -218,7 +221,7 @@ def _refuse_foreign(prepared: Iterable[Prepared], experiment: Experiment) -> Non
         raise SpecError(Fault((), f"{name} {problem}; {advice}") for name, problem in foreign)
 
 
-def _name_others(runs: Iterable[Prepared], experiment: Experiment, watcher: Watcher) -> None:
+def _name_others(runs: Iterable[PreparedRun], experiment: Experiment, watcher: Watcher) -> None:
     """Say which runs of earlier specs are in the directory and no longer in the grid."""
     in_grid = {run.run_id for run in runs}
     others = [each.run_id for each in experiment.runs() if each.run_id not in in_grid]
@@ -230,7 +233,7 @@ def _name_others(runs: Iterable[Prepared], experiment: Experiment, watcher: Watc
 
 
 def _finished_earlier(
-    prepared: Prepared, directory: RunDirectory, watcher: Watcher
+    prepared: PreparedRun, directory: RunDirectory, watcher: Watcher
 ) -> Result | None:
     """Return the result that an earlier command left, if it is whole; say what is wrong with it."""
     found = directory.found()
@@ -249,7 +252,7 @@ def _finished_earlier(
     return result
 
 
-def _keeping_models(prepared: Prepared, directory: RunDirectory) -> Prepared:
+def _keeping_models(prepared: PreparedRun, directory: RunDirectory) -> PreparedRun:
     """Return a run that keeps the models too that an earlier training of it has kept."""
     record, spec = directory.found().record, prepared.single.spec
     files = record["files"] if record else ()

@@ -1,1 +1,1 @@
-"""What a spec says: YAML with places, keys, rules, legal Keras names, sweeps. Trains nothing."""
+"""What a spec says, and whether it is right; nothing here needs TensorFlow."""

@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from kerasbatch.errors import Fault
-from kerasbatch.spec import keras_names
-from kerasbatch.spec.keys import Spec
+from kerasbatch.spec import keras_registry
+from kerasbatch.spec.schema import Spec
+from kerasbatch.text import show_value, suggestion
 
 
-def named(written: Any) -> tuple[str, dict[str, Any]]:
+def name_and_arguments(written: Any) -> tuple[str, dict[str, Any]]:
     """Return the name and the arguments of one of Keras' callbacks as a spec writes it."""
     if isinstance(written, str):
         return written, {}
@@ -16,21 +17,21 @@ def named(written: Any) -> tuple[str, dict[str, Any]]:
     return name, dict(arguments or {})
 
 
-def is_own(written: Any) -> bool:
+def is_user_callback(written: Any) -> bool:
     """Tell whether a callback is one's own, made by a Python function."""
     return isinstance(written, dict) and "python" in written
 
 
-def own_names(spec: Spec) -> Iterator[tuple[int, str]]:
+def user_callbacks(spec: Spec) -> Iterator[tuple[int, str]]:
     """Yield the place and the function of every callback of one's own."""
     for number, written in enumerate(spec.callbacks):
-        if is_own(written):
+        if is_user_callback(written):
             yield number, written["python"]
 
 
 def monitored(name: str, arguments: dict[str, Any]) -> str | None:
     """Return the column that one of Keras' callbacks watches, or None if it watches none."""
-    defaults = keras_names.table()["callbacks"][name]["optional"]
+    defaults = keras_registry.keras_table()["callbacks"][name]["optional"]
     watched = arguments.get("monitor", defaults.get("monitor"))
     return None if watched is None else str(watched)
 
@@ -44,14 +45,14 @@ def evaluated_metrics(spec: Spec) -> list[str]:
 def values_of_callbacks(spec: Spec) -> Iterator[Fault]:
     """Keras takes whatever it is given, and fails, or does not stop, in the middle of a run."""
     for number, written in enumerate(spec.callbacks):
-        if is_own(written):
+        if is_user_callback(written):
             continue
-        name, arguments = named(written)
+        name, arguments = name_and_arguments(written)
         for argument, value in arguments.items():
             holds, must = _MUST.get(argument, (lambda _: True, ""))
             if not holds(value):
                 place = ("callbacks", number, name, argument)
-                yield Fault(place, f"found {keras_names.show(value)}; must be {must}")
+                yield Fault(place, f"found {show_value(value)}; must be {must}")
 
 
 def _is_number(value: Any) -> bool:
@@ -95,15 +96,15 @@ def what_callbacks_watch(spec: Spec) -> Iterator[Fault]:
     """A callback watches something that is measured."""
     measured = [*spec.logged_metrics(), *evaluated_metrics(spec)]
     for number, written in enumerate(spec.callbacks):
-        if is_own(written):
+        if is_user_callback(written):
             continue
-        name, arguments = named(written)
+        name, arguments = name_and_arguments(written)
         watched = monitored(name, arguments)
         if watched is None or watched in measured:
             continue
         where = ("callbacks", number) if isinstance(written, str) else ("callbacks", number, name)
         place = (*where, "monitor") if "monitor" in arguments else where
-        hint = keras_names.nearest(watched, measured)
+        hint = suggestion(watched, measured)
         advice = hint or f"; write monitor: with one of {', '.join(measured)}"
         yield Fault(place, f"{name} watches {watched}, which this spec does not measure{advice}")
 
@@ -114,7 +115,7 @@ def rate_that_can_be_reduced(spec: Spec) -> Iterator[Fault]:
     if not scheduled and spec.learning_rate_rule.warmup is None:
         return
     for number, written in enumerate(spec.callbacks):
-        if not is_own(written) and named(written)[0] == "ReduceLROnPlateau":
+        if not is_user_callback(written) and name_and_arguments(written)[0] == "ReduceLROnPlateau":
             what = "a schedule" if scheduled else "a warm-up"
             message = f"ReduceLROnPlateau cannot set the rate beside {what}; keep one of them"
             yield Fault(("callbacks", number), message)

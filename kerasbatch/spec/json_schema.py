@@ -7,9 +7,9 @@ program: it knows nothing of files, and of rules between keys only the budget.
 from collections.abc import Iterable
 from typing import Any
 
-from kerasbatch.spec import keras_names
-from kerasbatch.spec.keras_names import CHOSEN_METRICS, OWN_LOSSES, Section
-from kerasbatch.spec.keys import BUDGETS, Spec
+from kerasbatch.spec import keras_registry
+from kerasbatch.spec.keras_registry import CHOSEN_METRICS, OWN_LOSSES, Section
+from kerasbatch.spec.schema import BUDGETS, Spec
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Schema = dict[str, Any]
@@ -20,8 +20,8 @@ def json_schema() -> Schema:
     schema = _clean(Spec.model_json_schema())
     properties, definitions = schema["properties"], schema["$defs"]
     optimizers = [
-        *keras_names.table()["optimizers"],
-        *map(str.lower, keras_names.table()["optimizers"]),
+        *keras_registry.keras_table()["optimizers"],
+        *map(str.lower, keras_registry.keras_table()["optimizers"]),
     ]
     properties["optimizer"] = _named("optimizers", optimizers)
     properties["loss"] = _named("losses", OWN_LOSSES)
@@ -64,8 +64,8 @@ def _clean(value: Any) -> Any:
 
 def _named(section: Section, extra: Iterable[str]) -> Schema:
     """A name, or a mapping with the name and its arguments."""
-    aliases = keras_names.table()["aliases"].get(section, {})
-    legal = sorted({*keras_names.table()[section], *aliases, *extra})
+    aliases = keras_registry.keras_table()["aliases"].get(section, {})
+    legal = sorted({*keras_registry.keras_table()[section], *aliases, *extra})
     return {
         "anyOf": [
             {"enum": legal},
@@ -76,7 +76,7 @@ def _named(section: Section, extra: Iterable[str]) -> Schema:
 
 def _python() -> Schema:
     """A function in a file of one's own."""
-    name = {"type": "string", "pattern": keras_names.PYTHON_NAME}
+    name = {"type": "string", "pattern": keras_registry.PYTHON_NAME}
     return {
         "type": "object",
         "properties": {"python": name},
@@ -87,7 +87,7 @@ def _python() -> Schema:
 
 def _item(section: Section) -> Schema:
     """A layer or callback by its name, or a mapping of its name to its arguments."""
-    known: dict[str, Any] = keras_names.table()[section]
+    known: dict[str, Any] = keras_registry.keras_table()[section]
     plain = [name for name, entry in known.items() if not entry["required"]]
     with_arguments = {
         name: {
@@ -114,6 +114,6 @@ def _item(section: Section) -> Schema:
 def _argument(argument: str) -> Schema:
     if argument in ("layer", "backward_layer"):
         return {"$ref": "#/$defs/layer"}
-    if keras_names.value_section(argument) == "activations":
-        return {"enum": [*keras_names.table()["activations"], None]}
+    if keras_registry.value_section(argument) == "activations":
+        return {"enum": [*keras_registry.keras_table()["activations"], None]}
     return {}

@@ -10,10 +10,11 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kerasbatch.errors import Fault, SpecError, counted
-from kerasbatch.spec import keras_names
-from kerasbatch.spec.keys import Spec
+from kerasbatch.errors import Fault, SpecError
+from kerasbatch.spec import keras_registry
+from kerasbatch.spec.schema import Spec
 from kerasbatch.steps import Plan
+from kerasbatch.text import counted
 
 BETAS = ("beta_1", "beta_2")
 LINEAR = ("SGD",)
@@ -38,7 +39,7 @@ class LearningRate:
     warmup_steps: int = 0
 
 
-def resolve(spec: Spec, plan: Plan) -> LearningRate:
+def resolve_learning_rate(spec: Spec, plan: Plan) -> LearningRate:
     """Return the learning rate of a spec at its batch size.
 
     Args:
@@ -54,7 +55,7 @@ def resolve(spec: Spec, plan: Plan) -> LearningRate:
     base = (
         float(given)
         if given is not None
-        else keras_names.default_learning_rate(spec.optimizer.name)
+        else keras_registry.default_learning_rate(spec.optimizer.name)
     )
     rule = spec.learning_rate_rule
     grown = plan.batch_size / rule.base_batch_size
@@ -64,18 +65,18 @@ def resolve(spec: Spec, plan: Plan) -> LearningRate:
     return LearningRate(base, base * factor * rule.times, arguments, warmup)
 
 
-def growth(optimizer: str, factor: float) -> float | None:
+def rate_growth(optimizer: str, factor: float) -> float | None:
     """Return by what the rate of an optimizer is multiplied where the batch grows by a factor.
 
     None where no rule is known for it.
     """
-    known = keras_names.class_name("optimizers", optimizer)
+    known = keras_registry.class_name("optimizers", optimizer)
     if known in LINEAR:
         return factor
     return math.sqrt(factor) if known in SQUARE_ROOT else None
 
 
-def notes(rate: LearningRate, plan: Plan) -> Iterator[str]:
+def learning_rate_notes(rate: LearningRate, plan: Plan) -> Iterator[str]:
     """Yield what is no fault but should be known of a learning rate."""
     if rate.warmup_steps >= plan.total_steps:
         warmup = counted(rate.warmup_steps, "step")
@@ -86,8 +87,8 @@ def notes(rate: LearningRate, plan: Plan) -> Iterator[str]:
 
 
 def _scaled(spec: Spec, grown: float) -> dict[str, float]:
-    known = keras_names.class_name("optimizers", spec.optimizer.name)
-    defaults = keras_names.table()["optimizers"][known]["optional"]
+    known = keras_registry.class_name("optimizers", spec.optimizer.name)
+    defaults = keras_registry.keras_table()["optimizers"][known]["optional"]
     given = {**defaults, **spec.optimizer.arguments}
     scaled = {beta: 1.0 - grown * (1.0 - given[beta]) for beta in BETAS}
     faults = [

@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from kerasbatch.errors import Fault, Location, SpecError
-from kerasbatch.spec import keras_names, yaml_tree
-from kerasbatch.spec.keys import BUDGETS, SHORT_FORMS
+from kerasbatch.spec import yaml_tree
+from kerasbatch.spec.schema import BUDGETS, SHORT_FORMS
 from kerasbatch.spec.yaml_tree import Tree
+from kerasbatch.text import short_name, show_value
 
 SPELLINGS = {"standardise": "standardize"}
 """Other spellings of keys, and those that they are read as."""
@@ -50,7 +51,7 @@ def override(tree: Tree, overrides: Iterable[str]) -> None:
                 continue
             parsed = yaml_tree.parse(value)
             location = set_value(tree.value, key, parsed.value)
-            tree.overrides[location] = f"--set {keras_names.shorten(text)}"
+            tree.overrides[location] = f"--set {short_name(text)}"
             tree.values[location] = parsed.values.get((), yaml_tree.Mark(1, 1))
         except SpecError as error:
             faults += [Fault((), f"--set {text}: {f.message}") for f in error.faults]
@@ -84,7 +85,7 @@ def set_value(spec: dict[str, Any], key: str, value: Any) -> Location:
             inner.setdefault(part, {})
         inner = _step(inner, part, parts[: depth + 1])
     if not isinstance(inner, dict | list):
-        message = f"{'.'.join(path)} is {keras_names.show(inner)} and has no keys inside it"
+        message = f"{'.'.join(path)} is {show_value(inner)} and has no keys inside it"
         raise SpecError([Fault(tuple(parts), message)])
     if isinstance(inner, list):
         _step(inner, last, parts)  # the position must be there already

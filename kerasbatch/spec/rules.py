@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, get_args
 
 from kerasbatch.errors import Fault
-from kerasbatch.shared_types import EveryKind
-from kerasbatch.spec import keras_check, keras_names
+from kerasbatch.spec import keras_registry
 from kerasbatch.spec.callback_rules import (
     evaluated_metrics,
     evaluation_at_epoch_ends,
@@ -19,8 +18,11 @@ from kerasbatch.spec.callback_rules import (
     values_of_callbacks,
     what_callbacks_watch,
 )
-from kerasbatch.spec.data_keys import FILE_KEYS, TABLES, BuiltInData, NpyData, Table
-from kerasbatch.spec.keys import BUDGETS, Spec
+from kerasbatch.spec.data_schema import FILE_KEYS, TABLES, BuiltInData, NpyData, TableData
+from kerasbatch.spec.keras_validation import check_callbacks, check_layers, check_named
+from kerasbatch.spec.schema import BUDGETS, Spec
+from kerasbatch.text import show_value, suggestion
+from kerasbatch.types import EveryKind
 
 MAX_NAME_BYTES = 200
 # The optimizers whose betas and epsilon the square-root rule knows how to scale.
@@ -57,7 +59,7 @@ def safe_name(spec: Spec) -> Iterator[Fault]:
     elif len(name.encode("utf-8")) > MAX_NAME_BYTES:
         problem = f"has {len(name.encode('utf-8'))} bytes, more than {MAX_NAME_BYTES}"
     if problem:
-        message = f"{keras_names.show(name)} {problem}; it names a directory, so write a plain word"
+        message = f"{show_value(name)} {problem}; it names a directory, so write a plain word"
         yield Fault(("name",), message)
 
 
@@ -79,7 +81,7 @@ def built_in_data(spec: Spec) -> Iterator[Fault]:
 
 def validation_of_a_table(spec: Spec) -> Iterator[Fault]:
     """A table is validated on its own file, or on what the key `validation` says."""
-    if isinstance(spec.data, Table) and spec.data.validation and spec.validation is not None:
+    if isinstance(spec.data, TableData) and spec.data.validation and spec.validation is not None:
         message = "data name a file for validation already; keep one of them"
         yield Fault(("validation",), message)
 
@@ -105,9 +107,9 @@ def weights(spec: Spec) -> Iterator[Fault]:
     """Classes are weighed, or examples; as in Keras, not both."""
     if spec.class_weight is None:
         return
-    if isinstance(spec.data, Table) and spec.data.weight:
+    if isinstance(spec.data, TableData) and spec.data.weight:
         yield Fault(("class_weight",), "data name a column of weights already; keep one of them")
-    if keras_names.label_kind(spec.loss.name) not in ("index", "binary"):
+    if keras_registry.label_kind(spec.loss.name) not in ("index", "binary"):
         message = f"weighs classes, and {spec.loss.name} compares numbers; leave it out"
         yield Fault(("class_weight",), message)
 
@@ -127,8 +129,8 @@ def target(spec: Spec) -> Iterator[Fault]:
         return
     legal = evaluated_metrics(spec)
     if spec.target.metric not in legal:
-        hint = keras_names.nearest(spec.target.metric, legal)
-        message = f"{keras_names.show(spec.target.metric)} is not recorded by this spec{hint}"
+        hint = suggestion(spec.target.metric, legal)
+        message = f"{show_value(spec.target.metric)} is not recorded by this spec{hint}"
         listing = f" (recorded: {', '.join(legal)})"
         yield Fault(("target", "metric"), message + ("" if hint else listing))
     if (spec.target.at_least is None) == (spec.target.at_most is None):
@@ -144,7 +146,7 @@ def unique_metrics(spec: Spec) -> Iterator[Fault]:
         seen.add(metric.name)
 
 
-def notes(spec: Spec) -> Iterator[str]:
+def spec_notes(spec: Spec) -> Iterator[str]:
     """Yield what is no fault but should be known before a run."""
     accumulated = spec.optimizer.arguments.get("gradient_accumulation_steps")
     if isinstance(accumulated, int) and accumulated > 1:
@@ -169,7 +171,7 @@ def learning_rate_rule(spec: Spec) -> Iterator[Fault]:
     if rule.warmup and (rule.warmup.epochs is None) == (rule.warmup.steps is None):
         message = "must have either epochs or steps, like {epochs: 1}"
         yield Fault(("learning_rate_rule", "warmup"), message)
-    known = keras_names.class_name("optimizers", optimizer.name)
+    known = keras_registry.class_name("optimizers", optimizer.name)
     if rule.betas and (rule.rule != "sqrt" or known not in ADAM_LIKE):
         message = f"betas are scaled by rule: sqrt with one of {', '.join(ADAM_LIKE)} only"
         yield Fault(("learning_rate_rule", "betas"), message)
@@ -179,15 +181,15 @@ def names_and_arguments(raw: dict[str, Any]) -> Iterator[Fault]:
     """Names that Keras knows, arguments that they take; looks at the plain values of a spec."""
     model, metrics = raw.get("model"), raw.get("metrics")
     if isinstance(model, dict) and "layers" in model:
-        yield from keras_check.check_layers(model["layers"], ("model", "layers"))
+        yield from check_layers(model["layers"], ("model", "layers"))
     if "optimizer" in raw:
-        yield from keras_check.check_named("optimizers", raw["optimizer"], ("optimizer",))
+        yield from check_named("optimizers", raw["optimizer"], ("optimizer",))
     if "loss" in raw:
-        yield from keras_check.check_named("losses", raw["loss"], ("loss",))
+        yield from check_named("losses", raw["loss"], ("loss",))
     if raw.get("callbacks") is not None:
-        yield from keras_check.check_callbacks(raw["callbacks"], ("callbacks",))
+        yield from check_callbacks(raw["callbacks"], ("callbacks",))
     for number, metric in enumerate(metrics if isinstance(metrics, list) else ()):
-        yield from keras_check.check_named("metrics", metric, ("metrics", number))
+        yield from check_named("metrics", metric, ("metrics", number))
 
 
 RULES: tuple[tuple[frozenset[str], Callable[[Spec], Iterator[Fault]]], ...] = (
@@ -209,7 +211,7 @@ RULES: tuple[tuple[frozenset[str], Callable[[Spec], Iterator[Fault]]], ...] = (
 )
 
 
-def check(spec: Spec, wrong: frozenset[str] = frozenset()) -> Iterator[Fault]:
+def check_rules(spec: Spec, wrong: frozenset[str] = frozenset()) -> Iterator[Fault]:
     """Yield the faults between the keys of a spec whose single keys are right.
 
     Args:

@@ -9,12 +9,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kerasbatch.errors import Fault, Location, SpecError
-from kerasbatch.spec import keras_names
-from kerasbatch.spec.check import check, fill_swept
-from kerasbatch.spec.keys import BUDGETS, Spec
 from kerasbatch.spec.overrides import set_value
-from kerasbatch.spec.specfile import Source
+from kerasbatch.spec.reader import SpecSource, check_spec, fill_swept
+from kerasbatch.spec.schema import BUDGETS, Spec
 from kerasbatch.spec.yaml_tree import Tree
+from kerasbatch.text import show_value
 
 MAX_RUNS = 10_000
 # Keys that describe the experiment or do not change a run's numbers.
@@ -88,7 +87,7 @@ def _under(by_size: Mapping[str, Any]) -> dict[Location, Any]:
     return {(size,): values for size, values in by_size.items()}
 
 
-def expand(source: Source) -> tuple[SingleRun, ...]:
+def expand(source: SpecSource) -> tuple[SingleRun, ...]:
     """Return the runs of a spec, in the order of its grid; a spec without a sweep is one run.
 
     Raises:
@@ -140,7 +139,7 @@ def _count(axes: list[_Axis]) -> str:
     return f"{math.prod(len(axis.values) for axis in axes):,} runs"
 
 
-def _without_sweep(source: Source) -> dict[str, Any]:
+def _without_sweep(source: SpecSource) -> dict[str, Any]:
     filled = fill_swept(source.tree.value) | {"name": source.spec.name}
     return {key: value for key, value in filled.items() if key != "sweep"}
 
@@ -192,7 +191,7 @@ def _list_faults(axis: _Axis) -> Iterator[Fault]:
 def _faults_by_size(axis: _Axis) -> Iterator[Fault]:
     if not isinstance(axis.by_size, dict) or not axis.by_size:
         message = "must be a mapping of batch sizes, like {1: ..., 16: ..., full: ...}"
-        yield Fault(axis.place, f"found {keras_names.show(axis.by_size)}; {message}")
+        yield Fault(axis.place, f"found {show_value(axis.by_size)}; {message}")
         return
     for size, values in axis.by_size.items():
         place = (*axis.place, size)
@@ -204,7 +203,7 @@ def _faults_by_size(axis: _Axis) -> Iterator[Fault]:
 
 def _faults_of_list(place: Location, values: Any) -> Iterator[Fault]:
     if not isinstance(values, list) or not values:
-        message = f"found {keras_names.show(values)}; must be a list of values, like [1, 16]"
+        message = f"found {show_value(values)}; must be a list of values, like [1, 16]"
         yield Fault(place, message)
     else:
         yield from _equal_values(place, values)
@@ -216,7 +215,7 @@ def _equal_values(place: Location, values: list[Any]) -> Iterator[Fault]:
         # True is 1 for Python; in a spec they are different values.
         same = (isinstance(value, bool), value if _is_plain(value) else repr(value))
         if same in seen:
-            message = f"{keras_names.show(value)} is in the list already"
+            message = f"{show_value(value)} is in the list already"
             yield Fault((*place, number), message)
         seen.add(same)
 
@@ -230,7 +229,7 @@ def _value_faults(base: dict[str, Any], axis: _Axis) -> Iterator[Fault]:
         plain = copy.deepcopy(base)
         try:
             set_value(plain, axis.key, copy.deepcopy(value))
-            check(Tree(plain), base["name"])
+            check_spec(Tree(plain), base["name"])
         except SpecError as error:
             for fault in error.faults:
                 if fault.at_key:
@@ -240,14 +239,14 @@ def _value_faults(base: dict[str, Any], axis: _Axis) -> Iterator[Fault]:
 
 
 def _single(
-    source: Source, base: dict[str, Any], axes: list[_Axis], swept: dict[str, Any]
+    source: SpecSource, base: dict[str, Any], axes: list[_Axis], swept: dict[str, Any]
 ) -> SingleRun:
     plain, places = copy.deepcopy(base), {}
     try:
         for axis in axes:
             value = copy.deepcopy(swept[axis.key])
             places[set_value(plain, axis.key, value)] = axis.place
-        return SingleRun(check(Tree(plain), source.spec.name), swept, places)
+        return SingleRun(check_spec(Tree(plain), source.spec.name), swept, places)
     except SpecError as error:
         chosen = ", ".join(f"{key}={label(value)}" for key, value in swept.items())
         faults = [

@@ -8,7 +8,7 @@ import pytest
 from result_support import make_run
 
 import kerasbatch as kb
-from kerasbatch.analysis.caveats import FINDERS
+from kerasbatch.analysis.comparison.caveats import FINDERS
 
 TARGET = "val_accuracy>=0.9"
 RATES = (0.1, 0.2, 0.4)
@@ -124,7 +124,7 @@ def _about(folder: Path, column: str) -> list[str]:
 
 def test_the_interval_is_that_of_student(tmp_path: Path) -> None:
     """Of 2, 3 and 4 logarithms' worth: t(0.975, 2) = 4.303 standard errors around the mean."""
-    from kerasbatch.analysis.caveats import _may_be_equal
+    from kerasbatch.analysis.comparison.caveats import _may_be_equal
 
     differences = pd.Series([2.0, 3.0, 4.0])
     error = 1 / 3**0.5
@@ -136,7 +136,7 @@ def test_the_interval_is_that_of_student(tmp_path: Path) -> None:
 
 def test_seeds_without_pairs_are_independent_samples() -> None:
     """Welch's t: the same values under other seeds may well be equal, distant ones not."""
-    from kerasbatch.analysis.caveats import _may_be_equal
+    from kerasbatch.analysis.comparison.caveats import _may_be_equal
 
     one = pd.Series([1.0, 1.1, 1.2], index=[0, 1, 2])
     assert _may_be_equal(one, one.set_axis([3, 4, 5])) is True

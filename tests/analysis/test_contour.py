@@ -9,8 +9,8 @@ from run_support import LINE, run_here
 from typer.testing import CliRunner
 
 import kerasbatch as kb
-from kerasbatch.analysis.contour_picture import contours
-from kerasbatch.analysis.paths import objective_and_paths
+from kerasbatch.analysis.plots.contour import contours
+from kerasbatch.analysis.plots.trajectory import trajectories
 from kerasbatch.cli import app
 
 SWEEP = LINE | {"sweep": {"batch_size": [1, "full"]}}
@@ -27,7 +27,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_points_are_the_weights_at_every_evaluation(results: Path) -> None:
     """With the steps, the examples and the exact objective beside them."""
     loaded = kb.load(results)
-    objective, paths = objective_and_paths(loaded)
+    objective, paths = trajectories(loaded)
     assert [path.label for path in paths] == ["batch size 1", "batch size 24"]
     for path, taken in zip(paths, (72, 3), strict=True):
         assert len(path.theta) == taken + 1
@@ -42,7 +42,7 @@ def test_the_points_are_the_weights_at_every_evaluation(results: Path) -> None:
 
 def test_the_grid_holds_all_points_and_the_optimum(results: Path) -> None:
     """And J on it is least near the optimum."""
-    objective, (path, _) = objective_and_paths(kb.load(results))
+    objective, (path, _) = trajectories(kb.load(results))
     x, y, height = contours(objective, path.theta)
     low, high = np.array([x[0], y[0]]), np.array([x[-1], y[-1]])
     every = np.vstack([path.theta, objective.optimum])

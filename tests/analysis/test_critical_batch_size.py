@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kerasbatch.analysis.critical_batch_size import Fit, NoFit, fit
+from kerasbatch.analysis.comparison.critical_batch_size import Fit, NoFit, fit
 
 SIZES = np.array([1, 4, 16, 64, 256, 1024, 4096], float)
 

@@ -6,7 +6,7 @@ import pytest
 from result_support import SPEC, make_run
 
 import kerasbatch as kb
-from kerasbatch.analysis.expected_runs import expected
+from kerasbatch.analysis.loading.expected_runs import expected_runs
 from kerasbatch.records.files import dump_yaml
 
 GRID = {"batch_size": [5, 10], "seed": [0, 1]}
@@ -24,7 +24,7 @@ def test_missing_and_stale_runs(folder: Path) -> None:
     """By what makes their numbers; the question of a run does not."""
     make_run(folder, 0.5, 0.6, batch_size=5, spec={"question": "another?"})
     other = make_run(folder, 0.5, 0.6, batch_size=7)
-    found = expected(folder, kb.load(folder))
+    found = expected_runs(folder, kb.load(folder))
     assert (found.total, found.problem) == (4, None)
     assert found.missing == (
         {"batch_size": 5, "seed": 1},
@@ -38,16 +38,16 @@ def test_a_damaged_run_is_not_missing(folder: Path) -> None:
     """It is named among those that cannot be read; its spec.yaml says which it is."""
     broken = make_run(folder, 0.5, 0.6, batch_size=5)
     (broken / "record.json").write_text("{", encoding="utf-8")
-    assert len(expected(folder, kb.load(folder)).missing) == 3
+    assert len(expected_runs(folder, kb.load(folder)).missing) == 3
     (broken / "spec.yaml").write_text("- nothing", encoding="utf-8")
-    found = expected(folder, kb.load(folder))
+    found = expected_runs(folder, kb.load(folder))
     assert (len(found.missing), found.stale) == (4, ())
 
 
 def test_without_a_readable_spec_nothing_can_be_told(tmp_path: Path) -> None:
     """It says why."""
     make_run(tmp_path, 0.5)
-    found = expected(tmp_path, kb.load(tmp_path))
+    found = expected_runs(tmp_path, kb.load(tmp_path))
     assert (found.total, found.problem) == (
         None,
         "experiment.yaml cannot be read: there is no such file",

@@ -13,18 +13,18 @@ from run_support import LINE, run_here
 from typer.testing import CliRunner
 
 import kerasbatch as kb
-from kerasbatch.analysis import export as exports
-from kerasbatch.analysis.export import export
-from kerasbatch.analysis.exported_runs import ExportedRun, exported
+from kerasbatch.analysis.exporters import export as exports
+from kerasbatch.analysis.exporters.export import export
+from kerasbatch.analysis.exporters.run_export import ExportedRun, exported_runs
 from kerasbatch.cli import app
 from kerasbatch.records.run_directory import RunDirectory
-from kerasbatch.shared_types import HISTORY_COLUMNS
+from kerasbatch.types import HISTORY_COLUMNS
 
 REFERENCE = Path(__file__).parents[2] / "results/reference"
 
 
 def only(folder: Path) -> ExportedRun:
-    (run,) = exported(kb.load(folder))
+    (run,) = exported_runs(kb.load(folder))
     return run
 
 
@@ -61,10 +61,10 @@ def test_losses_of_steps_and_a_run_that_goes_on(tmp_path: Path) -> None:
 def test_bad_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A place that there is not; a package that is not installed; no runs."""
     with pytest.raises(kb.SpecError, match="'wandb' is none; there are tensorboard and mlflow"):
-        exports.check("wandb")
+        exports.check_exporter("wandb")
     monkeypatch.setattr(exports.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(kb.SpecError, match=r"pip install 'kerasbatch\[mlflow\]'"):
-        exports.check("mlflow")
+        exports.check_exporter("mlflow")
     command = ["export", str(tmp_path / "no"), "--to", "tensorboard", str(tmp_path)]
     monkeypatch.setattr(exports, "check", lambda kind: None)
     with pytest.raises(kb.SpecError, match="is no directory"):
@@ -91,7 +91,7 @@ def test_tensorboard_reads_what_was_measured(tmp_path: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     loaded = kb.load(REFERENCE / "digits_batch_sizes")
-    assert export(loaded, "tensorboard", str(tmp_path)) == exports.Exported(54, 54)
+    assert export(loaded, "tensorboard", str(tmp_path)) == exports.ExportSummary(54, 54)
     for name, path in loaded.directories.items():
         reader = EventAccumulator(str(tmp_path / name), size_guidance={"scalars": 0})
         reader.Reload()
@@ -174,8 +174,8 @@ def test_mlflow_reads_what_was_measured(mlflow: tuple[Any, str], tmp_path: Path)
     """Parameters, metrics over steps, tags, and the spec as an artifact."""
     client, uri = mlflow
     source = REFERENCE / "mnist_b16"
-    assert export(kb.load(source), "mlflow", uri) == exports.Exported(2, 2)
-    assert export(kb.load(source), "mlflow", uri) == exports.Exported(2, 0)
+    assert export(kb.load(source), "mlflow", uri) == exports.ExportSummary(2, 2)
+    assert export(kb.load(source), "mlflow", uri) == exports.ExportSummary(2, 0)
     experiment = client.get_experiment_by_name("mnist_b16")
     found = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
     history = kb.load(source).history

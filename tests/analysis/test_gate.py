@@ -8,7 +8,7 @@ from result_support import make_run
 from typer.testing import CliRunner
 
 import kerasbatch as kb
-from kerasbatch.analysis import gate
+from kerasbatch.analysis.comparison import regression_gate
 from kerasbatch.cli import app
 
 
@@ -20,8 +20,10 @@ def results(folder: Path, *last: float, sizes: tuple[int, ...] = (10, 100), **ke
 
 
 def worse(now: Path, before: Path, limit: str, target: str | None = None) -> list[str]:
-    found = gate.failures(
-        kb.compare(now, target=target), kb.compare(before, target=target), gate.parse(limit)
+    found = regression_gate.find_regressions(
+        kb.compare(now, target=target),
+        kb.compare(before, target=target),
+        regression_gate.parse_limit(limit),
     )
     return [f"{each.row}: {each.message}" for each in found]
 
@@ -76,7 +78,7 @@ def test_what_is_missing_fails(tmp_path: Path) -> None:
 def test_what_is_no_limit(text: str) -> None:
     """With what it must look like."""
     with pytest.raises(kb.SpecError, match="must be like"):
-        gate.parse(text)
+        regression_gate.parse_limit(text)
 
 
 def _gate(*arguments: object) -> tuple[int, str]:
@@ -113,7 +115,7 @@ def test_what_cannot_be_compared_is_no_pass(tmp_path: Path) -> None:
     ):
         now, before = (kb.compare(here, target=target) for target in targets)
         with pytest.raises(kb.SpecError, match=message):
-            gate.failures(now, before, gate.parse(limit))
+            regression_gate.find_regressions(now, before, regression_gate.parse_limit(limit))
 
 
 def test_fewer_seeds_that_reach_the_target_are_worse(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from result_support import make_run
 
 import kerasbatch as kb
 from kerasbatch.records.run_row import RUN_COLUMNS
-from kerasbatch.shared_types import HISTORY_COLUMNS
+from kerasbatch.types import HISTORY_COLUMNS
 
 
 def test_every_run_has_a_row_and_its_history(tmp_path: Path) -> None:

@@ -13,20 +13,20 @@ from run_support import LINE, run_here
 from typer.testing import CliRunner
 
 import kerasbatch as kb
-from kerasbatch.analysis import look, size_points, step_points
-from kerasbatch.analysis.curve_points import curves
-from kerasbatch.analysis.plot import KINDS
+from kerasbatch.analysis.plots import by_batch_size, by_step, style
+from kerasbatch.analysis.plots.curves import curves
+from kerasbatch.analysis.plots.plot import KINDS
 from kerasbatch.cli import app
-from kerasbatch.records import record_file
+from kerasbatch.records import record
 
 REFERENCE = Path(__file__).parents[2] / "results/reference"
 MANY, ONE = REFERENCE / "shallue_fig3", REFERENCE / "mnist_b16"
 NOISE = "step,examples,noise_scale,low,high,trace,squared_norm\n"
 
 
-def to_target(path: Path, target: str | None = None, *, fit: bool = False) -> size_points.Panels:
+def to_target(path: Path, target: str | None = None, *, fit: bool = False) -> by_batch_size.Panels:
     loaded = kb.load(path)
-    return size_points.to_target(loaded, kb.compare(loaded, target=target, fit=fit))
+    return by_batch_size.to_target(loaded, kb.compare(loaded, target=target, fit=fit))
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +36,8 @@ def losses(tmp_path_factory: pytest.TempPathFactory) -> Path:
     first, _ = run_here(LINE | {"epochs": 300, "sweep": {"batch_size": [1, 24]}}, folder)
     rows = "0,0,,3,inf,1,0\n5,5,4,2,8,1,0.25\n9,9,6,3,12,1,0.5\n"
     (first.directory / "noise.csv").write_text(NOISE + rows, encoding="utf-8")
-    record = dict(record_file.read(first.directory).record or {})
-    record_file.write(first.directory, record)
+    record = dict(record.read_record(first.directory).record or {})
+    record.write_record(first.directory, record)
     return folder
 
 
@@ -84,10 +84,10 @@ def test_the_band_holds_the_fitted_curve() -> None:
 def test_speed_and_memory_are_those_of_every_run() -> None:
     """Not only of the chosen ones."""
     loaded = kb.load(MANY)
-    examples, steps = size_points.throughput(loaded).panels
+    examples, steps = by_batch_size.throughput(loaded).panels
     assert sorted(examples.values) == sorted(loaded.runs["examples_per_second"])
     assert sorted(steps.values) == sorted(loaded.runs["steps_per_second"])
-    (memory,) = size_points.memory(loaded).panels
+    (memory,) = by_batch_size.memory(loaded).panels
     assert memory.from_zero
     assert len(memory.values) == len(loaded.runs)
 
@@ -109,12 +109,12 @@ def test_curves_are_the_histories_of_the_chosen_runs() -> None:
 
 def test_losses_of_many_steps_become_means_with_a_band(losses: Path) -> None:
     """7,200 steps are drawn as 1,500 points; 300 as they are."""
-    found = step_points.step_losses(kb.load(losses))
+    found = by_step.step_losses(kb.load(losses))
     many, few = found.lines
     assert (many.label, few.label) == ("batch size 1", "batch size 24")
-    assert (len(many.x), len(few.x)) == (step_points.MAX_POINTS, 300)
+    assert (len(many.x), len(few.x)) == (by_step.MAX_POINTS, 300)
     every = pd.read_csv(next(losses.rglob("batch_size=1-*/steps_loss.csv")))["loss"].to_numpy()
-    first = np.array_split(every, step_points.MAX_POINTS)[0]
+    first = np.array_split(every, by_step.MAX_POINTS)[0]
     assert (many.y[0], many.low[0], many.high[0]) == (first.mean(), first.min(), first.max())
     assert many.x[-1] == 7200
     assert np.isnan(few.low).all()
@@ -122,14 +122,14 @@ def test_losses_of_many_steps_become_means_with_a_band(losses: Path) -> None:
 
 def test_noise_that_cannot_be_told_leaves_a_gap(losses: Path) -> None:
     """And no band that ends nowhere."""
-    (line,) = step_points.noise(kb.load(losses), "steps").lines
+    (line,) = by_step.noise(kb.load(losses), "steps").lines
     assert line.x.tolist() == [0, 5, 9]
     assert math.isnan(line.y[0])
     assert line.y[1:].tolist() == [4, 6]
     assert np.isnan([line.low[0], line.high[0]]).all()
     assert line.high[1:].tolist() == [8, 12]
     with pytest.raises(kb.SpecError, match="noise is told over steps or examples"):
-        step_points.noise(kb.load(losses), "seconds")
+        by_step.noise(kb.load(losses), "seconds")
 
 
 @pytest.mark.parametrize("kind", ["curves", "to_target", "throughput", "memory"])
@@ -168,9 +168,9 @@ def luminance(colour: str) -> float:
 
 def test_colours_of_a_picture_have_their_like_on_a_dark_page() -> None:
     """What is no line's colour stays."""
-    for colour in look.COLOURS:
-        assert luminance(str(look.on_dark(colour.lower()))) > luminance(colour)
-    assert look.on_dark("#b0b0b0") is None
+    for colour in style.COLOURS:
+        assert luminance(str(style.dark_color(colour.lower()))) > luminance(colour)
+    assert style.dark_color("#b0b0b0") is None
 
 
 @pytest.mark.parametrize("kind", ["step_loss", "noise", "curves"])

@@ -16,10 +16,11 @@ from run_support import LINE, run_here
 from typer.testing import CliRunner
 
 import kerasbatch as kb
-from kerasbatch.analysis import look, readings, svg
-from kerasbatch.analysis.readings import MAX_POINTS, Reading
+from kerasbatch.analysis.plots import hover, style
+from kerasbatch.analysis.plots.hover import MAX_POINTS, HoverPoints
+from kerasbatch.analysis.report import svg
 from kerasbatch.cli import app
-from kerasbatch.records import record_file
+from kerasbatch.records import record
 from kerasbatch.records.files import dump_yaml
 
 REFERENCE = Path(__file__).parents[2] / "results/reference"
@@ -117,16 +118,16 @@ def test_values_under_the_pointer_are_those_of_the_comparison(page: str) -> None
 
 def test_long_lines_are_thinned_and_keep_their_ends() -> None:
     """What has no place on an axis has none under the pointer."""
-    figure, (axes,) = look.figure(1)
+    figure, (axes,) = style.new_figure(1)
     axes.set_yscale("log")
     axes.set(xlim=(0, 3), ylim=(0.1, 10))
-    zero = svg.readable(figure, [Reading("zero", np.array([1.0, 2.0]), np.array([0.0, 1.0]))])
+    zero = svg.hover_data(figure, [HoverPoints("zero", np.array([1.0, 2.0]), np.array([0.0, 1.0]))])
     assert [point[2:] for point in zero["lines"][0]["points"]] == [[2.0, 1.0]]
     loaded = kb.load(REFERENCE / "digits_batch_sizes")
-    from kerasbatch.analysis.curve_points import curves
+    from kerasbatch.analysis.plots.curves import curves
 
     found = curves(loaded, kb.compare(loaded), "steps")
-    for curve, read in zip(found.curves, readings.of_curves(found, "evaluated"), strict=True):
+    for curve, read in zip(found.curves, hover.of_curves(found, "evaluated"), strict=True):
         assert len(read.x) == min(len(curve.x), MAX_POINTS)
         assert (read.x[0], read.y[-1]) == (curve.x[0], curve.evaluated[-1])
 
@@ -259,10 +260,10 @@ def test_odd_records_are_named_and_not_read(tmp_path: Path, change: dict[str, ob
     """Signed well, and no record; or one with a message of a book's length."""
     make_run(tmp_path, 0.5, 0.9)
     odd = make_run(tmp_path, 0.5, 0.9, seed=1)
-    told = record_file.read(odd).record
+    told = record.read_record(odd).record
     assert told is not None
     row = {**told["row"], **change.get("row", {})}  # type: ignore[dict-item]  # a dict of a row
-    record_file.write(odd, {**told, **change, "row": row})
+    record.write_record(odd, {**told, **change, "row": row})
     page = kb.report(tmp_path)
     if "message" not in change:
         assert f"not read {tmp_path.name}/{odd.name}: its record.json holds no" in words(page)
@@ -322,7 +323,7 @@ def test_losses_of_steps_and_paths_are_drawn_where_they_are(tmp_path: Path) -> N
 def test_a_thousand_runs_fit_on_a_page(tmp_path: Path) -> None:
     """Under 5 MB; what is thinned is said."""
     one = sorted((REFERENCE / "mnist_batch_sizes").glob("*/record.json"))[20].parent
-    told = record_file.read(one).record
+    told = record.read_record(one).record
     assert told is not None
     for number in range(1000):
         copy = tmp_path / "many" / f"run-{number}"
@@ -331,7 +332,7 @@ def test_a_thousand_runs_fit_on_a_page(tmp_path: Path) -> None:
         varied = {"batch_size": 2 ** (number % 13), "seed": number // 13}
         row = told["row"] | varied | {"run_id": copy.name}
         record = told | {"run_id": copy.name, "row": row}
-        record_file.write(
+        record.write_record(
             copy, record | {"swept": told["swept"] | varied, "spec": told["spec"] | varied}
         )
     page = kb.report(tmp_path)

@@ -11,10 +11,10 @@ from run_support import LINE
 from worker_support import evil, start
 
 import kerasbatch as kb
-from kerasbatch.callbacks.reported import Progress
-from kerasbatch.cli.display import Display
+from kerasbatch.cli.display.progress import Display
 from kerasbatch.runs.result import Result
-from kerasbatch.spec import specfile, sweep
+from kerasbatch.spec import reader, sweep
+from kerasbatch.types import Progress
 
 SWEEP = LINE | {"record": [], "sweep": {"batch_size": [5, "full"], "seed": [0, 1]}}
 
@@ -83,7 +83,7 @@ class _Terminal:
 
 
 def _running(number: int) -> kb.Running:
-    source = specfile.from_dict(SWEEP)
+    source = reader.spec_from_dict(SWEEP)
     single = sweep.expand(source)[number]
     plan = kb.plan(24, batch_size=5, epochs=3)
     return kb.Running(f"run-{number}", single, plan, number + 1, 4)

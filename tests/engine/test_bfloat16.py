@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
-from kerasbatch.engine import bfloat16
+from kerasbatch.engine import device
 
 
 @pytest.mark.parametrize(
@@ -24,9 +24,9 @@ def test_what_linux_says_of_the_processor(
     """The flags of Intel, AMD and ARM; where there is no such file it is not known, so: no."""
     if said is not None:
         (tmp_path / "cpuinfo").write_text(said, encoding="utf-8")
-    monkeypatch.setattr(bfloat16, "CPU_INFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(device, "CPU_INFO", tmp_path / "cpuinfo")
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
-    assert bfloat16.is_native() == native
+    assert device.computes_bfloat16() == native
 
 
 @pytest.mark.parametrize(
@@ -43,4 +43,4 @@ def test_what_a_gpu_says(
     """From Ampere on."""
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["a GPU"])
     monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: details)
-    assert bfloat16.is_native() == native
+    assert device.computes_bfloat16() == native

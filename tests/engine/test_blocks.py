@@ -18,8 +18,8 @@ from corner_support import (
 )
 
 import kerasbatch as kb
-from kerasbatch.engine import choice
-from kerasbatch.engine.batch_callbacks import needs_every_batch
+from kerasbatch.engine.training import choose
+from kerasbatch.engine.training.obstacles import needs_every_batch
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning",
@@ -84,7 +84,7 @@ def test_stopping_is_heard_between_blocks_and_before_the_first() -> None:
 
 def test_a_block_takes_no_longer_than_it_should(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a step is slow, blocks are short, for Ctrl-C and progress."""
-    monkeypatch.setattr("kerasbatch.engine.fused.BLOCK_SECONDS", 0.0)
+    monkeypatch.setattr("kerasbatch.engine.training.fused.BLOCK_SECONDS", 0.0)
 
     class Listening(keras.callbacks.Callback):
         hears_blocks = True
@@ -136,7 +136,7 @@ def test_what_xla_would_not_notice_is_trained_without_it(
     what: str, built: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Keras' error for a label or an index that does not exist must come."""
-    monkeypatch.setattr(choice, "STEPS_THAT_PAY_FOR_XLA", 1)
+    monkeypatch.setattr(choose, "STEPS_THAT_PAY_FOR_XLA", 1)
 
     def words() -> keras.Model:
         layers = [L.Embedding(30, 4), L.GlobalAveragePooling1D(), L.Dense(4, "softmax")]

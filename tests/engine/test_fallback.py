@@ -9,7 +9,7 @@ from fit_support import CLASSES, TABLE, L, ready
 from tensorflow.python.ops.control_flow_v2_func_graphs import WhileBodyFuncGraph
 
 import kerasbatch as kb
-from kerasbatch.engine.program import Program
+from kerasbatch.engine.training.program import Program
 
 # Keras' own callbacks, and NumPy looking at Keras' variables, meet NumPy 2 with this warning.
 pytestmark = pytest.mark.filterwarnings(
@@ -56,7 +56,7 @@ def test_what_cannot_be_fused(kind: str, monkeypatch: pytest.MonkeyPatch) -> Non
     if kind == "dataset":
         x, y = tf.data.Dataset.from_tensor_slices((TABLE, CLASSES)).batch(5), None
     if kind == "validation":
-        monkeypatch.setattr("kerasbatch.engine.choice.MEMORY_SHARE", 1e-9)
+        monkeypatch.setattr("kerasbatch.engine.training.choose.MEMORY_SHARE", 1e-9)
     with pytest.raises(kb.EngineError, match=words):
         kb.fit(model, x, y, engine="fused", validation_data=held, verbose=0)
     with pytest.warns(UserWarning, match=words):

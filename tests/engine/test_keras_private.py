@@ -8,8 +8,8 @@ import kerasbatch as kb
 from kerasbatch.engine import keras_private
 
 
-@pytest.mark.parametrize("part", keras_private.PARTS, ids=lambda part: part.name)
-def test_the_installed_keras_has_it(part: keras_private.Part) -> None:
+@pytest.mark.parametrize("part", keras_private.PRIVATE_NAMES, ids=lambda part: part.name)
+def test_the_installed_keras_has_it(part: keras_private.PrivateName) -> None:
     """Where this fails, `keras_private` must learn another way, or do without."""
     assert part.get() is not None, part.sentence
 
@@ -24,10 +24,10 @@ def test_without_one_plain_fit_trains_and_says_so(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The sentence names the part and what it was needed for."""
-    (part,) = [part for part in keras_private.PARTS if part.name == name]
-    honest = keras_private.Part.get
+    (part,) = [part for part in keras_private.PRIVATE_NAMES if part.name == name]
+    honest = keras_private.PrivateName.get
     gone = lambda self: None if self is part else honest(self)  # noqa: E731  # one line
-    monkeypatch.setattr(keras_private.Part, "get", gone)
+    monkeypatch.setattr(keras_private.PrivateName, "get", gone)
     with pytest.warns(UserWarning, match=f"have no keras.{name}, needed to {part.use}"):
         history = kb.fit(ready(), TABLE, CLASSES, verbose=0)
     assert history.kerasbatch.engine == "keras"

@@ -10,16 +10,16 @@ import tensorflow as tf
 from sklearn.datasets import load_digits
 
 import kerasbatch as kb
-from kerasbatch.engine.noise import SMALL_BATCH, NoiseMeter
-from kerasbatch.engine.noise_estimate import Sums, estimate, exact
+from kerasbatch.engine.noise.estimate import GradientSums, estimate_noise, exact_noise
+from kerasbatch.engine.noise.meter import SMALL_BATCH, NoiseMeter
 
 
-def sums_of(gradients: Any, small_batch: int = 1, groups: int = 32) -> Sums:
+def sums_of(gradients: Any, small_batch: int = 1, groups: int = 32) -> GradientSums:
     """Add up made gradients of small batches, shape (batches, weights)."""
     rows = np.asarray(gradients, float)
     parts = np.array_split(np.arange(len(rows)), min(groups, len(rows)))
     sums = np.array([rows[part].sum(axis=0) for part in parts])
-    return Sums(
+    return GradientSums(
         norms=(sums**2).sum(axis=1),
         dots=sums @ rows.sum(axis=0),
         squares=np.array([(rows[part] ** 2).sum() for part in parts]),
@@ -59,10 +59,10 @@ def digits() -> tuple[Any, Any]:
 
 def test_gradients_of_1_or_3() -> None:
     """The noise scale is 1/4; the mean of ratios of batches of 1 and 2 would be -19/7."""
-    found = exact(sums_of([[1], [3]]))
+    found = exact_noise(sums_of([[1], [3]]))
     assert (found.trace, found.squared_norm, found.noise_scale) == (1, 4, 0.25)
     random = np.random.default_rng(0)
-    many = [estimate(sums_of(random.choice([1.0, 3.0], (500, 1)))) for _ in range(200)]
+    many = [estimate_noise(sums_of(random.choice([1.0, 3.0], (500, 1)))) for _ in range(200)]
     assert np.mean([each.trace for each in many]) == pytest.approx(1, rel=0.01)
     assert np.mean([each.squared_norm for each in many]) == pytest.approx(4, rel=0.02)
     assert np.mean([each.noise_scale or np.nan for each in many]) == pytest.approx(0.25, rel=0.05)
@@ -73,7 +73,8 @@ def test_both_parts_are_unbiased_for_few_batches_too() -> None:
     random = np.random.default_rng(0)
     mean = np.array([0.3, -0.2])
     found = [
-        estimate(sums_of(mean + random.normal(size=(3, 2)) / 2, small_batch=4)) for _ in range(9000)
+        estimate_noise(sums_of(mean + random.normal(size=(3, 2)) / 2, small_batch=4))
+        for _ in range(9000)
     ]
     assert np.mean([each.trace for each in found]) == pytest.approx(2.0, rel=0.03)
     assert np.mean([each.squared_norm for each in found]) == pytest.approx(0.13, abs=0.01)

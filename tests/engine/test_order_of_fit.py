@@ -9,7 +9,7 @@ import pytest
 from fit_support import CLASSES, TABLE, N, ready
 
 import kerasbatch as kb
-from kerasbatch.engine.feed import Feed
+from kerasbatch.engine.sources.example_stream import ExampleStream
 from kerasbatch.steps import plan
 
 # Keras' own callbacks, and NumPy looking at Keras' variables, meet NumPy 2 with this warning.
@@ -108,7 +108,7 @@ def test_an_epoch_that_meets_the_end_of_the_data_is_told() -> None:
 def test_an_epoch_of_any_length_misses_no_example(steps: int) -> None:
     """Every pass over the data has each example once, wherever epochs begin."""
     made = plan(N, batch_size=8, epochs=22)
-    feed = Feed((TABLE,), made, seed=0, steps_per_epoch=steps, epochs_asked=22)
+    feed = ExampleStream((TABLE,), made, seed=0, steps_per_epoch=steps, epochs_asked=22)
     passes: dict[int, list[int]] = {}
     for epoch in range(1, 23):
         number, first = feed.start(epoch)

@@ -11,8 +11,9 @@ import pytest
 from fit_support import CLASSES, TABLE, N, ready
 
 import kerasbatch as kb
-from kerasbatch.engine import batches, choice, compiled
-from kerasbatch.engine.program import Program
+from kerasbatch.engine.sources import batches
+from kerasbatch.engine.training import choose, compile
+from kerasbatch.engine.training.program import Program
 
 SIZE = 10
 
@@ -66,7 +67,7 @@ def test_a_generator() -> None:
 @pytest.mark.parametrize("compiles", [True, False])
 def test_xla_once_many_steps_have_come(compiles: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody knows how many a generator yields; what XLA cannot compile goes on without."""
-    monkeypatch.setattr(choice, "BATCHES_THAT_PAY_FOR_XLA", 15)
+    monkeypatch.setattr(choose, "BATCHES_THAT_PAY_FOR_XLA", 15)
     by_xla: list[int] = []
     train = Program.train
 
@@ -91,11 +92,11 @@ def test_xla_once_many_steps_have_come(compiles: bool, monkeypatch: pytest.Monke
 
 def test_xla_is_not_tried_late_where_it_failed_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """A model that it could not compile is known."""
-    monkeypatch.setattr(choice, "BATCHES_THAT_PAY_FOR_XLA", 15)
+    monkeypatch.setattr(choose, "BATCHES_THAT_PAY_FOR_XLA", 15)
     tried: list[Any] = []
     monkeypatch.setattr(Program, "compile", lambda self, *block: tried.append(block))
     model = ready()
-    compiled._WITHOUT_XLA.add(model)
+    compile._WITHOUT_XLA.add(model)
     why = kb.fit(model, pairs(3), verbose=0).kerasbatch.why
     assert "without XLA, which cannot compile this model" in why
     assert not tried

@@ -23,8 +23,9 @@ from fit_support import (
 )
 
 import kerasbatch as kb
-from kerasbatch.engine import batches, choice
-from kerasbatch.engine.program import Program
+from kerasbatch.engine.sources import batches
+from kerasbatch.engine.training import choose
+from kerasbatch.engine.training.program import Program
 
 WEIGHTS = np.linspace(0.1, 2, len(TABLE)).astype(np.float32)
 Make = Callable[[], tf.data.Dataset]
@@ -32,7 +33,7 @@ Make = Callable[[], tf.data.Dataset]
 
 @pytest.fixture(autouse=True)
 def _short_epochs_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "SHORT_EPOCH", 0)
+    monkeypatch.setattr(choose, "SHORT_EPOCH", 0)
 
 
 def rows() -> tf.data.Dataset:
@@ -138,7 +139,7 @@ def test_every_chunk_has_room_for_what_the_one_before_left(
 ) -> None:
     """One program takes all whole batches."""
     monkeypatch.setattr(batches, "UNKNOWN_ROWS", 32)
-    monkeypatch.setattr(choice, "BATCHES_THAT_PAY_FOR_XLA", 1)
+    monkeypatch.setattr(choose, "BATCHES_THAT_PAY_FOR_XLA", 1)
     kb.fit(ready(), rows().batch(size).repeat(2), epochs=2, verbose=0)
     assert [shape[1] for shape in traced].count(size) == 1
 
@@ -148,7 +149,7 @@ def test_odd_batches_share_a_program(
     pays_from: int, shapes: list[Any], traced: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Even the first one may be odd: the usual size is that of most. Without XLA, all share it."""
-    monkeypatch.setattr(choice, "BATCHES_THAT_PAY_FOR_XLA", pays_from)
+    monkeypatch.setattr(choose, "BATCHES_THAT_PAY_FOR_XLA", pays_from)
     sizes = [3, *[8] * 11, 5, 4, 2, 1]
 
     def odd() -> tf.data.Dataset:
@@ -215,7 +216,7 @@ def test_a_dataset_of_unknown_length() -> None:
 
 def test_with_xla(monkeypatch: pytest.MonkeyPatch) -> None:
     """Which pays in many steps."""
-    monkeypatch.setattr(choice, "BATCHES_THAT_PAY_FOR_XLA", 1)
+    monkeypatch.setattr(choose, "BATCHES_THAT_PAY_FOR_XLA", 1)
     _, history = both(ready, lambda: rows().batch(8), epochs=3)
     assert "compiled with XLA" in history.kerasbatch.why
 
@@ -290,7 +291,7 @@ def test_a_train_step_without_labels() -> None:
 
 def test_a_label_that_does_not_exist_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """XLA would compute with it; without XLA comes Keras' error, and the model still trains."""
-    monkeypatch.setattr(choice, "BATCHES_THAT_PAY_FOR_XLA", 1)
+    monkeypatch.setattr(choose, "BATCHES_THAT_PAY_FOR_XLA", 1)
     wrong = CLASSES.copy()
     wrong[50] = 9
     data = tf.data.Dataset.from_tensor_slices((TABLE, wrong)).batch(8)
@@ -302,7 +303,7 @@ def test_a_label_that_does_not_exist_is_found(monkeypatch: pytest.MonkeyPatch) -
 
 def test_what_only_looks_like_a_mistake_is_trained_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """A label that is ignored, two Embeddings of different size, outputs in another order."""
-    monkeypatch.setattr(choice, "BATCHES_THAT_PAY_FOR_XLA", 1)
+    monkeypatch.setattr(choose, "BATCHES_THAT_PAY_FOR_XLA", 1)
     ignored = np.where(np.arange(N) % 5 == 0, -1, CLASSES)
 
     def ignoring() -> keras.Model:
@@ -430,13 +431,13 @@ def test_batches_that_only_keras_can_take(data: Make, why: str) -> None:
 
 def test_large_batches_gain_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """They are left to plain fit, without a warning; the fused engine takes them where asked to."""
-    monkeypatch.setattr(choice, "LARGE_BATCH", 50)
+    monkeypatch.setattr(choose, "LARGE_BATCH", 50)
     data = rows().batch(60).map(lambda x, y: (x, y)).prefetch(1)
     report = kb.fit(ready(), data, verbose=0, shuffle=False).kerasbatch
     assert report.why == "plain model.fit, because steps of 60 examples gain nothing from blocks"
     assert kb.fit(ready(), data, verbose=0, engine="fused").kerasbatch.data == "stacked"
     assert kb.fit(ready(), rows().batch(40), verbose=0).kerasbatch.data == "stacked"
-    monkeypatch.setattr(choice, "SHORT_EPOCH", 14 + 1)
+    monkeypatch.setattr(choose, "SHORT_EPOCH", 14 + 1)
     report = kb.fit(ready(), rows().batch(8), verbose=0, shuffle=False).kerasbatch
     assert report.why == "plain model.fit, because epochs of 14 steps gain nothing from blocks"
     assert kb.fit(ready(), rows().batch(5), verbose=0).kerasbatch.data == "stacked"

@@ -21,14 +21,15 @@ from fit_support import (
 )
 
 import kerasbatch as kb
-from kerasbatch.engine import chunks, start
-from kerasbatch.engine.feed import Feed
-from kerasbatch.engine.fused import FusedTraining
 from kerasbatch.engine.options import FitOptions, Needs
+from kerasbatch.engine.sources import chunks
+from kerasbatch.engine.sources.example_stream import ExampleStream
+from kerasbatch.engine.training import start
+from kerasbatch.engine.training.fused import FusedTraining
 from kerasbatch.steps import plan
 
 
-def trained(model: Any, feed: Feed, *, streamed: bool, **options: Any) -> FusedTraining:
+def trained(model: Any, feed: ExampleStream, *, streamed: bool, **options: Any) -> FusedTraining:
     training = start.start(model, feed, engine="fused", streamed=streamed, **options)
     assert isinstance(training, FusedTraining)
     training.fit(FitOptions())
@@ -44,7 +45,7 @@ def test_the_same_steps(
     """Bit for bit, whatever a chunk holds; the ledger holds too."""
     monkeypatch.setattr(chunks, "CHUNK_STEPS", steps)
     planned = plan(N, batch_size=8, epochs=3, partial_batch=partial)
-    feed = Feed((TABLE, CLASSES), planned, seed=5, sampling=sampling)
+    feed = ExampleStream((TABLE, CLASSES), planned, seed=5, sampling=sampling)
     models = [ready(), ready()]
     for model, streamed in zip(models, (False, True), strict=True):
         needs = Needs(record_steps=True)
@@ -58,7 +59,9 @@ def test_the_same_steps(
 
 def test_scaled_images_and_several_inputs() -> None:
     """In their own types, as they are with resident data."""
-    images = Feed((IMAGES, CLASSES), plan(N, batch_size=8, epochs=1), seed=5, scale=1 / 255)
+    images = ExampleStream(
+        (IMAGES, CLASSES), plan(N, batch_size=8, epochs=1), seed=5, scale=1 / 255
+    )
     models = [ready(convnet), ready(convnet)]
     for model, streamed in zip(models, (False, True), strict=True):
         trained(model, images, streamed=streamed)
@@ -67,27 +70,29 @@ def test_scaled_images_and_several_inputs() -> None:
     two = two_in_two_out()
     two.compile("sgd", {"c": "sparse_categorical_crossentropy", "d": "mse"})
     arrays = ([TABLE, SEQUENCES], {"c": CLASSES, "d": NUMBERS})
-    training = trained(two, Feed(arrays, plan(N, batch_size=8, epochs=1), seed=5), streamed=True)
+    training = trained(
+        two, ExampleStream(arrays, plan(N, batch_size=8, epochs=1), seed=5), streamed=True
+    )
     assert training.saw_the_right_examples(1, 14)
 
 
 def test_a_chunk_that_lost_an_example_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The ledger is no constant."""
-    from kerasbatch.engine.streamed import Streamed
+    from kerasbatch.engine.sources.streamed import StreamedSource
 
-    gather = Streamed.gather
+    gather = StreamedSource.gather
 
-    def forgetful(self: Streamed, which: int, chosen: Any) -> None:
+    def forgetful(self: StreamedSource, which: int, chosen: Any) -> None:
         gather(self, which, np.concatenate([chosen[:-1], chosen[:1]]))
 
-    monkeypatch.setattr(Streamed, "gather", forgetful)
-    feed = Feed((TABLE, CLASSES), plan(N, batch_size=8, epochs=1), seed=5)
+    monkeypatch.setattr(StreamedSource, "gather", forgetful)
+    feed = ExampleStream((TABLE, CLASSES), plan(N, batch_size=8, epochs=1), seed=5)
     assert trained(ready(), feed, streamed=True).saw_the_right_examples(1, 14) is False
 
 
 def test_arrays_larger_than_their_share(monkeypatch: pytest.MonkeyPatch) -> None:
     """They are streamed, and the reason stands in the report."""
-    monkeypatch.setattr("kerasbatch.engine.choice.MEMORY_SHARE", 1e-9)
+    monkeypatch.setattr("kerasbatch.engine.training.choose.MEMORY_SHARE", 1e-9)
     report = kb.fit(ready(), TABLE, CLASSES, batch_size=8, verbose=0).kerasbatch
     assert (report.engine, report.data) == ("fused", "streamed")
     assert "streamed in chunks of 0 MB, because the data take 0.0 GB, more than" in report.why
@@ -138,7 +143,7 @@ def test_steps_per_epoch_goes_on_in_the_data(monkeypatch: pytest.MonkeyPatch) ->
     """As with resident arrays."""
     models = [ready(), ready()]
     for model, share in zip(models, (0.5, 1e-9), strict=True):
-        monkeypatch.setattr("kerasbatch.engine.choice.MEMORY_SHARE", share)
+        monkeypatch.setattr("kerasbatch.engine.training.choose.MEMORY_SHARE", share)
         kb.fit(model, TABLE, CLASSES, batch_size=8, seed=1, epochs=3, steps_per_epoch=7, verbose=0)
     for one, other in zip(*(model.get_weights() for model in models), strict=True):
         np.testing.assert_array_equal(one, other)

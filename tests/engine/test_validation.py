@@ -10,9 +10,9 @@ import tensorflow as tf
 from corner_support import CLASSES, SPARSE, TABLE, WEIGHTS, L, both, compiled, dense
 
 import kerasbatch as kb
-from kerasbatch.engine import choice, evaluation
-from kerasbatch.engine.fused import FusedTraining
-from kerasbatch.engine.program import Program
+from kerasbatch.engine.training import choose, evaluation
+from kerasbatch.engine.training.fused import FusedTraining
+from kerasbatch.engine.training.program import Program
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning",
@@ -66,8 +66,8 @@ def test_an_evaluation_in_a_callback_measures_what_it_is_given() -> None:
 
 
 def test_validation_counts_as_data_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    free = choice.psutil.virtual_memory().available
-    monkeypatch.setattr(choice, "MEMORY_SHARE", 2 * TABLE.nbytes / free)
+    free = choose.psutil.virtual_memory().available
+    monkeypatch.setattr(choose, "MEMORY_SHARE", 2 * TABLE.nbytes / free)
     model = compiled()
     assert kb.fit(model, TABLE, CLASSES, verbose=0).kerasbatch.engine == "fused"
     held = (np.tile(TABLE, (40, 1)), np.tile(CLASSES, 40))

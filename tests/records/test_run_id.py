@@ -3,13 +3,13 @@
 from typing import Any
 
 from kerasbatch.records.run_id import run_id
-from kerasbatch.spec import specfile
-from kerasbatch.spec.keys import Spec
+from kerasbatch.spec import reader
+from kerasbatch.spec.schema import Spec
 
 
 def test_run_names(small: dict[str, Any]) -> None:
     """Swept values, made safe for every file system, and a hash."""
-    spec = specfile.from_dict(small).spec
+    spec = reader.spec_from_dict(small).spec
     name = run_id(spec, {"learning_rate_rule.times": 0.5, "seed": 1}, "data")
     assert name.rsplit("-", 1)[0] == "times=0.5-seed=1"
     odd = run_id(spec, {"data.csv": "../ü/ä b:*.csv"}, "data")
@@ -21,7 +21,7 @@ def test_what_enters_a_name(small: dict[str, Any]) -> None:
     """Numbers do, words and the engine do not, the data really used do."""
 
     def name(fingerprint: str = "data", **keys: Any) -> str:
-        return run_id(specfile.from_dict(small | keys).spec, {}, fingerprint)
+        return run_id(reader.spec_from_dict(small | keys).spec, {}, fingerprint)
 
     assert name() == name(question="why?", name="other", engine="keras")
     assert len({name(), name(seed=1), name(epochs=3), name("other data"), name(loss="mse")}) == 5
@@ -33,7 +33,7 @@ def test_a_key_of_a_later_version_changes_no_name(small: dict[str, Any]) -> None
     class LaterSpec(Spec):
         momentum_of_noise: int = 3
 
-    now = specfile.from_dict(small).spec
+    now = reader.spec_from_dict(small).spec
     later = LaterSpec.model_validate(now.model_dump(exclude_defaults=True))
     assert run_id(later, {}, "data") == run_id(now, {}, "data")
     other = later.model_copy(update={"momentum_of_noise": 4})
@@ -44,7 +44,7 @@ def test_other_spellings_of_the_same_spec_have_one_name(small: dict[str, Any]) -
     """Names in any case, aliases, defaults written out, whole numbers as floats, short forms."""
 
     def name(**keys: Any) -> str:
-        return run_id(specfile.from_dict(small | keys).spec, {}, "data")
+        return run_id(reader.spec_from_dict(small | keys).spec, {}, "data")
 
     layers = {"layers": ["Flatten", {"Dense": {"units": 3}}]}
     written_out = {"layers": [{"Flatten": {}}, {"Dense": {"units": 3, "use_bias": True}}]}

@@ -8,28 +8,28 @@ import keras
 import pytest
 from typer.testing import CliRunner
 
+from kerasbatch.benchmark import engines
 from kerasbatch.cli import app
-from kerasbatch.engine.choice import Choice
+from kerasbatch.data.run_data import load_data
+from kerasbatch.engine.training.choose import Choice
 from kerasbatch.errors import SpecError
-from kerasbatch.runs import bench
-from kerasbatch.spec import specfile
-from kerasbatch.spec.access import Access
-from kerasbatch.spec.keys import Spec
-from kerasbatch.workload.data import load
+from kerasbatch.spec import reader
+from kerasbatch.spec.schema import Spec
+from kerasbatch.spec.trust import Access
 
 
 @pytest.fixture(autouse=True)
 def _short_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench, "ROUND_SECONDS", 0.02)
-    monkeypatch.setattr(bench, "ROUNDS", 2)
+    monkeypatch.setattr(engines, "ROUND_SECONDS", 0.02)
+    monkeypatch.setattr(engines, "ROUNDS", 2)
 
 
 def _spec(small: dict[str, Any], **changes: Any) -> Spec:
-    return specfile.from_dict({**small, **changes}).spec
+    return reader.spec_from_dict({**small, **changes}).spec
 
 
-def _compared(spec: Spec, *sizes: Any) -> list[bench.EngineSpeeds]:
-    return list(bench.measure(spec, Access(Path(), False), list(sizes)))
+def _compared(spec: Spec, *sizes: Any) -> list[engines.EngineSpeeds]:
+    return list(engines.measure_engines(spec, Access(Path(), False), list(sizes)))
 
 
 def test_every_batch_size_is_measured(small: dict[str, Any]) -> None:
@@ -59,11 +59,11 @@ def test_plain_fit_takes_the_steps_it_is_timed_for(
         return history
 
     spec = _spec(small)
-    loaded = load(spec, Access(Path(), False))
-    built = bench.build_for(spec, Access(Path(), False), loaded, 16)
-    plain = bench.PlainTimer(built, loaded.train, 16)
+    loaded = load_data(spec, Access(Path(), False))
+    built = engines.build_for_batch_size(spec, Access(Path(), False), loaded, 16)
+    plain = engines.PlainTimer(built, loaded.train, 16)
     monkeypatch.setattr(keras.Model, "fit", counted)
-    monkeypatch.setattr(bench.time, "perf_counter", iter([0.0, 2.0]).__next__)
+    monkeypatch.setattr(engines.time, "perf_counter", iter([0.0, 2.0]).__next__)
     assert plain.steps_per_second(20) == taken[0] / 2.0
     assert taken[0] in (21, 14)  # whole epochs of at most seven full batches
 
@@ -72,7 +72,7 @@ def test_where_fused_cannot_work_the_table_says_so(
     small: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refuse = Choice(False, False, "plain model.fit, because of a test")
-    monkeypatch.setattr("kerasbatch.engine.choice.choose", lambda *_, **__: refuse)
+    monkeypatch.setattr("kerasbatch.engine.training.choose.choose", lambda *_, **__: refuse)
     (found,) = _compared(_spec(small), 16)
     assert (found.engine, found.why) == ("keras", "plain model.fit, because of a test")
 
@@ -92,7 +92,7 @@ def test_the_command_prints_whole_numbers_and_writes_a_table(tmp_path: Path) -> 
     with table.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["batch_size"] for row in rows] == ["16", "1437"]
-    assert set(rows[0]) == set(bench.EngineSpeeds.__dataclass_fields__)
+    assert set(rows[0]) == set(engines.EngineSpeeds.__dataclass_fields__)
     assert f"{float(rows[0]['fused_steps_per_second']):,.1f}" in done.output
 
 
@@ -105,9 +105,9 @@ def test_without_sizes_those_of_the_spec_are_compared(tmp_path: Path) -> None:
         yield next(bench_compare(spec, access, sizes))
         raise KeyboardInterrupt
 
-    bench_compare = bench.measure
+    bench_compare = engines.measure_engines
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bench, "measure", interrupted)
+        patch.setattr(engines, "measure", interrupted)
         arguments = ["experiments/digits_b16.yaml", "--set", "sweep={batch_size: [64, full]}"]
         done = CliRunner().invoke(app.app, ["bench", *arguments])
     assert compared == [[64, "full"]]

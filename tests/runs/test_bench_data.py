@@ -6,15 +6,15 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from kerasbatch.benchmark import data_paths, engines
 from kerasbatch.cli import app
-from kerasbatch.runs import bench, bench_data
 
 
 def test_five_ways_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A row for each batch size, in the terminal and as CSV."""
-    monkeypatch.setattr(bench_data, "ROUNDS", 1)
-    monkeypatch.setattr(bench_data, "MANY_STEPS", 20)
-    monkeypatch.setattr(bench, "ROUND_SECONDS", 0.01)
+    monkeypatch.setattr(data_paths, "ROUNDS", 1)
+    monkeypatch.setattr(data_paths, "MANY_STEPS", 20)
+    monkeypatch.setattr(engines, "ROUND_SECONDS", 0.01)
     spec, csv = tmp_path / "spec.yaml", tmp_path / "speeds.csv"
     spec.write_text(
         "data: digits\nmodel: mlp\noptimizer: sgd\nloss: sparse_categorical_crossentropy\n"

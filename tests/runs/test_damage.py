@@ -11,7 +11,7 @@ import pytest
 from run_support import numbers, run
 
 import kerasbatch as kb
-from kerasbatch.records.record_file import FORMAT
+from kerasbatch.records.record import FORMAT
 from kerasbatch.records.run_directory import RunDirectory
 
 
@@ -120,7 +120,7 @@ def test_a_record_holds_no_name_of_the_machine_and_no_path(
     """So that results can be published; not in a traceback either."""
     import platform
 
-    from kerasbatch.engine.plain import PlainTraining
+    from kerasbatch.engine.training.plain import PlainTraining
 
     monkeypatch.setattr(PlainTraining, "fit", lambda *_: 1 / 0)
     result = run(small | {"engine": "keras"}, tmp_path)

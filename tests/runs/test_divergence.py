@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from run_support import LINE, run
 
-from kerasbatch.engine import divergence, fused
+from kerasbatch.engine.training import divergence, fused
 
 EXPLODING: dict[str, Any] = LINE | {
     "name": "exploding",
@@ -61,9 +61,9 @@ def test_both_engines_stop_at_the_step_that_the_rule_says(
 )
 def test_the_rule(losses: list[float], goes_on: bool) -> None:
     """Twenty in a row; a first loss of 0 says nothing of scale."""
-    state, traced = divergence.UNWATCHED, tuple(map(tf.constant, divergence.UNWATCHED))
+    state, traced = divergence.INITIAL, tuple(map(tf.constant, divergence.INITIAL))
     for loss in losses:
-        state = divergence.watched(state, loss, divergence.chosen)
-        traced = divergence.watched(traced, tf.constant(loss))
-    assert bool(divergence.goes_on(state, losses[-1])) is goes_on
-    assert bool(divergence.goes_on(traced, tf.constant(losses[-1]))) is goes_on
+        state = divergence.next_state(state, loss, divergence.select)
+        traced = divergence.next_state(traced, tf.constant(loss))
+    assert bool(divergence.may_continue(state, losses[-1])) is goes_on
+    assert bool(divergence.may_continue(traced, tf.constant(losses[-1]))) is goes_on

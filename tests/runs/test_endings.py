@@ -10,7 +10,7 @@ import pytest
 from run_support import LINE, run
 
 import kerasbatch as kb
-from kerasbatch.engine.program import Program
+from kerasbatch.engine.training.program import Program
 
 
 def test_a_target_ends_the_run(small: dict[str, Any], tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_failing_training_is_a_status(
     small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The message is for people, the traceback is in the record."""
-    from kerasbatch.engine.plain import PlainTraining
+    from kerasbatch.engine.training.plain import PlainTraining
 
     def broken(*_: Any) -> None:
         raise RuntimeError("the cat sat on the keyboard")
@@ -97,7 +97,7 @@ def test_fused_where_it_cannot_work_says_why_and_what_to_use(
     small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where `auto` would fall back, and say so."""
-    monkeypatch.setattr("kerasbatch.engine.choice.MEMORY_SHARE", 0.0)
+    monkeypatch.setattr("kerasbatch.engine.training.choose.MEMORY_SHARE", 0.0)
     failed = run(small | {"engine": "fused"}, tmp_path)
     assert failed.status == "failed"
     assert failed.message.startswith("the fused engine cannot work here: the data take 0.0 GB")

@@ -8,7 +8,7 @@ import pytest
 from run_support import run
 
 import kerasbatch as kb
-from kerasbatch.runs import training
+from kerasbatch.runs.training import session
 
 
 class Impatient(kb.Watcher):
@@ -37,7 +37,7 @@ def test_else_its_cells_are_empty(
     small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where an evaluation would take long."""
-    monkeypatch.setattr(training, "QUICK_EVALUATION", -1.0)
+    monkeypatch.setattr(session, "QUICK_EVALUATION", -1.0)
     result = run(small | LONG, tmp_path, watcher=Impatient())
     assert result.row["observed_steps"] > 0
     assert not {"val_loss", "best_val_loss"} & result.row.keys()

@@ -7,11 +7,10 @@ import pytest
 from run_support import LINE, run
 
 import kerasbatch as kb
-from kerasbatch.analysis.comparison_text import measured
-from kerasbatch.errors import counted
-from kerasbatch.runs.plans import plans
-from kerasbatch.spec import specfile, sweep
-from kerasbatch.spec.access import Access
+from kerasbatch.runs.prepare.plans import plan_runs
+from kerasbatch.spec import reader, sweep
+from kerasbatch.spec.trust import Access
+from kerasbatch.text import counted, format_number
 
 
 def test_images_without_channels(small: dict[str, Any], tmp_path: Path) -> None:
@@ -46,14 +45,14 @@ def test_a_run_that_stopped_early_says_so(tmp_path: Path) -> None:
 
 def test_a_model_file_that_is_not_there_is_told_by_the_plan(small: dict[str, Any]) -> None:
     """As by the run."""
-    source = specfile.from_dict(small | {"model": {"python": "nowhere.py:build"}})
+    source = reader.spec_from_dict(small | {"model": {"python": "nowhere.py:build"}})
     with pytest.raises(kb.SpecError, match=r"there is no file nowhere\.py"):
-        plans(source, Access(source.folder, trusted=True))
+        plan_runs(source, Access(source.folder, trusted=True))
 
 
 def test_plans_tell_what_is_held_back_and_what_the_line_is(small: dict[str, Any]) -> None:
     """200 of the 1,000 examples of the line go to validation."""
-    (planned,) = plans(specfile.from_dict(small | {"data": "line"}), Access(Path()))
+    (planned,) = plan_runs(reader.spec_from_dict(small | {"data": "line"}), Access(Path()))
     assert (planned.plan.train_examples, planned.held_back) == (800, 200)
     assert "y = 1 + 2 x + noise; x is standardized" in str(planned.notices)
 
@@ -61,7 +60,7 @@ def test_plans_tell_what_is_held_back_and_what_the_line_is(small: dict[str, Any]
 def test_a_sweep_of_thousands_is_checked(small: dict[str, Any]) -> None:
     """4,000 values, each once."""
     grid = {"sweep": {"seed": list(range(4000))}}
-    assert len(sweep.expand(specfile.from_dict(small | grid))) == 4000
+    assert len(sweep.expand(reader.spec_from_dict(small | grid))) == 4000
 
 
 @pytest.mark.parametrize(
@@ -80,7 +79,7 @@ def test_a_sweep_of_thousands_is_checked(small: dict[str, Any]) -> None:
 )
 def test_numbers_that_can_be_read(value: object, shown: str) -> None:
     """Of any size; what was not measured is empty."""
-    assert measured(value) == shown
+    assert format_number(value) == shown
 
 
 def test_counts_with_their_nouns() -> None:

@@ -7,17 +7,17 @@ import pytest
 from fake_crew import SPEC, FakeCrew
 
 import kerasbatch as kb
-from kerasbatch.runs.crew import Loss
-from kerasbatch.runs.messages import Ended, Message
-from kerasbatch.runs.pool import Pool, PoolWorker
-from kerasbatch.runs.prepared import Checked, Prepared
-from kerasbatch.runs.worker import Order, Ready
-from kerasbatch.spec import specfile, sweep
+from kerasbatch.runs.executors.worker_failure import WorkerFailure
+from kerasbatch.runs.executors.worker_pool import Worker, WorkerPool
+from kerasbatch.runs.executors.worker_process import Order, WorkerReady
+from kerasbatch.runs.messages import Message, RunEnded
+from kerasbatch.runs.prepare.prepared_run import CheckedRuns, PreparedRun
+from kerasbatch.spec import reader, sweep
 
-ENDED = Ended({"status": "done"})
+ENDED = RunEnded({"status": "done"})
 
 
-class Puppet(PoolWorker):
+class Puppet(Worker):
     """Does nothing by itself."""
 
     def __init__(self, number: int) -> None:
@@ -36,11 +36,11 @@ class Puppet(PoolWorker):
     def printed(self) -> str:
         return ""
 
-    def why_gone(self) -> Loss:
-        return Loss("crashed", "it is gone")
+    def why_gone(self) -> WorkerFailure:
+        return WorkerFailure("crashed", "it is gone")
 
 
-class Puppets(Pool[Puppet]):
+class Puppets(WorkerPool[Puppet]):
     """One worker at a time, which tells what a script says."""
 
     def __init__(self, *script: Any, timeout: float | None = None) -> None:
@@ -56,7 +56,7 @@ class Puppets(Pool[Puppet]):
         self.made += 1
         return Puppet(gone.number)
 
-    def check(self, waiting: Callable[[], None]) -> Checked:
+    def check(self, waiting: Callable[[], None]) -> CheckedRuns:
         raise NotImplementedError
 
     def close(self) -> None:
@@ -67,17 +67,17 @@ class Notes:
     """A desk that hands out three runs, and notes what comes."""
 
     def __init__(self) -> None:
-        source = specfile.from_dict(SPEC | {"sweep": {"seed": [0, 1, 2]}})
+        source = reader.spec_from_dict(SPEC | {"sweep": {"seed": [0, 1, 2]}})
         self.left = list(FakeCrew(sweep.expand(source)).check(lambda: None).runs)
         self.heard: list[tuple[str, str]] = []
 
-    def next_run(self, worker: int) -> Prepared | None:
+    def next_run(self, worker: int) -> PreparedRun | None:
         return self.left.pop(0) if self.left else None
 
-    def hear(self, run: Prepared, message: Message) -> None:
+    def hear(self, run: PreparedRun, message: Message) -> None:
         self.heard.append((run.run_id, "heard"))
 
-    def lost(self, run: Prepared, loss: Loss) -> None:
+    def lost(self, run: PreparedRun, loss: WorkerFailure) -> None:
         self.heard.append((run.run_id, loss.status))
 
     def tick(self) -> None:
@@ -89,7 +89,7 @@ class Notes:
 
 def test_a_successor_that_dies_while_it_begins_costs_nothing() -> None:
     """It gets a successor too; the run of the first is lost, the others are trained."""
-    pool, desk = Puppets(Ready(), None, None, Ready(), ENDED, ENDED), Notes()
+    pool, desk = Puppets(WorkerReady(), None, None, WorkerReady(), ENDED, ENDED), Notes()
     assert pool.work(desk) is True
     assert desk.heard == [("seed=0", "crashed"), ("seed=1", "heard"), ("seed=2", "heard")]
     assert pool.made == 3
@@ -97,14 +97,19 @@ def test_a_successor_that_dies_while_it_begins_costs_nothing() -> None:
 
 def test_workers_that_never_begin_end_the_sweep() -> None:
     """After three in a row."""
-    pool = Puppets(Ready(), None, None, None, None)
+    pool = Puppets(WorkerReady(), None, None, None, None)
     with pytest.raises(kb.WorkerError, match="it is gone"):
         pool.work(Notes())
 
 
 def test_a_worker_that_was_given_up_gets_no_other_run() -> None:
     """Its run took too long, and ended while it was being killed."""
-    pool, desk = Puppets(Ready(), Ready(), ENDED, None, Ready(), ENDED, ENDED, timeout=0.0), Notes()
+    pool, desk = (
+        Puppets(
+            WorkerReady(), WorkerReady(), ENDED, None, WorkerReady(), ENDED, ENDED, timeout=0.0
+        ),
+        Notes(),
+    )
     first = pool._workers[0]
     pool._timeout = -1.0
     heard = pool._messages

@@ -57,9 +57,9 @@ def test_every_weight_of_the_path_is_that_of_the_formulas(
 
 
 def _batches(sampling: str, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    from kerasbatch.workload import built_in_data
+    from kerasbatch.data import builtin
 
-    arrays = built_in_data.load("line", examples=24)
+    arrays = builtin.load_builtin("line", examples=24)
     for epoch in (1, 2, 3):
         order = kb.example_order(24, seed=4, epoch=epoch, sampling=sampling)  # type: ignore[arg-type]
         for start in range(0, 24, size):
@@ -105,7 +105,7 @@ def test_a_rerun_that_fails_keeps_the_old_result(
     small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The finished one stays in its place until a new one is finished."""
-    from kerasbatch.engine.plain import PlainTraining
+    from kerasbatch.engine.training.plain import PlainTraining
 
     first = run(small, tmp_path)
     before = numbers(first)

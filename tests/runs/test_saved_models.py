@@ -11,10 +11,11 @@ import pytest
 from run_support import LINE, run
 
 import kerasbatch as kb
-from kerasbatch.records import record_file
+from kerasbatch.inference import predict, saved_model
+from kerasbatch.records import record
 from kerasbatch.records.files import dump_yaml
 from kerasbatch.records.run_directory import RunDirectory
-from kerasbatch.runs import kept_models, prediction, saved_model
+from kerasbatch.runs.training import saved_models
 
 IRIS: dict[str, Any] = {
     "data": "iris",
@@ -83,7 +84,7 @@ def _iris(result: kb.Result) -> tuple[Any, Any]:
     from sklearn.datasets import load_iris
 
     x, y = load_iris(return_X_y=True)
-    made = saved_model.load(result.directory).preprocessing
+    made = saved_model.load_saved_model(result.directory).preprocessing
     return made.x(x).astype(np.float32), y
 
 
@@ -215,9 +216,9 @@ def test_a_file_of_another_model_is_refused(tmp_path: Path) -> None:
     result = run(IRIS | {"save": "last"}, tmp_path)
     other = keras.Sequential([keras.Input((4,)), keras.layers.Dense(7)])
     other.compile("adam", "mse")
-    (result.directory / "model.keras").write_bytes(kept_models.content(other))
-    record = dict(record_file.read(result.directory).record or {})
-    record_file.write(result.directory, record)
+    (result.directory / "model.keras").write_bytes(saved_models.keras_file_content(other))
+    record = dict(record.read_record(result.directory).record or {})
+    record.write_record(result.directory, record)
     assert RunDirectory(result.directory).is_finished()
     with pytest.raises(kb.SpecError, match=r"its model.keras does not fit the model of its spec"):
         result.model()
@@ -248,8 +249,8 @@ def test_logits_are_told_as_probabilities(tmp_path: Path) -> None:
     layers = {"layers": [{"Dense": {"units": 3}}]}
     loss = {"name": "sparse_categorical_crossentropy", "from_logits": True}
     result = _run_table(tmp_path, model=layers, loss=loss)
-    kept = saved_model.load(result.directory)
-    table, notices = prediction.of_file(kept, tmp_path / "t.csv")
+    kept = saved_model.load_saved_model(result.directory)
+    table, notices = predict.predict_file(kept, tmp_path / "t.csv")
     assert not notices
     assert list(table) == ["prediction", "probability_ant", "probability_cat", "probability_hen"]
     np.testing.assert_allclose(table.iloc[:, 1:].sum(axis=1), 1, rtol=1e-5)
@@ -264,10 +265,10 @@ def test_a_single_logit_decides_at_zero(tmp_path: Path) -> None:
     spec |= {"loss": {"name": "binary_crossentropy", "from_logits": True}, "metrics": []}
     (tmp_path / "s.yaml").write_text(dump_yaml(spec), encoding="utf-8")
     result = kb.run(tmp_path / "s.yaml", results=tmp_path / "r")
-    kept = saved_model.load(result.directory)
-    table, _ = prediction.of_file(kept, tmp_path / "t.csv")
+    kept = saved_model.load_saved_model(result.directory)
+    table, _ = predict.predict_file(kept, tmp_path / "t.csv")
     assert ((table["probability_lo"] > 0.5) == (table["prediction"] == "lo")).all()
-    logits = kept.model.predict(prediction.examples_of(kept, pd.read_csv(tmp_path / "t.csv"))[0])
+    logits = kept.model.predict(predict.encode_examples(kept, pd.read_csv(tmp_path / "t.csv"))[0])
     assert ((logits[:, 0] > 0) == (table["prediction"] == "lo")).all()
 
 
@@ -344,17 +345,17 @@ def test_images_that_were_scaled_already_are_refused(tmp_path: Path) -> None:
 def test_files_of_a_run_must_be_its_own(tmp_path: Path) -> None:
     """A link could lead anywhere, and a record leave it out."""
     result = run(IRIS | {"save": "last"}, tmp_path)
-    record = dict(record_file.read(result.directory).record or {})
+    record = dict(record.read_record(result.directory).record or {})
     (tmp_path / "secret.yaml").write_text("secret: 1", encoding="utf-8")
     (result.directory / "spec.yaml").unlink()
     (result.directory / "spec.yaml").symlink_to(tmp_path / "secret.yaml")
-    record_file.write(result.directory, record)
+    record.write_record(result.directory, record)
     with pytest.raises(kb.SpecError, match=r"its spec.yaml is none that this run wrote") as caught:
         result.model()
     assert "secret" not in str(caught.value)
     with pytest.raises(kb.SpecError, match=r"holds 1 run; give one of them: batch_size=16-"):
         kb.load_model(result.directory.parent)
     record.pop("row")
-    record_file.write(result.directory, record)
+    record.write_record(result.directory, record)
     with pytest.raises(kb.SpecError, match=r"its record.json says nothing that can be used"):
         result.model()

@@ -9,10 +9,10 @@ import pytest
 from run_support import run
 
 import kerasbatch as kb
+from kerasbatch.data import run_data as spec_data
 from kerasbatch.records.files import dump_yaml
-from kerasbatch.spec import specfile
-from kerasbatch.spec.access import Access
-from kerasbatch.workload import data as spec_data
+from kerasbatch.spec import reader
+from kerasbatch.spec.trust import Access
 
 DIGITS: dict[str, Any] = {
     "data": {"name": "digits", "train_examples": 400},
@@ -94,9 +94,9 @@ def test_a_metric_that_is_better_higher_is_known_as_such(tmp_path: Path) -> None
 
 
 def _make(spec: dict[str, Any]) -> list[Any]:
-    from kerasbatch.workload import spec_callbacks
+    from kerasbatch.models import callbacks
 
-    return spec_callbacks.make(specfile.from_dict(spec).spec, Access(Path()))
+    return callbacks.make_callbacks(reader.spec_from_dict(spec).spec, Access(Path()))
 
 
 def test_evaluations_further_apart_are_what_patience_counts(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_evaluations_further_apart_are_what_patience_counts(tmp_path: Path) -> N
 def test_callbacks_that_mean_nothing(changed: dict[str, Any], words: str) -> None:
     """Told before anything is loaded."""
     with pytest.raises(kb.SpecError, match=words):
-        specfile.from_dict(DIGITS | changed)
+        reader.spec_from_dict(DIGITS | changed)
 
 
 def test_a_wrong_value_is_named_by_its_line(tmp_path: Path) -> None:
@@ -205,10 +205,10 @@ def test_weighted_training_is_that_of_keras(tmp_path: Path) -> None:
     spec = DIGITS | {"class_weight": {"0": 5, "1": 0}, "epochs": 1, "save": "last"}
     spec |= {"sampling": "sequential"}
     result = run(spec, tmp_path)
-    loaded = spec_data.load(specfile.from_dict(spec).spec, Access(tmp_path))
-    from kerasbatch.runs.bench import build_for
+    loaded = spec_data.load_data(reader.spec_from_dict(spec).spec, Access(tmp_path))
+    from kerasbatch.benchmark.engines import build_for_batch_size
 
-    model = build_for(specfile.from_dict(spec).spec, Access(tmp_path), loaded, 16)
+    model = build_for_batch_size(reader.spec_from_dict(spec).spec, Access(tmp_path), loaded, 16)
     x = loaded.x_train.astype(np.float32) / 16
     weight = dict.fromkeys(range(10), 1.0) | {0: 5.0, 1: 0.0}
     model.fit(x, loaded.y_train, batch_size=16, class_weight=weight, shuffle=False, verbose=0)
@@ -243,4 +243,4 @@ def test_the_numbers_of_a_run_are_those_of_the_restored_weights(tmp_path: Path) 
 def test_values_that_keras_would_take_without_a_word(arguments: dict[str, Any], words: str) -> None:
     """They would fail in the middle of a run, or never stop it."""
     with pytest.raises(kb.SpecError, match=words):
-        specfile.from_dict(DIGITS | {"callbacks": [{"EarlyStopping": arguments}]})
+        reader.spec_from_dict(DIGITS | {"callbacks": [{"EarlyStopping": arguments}]})

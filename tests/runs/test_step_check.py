@@ -9,15 +9,15 @@ import pytest
 import tensorflow as tf
 from run_support import run
 
-from kerasbatch.engine.feed import Feed
-from kerasbatch.engine.program import Program
+from kerasbatch.engine.sources.example_stream import ExampleStream
+from kerasbatch.engine.training.program import Program
 
 
 def _cheat_plain(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     """Let the feed drop its second batch, or give the first one in its place."""
-    honest = Feed.indices
+    honest = ExampleStream.indices
 
-    def indices(feed: Feed, number_of_pass: int) -> Iterator[Any]:
+    def indices(feed: ExampleStream, number_of_pass: int) -> Iterator[Any]:
         first = None
         for number, chosen in enumerate(honest(feed, number_of_pass)):
             first = chosen if first is None else first
@@ -26,7 +26,7 @@ def _cheat_plain(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
             elif number != 1 or how != "drop":
                 yield chosen
 
-    monkeypatch.setattr(Feed, "indices", indices)
+    monkeypatch.setattr(ExampleStream, "indices", indices)
 
 
 def _cheat_fused(monkeypatch: pytest.MonkeyPatch, how: str) -> None:

@@ -47,7 +47,7 @@ def test_the_table_of_a_sweep_says_who_reached_it(small: dict[str, Any], tmp_pat
     """With the steps that it took."""
     from rich.console import Console
 
-    from kerasbatch.cli import tables
+    from kerasbatch.cli.display import tables
 
     grid = {"sweep": {"batch_size": [8, "full"]}, "epochs": 6, "target": TARGET}
     results = kb.run_all(small | grid, results=tmp_path)

@@ -9,8 +9,8 @@ import pytest
 from run_support import LINE, numbers, run, run_here
 
 import kerasbatch as kb
-from kerasbatch.spec import specfile
-from kerasbatch.workload import built_in_data
+from kerasbatch.data import builtin
+from kerasbatch.spec import reader
 
 RATE, STEPS = 0.05, 8
 WARM = LINE | {"learning_rate_rule": {"warmup": {"steps": STEPS}}, "seed": 4}
@@ -18,7 +18,7 @@ WARM = LINE | {"learning_rate_rule": {"warmup": {"steps": STEPS}}, "seed": 4}
 
 def _by_hand() -> np.ndarray:
     """The notes' updates over our order, the step after i others with RATE * min(1, i / STEPS)."""
-    arrays, theta, path = built_in_data.load("line", examples=24), np.zeros(2), [np.zeros(2)]
+    arrays, theta, path = builtin.load_builtin("line", examples=24), np.zeros(2), [np.zeros(2)]
     for epoch in (1, 2, 3):
         order = kb.example_order(24, seed=4, epoch=epoch)
         for start in range(0, 24, 5):
@@ -91,7 +91,7 @@ def test_epochs_are_steps_of_each_batch_size(tmp_path: Path) -> None:
 def test_what_is_no_warm_up(keys: dict[str, Any], message: str) -> None:
     """Each with what to write instead."""
     with pytest.raises(kb.SpecError, match=message):
-        specfile.from_dict(LINE | keys)
+        reader.spec_from_dict(LINE | keys)
 
 
 def test_one_that_is_longer_than_the_run_is_said(tmp_path: Path) -> None:

@@ -16,9 +16,10 @@ from run_support import LINE, run_here
 from worker_support import evil, histories
 
 import kerasbatch as kb
-from kerasbatch.records.run_tables import RunTables
-from kerasbatch.runs.crew import Desk, Loss
-from kerasbatch.runs.mailbox import Mailbox
+from kerasbatch.records.table_writer import TableWriter
+from kerasbatch.runs.executors.base import Desk
+from kerasbatch.runs.executors.ray.mailbox import Mailbox
+from kerasbatch.runs.executors.worker_failure import WorkerFailure
 
 
 class Killer(kb.Watcher):
@@ -103,7 +104,7 @@ def test_a_run_whose_node_is_gone_is_begun_anew(tmp_path: Path) -> None:
                 run = desk.next_run(0)
                 assert run is not None
                 assert run.single.spec.seed == 1
-                desk.lost(run, Loss("crashed", "its node is gone", again=True))
+                desk.lost(run, WorkerFailure("crashed", "its node is gone", again=True))
             return super().work(desk)
 
     spec = SPEC | {"sweep": {"seed": [0, 1]}}
@@ -145,7 +146,7 @@ def test_ctrl_c_in_a_script_keeps_the_rows(tmp_path: Path) -> None:
 
 def test_rows_that_never_came_are_missed() -> None:
     """A gap in a table is an error, never silence."""
-    tables = RunTables(None)  # type: ignore[arg-type]  # nothing is written
+    tables = TableWriter(None)  # type: ignore[arg-type]  # nothing is written
     with pytest.raises(ValueError, match="rows from 1 on, and 0 came"):
         tables.put("steps.csv", 1, ({"step": 1},), ("step",))
     tables.put("history.csv", 0, ({"step": 0},), ("step",))

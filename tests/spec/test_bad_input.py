@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kerasbatch.errors import SpecError
-from kerasbatch.spec import specfile, sweep
+from kerasbatch.spec import reader, sweep
 
 GOOD = """\
 name: flowers
@@ -29,7 +29,7 @@ def refused(folder: Path, content: str | bytes, name: str = "spec.yaml") -> str:
     file = folder / name
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(SpecError) as caught:
-        sweep.expand(specfile.load(file))
+        sweep.expand(reader.load_spec(file))
     return str(caught.value)
 
 
@@ -120,7 +120,7 @@ def test_unsafe_names(tmp_path: Path, name: str) -> None:
 def test_names_of_any_language_are_fine(tmp_path: Path, name: str) -> None:
     """Only what file systems cannot hold is refused."""
     (tmp_path / "s.yaml").write_text(GOOD.replace("flowers", name), encoding="utf-8")
-    assert specfile.load(tmp_path / "s.yaml").spec.name == name
+    assert reader.load_spec(tmp_path / "s.yaml").spec.name == name
 
 
 @pytest.mark.parametrize(
@@ -146,16 +146,16 @@ def test_files_that_are_no_specs(tmp_path: Path, content: bytes, words: str) -> 
 def test_a_missing_file_and_a_directory(tmp_path: Path) -> None:
     """The path is named."""
     with pytest.raises(SpecError, match=r"none\.yaml: there is no such file"):
-        specfile.load(tmp_path / "none.yaml")
+        reader.load_spec(tmp_path / "none.yaml")
     with pytest.raises(SpecError, match="is not a file"):
-        specfile.load(tmp_path)
+        reader.load_spec(tmp_path)
 
 
 def test_a_byte_order_mark_and_windows_lines_are_fine(tmp_path: Path) -> None:
     """As editors on Windows write them."""
     file = tmp_path / "s.yaml"
     file.write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
-    assert specfile.load(file).spec.batch_size == 16
+    assert reader.load_spec(file).spec.batch_size == 16
 
 
 _SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
@@ -163,7 +163,7 @@ _VALUES = st.recursive(
     _SCALARS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner),
 )
-_KEYS = st.sampled_from([*specfile.Spec.model_fields, "x"])
+_KEYS = st.sampled_from([*reader.Spec.model_fields, "x"])
 
 
 @given(st.dictionaries(_KEYS, _VALUES))
@@ -171,7 +171,7 @@ _KEYS = st.sampled_from([*specfile.Spec.model_fields, "x"])
 def test_random_structures_meet_spec_errors_only(raw: dict[str, Any]) -> None:
     """Whatever stands behind the keys."""
     with contextlib.suppress(SpecError):
-        sweep.expand(specfile.from_dict(raw))
+        sweep.expand(reader.spec_from_dict(raw))
 
 
 @given(key=_KEYS, value=_VALUES)
@@ -187,7 +187,7 @@ def test_a_good_spec_with_one_random_value(key: str, value: Any) -> None:
         "batch_size": 1,
     }
     with contextlib.suppress(SpecError):
-        sweep.expand(specfile.from_dict(good | {key: value}))
+        sweep.expand(reader.spec_from_dict(good | {key: value}))
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda t: t.encode("utf-8", "replace")))

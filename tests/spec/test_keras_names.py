@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from kerasbatch.spec import keras_check, keras_names, keras_table
+from kerasbatch.spec import keras_registry, keras_table, keras_validation
 
 
 def test_the_shipped_table_is_that_of_the_installed_keras() -> None:
     """What a spec may name exists, with these arguments. Regenerate it if this fails."""
     installed = json.loads(json.dumps(keras_table.table()))
-    shipped = dict(keras_names.table())
+    shipped = dict(keras_registry.keras_table())
     if installed.pop("keras") != shipped.pop("keras"):
         for section, classes in shipped.items():
             assert set(classes) <= set(installed[section]), section
@@ -24,8 +24,8 @@ def test_the_shipped_table_is_that_of_the_installed_keras() -> None:
 )
 def test_unsafe_layers_are_not_in_the_table(layer: str) -> None:
     """A layer that runs code, reads files or needs adapting is refused with the reason."""
-    assert layer not in keras_names.table()["layers"]
-    (fault,) = keras_check.check_layer({layer: {"vocabulary": "/etc/passwd"}}, ())
+    assert layer not in keras_registry.keras_table()["layers"]
+    (fault,) = keras_validation.check_layer({layer: {"vocabulary": "/etc/passwd"}}, ())
     assert f"{layer} is not allowed" in fault.message
 
 
@@ -46,20 +46,20 @@ def test_unsafe_layers_are_not_in_the_table(layer: str) -> None:
 )
 def test_faults_of_layers(layer: Any, words: str) -> None:
     """Unknown names are met with the nearest legal one, at any depth."""
-    assert any(words in str(fault) for fault in keras_check.check_layer(layer, ("layers", 0)))
+    assert any(words in str(fault) for fault in keras_validation.check_layer(layer, ("layers", 0)))
 
 
 def test_keras_spellings_mean_classes() -> None:
     """mse, MSE, mean_squared_error and MeanSquaredError are one; adam and Adam are one."""
     for spelling in ("mse", "MSE", "mean_squared_error", "MeanSquaredError"):
-        assert keras_names.class_name("losses", spelling) == "MeanSquaredError"
-    assert keras_names.class_name("optimizers", "rmsPROP") == "RMSprop"
-    assert keras_names.class_name("losses", "msee") is None
-    assert keras_names.default_learning_rate("sgd") == 0.01
+        assert keras_registry.class_name("losses", spelling) == "MeanSquaredError"
+    assert keras_registry.class_name("optimizers", "rmsPROP") == "RMSprop"
+    assert keras_registry.class_name("losses", "msee") is None
+    assert keras_registry.default_learning_rate("sgd") == 0.01
 
 
 def test_the_direction_of_metrics() -> None:
     """Losses and errors are better low, accuracy and its kin high."""
     low = ["loss", "mse", "mean_absolute_error", "RootMeanSquaredError", "half_mse", "huber"]
     high = ["accuracy", "AUC", "sparse_categorical_accuracy", "Precision", "r2_score"]
-    assert [name for name in low + high if keras_names.lower_is_better(name)] == low
+    assert [name for name in low + high if keras_registry.lower_is_better(name)] == low

@@ -6,12 +6,12 @@ import pytest
 
 import kerasbatch as kb
 from kerasbatch.errors import SpecError
-from kerasbatch.spec import learning_rate, specfile
+from kerasbatch.spec import learning_rate, reader
 
 
 def resolve(small: dict[str, Any], batch_size: int, **keys: Any) -> learning_rate.LearningRate:
     plan = kb.plan(1000, batch_size=batch_size, epochs=3)
-    return learning_rate.resolve(specfile.from_dict(small | keys).spec, plan)
+    return learning_rate.resolve_learning_rate(reader.spec_from_dict(small | keys).spec, plan)
 
 
 def test_without_a_rule_the_rate_stays(small: dict[str, Any]) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from kerasbatch.errors import SpecError
-from kerasbatch.spec import specfile
-from kerasbatch.spec.keys import Spec
+from kerasbatch.spec import reader
+from kerasbatch.spec.schema import Spec
 from kerasbatch.steps import Budget
 
 GOOD = """\
@@ -30,13 +30,13 @@ def write(folder: Path, text: str, name: str = "some.yaml") -> Path:
 def faults(folder: Path, text: str) -> list[str]:
     file = write(folder, text)
     with pytest.raises(SpecError, match=r"some\.yaml") as caught:
-        specfile.load(file)
+        reader.load_spec(file)
     return [str(fault).removeprefix(str(file)) for fault in caught.value.faults]
 
 
 def test_short_forms_open_into_long_ones(tmp_path: Path) -> None:
     """`data: digits` is {name: digits}; the name is the file's stem; defaults are filled in."""
-    spec = specfile.load(write(tmp_path, GOOD, "first.yaml")).spec
+    spec = reader.load_spec(write(tmp_path, GOOD, "first.yaml")).spec
     assert (spec.name, spec.data.name, spec.optimizer.name) == ("first", "digits", "adam")  # type: ignore[union-attr]
     assert (spec.seed, spec.sampling, spec.partial_batch) == (0, "shuffle", "keep")
     assert spec.budget == Budget("epochs", 5)
@@ -45,8 +45,8 @@ def test_short_forms_open_into_long_ones(tmp_path: Path) -> None:
 
 def test_a_spec_reads_back_as_itself(tmp_path: Path) -> None:
     """The resolved spec of a run works when it is run again."""
-    spec = specfile.load(write(tmp_path, GOOD)).spec
-    assert specfile.from_dict(spec.plain()).spec == spec
+    spec = reader.load_spec(write(tmp_path, GOOD)).spec
+    assert reader.spec_from_dict(spec.plain()).spec == spec
 
 
 def test_all_faults_come_at_once_with_their_places(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_what_must_hold_between_keys(tmp_path: Path, line: str, words: str) -> N
 def test_overrides_are_yaml_and_replace_budgets(tmp_path: Path) -> None:
     """1e-3 is a number; a new budget takes the place of the old one; short forms open."""
     overrides = ["steps=7", "optimizer.learning_rate=1e-3", "batch_size=full"]
-    spec = specfile.load(write(tmp_path, GOOD), overrides).spec
+    spec = reader.load_spec(write(tmp_path, GOOD), overrides).spec
     assert spec.budget == Budget("steps", 7)
     assert spec.optimizer.arguments == {"learning_rate": 0.001}
     assert spec.batch_size == "full"
@@ -102,13 +102,13 @@ def test_overrides_are_yaml_and_replace_budgets(tmp_path: Path) -> None:
 def test_wrong_overrides_are_spec_errors(tmp_path: Path, override: str, words: str) -> None:
     """They name the override, not a line of the file."""
     with pytest.raises(SpecError) as caught:
-        specfile.load(write(tmp_path, GOOD), [override])
+        reader.load_spec(write(tmp_path, GOOD), [override])
     assert words in str(caught.value)
 
 
 def test_a_dict_is_checked_like_a_file(small: dict[str, Any]) -> None:
     """Tuples are lists; faults have a path in place of a line."""
-    spec = specfile.from_dict(small | {"metrics": ("accuracy",), "batch_size": "full"}).spec
+    spec = reader.spec_from_dict(small | {"metrics": ("accuracy",), "batch_size": "full"}).spec
     assert isinstance(spec, Spec)
     with pytest.raises(SpecError, match="batch_size: found true"):
-        specfile.from_dict(small | {"batch_size": True})
+        reader.spec_from_dict(small | {"batch_size": True})

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from kerasbatch.errors import SpecError
-from kerasbatch.spec import specfile, sweep
+from kerasbatch.spec import reader, sweep
 
 
 def runs(spec: dict[str, Any], **grid: Any) -> tuple[sweep.SingleRun, ...]:
     keys = {key.replace("__", "."): values for key, values in grid.items()}
-    return sweep.expand(specfile.from_dict(spec | {"sweep": keys}))
+    return sweep.expand(reader.spec_from_dict(spec | {"sweep": keys}))
 
 
 def test_a_grid_is_every_combination_in_order(small: dict[str, Any]) -> None:
@@ -28,7 +28,7 @@ def test_a_grid_is_every_combination_in_order(small: dict[str, Any]) -> None:
 
 def test_without_a_sweep_a_spec_is_one_run(small: dict[str, Any]) -> None:
     """Nothing is swept."""
-    (run,) = sweep.expand(specfile.from_dict(small))
+    (run,) = sweep.expand(reader.spec_from_dict(small))
     assert run.swept == {}
 
 

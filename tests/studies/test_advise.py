@@ -9,15 +9,14 @@ import pytest
 from typer.testing import CliRunner
 
 import kerasbatch as kb
+from kerasbatch.advice import measure, text
+from kerasbatch.advice.cost_model import Costs, MeanNoise, NoiseAt, batch_size_costs
+from kerasbatch.advice.measure import Memory, Speeds
+from kerasbatch.advice.noise_run import NoiseTraining, run_noise_training
+from kerasbatch.advice.spec_variants import rate_at, spec_variant, without_rule
+from kerasbatch.advice.verify import _verdict
 from kerasbatch.cli import app
-from kerasbatch.spec import specfile
-from kerasbatch.studies import advice_table, measured_costs
-from kerasbatch.studies.advice import Costs, MeanNoise, NoiseAt, costs
-from kerasbatch.studies.measured_costs import Memory, Speeds
-from kerasbatch.studies.noise_training import NoiseTraining, train
-from kerasbatch.studies.starting_rate import rate_at, without_rule
-from kerasbatch.studies.variants import variant
-from kerasbatch.studies.verification import _verdict
+from kerasbatch.spec import reader
 
 DIGITS: dict[str, Any] = {
     "data": "digits",
@@ -36,35 +35,35 @@ DIGITS: dict[str, Any] = {
 )
 def test_the_rate_grows_with_the_batch_or_its_root(optimizer: Any, rate: float) -> None:
     """By the rule for the optimizer."""
-    spec = specfile.from_dict(DIGITS | {"optimizer": optimizer}).spec
+    spec = reader.spec_from_dict(DIGITS | {"optimizer": optimizer}).spec
     assert rate_at(spec, 16, 64) == pytest.approx(rate)
     assert rate_at(spec, 64, 64) == pytest.approx(optimizer.get("learning_rate", 0.001))
 
 
 def test_an_optimizer_without_a_rule_gets_no_rate() -> None:
     """Nor does a schedule."""
-    assert rate_at(specfile.from_dict(DIGITS | {"optimizer": "lion"}).spec, 16, 64) is None
+    assert rate_at(reader.spec_from_dict(DIGITS | {"optimizer": "lion"}).spec, 16, 64) is None
     decay = {"name": "PolynomialDecay", "initial_learning_rate": 0.1, "decay_steps": 9}
     scheduled = {"name": "sgd", "learning_rate": decay}
-    assert rate_at(specfile.from_dict(DIGITS | {"optimizer": scheduled}).spec, 16, 64) is None
+    assert rate_at(reader.spec_from_dict(DIGITS | {"optimizer": scheduled}).spec, 16, 64) is None
 
 
 def test_what_a_rule_gives_is_written_out() -> None:
     """The base rate is right at the rule's base batch size, and not at the spec's own."""
     rule = {"rule": "linear", "base_batch_size": 32, "warmup": {"epochs": 1}}
     given = DIGITS | {"optimizer": {"name": "sgd", "learning_rate": 0.1}, "batch_size": 256}
-    source = without_rule(specfile.from_dict(given | {"learning_rate_rule": rule}), 1437)
+    source = without_rule(reader.spec_from_dict(given | {"learning_rate_rule": rule}), 1437)
     assert source.spec.optimizer.arguments["learning_rate"] == pytest.approx(0.8)
     assert source.spec.learning_rate_rule.rule == "none"
     assert source.spec.learning_rate_rule.warmup is not None
     betas = {"rule": "sqrt", "base_batch_size": 8, "betas": True}
-    adam = without_rule(specfile.from_dict(DIGITS | {"learning_rate_rule": betas}), 1437)
+    adam = without_rule(reader.spec_from_dict(DIGITS | {"learning_rate_rule": betas}), 1437)
     assert adam.spec.optimizer.arguments["beta_1"] == pytest.approx(0.8)
 
 
 def test_sizes_are_timed_from_the_middle_outward() -> None:
     """What there is no time for is at the ends."""
-    assert measured_costs.from_the_middle([1, 4, 16, 64, 256]) == [16, 4, 64, 1, 256]
+    assert measure.from_the_middle([1, 4, 16, 64, 256]) == [16, 4, 64, 1, 256]
 
 
 def test_a_spec_that_names_files_is_written_beside_them(tmp_path: Path) -> None:
@@ -87,12 +86,12 @@ def test_a_variant_has_one_budget_and_its_own_paths(tmp_path: Path) -> None:
         "data: digits\nmodel: mlp\noptimizer: sgd\nloss: mse\nepochs: 3\nbatch_size: 4\n",
         encoding="utf-8",
     )
-    source = specfile.load(tmp_path / "s.yaml")
-    made = variant(source, steps=7, batch_size=8)
+    source = reader.load_spec(tmp_path / "s.yaml")
+    made = spec_variant(source, steps=7, batch_size=8)
     assert (made.spec.budget.kind, made.spec.budget.amount) == ("steps", 7)
     assert (made.spec.batch_size, made.folder) == (8, tmp_path)
     with pytest.raises(kb.SpecError, match="batch_size"):
-        variant(source, batch_size="many")
+        spec_variant(source, batch_size="many")
 
 
 @pytest.mark.parametrize(
@@ -115,23 +114,27 @@ def test_what_it_refuses(spec: Any, options: dict[str, Any], told: str) -> None:
 def made() -> tuple[Costs, MeanNoise, Speeds]:
     noise = MeanNoise(90, 80, 100, 90, 90, 1.0)
     engine = {1: [1.0], 10: [1.0], 100: [2.0], 1000: [20.0]}
-    return costs(noise, engine), noise, Speeds(engine, {size: [30.0] for size in engine}, {})
+    return (
+        batch_size_costs(noise, engine),
+        noise,
+        Speeds(engine, {size: [30.0] for size in engine}, {}),
+    )
 
 
 def test_the_table_and_the_conclusion() -> None:
     """An empty cell was not measured; where nothing is told, no row is advised."""
     found, noise, speeds = made()
     memory = Memory({1: 500.0, 2000: 900.0}, 2000, "tried")
-    table = advice_table.table(memory, speeds, found, told=True)
-    assert list(table.columns) == list(advice_table.COLUMNS)
+    table = text.advice_table(memory, speeds, found, told=True)
+    assert list(table.columns) == list(text.COLUMNS)
     assert table["batch_size"].tolist() == [1, 10, 100, 1000, 2000]
     assert table["advice"].fillna("").tolist() == ["", "", "advised", "", ""]
     assert table["peak_memory_mb"].isna().tolist() == [False, True, True, True, False]
     assert table["steps_per_second"].tolist()[:4] == [1, 1, 0.5, 0.05]
-    nothing = advice_table.table(memory, speeds, found, told=False)
+    nothing = text.advice_table(memory, speeds, found, told=False)
     assert set(nothing["advice"].dropna()) == {"cannot tell"}
     training = NoiseTraining((NoiseAt(0, 90, 80, 100), NoiseAt(50, 90, 80, 100)), 16, None)
-    said = advice_table.message(found, noise, speeds, [1, 10, 100, 1000], 0.01, training)
+    said = text.advice_message(found, noise, speeds, [1, 10, 100, 1000], 0.01, training)
     assert said.startswith("Batch size 100 is fastest here; within 10 % of its time: 100.")
     assert "The largest that needs hardly more examples than the fewest is 10." in said
     assert "The noise scale is 90 examples (80 to 100)" in said
@@ -144,14 +147,14 @@ def test_bfloat16_is_told_as_an_option() -> None:
     found, noise, speeds = made()
     half = Speeds(speeds.engine, speeds.plain, {100: [1.9], 1000: [2.0]})
     training = NoiseTraining((NoiseAt(0, 90, 80, 100), NoiseAt(50, 90, 80, 100)), 16, None)
-    said = advice_table.message(found, noise, half, [1, 10, 100, 1000], 0.01, training)
+    said = text.advice_message(found, noise, half, [1, 10, 100, 1000], 0.01, training)
     assert "1,000 would be fastest, and 1.7 times as fast." in said  # 3.8 / 2.18
     slow = Speeds(speeds.engine, speeds.plain, {100: [2.0], 1000: [40.0]})
-    said = advice_table.message(found, noise, slow, [1, 10, 100, 1000], 0.01, training)
+    said = text.advice_message(found, noise, slow, [1, 10, 100, 1000], 0.01, training)
     assert "100 would be fastest, and no faster." in said
-    said = advice_table.message(found, noise, speeds, [1, 10, 100, 1000], 0.01, training)
+    said = text.advice_message(found, noise, speeds, [1, 10, 100, 1000], 0.01, training)
     assert "bfloat16" not in said
-    assert advice_table.half(half)["ratio"].tolist() == pytest.approx([2 / 1.9, 10])
+    assert text.bfloat16_table(half)["ratio"].tolist() == pytest.approx([2 / 1.9, 10])
 
 
 def test_a_verdict_on_the_advice() -> None:
@@ -172,32 +175,32 @@ def test_a_verdict_on_the_advice() -> None:
 def test_memory_that_is_predicted_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     """By the line through what was measured, up to all examples."""
     memory = lambda: type("Free", (), {"available": 1_000e6})  # noqa: E731  # 800 MB may be taken
-    monkeypatch.setattr(measured_costs.psutil, "virtual_memory", memory)
+    monkeypatch.setattr(measure.psutil, "virtual_memory", memory)
     tried: list[int] = []
 
     def peak(size: int) -> float | None:
         tried.append(size)
         return 100.0 + size if size < 600 else None
 
-    fits = measured_costs._largest({1: 101.0, 256: 356.0}, 500, peak)
+    fits = measure._largest({1: 101.0, 256: 356.0}, 500, peak)
     assert (fits.largest, tried) == (500, [500])
-    fails = measured_costs._largest({1: 101.0, 256: 356.0}, 5000, peak)
+    fails = measure._largest({1: 101.0, 256: 356.0}, 5000, peak)
     assert (fails.largest, tried) == (256, [500, 700])
     assert "was predicted to fit into 800 MB, and did not" in fails.message
-    assert measured_costs._largest({1: 101.0}, 500, peak).largest is None
+    assert measure._largest({1: 101.0}, 500, peak).largest is None
 
 
 def test_a_training_that_learns_nothing_says_so(tmp_path: Path) -> None:
     """Or that does not reach its target."""
     lazy = {"name": "sgd", "learning_rate": 1e-30}
-    source = specfile.from_dict(DIGITS | {"optimizer": lazy, "epochs": 1})
-    found = train(source, 1437, tmp_path, 120, trust=False)
+    source = reader.spec_from_dict(DIGITS | {"optimizer": lazy, "epochs": 1})
+    found = run_noise_training(source, 1437, tmp_path, 120, trust=False)
     assert found.obstacle == "nothing was learned; another learning rate or model would decide"
     target = {"metric": "val_accuracy", "at_least": 1.1}
-    far = train(variant(source, target=target), 1437, tmp_path, 120, trust=False)
+    far = run_noise_training(spec_variant(source, target=target), 1437, tmp_path, 120, trust=False)
     assert "the target was not reached in all steps that were planned" in str(far.obstacle)
     easy = {"metric": "val_accuracy", "at_least": 0.0}
-    near = train(variant(source, target=easy), 1437, tmp_path, 120, trust=False)
+    near = run_noise_training(spec_variant(source, target=easy), 1437, tmp_path, 120, trust=False)
     assert "a harder one would decide" in str(near.obstacle)
     assert far.rows[0].step == 0
 
@@ -216,12 +219,12 @@ def test_advice_on_digits(tmp_path: Path) -> None:
     done = CliRunner().invoke(app.app, [*asked, *written], catch_exceptions=False)
     assert done.exit_code == 0
     table = pd.read_csv(csv)
-    assert list(table.columns) == list(advice_table.COLUMNS)
+    assert list(table.columns) == list(text.COLUMNS)
     timed = table[table["steps_per_second"].notna()]
     assert (timed["steps_per_second"] > timed["plain_steps_per_second"]).all()
     advised = table[table["advice"] == "advised"]["batch_size"].tolist()
     if advised:
-        found = specfile.load(tmp_path / "advised.yaml").spec
+        found = reader.load_spec(tmp_path / "advised.yaml").spec
         assert found.batch_size == advised[0]
         assert found.optimizer.arguments["learning_rate"] > 0
         assert "the best" in done.output or "did not reach" in done.output

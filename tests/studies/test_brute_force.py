@@ -9,13 +9,13 @@ import pytest
 from typer.testing import CliRunner
 
 import kerasbatch as kb
+from kerasbatch.advice import brute_force
+from kerasbatch.advice.advise import Advice
+from kerasbatch.advice.brute_force import BruteForce, _judged, brute_force_spec, widen_rates
+from kerasbatch.advice.measure import Memory
 from kerasbatch.cli import app
 from kerasbatch.records.files import dump_yaml
-from kerasbatch.spec import specfile
-from kerasbatch.studies import brute_force
-from kerasbatch.studies.advise import Advice
-from kerasbatch.studies.brute_force import BruteForce, _judged, asked, widened
-from kerasbatch.studies.measured_costs import Memory
+from kerasbatch.spec import reader
 
 DIGITS: dict[str, Any] = {
     "name": "little",
@@ -50,14 +50,14 @@ def judged(seconds: list[float], reached: list[int], size: int | None) -> BruteF
         "examples_to_target": 100.0,
         "seconds_to_target": seconds,
     }
-    return _judged(specfile.from_dict(DIGITS), advice(size), pd.DataFrame(took), ())
+    return _judged(reader.spec_from_dict(DIGITS), advice(size), pd.DataFrame(took), ())
 
 
 def test_rates_go_on_beyond_an_edge() -> None:
     """By a factor of two, on the side where the best lies."""
-    assert widened([0.1, 0.2, 0.4], 0.1) == [0.05, 0.1, 0.2, 0.4]
-    assert widened([0.1, 0.2, 0.4], 0.4) == [0.1, 0.2, 0.4, 0.8]
-    assert widened([0.1, 0.2, 0.4], 0.2) == [0.1, 0.2, 0.4]
+    assert widen_rates([0.1, 0.2, 0.4], 0.1) == [0.05, 0.1, 0.2, 0.4]
+    assert widen_rates([0.1, 0.2, 0.4], 0.4) == [0.1, 0.2, 0.4, 0.8]
+    assert widen_rates([0.1, 0.2, 0.4], 0.2) == [0.1, 0.2, 0.4]
 
 
 def test_the_advice_holds_up_to_half_as_much_time_again() -> None:
@@ -102,7 +102,7 @@ def test_what_it_refuses(changes: dict[str, Any], told: str) -> None:
     """Before anything is measured."""
     given = {key: value for key, value in (DIGITS | changes).items() if value is not None}
     with pytest.raises(kb.SpecError, match=told):
-        asked(specfile.from_dict(given), trust=False)
+        brute_force_spec(reader.spec_from_dict(given), trust=False)
 
 
 @pytest.mark.slow

@@ -9,18 +9,18 @@ import pytest
 from typer.testing import CliRunner
 
 import kerasbatch as kb
+from kerasbatch.claims import counting, descent, run
+from kerasbatch.claims.claim import COLUMNS, by_error, by_ratio
+from kerasbatch.claims.claim_runner import ClaimRunner
+from kerasbatch.claims.gradient_variance import Gradients, variance_law
 from kerasbatch.cli import app
 from kerasbatch.runs.result import Result
-from kerasbatch.studies import claims, counting_claims, descent_claims
-from kerasbatch.studies.claim import COLUMNS, by_error, by_ratio
-from kerasbatch.studies.gradient_variance import Gradients, law
-from kerasbatch.studies.laboratory import Laboratory
 
 
 @pytest.fixture
-def laboratory(tmp_path: Path) -> Laboratory:
+def laboratory(tmp_path: Path) -> ClaimRunner:
     """A quick one, on digits."""
-    return Laboratory("digits", tmp_path, quick=True)
+    return ClaimRunner("digits", tmp_path, quick=True)
 
 
 @pytest.fixture
@@ -50,9 +50,9 @@ def test_the_variance_of_batches_is_the_exact_law(fixture: Gradients) -> None:
     """On four points everything is known: trace 70.25, and every pass of them."""
     np.testing.assert_allclose(fixture.of(np.arange(4)), (-8.5, -4))
     assert fixture.trace() == pytest.approx(70.25)
-    with_replacement = [law(70.25, b, 4, "replacement") for b in (1, 2, 3, 4)]
+    with_replacement = [variance_law(70.25, b, 4, "replacement") for b in (1, 2, 3, 4)]
     np.testing.assert_allclose(with_replacement, (70.25, 35.125, 23.41667, 17.5625), rtol=1e-6)
-    without = [law(70.25, b, 4, "shuffle") for b in (1, 2, 3, 4)]
+    without = [variance_law(70.25, b, 4, "shuffle") for b in (1, 2, 3, 4)]
     np.testing.assert_allclose(without, (70.25, 23.41667, 7.80556, 0), rtol=1e-6)
     assert fixture.variance(1, "shuffle", 4) == pytest.approx(70.25)
     assert fixture.variance(4, "shuffle", 4) == pytest.approx(0, abs=1e-9)
@@ -60,18 +60,18 @@ def test_the_variance_of_batches_is_the_exact_law(fixture: Gradients) -> None:
     assert fixture.variance(2, "replacement", 600) == pytest.approx(35.125, rel=0.1)
 
 
-def test_counts_hold(laboratory: Laboratory) -> None:
+def test_counts_hold(laboratory: ClaimRunner) -> None:
     """Where everything is right: exactly, or roughly as the notes say."""
-    once, *_ = counting_claims.each_example_once(laboratory)
+    once, *_ = counting.each_example_once(laboratory)
     assert (once.verdict, "exactly once in 3 of 3" in once.measured) == ("holds", True)
-    step, *_ = counting_claims.one_update_a_step(laboratory)
+    step, *_ = counting.one_update_a_step(laboratory)
     assert (step.verdict, "changed 20 times" in step.measured) == ("holds", True)
-    about, *_ = counting_claims.hundred_times_five(laboratory)
+    about, *_ = counting.hundred_times_five(laboratory)
     assert (about.verdict, "500 examples" in about.measured) == ("holds roughly", True)
 
 
 def test_a_program_that_counts_wrong_is_found(
-    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
+    laboratory: ClaimRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A verdict is no constant."""
     honest = Result.row.fget  # type: ignore[attr-defined]  # a property
@@ -81,22 +81,22 @@ def test_a_program_that_counts_wrong_is_found(
         return {**row, "observed_steps": row["observed_steps"] + 1}
 
     monkeypatch.setattr(Result, "row", property(off_by_one))
-    step, *_ = counting_claims.one_update_a_step(laboratory)
+    step, *_ = counting.one_update_a_step(laboratory)
     assert step.verdict == "does not hold here"
-    full, *_ = counting_claims.one_update_an_epoch(laboratory)
+    full, *_ = counting.one_update_an_epoch(laboratory)
     assert full.verdict == "does not hold here"
 
 
-def test_the_derivatives_and_the_closed_form_hold(laboratory: Laboratory) -> None:
+def test_the_derivatives_and_the_closed_form_hold(laboratory: ClaimRunner) -> None:
     """And alpha has a limit."""
-    found = [*descent_claims.derivatives(laboratory), *descent_claims.closed_form(laboratory)]
+    found = [*descent.derivatives(laboratory), *descent.closed_form(laboratory)]
     assert [claim.verdict for claim in found] == ["holds"] * 3
     assert "at 1.02 of it: diverged" in found[2].measured
 
 
-def test_noise_is_shown_where_it_was_recorded(laboratory: Laboratory) -> None:
+def test_noise_is_shown_where_it_was_recorded(laboratory: ClaimRunner) -> None:
     """With its intervals, over a training, and a verdict that follows from the least of it."""
-    (claim,) = descent_claims.noise_of_training(laboratory)
+    (claim,) = descent.noise_of_training(laboratory)
     assert claim.verdict in ("holds", "holds roughly")
     assert "95 % interval, at step" in claim.measured
 
@@ -117,8 +117,8 @@ def test_bad_input(arguments: list[str], message: str) -> None:
 
 def test_without_mnist_digits_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """And that is said."""
-    monkeypatch.setattr(claims, "is_at_hand", lambda name: False)
-    name, notice = claims.default_data()
+    monkeypatch.setattr(run, "is_at_hand", lambda name: False)
+    name, notice = run.default_data()
     assert (name, notice is not None and "on digits" in notice) == ("digits", True)
 
 

@@ -6,20 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import kerasbatch as kb
-from kerasbatch.callbacks.reported import Progress
 from kerasbatch.records import provenance
 from kerasbatch.records.experiment import Experiment
-from kerasbatch.runs.crew import Crew, Desk
-from kerasbatch.runs.messages import Ended, Moved, Rows
-from kerasbatch.runs.outcome import Outcome
-from kerasbatch.runs.prepared import Checked, DataFacts, Prepared
-from kerasbatch.runs.record import describe
+from kerasbatch.runs.executors.base import Desk, Executor
+from kerasbatch.runs.messages import ProgressUpdate, RunEnded, TableRows
+from kerasbatch.runs.prepare.prepared_run import CheckedRuns, DataInfo, PreparedRun
 from kerasbatch.runs.runner import train_all
-from kerasbatch.shared_types import HISTORY_COLUMNS
-from kerasbatch.spec import learning_rate, specfile, sweep
-from kerasbatch.spec.access import Access
-from kerasbatch.stepcheck import COLUMNS as STEP_COLUMNS
+from kerasbatch.runs.training.outcome import Outcome
+from kerasbatch.runs.training.record import run_record
+from kerasbatch.spec import learning_rate, reader, sweep
+from kerasbatch.spec.trust import Access
+from kerasbatch.step_check import STEP_COLUMNS
 from kerasbatch.steps import plan_budget
+from kerasbatch.types import HISTORY_COLUMNS, Progress
 
 SPEC: dict[str, Any] = {
     "data": "iris",
@@ -29,49 +28,49 @@ SPEC: dict[str, Any] = {
     "epochs": 2,
     "batch_size": 8,
 }
-DATA = DataFacts("iris", "0" * 64, None, validated=True)
+DATA = DataInfo("iris", "0" * 64, None, validated=True)
 
 
-class FakeCrew(Crew):
+class FakeCrew(Executor):
     """Trains nothing, and tells of it like any crew."""
 
     def __init__(self, singles: tuple[sweep.SingleRun, ...]) -> None:
         self._singles = singles
 
-    def check(self, waiting: Callable[[], None]) -> Checked:
-        return Checked(tuple(map(_prepared, self._singles)))
+    def check(self, waiting: Callable[[], None]) -> CheckedRuns:
+        return CheckedRuns(tuple(map(_prepared, self._singles)))
 
     def work(self, desk: Desk) -> bool:
         while (run := desk.next_run(0)) is not None:
             history = [_row(run, epoch) for epoch in range(3)]
             steps = [dict.fromkeys(STEP_COLUMNS, epoch) for epoch in (1, 2)]
-            desk.hear(run, Rows("history.csv", 0, tuple(history[:1]), HISTORY_COLUMNS))
-            desk.hear(run, Moved(Progress(15, 30, 1, 1e3, 0.5, 1.0)))
+            desk.hear(run, TableRows("history.csv", 0, tuple(history[:1]), HISTORY_COLUMNS))
+            desk.hear(run, ProgressUpdate(Progress(15, 30, 1, 1e3, 0.5, 1.0)))
             desk.tick()
             desk.heed()
-            desk.hear(run, Rows("history.csv", 0, tuple(history), HISTORY_COLUMNS))
-            desk.hear(run, Rows("steps.csv", 0, tuple(steps), STEP_COLUMNS))
+            desk.hear(run, TableRows("history.csv", 0, tuple(history), HISTORY_COLUMNS))
+            desk.hear(run, TableRows("steps.csv", 0, tuple(steps), STEP_COLUMNS))
             desk.tick()
-            desk.hear(run, Ended(_record(run, history[-1]["val_loss"])))
+            desk.hear(run, RunEnded(_record(run, history[-1]["val_loss"])))
         return True
 
     def close(self) -> None:
         pass
 
 
-def _prepared(single: sweep.SingleRun) -> Prepared:
+def _prepared(single: sweep.SingleRun) -> PreparedRun:
     planned = plan_budget(120, single.spec.batch_size, single.spec.budget, "keep")
-    rate = learning_rate.resolve(single.spec, planned)
+    rate = learning_rate.resolve_learning_rate(single.spec, planned)
     name = "-".join(f"{key}={value}" for key, value in single.swept.items())
-    return Prepared(single, planned, rate, name, DATA, "one")
+    return PreparedRun(single, planned, rate, name, DATA, "one")
 
 
-def _row(run: Prepared, epoch: int) -> dict[str, Any]:
+def _row(run: PreparedRun, epoch: int) -> dict[str, Any]:
     loss = 1 / (run.plan.batch_size + run.single.spec.seed + epoch + 1)
     return dict.fromkeys(HISTORY_COLUMNS, epoch) | {"loss": loss, "val_loss": loss}
 
 
-def _record(run: Prepared, loss: float) -> dict[str, Any]:
+def _record(run: PreparedRun, loss: float) -> dict[str, Any]:
     outcome = Outcome(
         status="done",
         message="took all steps",
@@ -86,7 +85,7 @@ def _record(run: Prepared, loss: float) -> dict[str, Any]:
         evaluate_seconds=0.1,
         metrics={"val_loss": loss},
     )
-    return describe(run, outcome, None) | provenance.here()
+    return run_record(run, outcome, None) | provenance.provenance()
 
 
 def train(
@@ -98,7 +97,7 @@ def train(
     watcher: kb.Watcher | None = None,
 ) -> list[kb.Result]:
     """Run a sweep without training it."""
-    source = replace(specfile.from_dict(spec), folder=folder)
+    source = replace(reader.spec_from_dict(spec), folder=folder)
     of_runs = crew(sweep.expand(source))
     experiment = Experiment(folder / source.spec.name)
     return train_all(source, experiment, of_runs, Access(folder), 1, rerun, watcher or kb.Watcher())

@@ -7,9 +7,9 @@ import keras
 import numpy as np
 
 import kerasbatch as kb
-from kerasbatch.engine.feed import Feed
 from kerasbatch.engine.options import FitOptions
-from kerasbatch.engine.plain import PlainTraining
+from kerasbatch.engine.sources.example_stream import ExampleStream
+from kerasbatch.engine.training.plain import PlainTraining
 from kerasbatch.steps import plan
 
 L = keras.layers
@@ -128,7 +128,7 @@ def pair(make: Callable[[], keras.Model], x: Any, y: Any, **options: Any) -> tup
                 jit_compile=jit,
             )
         else:
-            feed = Feed(arrays, plan(N, batch_size=size, epochs=epochs), seed=5)
+            feed = ExampleStream(arrays, plan(N, batch_size=size, epochs=epochs), seed=5)
             history = PlainTraining(model, feed, why="to compare").fit(FitOptions())
         histories.append(history)
         models.append(model)

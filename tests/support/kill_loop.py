@@ -13,7 +13,7 @@ from typing import Any
 
 from fake_crew import SPEC, train
 
-from kerasbatch.records.record_file import read
+from kerasbatch.records.record import read_record
 from kerasbatch.records.run_directory import RunDirectory
 
 GRID = {"batch_size": [8, 16], "seed": [0, 1]}
@@ -117,7 +117,7 @@ def _refuse_torn(folder: Path, at: int) -> None:
     for path in folder.glob("experiment/**/[!.]*"):
         if path.is_file() and not path.read_text().endswith("\n"):
             raise SystemExit(f"{path.name} is torn at call {at}")
-        if path.name == "record.json" and read(path.parent).problem:
+        if path.name == "record.json" and read_record(path.parent).problem:
             raise SystemExit(f"{path.name} is damaged at call {at}")
 
 

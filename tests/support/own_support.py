@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from kerasbatch.spec import specfile
-from kerasbatch.spec.access import Access
-from kerasbatch.workload import data
+from kerasbatch.data import run_data
+from kerasbatch.spec import reader
+from kerasbatch.spec.trust import Access
 
 REGRESSION: dict[str, Any] = {
     "model": {"layers": [{"Dense": {"units": 1}}]},
@@ -27,8 +27,8 @@ CLASSES = REGRESSION | {
 TABLE = "a,b,y\n" + "".join(f"{i},{i * i},{2 * i + 0.5}\n" for i in range(10))
 
 
-def load(folder: Path, spec: dict[str, Any], *, trusted: bool = False) -> data.Data:
-    return data.load(specfile.from_dict(spec).spec, Access(folder, trusted))
+def load(folder: Path, spec: dict[str, Any], *, trusted: bool = False) -> run_data.RunData:
+    return run_data.load_data(reader.spec_from_dict(spec).spec, Access(folder, trusted))
 
 
 def csv(folder: Path, text: str, **keys: Any) -> dict[str, Any]:

@@ -6,14 +6,14 @@ from typing import Any
 from kerasbatch.records import provenance
 from kerasbatch.records.run_directory import RunDirectory
 from kerasbatch.records.run_id import run_id
-from kerasbatch.runs.outcome import Outcome, last_and_best
-from kerasbatch.runs.prepared import DataFacts, Prepared
-from kerasbatch.runs.record import describe
-from kerasbatch.shared_types import HISTORY_COLUMNS
-from kerasbatch.spec import learning_rate, specfile
+from kerasbatch.runs.prepare.prepared_run import DataInfo, PreparedRun
+from kerasbatch.runs.training.outcome import Outcome, last_and_best
+from kerasbatch.runs.training.record import run_record
+from kerasbatch.spec import learning_rate, reader
 from kerasbatch.spec.sweep import SingleRun
-from kerasbatch.stepcheck import COLUMNS as STEP_COLUMNS
+from kerasbatch.step_check import STEP_COLUMNS
 from kerasbatch.steps import plan_budget
+from kerasbatch.types import HISTORY_COLUMNS
 
 EXAMPLES = 1000
 SPEC: dict[str, Any] = {
@@ -46,22 +46,22 @@ def make_run(
     budget = {"steps": every * len(accuracies)}
     keys = SPEC | budget | {"batch_size": batch_size, "seed": seed, "optimizer": optimizer}
     given = {key: value for key, value in (keys | (spec or {})).items() if value is not None}
-    made = specfile.from_dict(given).spec
+    made = reader.spec_from_dict(given).spec
     planned = plan_budget(EXAMPLES, made.batch_size, made.budget, "keep")
     told = {"batch_size": batch_size, "optimizer.learning_rate": rate, "seed": seed}
     told |= swept or {}
-    facts = DataFacts(used, "f" * 64, None, validated=True)
+    facts = DataInfo(used, "f" * 64, None, validated=True)
     name = run_id(made, told, facts.fingerprint)
-    found = learning_rate.resolve(made, planned)
-    prepared = Prepared(SingleRun(made, told), planned, found, name, facts, "")
+    found = learning_rate.resolve_learning_rate(made, planned)
+    prepared = PreparedRun(SingleRun(made, told), planned, found, name, facts, "")
     history = list(_history(accuracies, batch_size, every, rate))
-    described = describe(prepared, _outcome(status, planned.total_steps, history), 100.0)
+    described = run_record(prepared, _outcome(status, planned.total_steps, history), 100.0)
     described["row"] |= row or {}
     directory = RunDirectory(folder / name)
     directory.start(made)
     directory.write("history.csv", history, HISTORY_COLUMNS)
     directory.write("steps.csv", [dict.fromkeys(STEP_COLUMNS, 1)], STEP_COLUMNS)
-    directory.finish(described | provenance.here() | (record or {}))
+    directory.finish(described | provenance.provenance() | (record or {}))
     return directory.path
 
 

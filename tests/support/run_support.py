@@ -7,10 +7,10 @@ import pandas as pd
 
 import kerasbatch as kb
 from kerasbatch.records.experiment import Experiment
+from kerasbatch.runs.executors.in_process import InProcessExecutor
 from kerasbatch.runs.runner import train_all
-from kerasbatch.runs.this_process import ThisProcess
-from kerasbatch.spec import specfile, sweep
-from kerasbatch.spec.access import Access
+from kerasbatch.spec import reader, sweep
+from kerasbatch.spec.trust import Access
 
 
 def run(spec: dict[str, Any], folder: Path, **options: Any) -> kb.Result:
@@ -19,9 +19,9 @@ def run(spec: dict[str, Any], folder: Path, **options: Any) -> kb.Result:
 
 def run_here(spec: dict[str, Any], folder: Path) -> list[kb.Result]:
     """Train a sweep in this process, where a test can look into it."""
-    source = specfile.from_dict(spec)
+    source = reader.spec_from_dict(spec)
     access = Access(source.folder)
-    crew = ThisProcess(sweep.expand(source), access)
+    crew = InProcessExecutor(sweep.expand(source), access)
     experiment = Experiment(folder / source.spec.name)
     return train_all(source, experiment, crew, access, 1, False, kb.Watcher())
 

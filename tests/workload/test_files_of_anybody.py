@@ -58,7 +58,7 @@ def test_npz_members_that_are_no_arrays(tmp_path: Path) -> None:
 
 def test_a_zip_bomb_is_refused_before_it_grows(tmp_path: Path, monkeypatch: Any) -> None:
     """By what its members say that they take."""
-    monkeypatch.setattr("kerasbatch.workload.npz_file.MEMORY_SHARE", 1e-4)
+    monkeypatch.setattr("kerasbatch.data.numpy_files.MEMORY_SHARE", 1e-4)
     spec = _archive(tmp_path, x_train=_npy(np.zeros((10_000_000, 2))), y_train=_npy(np.arange(4)))
     with pytest.raises(kb.SpecError, match=r"its arrays take 0\.2 GB, more than 0% of"):
         load(tmp_path, spec)

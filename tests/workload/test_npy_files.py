@@ -10,11 +10,11 @@ import pytest
 from sklearn.datasets import load_digits
 
 import kerasbatch as kb
-from kerasbatch.runs.training import Job, train
-from kerasbatch.spec import specfile
-from kerasbatch.spec.access import Access
+from kerasbatch.data import run_data, shared_data
+from kerasbatch.runs.training.session import TrainingJob, train
+from kerasbatch.spec import reader
+from kerasbatch.spec.trust import Access
 from kerasbatch.steps import plan
-from kerasbatch.workload import data, stored_data
 
 IMAGES, LABELS = load_digits(return_X_y=True)
 IMAGES = (IMAGES.reshape(-1, 8, 8) * 15).astype(np.uint8)
@@ -66,12 +66,12 @@ def test_the_same_run_as_with_an_npz_file(folder: Path, tmp_path: Path) -> None:
 
 def test_a_sweep_maps_the_files_and_copies_none(folder: Path) -> None:
     """What workers share is the files that there are."""
-    made = specfile.load(source(folder, {"npy": FILES}))
-    loaded = data.load(made.spec, Access(folder))
-    assert stored_data.is_whole_file(loaded.x_train)
-    stored_data.save(loaded, folder / "shared")
+    made = reader.load_spec(source(folder, {"npy": FILES}))
+    loaded = run_data.load_data(made.spec, Access(folder))
+    assert shared_data.is_whole_file(loaded.x_train)
+    shared_data.save_shared(loaded, folder / "shared")
     assert not (folder / "shared/x_train.npy").exists()
-    again = stored_data.load(folder / "shared")
+    again = shared_data.load_shared(folder / "shared")
     assert isinstance(again.x_train, np.memmap)
     np.testing.assert_array_equal(again.x_train, IMAGES[:1500])
     np.testing.assert_array_equal(again.y_train, LABELS[:1500])
@@ -84,9 +84,9 @@ def test_without_a_test_part_there_is_no_validation(folder: Path, tmp_path: Path
     assert result.status == "done"
     for validation in ({"fraction": 0.2}, {"examples": 100}):
         with pytest.raises(kb.SpecError, match="npy files are not divided"):
-            specfile.load(source(folder, {"npy": FILES}, validation=validation))
+            reader.load_spec(source(folder, {"npy": FILES}, validation=validation))
     with pytest.raises(kb.SpecError, match="or write validation: none"):
-        specfile.load(source(folder, {"npy": few}))
+        reader.load_spec(source(folder, {"npy": few}))
 
 
 def truncated(folder: Path) -> None:
@@ -140,7 +140,7 @@ def test_all_files_that_are_missing_are_named(folder: Path, tmp_path: Path) -> N
     assert "data.npy.x_train: there is no file gone.npy" in str(caught.value)
     assert "../elsewhere.npy lies outside the spec's folder" in str(caught.value)
     with pytest.raises(kb.SpecError, match=r"x_trian.*did you mean x_train"):
-        specfile.load(source(folder, {"npy": {"x_trian": "x.npy"}}))
+        reader.load_spec(source(folder, {"npy": {"x_trian": "x.npy"}}))
 
 
 @pytest.mark.parametrize("engine", ["auto", "keras"])
@@ -177,19 +177,21 @@ def test_a_file_that_nothing_is_mapped_from_any_more_may_change(folder: Path) ->
     )
     for standardize, watched in ((True, []), (False, ["table.npy"])):
         given = {"python": "own.py:load", "standardize": standardize}
-        made = specfile.load(source(folder, given, validation="none"))
-        loaded = data.load(made.spec, Access(folder, trusted=True))
+        made = reader.load_spec(source(folder, given, validation="none"))
+        loaded = run_data.load_data(made.spec, Access(folder, trusted=True))
         assert [Path(file).name for file in loaded.files] == watched
 
 
 def test_a_file_that_changed_before_a_training(folder: Path) -> None:
     """The fingerprint was taken of other data: a later run of a sweep does not begin."""
-    made = specfile.load(source(folder, {"npy": FILES}))
-    stored_data.save(data.load(made.spec, Access(folder)), folder / "shared")
+    made = reader.load_spec(source(folder, {"npy": FILES}))
+    shared_data.save_shared(run_data.load_data(made.spec, Access(folder)), folder / "shared")
     np.save(folder / "x_train.npy", IMAGES[-1500:])
-    again = stored_data.load(folder / "shared")
-    job = Job(made.spec, keras.Model(), again, plan(1500, batch_size=32, epochs=2), Access(folder))
+    again = shared_data.load_shared(folder / "shared")
+    job = TrainingJob(
+        made.spec, keras.Model(), again, plan(1500, batch_size=32, epochs=2), Access(folder)
+    )
     outcome = train(job, lambda message: None)
     assert (outcome.status, outcome.observed_steps) == ("failed", 0)
     assert "x_train.npy was changed" in outcome.message
-    assert not stored_data.in_memory(again).files  # on other machines there may be none
+    assert not shared_data.in_memory(again).files  # on other machines there may be none

@@ -11,10 +11,10 @@ from sklearn.compose import ColumnTransformer
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import kerasbatch as kb
+from kerasbatch.data import run_data
 from kerasbatch.records.files import dump_yaml
-from kerasbatch.spec import specfile
-from kerasbatch.spec.access import Access
-from kerasbatch.workload import data
+from kerasbatch.spec import reader
+from kerasbatch.spec.trust import Access
 
 HOUSES = "rooms,kind,garden,y\n" + "".join(
     f"{i % 7},{['flat', 'house', 'villa'][i % 3]},{'yes' if i % 2 else 'no'},{i * 1.5 + 0.25}\n"
@@ -62,7 +62,7 @@ def test_three_files(tmp_path: Path) -> None:
     spec = REGRESSION | csv(tmp_path, text, validation="v.csv", test="w.csv")
     loaded = load(tmp_path, spec)
     assert (len(loaded.x_train), loaded.y_val[0], loaded.y_test[0]) == (10, 1.5, 2.5)  # type: ignore[index]  # both are there
-    sizes = data.sizes(specfile.from_dict(spec).spec, Access(tmp_path))
+    sizes = run_data.data_sizes(reader.spec_from_dict(spec).spec, Access(tmp_path))
     assert (sizes.train_examples, sizes.held_back) == (10, 0)
     only_test = load(tmp_path, REGRESSION | csv(tmp_path, text, test="w.csv"))
     assert only_test.y_val[0] == 2.5  # type: ignore[index]  # the test part is validation, as ever
@@ -177,7 +177,7 @@ def test_weights_of_classes(tmp_path: Path) -> None:
 def test_weights_that_say_nothing(changed: dict[str, Any], words: str) -> None:
     """Told before any data are read."""
     with pytest.raises(kb.SpecError, match=words):
-        specfile.from_dict(CLASSES | {"data": "digits"} | changed)
+        reader.spec_from_dict(CLASSES | {"data": "digits"} | changed)
 
 
 def test_a_standardized_target_is_told_in_its_own_units(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Advice on the batch size, and its verification."""

@@ -1,0 +1,97 @@
+"""A short training at a small batch size, with the noise of its gradient."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import kerasbatch.runs.runner as runner
+from kerasbatch.advice.cost_model import NoiseAt
+from kerasbatch.advice.spec_variants import numeric_batch_size, rate_at, spec_variant
+from kerasbatch.runs.result import Result
+from kerasbatch.spec.reader import SpecSource
+
+SMALL = 16
+"""The batch size that is trained at: its noise is seen at many weights in little time."""
+GROWTH = 1.2
+FEW_EVALUATIONS = 5
+"""After so few, a target was reached before the noise could be seen."""
+
+
+@dataclass(frozen=True)
+class NoiseTraining:
+    """What was seen.
+
+    Args:
+        rows: the noise at each evaluation up to the target.
+        batch_size: the batch size of the training.
+        obstacle: why nothing follows from it, and what would decide; or None.
+    """
+
+    rows: tuple[NoiseAt, ...]
+    batch_size: int
+    obstacle: str | None
+
+
+def run_noise_training(
+    source: SpecSource, n: int, folder: Path, seconds: float, *, trust: bool
+) -> NoiseTraining:
+    """Train, with the learning rate that goes with the small size.
+
+    Args:
+        source: a single-run spec; its target ends the training.
+        n: its training examples.
+        folder: where the run is kept.
+        seconds: how long it may take.
+        trust: whether the spec may run Python code.
+    """
+    spec, small = source.spec, min(SMALL, n)
+    changes: dict[str, Any] = {"evaluate_every": {"growth": GROWTH}, "save": [], "callbacks": []}
+    if (rate := rate_at(spec, numeric_batch_size(spec, n), small)) is not None:
+        changes["optimizer"] = {**spec.plain()["optimizer"], "learning_rate": rate}
+    if spec.target is not None:
+        changes["target"] = {**spec.plain()["target"], "stop": True}
+    made = spec_variant(source, name="noise", batch_size=small, record=["noise"], **changes)
+    result = runner.run(made, results=folder, rerun=True, timeout=seconds, trust=trust)
+    return _seen(result, small, has_target=spec.target is not None)
+
+
+def _seen(result: Result, small: int, *, has_target: bool) -> NoiseTraining:
+    has_noise = (result.directory / "noise.csv").is_file()
+    table = result.noise if has_noise else pd.DataFrame()
+    rows = tuple(
+        NoiseAt(
+            int(row["step"]),
+            None if math.isnan(row["noise_scale"]) else float(row["noise_scale"]),
+            float(row["low"]),
+            float(row["high"]),
+        )
+        for row in table.to_dict("records")
+        if not math.isnan(row["low"])
+    )
+    return NoiseTraining(rows, small, _obstacle(result, has_target))
+
+
+def _obstacle(result: Result, has_target: bool) -> str | None:
+    status, row = result.status, result.row
+    if status not in ("done", "target", "timeout"):
+        return f"the training at batch size {row['batch_size']} ended as {status}: {result.message}"
+    if has_target and status != "target":
+        why = (
+            "in the time that there was"
+            if status == "timeout"
+            else "in all steps that were planned"
+        )
+        told = f"the target was not reached {why}"
+        return f"{told}; an easier target, or a longer training, would decide"
+    if has_target and len(result.history) <= FEW_EVALUATIONS:
+        return (
+            "the target was reached before there was anything to see; a harder one would decide, "
+            "or, if it looks the wrong way, the other of >= and <="
+        )
+    losses: Any = result.history.filter(regex="^(val|train)_loss$")
+    if losses.empty or not losses.iloc[-1, 0] < losses.iloc[0, 0]:
+        return "nothing was learned; another learning rate or model would decide"
+    return None

@@ -1,0 +1,226 @@
+"""The comparison of runs, as an object.
+
+found = kb.compare("results/digits_batch_sizes", target="val_accuracy>=0.95")
+found.table, found.best, found.caveats
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from kerasbatch.analysis.comparison import target
+from kerasbatch.analysis.comparison.caveat import Caveat, ComparisonContext
+from kerasbatch.analysis.comparison.caveats import find_caveats
+from kerasbatch.analysis.comparison.critical_batch_size import Fit, NoFit, fit_steps
+from kerasbatch.analysis.comparison.selection import (
+    RATE,
+    SPEEDS,
+    TO_TARGET,
+    Question,
+    best_rows,
+    choose_settings,
+    judge_runs,
+    metric_columns,
+    summarize_rows,
+)
+from kerasbatch.analysis.comparison.target import Goal
+from kerasbatch.analysis.loading.load import Loaded, load
+from kerasbatch.errors import Fault, SpecError
+from kerasbatch.records.files import write_text
+from kerasbatch.text import show_value, suggestion
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Which value of a key was best, and what keeps one from concluding.
+
+    Attributes:
+        table: one row per value; the columns of the CSV.
+        best: by `steps`, `examples` and `seconds`: the values of the best row, and what it took.
+        caveats: reasons not to conclude.
+        fit: the critical batch size, why it cannot be told, or None where it was not asked for.
+        question: what was compared, and how the settings were chosen.
+        problems: what could not be read, by run or path.
+        chosen: the runs that the table's rows are made of.
+    """
+
+    table: pd.DataFrame
+    best: Mapping[str, Mapping[str, Any]]
+    caveats: tuple[Caveat, ...]
+    fit: Fit | NoFit | None
+    question: Question
+    problems: Mapping[str, str]
+    chosen: pd.DataFrame
+
+    def _repr_html_(self) -> str:
+        """Show the table in a notebook, as text that can do nothing."""
+        from html import escape
+
+        lines = [f"<p>{escape(each.code)}: {escape(each.message)}</p>" for each in self.caveats]
+        return self.table.to_html(escape=True, index=False) + "".join(lines)
+
+    def to_csv(self) -> str:
+        """Return the table as CSV."""
+        return str(self.table.to_csv(index=False))
+
+    def to_markdown(self) -> str:
+        """Return the table as Markdown."""
+        rows = [list(map(str, self.table.columns)), ["---:"] * len(self.table.columns)]
+        rows += [[_cell(value) for value in row] for row in self.table.itertuples(index=False)]
+        return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+    def write_csv(self, file: Path) -> None:
+        """Write the table as CSV, whole or not at all."""
+        write_text(file, self.to_csv())
+
+    def to_json(self) -> str:
+        """Return table, best, caveats and fit as JSON."""
+        found = {
+            "table": [
+                {key: None if value != value else value for key, value in row.items()}
+                for row in self.table.to_dict("records")
+            ],
+            "best": self.best,
+            "caveats": [
+                {"code": each.code, "message": each.message, "runs": each.runs}
+                for each in self.caveats
+            ],
+            "fit": None if self.fit is None else asdict(self.fit),
+        }
+        return json.dumps(found, indent=2, default=_plain, ensure_ascii=False) + "\n"
+
+
+def compare(
+    paths: str | Path | Iterable[str | Path] | Loaded,
+    by: str | Iterable[str] = "batch_size",
+    target: str | None = None,
+    *,
+    fit: bool = False,
+) -> Comparison:
+    """Compare runs: one row per value of `by`, each with the learning rate that suits it best.
+
+    Args:
+        paths: results folders, experiments or runs; or what `load` returned.
+        by: the column, or columns, that tell rows apart.
+        target: what to reach, like `val_accuracy>=0.97`; by default the one that all runs recorded.
+        fit: also fit the steps to the target by S = S_min (1 + B_crit / b).
+
+    Raises:
+        SpecError: if there are no runs, or a key, a metric or the target is not in them.
+    """
+    loaded = paths if isinstance(paths, Loaded) else load(paths)
+    if loaded.runs.empty:
+        told = "; ".join(f"{place} {problem}" for place, problem in loaded.problems.items())
+        raise SpecError([Fault(("compare",), f"there are no runs to compare: {told}")])
+    question = build_question(loaded, [by] if isinstance(by, str) else list(by), target)
+    runs = judge_runs(loaded, question)
+    chosen = choose_settings(runs, question)
+    table = summarize_rows(runs, chosen, question)
+    numbers = table[list(question.by)].assign(row=table.index)
+    evidence = ComparisonContext(
+        question,
+        table,
+        runs.merge(numbers, on=list(question.by)),
+        chosen.merge(numbers, on=list(question.by)),
+        loaded.records,
+    )
+    found = tuple(find_caveats(evidence))
+    return Comparison(
+        table=table.assign(caveats=[_codes(found, row) for row in table.index]),
+        best=best_rows(table, question),
+        caveats=found,
+        fit=fit_steps(evidence.chosen, question) if fit else None,
+        question=question,
+        problems=loaded.problems,
+        chosen=chosen,
+    )
+
+
+def build_question(loaded: Loaded, by: list[str], text: str | None) -> Question:
+    """Find out what is compared, what is tuned, and by what is judged.
+
+    Raises:
+        SpecError: with every key or metric that the runs do not have.
+    """
+    runs, by = loaded.runs, list(dict.fromkeys(by))
+    results = {*metric_columns(runs), *TO_TARGET, *SPEEDS}
+    faults = [
+        Fault(("--by", key), "is a result; compare by what was set, like batch_size")
+        for key in by
+        if key in results
+    ]
+    faults += [
+        _unknown(("--by", key), key, [*loaded.swept, "batch_size", "seed", *runs.columns])
+        for key in by
+        if key not in runs
+    ]
+    goal = target_of(loaded, text)
+    recorded = [name for name in metric_columns(runs) if not name.startswith("test_")]
+    if goal is not None and goal.metric.startswith("test_"):
+        message = "the test part is measured once, at the end, and chooses nothing"
+        faults.append(Fault(("--target",), f"{message}; there are {', '.join(recorded)}"))
+    elif goal is not None and goal.metric not in recorded:
+        faults.append(_unknown(("--target",), goal.metric, recorded))
+    if faults:
+        raise SpecError(faults)
+    begun = runs[runs["status"] != "unfinished"]
+    told = _SAME_AS_RATE if begun[RATE].notna().all() else ()
+    swept = [key for key in loaded.swept if key not in (*by, "seed", *told)]
+    tuned = [*([] if {RATE, *_SAME_AS_RATE} & set(by) else [RATE]), *swept]
+    seeds = [*by, *tuned, "seed"]
+    if runs.groupby(seeds, dropna=False)["planned_steps"].nunique().max() > 1:
+        tuned.append("planned_steps")  # budgets that were swept, and not one for each row
+    return Question(tuple(by), tuple(tuned), goal, _judged(loaded) if goal is None else None)
+
+
+_SAME_AS_RATE = ("optimizer.learning_rate", "learning_rate_rule.times")
+"""Swept keys that the column learning_rate tells."""
+
+
+def target_of(loaded: Loaded, text: str | None) -> Goal | None:
+    """Return the target that was asked for, or else the one that all runs recorded."""
+    if text is not None:
+        return target.parse_target(text)
+    recorded: Any = loaded.runs["target"].dropna().unique() if "target" in loaded.runs else ()
+    if len(recorded) == 1 and isinstance(recorded[0], str):
+        return target.parse_target(recorded[0])
+    return None
+
+
+def _judged(loaded: Loaded) -> str | None:
+    """Return the first metric at fixed weights, or the loss."""
+    names = [n for n in metric_columns(loaded.runs) if not n.startswith("test_")]
+    for spec in loaded.specs.values():
+        for metric in spec.get("metrics") or ():
+            for name in names:
+                if name.partition("_")[2] == metric["name"]:
+                    return name
+    return next((name for name in names if name.endswith("_loss")), None)
+
+
+def _unknown(location: tuple[str, ...], found: str, legal: Iterable[str]) -> Fault:
+    legal = list(dict.fromkeys(legal))
+    hint = suggestion(found, legal)
+    listing = "" if hint else f"; there are {', '.join(legal[:20])}"
+    return Fault(location, f"{show_value(found)} is not in these runs{hint}{listing}")
+
+
+def _codes(found: Iterable[Caveat], row: int) -> str:
+    return ";".join(dict.fromkeys(each.code for each in found if row in each.rows))
+
+
+def _cell(value: Any) -> str:
+    """Write a value for Markdown; what is missing is empty."""
+    if value is None or value != value:
+        return ""
+    whole = isinstance(value, float) and value.is_integer()
+    text = f"{value:.0f}" if whole else f"{value:.6g}" if isinstance(value, float) else str(value)
+    return text.replace("|", "\\|")
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else str(value)

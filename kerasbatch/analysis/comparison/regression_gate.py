@@ -1,0 +1,169 @@
+"""Has something become worse? A comparison held against an earlier one, for checks that must fail.
+
+val_accuracy<-0.01        fails where it fell by more than 0.01
+val_accuracy<-2sd         by more than 2 standard deviations of the baseline over its seeds
+steps_to_target>+10%      where it took over 10 % more
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from kerasbatch.analysis.comparison.compare import Comparison
+from kerasbatch.analysis.comparison.selection import ENDED
+from kerasbatch.errors import Fault, SpecError
+from kerasbatch.text import show_value, suggestion
+
+_TEXT = re.compile(r"\s*([^<>\s]+)\s*([<>])\s*([+-]\d*\.?\d+(?:[eE][+-]?\d+)?)\s*(sd|%)?\s*")
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A change that is too much.
+
+    Args:
+        column: the column of the comparison.
+        falls: whether falling below the change fails, or else rising above it.
+        change: the change that is still allowed.
+        unit: of the column itself, `sd` or `%`.
+    """
+
+    column: str
+    falls: bool
+    change: float
+    unit: str
+
+    def __str__(self) -> str:
+        sign = "<" if self.falls else ">"
+        return f"{self.column}{sign}{self.change:+g}{self.unit}"
+
+
+@dataclass(frozen=True)
+class Regression:
+    """A row that has become worse, or is gone.
+
+    Args:
+        row: the row, as a person calls it.
+        message: what happened to it.
+    """
+
+    row: str
+    message: str
+
+
+def parse_limit(text: str) -> Limit:
+    """Read a limit.
+
+    Raises:
+        SpecError: if it is none.
+    """
+    found = _TEXT.fullmatch(text)
+    if found is None:
+        must = 'must be like "val_accuracy<-0.01", "val_accuracy<-2sd" or "steps_to_target>+10%"'
+        raise SpecError([Fault(("--fail-if",), f"found {show_value(text)}; {must}")])
+    return Limit(found[1], found[2] == "<", float(found[3]), found[4] or "")
+
+
+def find_regressions(now: Comparison, baseline: Comparison, limit: Limit) -> list[Regression]:
+    """Return what has become worse than the limit allows, row by row.
+
+    Args:
+        now: the comparison that is judged.
+        baseline: that which it must not fall behind; of the same keys and target.
+        limit: the change that is too much.
+
+    Raises:
+        SpecError: if a comparison lacks the column, or has one seed where its spread is asked for.
+    """
+    _check(now, baseline, limit)
+    by = list(now.question.by)
+    found: list[Regression] = []
+    rows = {_key(row, by): row for row in _rows(now.table)}
+    for row in _rows(baseline.table):
+        name = ", ".join(f"{key} {row[key]}" for key in by)
+        other = rows.get(_key(row, by))
+        found += (Regression(name, told) for told in _worse(row, other, baseline, limit))
+    return found
+
+
+def _rows(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    for record in table.to_dict("records"):
+        yield {str(key): value for key, value in record.items()}
+
+
+def _key(row: dict[str, Any], by: list[str]) -> tuple[str, ...]:
+    return tuple(str(row[key]) for key in by)
+
+
+def _check(now: Comparison, baseline: Comparison, limit: Limit) -> None:
+    faults = []
+    for whose, table in (("these runs", now.table), ("the baseline", baseline.table)):
+        legal = [str(name) for name in table.select_dtypes("number").columns]
+        if limit.column not in legal:
+            hint = suggestion(limit.column, legal)
+            message = f"{show_value(limit.column)} is no column of {whose}{hint}"
+            faults.append(Fault(("--fail-if",), message))
+    if str(now.question.goal) != str(baseline.question.goal):
+        told = (
+            f"{now.question.goal or 'none'}, the baseline's is {baseline.question.goal or 'none'}"
+        )
+        faults.append(
+            Fault(("--target",), f"the target of these runs is {told}; give one for both")
+        )
+    if not faults and baseline.table[limit.column].isna().all():
+        message = f"no row of the baseline has a {limit.column} to fall behind"
+        faults.append(Fault(("--fail-if",), message))
+    if not faults and limit.unit == "sd":
+        faults += _without_spread(baseline, limit)
+    if faults:
+        raise SpecError(faults)
+
+
+def _without_spread(baseline: Comparison, limit: Limit) -> Iterator[Fault]:
+    if limit.column not in baseline.chosen:
+        message = f"{limit.column} has no spread over seeds; sd is for what every run has"
+        yield Fault(("--fail-if",), message)
+        return
+    for row in _rows(baseline.table):
+        if not pd.isna(row[limit.column]) and pd.isna(_unit(row, baseline, limit)):
+            message = "sd needs two seeds at least in every row of the baseline, and a row has one"
+            yield Fault(("--fail-if",), message)
+            return
+
+
+def _worse(
+    before: dict[str, Any], after: dict[str, Any] | None, baseline: Comparison, limit: Limit
+) -> Iterator[str]:
+    """Yield what is worse in a row; a row or a value that is gone is."""
+    if after is None:
+        yield "is missing"
+        return
+    if after["seeds"] < before["seeds"]:
+        yield f"has {after['seeds']} of the baseline's {before['seeds']} seeds"
+    old, new = before[limit.column], after[limit.column]
+    if pd.isna(old):
+        return  # the baseline has none to fall behind
+    if pd.isna(new):
+        yield f"{limit.column} was {old:.6g} and is not there"
+        return
+    fewer = after["seeds"] >= before["seeds"] and after["reached"] < before["reached"]
+    if limit.column.endswith("_to_target") and fewer:
+        yield f"reached the target with {after['reached']} seeds, before with {before['reached']}"
+    allowed = limit.change * _unit(before, baseline, limit)
+    if new - old < allowed if limit.falls else new - old > allowed:
+        yield f"{limit.column} went from {old:.6g} to {new:.6g}, by {new - old:+.6g} ({limit})"
+
+
+def _unit(row: dict[str, Any], baseline: Comparison, limit: Limit) -> float:
+    """Return what 1 of the limit's unit is in the column's own."""
+    if limit.unit == "%":
+        return abs(float(row[limit.column])) / 100
+    if limit.unit == "sd":
+        same = baseline.chosen[baseline.chosen["status"].isin(ENDED)]
+        for key in baseline.question.by:
+            same = same[same[key] == row[key]]
+        return float(same[limit.column].std(ddof=1))
+    return 1.0

@@ -1,0 +1,168 @@
+"""Runs -> one row per batch size, or whatever is compared, each at its best learning rate.
+
+The choice follows Shallue et al. 2018 (arXiv 1811.03600): the learning rate is tuned anew for
+every row, and what it took to reach the target is read off at the first evaluation that passes.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kerasbatch.analysis.comparison.target import TAKEN, Goal, first_passed
+from kerasbatch.analysis.loading.load import Loaded, run_names
+from kerasbatch.spec import keras_registry
+
+RATE = "learning_rate"
+ENDED = ("done", "target", "diverged")
+"""Runs that came to an end of their own; the values of others say nothing of their batch size."""
+TO_TARGET = tuple(f"{name}_to_target" for name in TAKEN)
+SPEEDS = ("steps_per_second", "examples_per_second", "peak_memory_mb")
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of runs.
+
+    Args:
+        by: the columns that tell the rows apart.
+        tuned: the columns that are chosen for each row: the learning rate, and other swept keys.
+        goal: the target, or None.
+        judged: the metric by which is chosen without a target, or None where none was measured.
+    """
+
+    by: tuple[str, ...]
+    tuned: tuple[str, ...]
+    goal: Goal | None
+    judged: str | None
+
+
+def judge_runs(loaded: Loaded, question: Question) -> pd.DataFrame:
+    """Return all runs, with what each took to the target.
+
+    Returns:
+        The runs; beside their columns `run` (experiment/run), `reached`, `unknown` and the columns
+        of `first_passed`.
+    """
+    runs = loaded.runs.copy()
+    runs["run"] = run_names(runs)
+    runs = runs.drop(columns=[name for name in TO_TARGET if name in runs])
+    if question.goal is None:
+        return runs.assign(reached=False, unknown=False)
+    history = loaded.history
+    history = history.assign(run=run_names(history))
+    runs = runs.merge(
+        first_passed(history, question.goal), how="left", left_on="run", right_index=True
+    )
+    reached = runs[TO_TARGET[0]].notna()
+    # A run that was cut off, or stopped at an easier target, might have reached it.
+    return runs.assign(
+        reached=reached, unknown=~reached & ~runs["status"].isin(("done", "diverged"))
+    )
+
+
+def choose_settings(runs: pd.DataFrame, question: Question) -> pd.DataFrame:
+    """Choose the learning rate, and whatever else is tuned, for every row.
+
+    With a target: of the settings that most seeds reached it with, that with the smallest median of
+    steps over those that reached, and where none did, the one that came nearest; without a target
+    the best median of the judged metric's last value. Of equals the smaller rate.
+
+    Returns:
+        The runs of the chosen settings.
+    """
+    keys = [*question.by, *question.tuned]
+    settings = runs.groupby(keys, dropna=False, sort=True)
+    ended, goal = runs[runs["status"].isin(ENDED)], question.goal
+    order = pd.DataFrame(index=settings.size().index)
+    if goal is not None:
+        order["first"] = -_seeds(runs[runs["reached"]], keys)
+        order["second"] = settings[TO_TARGET[0]].median()
+        told = runs[runs["status"].isin(ENDED) | runs["unknown"]]
+        nearest = _badness(told, keys, goal.metric, lower=not goal.at_least)
+        order["third"] = nearest.reindex(order.index).where(order["second"].isna(), 0.0)
+        order["first"] = order["first"].fillna(0)
+    else:
+        judged = question.judged
+        lower = judged is None or keras_registry.lower_is_better(judged.partition("_")[2])
+        order["first"] = -_seeds(ended, keys)
+        order["second"] = _badness(ended, keys, judged, lower=lower)
+    merits = [str(name) for name in order]
+    order = order.reset_index().sort_values([*merits, *question.tuned], kind="stable")
+    best = order.drop_duplicates(list(question.by))[keys]
+    return runs.merge(best, on=keys, how="inner")
+
+
+def _badness(
+    ended: pd.DataFrame, keys: list[str], metric: str | None, *, lower: bool
+) -> "pd.Series[float]":
+    """Return the median of a metric's last value by setting, the better the smaller."""
+    if metric is None:
+        return ended.groupby(keys, dropna=False, sort=True).size() * 0.0
+    # A run that diverged has a value worse than any.
+    value = (ended[metric] if lower else -ended[metric]).fillna(np.inf)
+    return ended.assign(value=value).groupby(keys, dropna=False, sort=True)["value"].median()
+
+
+def _seeds(runs: pd.DataFrame, keys: list[str]) -> "pd.Series[int]":
+    """Return how many seeds there are of every setting; a seed run twice is one seed."""
+    return runs.groupby(keys, dropna=False, sort=True)["seed"].nunique()
+
+
+def summarize_rows(runs: pd.DataFrame, chosen: pd.DataFrame, question: Question) -> pd.DataFrame:
+    """Return one row for every value of what is compared, in the order of the values."""
+    by = list(question.by)
+    groups = chosen.groupby(by, dropna=False, sort=True)
+    table = pd.DataFrame({"runs": runs.groupby(by, dropna=False, sort=True).size()})
+    known = chosen[chosen["status"].isin(ENDED) | chosen["unknown"] | chosen["reached"]]
+    table["seeds"] = _seeds(known, by)
+    table["seeds"] = table["seeds"].fillna(0).astype(int)
+    for name in question.tuned:
+        table[name] = groups[name].first()
+    table["reached"] = _seeds(chosen[chosen["reached"]], by)
+    table["unknown"] = _seeds(chosen[chosen["unknown"]], by)
+    table[["reached", "unknown"]] = table[["reached", "unknown"]].fillna(0).astype(int)
+    for name in TO_TARGET:
+        table[name] = groups[name].median() if name in chosen else float("nan")
+    ended = chosen[chosen["status"].isin(ENDED)].groupby(by, dropna=False, sort=True)
+    for name in metric_columns(runs):
+        table[name] = ended[name].median()
+        if not name.startswith("test_"):
+            table[f"{name}_low"], table[f"{name}_high"] = ended[name].min(), ended[name].max()
+    for name in SPEEDS:
+        table[name] = ended[name].median()
+    return table.reset_index()
+
+
+def metric_columns(runs: pd.DataFrame) -> list[str]:
+    """Return the columns of metrics at fixed weights: validation first, then test."""
+    names = [str(name) for name in runs.columns if runs[name].notna().any()]
+    return [
+        name
+        for prefix in ("val_", "train_", "test_")
+        for name in names
+        if name.startswith(prefix) and name not in ("train_examples", "train_seconds")
+    ]
+
+
+def best_rows(table: pd.DataFrame, question: Question) -> dict[str, dict[Any, Any]]:
+    """Return which row was best by steps, by examples and by seconds: three questions.
+
+    Only rows compete whose seeds reached the target as often as those of any row.
+    """
+    rows = contenders(table)
+    if question.goal is None or rows.empty:
+        return {}
+    found: dict[str, dict[Any, Any]] = {}
+    for name in TAKEN:
+        columns = [*question.by, f"{name}_to_target"]
+        found[name] = rows.nsmallest(1, columns[-1])[columns].to_dict("records")[0]
+    return found
+
+
+def contenders(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows whose seeds reached the target as often as those of any row."""
+    share = table["reached"] / table["seeds"]
+    rows: pd.DataFrame = table[(share == share.max()) & (share > 0)]
+    return rows

@@ -1,0 +1,110 @@
+"""The paths of gradient descent over the contours of its objective, as points.
+
+Runs that recorded their weights, of a linear regression with one slope, have them: the weights at
+every evaluation, and the exact objective in their record.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kerasbatch.analysis.loading.load import PLACE, Loaded
+from kerasbatch.errors import Fault, SpecError
+from kerasbatch.types import Array
+
+
+@dataclass(frozen=True)
+class Objective:
+    """J(theta) = minimum + 1/2 (theta - optimum)' hessian (theta - optimum).
+
+    Args:
+        weights: the columns of weights.csv that theta is made of, intercept first.
+        optimum: where it is least, shape (2,).
+        hessian: shape (2, 2).
+        minimum: its least value.
+    """
+
+    weights: tuple[str, ...]
+    optimum: Array
+    hessian: Array
+    minimum: float
+
+    def __call__(self, theta: Array) -> Array:
+        """Return J of thetas, shape (..., 2) -> (...)."""
+        away = theta - self.optimum
+        squared: Array = np.einsum("...i,ij,...j->...", away, self.hessian, away)
+        return self.minimum + squared / 2
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """The path of one run.
+
+    Args:
+        label: what tells it from the others.
+        theta: the weights at every evaluation, shape (evaluations, 2).
+        steps: shape (evaluations,).
+        examples: the same.
+        seconds: of training, the same.
+        objective: J at every evaluation.
+    """
+
+    label: str
+    theta: Array
+    steps: Array
+    examples: Array
+    seconds: Array
+    objective: Array
+
+
+def trajectories(loaded: Loaded) -> tuple[Objective, list[Trajectory]]:
+    """Return what all runs descend on, and their paths, in the order of the table.
+
+    Raises:
+        SpecError: if no run has a path, or runs descend on different objectives.
+    """
+    found = {key: made for key, record in loaded.records.items() if (made := _objective(record))}
+    if not found:
+        message = (
+            "no run has a path to draw: it needs record: [weights], a model of one Dense(1) with a "
+            "single column of data, and the loss half_mse or mse"
+        )
+        raise SpecError([Fault(("contour",), message)])
+    first, *others = found.values()
+    if any(not _same(first, other) for other in others):
+        message = "the runs descend on different objectives; choose those of one experiment"
+        raise SpecError([Fault(("contour",), message)])
+    return first, list(_trajectories(loaded, found, first))
+
+
+def _objective(record: Mapping[str, Any]) -> Objective | None:
+    told = record.get("objective")
+    if not told or len(told["weights"]) != 2:
+        return None
+    names, optimum = tuple(told["weights"]), np.array(told["optimum"])
+    return Objective(names, optimum, np.array(told["hessian"]), float(told["minimum"]))
+
+
+def _same(one: Objective, other: Objective) -> bool:
+    return np.allclose(one.optimum, other.optimum) and np.allclose(one.hessian, other.hessian)
+
+
+def _trajectories(
+    loaded: Loaded, found: Mapping[str, Objective], objective: Objective
+) -> Iterator[Trajectory]:
+    clock = loaded.history[[*PLACE, "step", "examples", "seconds"]]
+    at = loaded.weights.merge(clock, on=[*PLACE, "step"])
+    for place, rows in at.groupby(list(PLACE), sort=False):
+        run = "/".join(map(str, place))
+        if run in found:
+            theta = rows[list(objective.weights)].to_numpy()
+            yield Trajectory(
+                label=loaded.labels[run],
+                theta=theta,
+                steps=rows["step"].to_numpy(),
+                examples=rows["examples"].to_numpy(),
+                seconds=rows["seconds"].to_numpy(),
+                objective=objective(theta),
+            )

@@ -1,0 +1,1 @@
+"""Timings of engines, data paths and sweeps; no run is trained."""

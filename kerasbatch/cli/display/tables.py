@@ -1,0 +1,253 @@
+"""What plans and results look like in a terminal, as tables.
+
+Functions here return rich tables; the commands print them.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from kerasbatch.records.run_directory import MODELS
+from kerasbatch.records.run_row import RUN_COLUMNS, TARGET_COLUMNS
+from kerasbatch.spec import sweep
+from kerasbatch.steps import Plan
+from kerasbatch.text import counted, format_number
+
+if TYPE_CHECKING:
+    from kerasbatch.benchmark.engines import EngineSpeeds
+    from kerasbatch.benchmark.sweep_estimate import ProgramTiming
+    from kerasbatch.runs.prepare.plans import PlannedRun
+    from kerasbatch.runs.result import Result
+
+
+NARROW = 60
+"""Columns of a terminal below which comments have no column of their own."""
+Fact = tuple[str, str, str]
+"""What it is, its value, and what there is to say of it."""
+
+
+def facts_table(found: Iterable[Fact], width: int) -> Table:
+    """Return facts, a line each; in a narrow terminal with the comments below the values."""
+    narrow = width < NARROW
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold", no_wrap=not narrow)
+    table.add_column(justify="right", no_wrap=True)
+    if not narrow:
+        table.add_column(style="dim", overflow="fold")
+    for name, value, comment in found:
+        if narrow:
+            table.add_row(f"{name} ({comment})" if comment else name, value)
+        else:
+            table.add_row(name, value, comment)
+    return table
+
+
+def plan_facts(plan: Plan, held: int | None = None) -> Iterator[Fact]:
+    """Yield the counts of one run, with the reason where s = n * e / b is another number.
+
+    Args:
+        plan: its plan.
+        held: how many examples are held back for validation, where that is known.
+    """
+    rule = "floor(n / b)" if plan.partial_batch == "drop" else "ceil(n / b)"
+    kept_back = f"{held:,} more are held back for validation" if held else ""
+    yield "training examples, n", f"{plan.train_examples:,}", kept_back
+    yield "batch size, b", f"{plan.batch_size:,}", ""
+    yield "steps per epoch", f"{plan.steps_per_epoch:,}", rule
+    yield "size of the last batch", f"{plan.last_batch_size:,}", "in every whole epoch"
+    yield "epochs, e", number(plan.position(plan.total_steps).epochs_done), ""
+    budget = f"{plan.budget.amount:,} {plan.budget.kind}"
+    if plan.budget.amount == 1:
+        budget = budget.removesuffix("s")
+    yield "total steps", f"{plan.total_steps:,}", f"budget: {budget}"
+    yield "the notes' s = n*e/b", number(plan.document_steps), plan.difference
+    yield "examples seen", f"{plan.examples:,}", "repetitions counted"
+
+
+def number(value: float) -> str:
+    """Write a count: whole where it is whole, else with two decimals."""
+    return f"{int(value):,}" if float(value).is_integer() else f"{value:,.2f}"
+
+
+def sweep_table(runs: "Sequence[PlannedRun]") -> Table:
+    """Return one line per run of a sweep."""
+    keys = list(runs[0].single.swept)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for key in keys:
+        table.add_column(key.split(".")[-1])
+    for name in ("n", "b", "steps/epoch", "last batch", "epochs", "steps", "n*e/b", "examples"):
+        table.add_column(name, justify="right")
+    for each in runs:
+        plan = each.plan
+        table.add_row(
+            *(sweep.label(each.single.swept[key]) for key in keys),
+            f"{plan.train_examples:,}",
+            f"{plan.batch_size:,}",
+            f"{plan.steps_per_epoch:,}",
+            f"{plan.last_batch_size:,}",
+            number(plan.position(plan.total_steps).epochs_done),
+            f"{plan.total_steps:,}",
+            number(plan.document_steps),
+            f"{plan.examples:,}",
+        )
+    return table
+
+
+def sweep_totals(runs: "Sequence[PlannedRun]") -> str:
+    """Return the totals of a sweep, in a line."""
+    plans = [each.plan for each in runs]
+    sizes = len({plan.batch_size for plan in plans})
+    return (
+        f"in all {counted(len(plans), 'run')} at {counted(sizes, 'batch size')}, "
+        f"{counted(sum(plan.total_steps for plan in plans), 'step')}, "
+        f"{counted(sum(plan.examples for plan in plans), 'example')} seen"
+    )
+
+
+def trial_table(found: "Sequence[ProgramTiming]") -> Table:
+    """Return one line per program: its speed, and what its runs take."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("batch\nsize", "\nruns", "\nsteps/s", "compile\ns", "one evaluation\ns"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("a run\ns, the longest", justify="right", no_wrap=True)
+    table.add_column("\nengine")
+    for each in sorted(found, key=lambda trial: trial.runs[0].plan.batch_size):
+        table.add_row(
+            f"{each.runs[0].plan.batch_size:,}",
+            f"{len(each.runs):,}",
+            _speed(each.steps_per_second),
+            _seconds(each.compile_seconds).removesuffix(" s"),
+            f"{each.evaluate_seconds:.3f}",
+            f"{max(map(each.seconds, each.runs)):,.2f}",
+            each.engine,
+        )
+    return table
+
+
+def duration(seconds: float) -> str:
+    """Write a duration: 12 s, 3:05, 1:02:03."""
+    if seconds < 60:
+        return f"{seconds:,.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def bench_table(found: "Sequence[EngineSpeeds]") -> Table:
+    """Return one line per batch size: both engines and their ratio."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in (
+        "batch\nsize",
+        "fit\nsteps/s",
+        "fused\nsteps/s",
+        "fit\nexamples/s",
+        "fused\nexamples/s",
+        "\nratio",
+        "compile\ns, fit",
+        "compile\ns, fused",
+    ):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("\nXLA")
+    for each in found:
+        table.add_row(
+            f"{each.batch_size:,}",
+            _speed(each.plain_steps_per_second),
+            _speed(each.fused_steps_per_second),
+            f"{each.plain_examples_per_second:,.0f}",
+            f"{each.fused_examples_per_second:,.0f}",
+            f"{each.ratio:.1f}",
+            f"{each.plain_compile_seconds:.2f}",
+            _seconds(each.fused_compile_seconds).removesuffix(" s"),
+            ("yes" if each.xla else "no") if each.engine == "fused" else each.engine,
+        )
+    return table
+
+
+def _speed(per_second: float) -> str:
+    return f"{per_second:,.1f}" if per_second >= 10 else f"{per_second:.3f}"
+
+
+def result_facts(result: "Result") -> Iterator[Fact]:
+    """Yield everything that a person asks of a single run."""
+    row, record = result.row, result.record
+    speed = row["steps_per_second"]
+    yield "data", str(row["data_used"]), counted(row["train_examples"], "training example")
+    yield "steps planned", f"{row['planned_steps']:,}", ""
+    yield "steps observed", f"{row['observed_steps']:,}", "counted by the optimizer"
+    yield "the notes' s = n*e/b", number(row["document_steps"]), record["difference"]
+    yield "step check", str(row["step_check"]), ""
+    for name in _metric_columns([result]):
+        yield name, format_number(row[name]), ""
+    if "target" in row:
+        yield "target", *_reached(row, result)
+    yield "training", _seconds(row["train_seconds"]), f"{_speed(speed)} steps/s" if speed else ""
+    yield "compiling", _seconds(row["compile_seconds"]), ""
+    yield "evaluating", _seconds(row["evaluate_seconds"]), ""
+    yield "engine", record["engine"]["name"] or "", record["engine"]["why"]
+    if kept := [file for file in MODELS.values() if file in record["files"]]:
+        yield "kept", kept[-1], f"{', '.join(kept)}: for kerasbatch predict and kb.load_model"
+    yield "status", result.status, result.message
+
+
+def _reached(row: Mapping[str, Any], result: "Result") -> tuple[str, str]:
+    """Say where the target was reached; evaluations come at points, so it may have been earlier."""
+    if row["steps_to_target"] is None:
+        return "", f"{row['target']} was not reached at any evaluation"
+    steps = counted(row["steps_to_target"], "step")
+    earlier = result.step_before(row["steps_to_target"])
+    since = f", the first evaluation that passes (the one before: step {earlier:,})"
+    return steps, f"to {row['target']}{since}"
+
+
+def _seconds(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds:.2f} s"
+
+
+def result_table(results: "Sequence[Result]") -> Table:
+    """Return one line per run, for many runs; the metrics are those at fixed weights."""
+    swept = list(dict.fromkeys(key for result in results for key in result.swept))
+    metrics = [n for n in _metric_columns(results) if n.startswith(("val_", "train_", "test_"))]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in (*(key.split(".")[-1] for key in swept), "status"):
+        table.add_column(name)
+    for name in ("planned", "observed", "n*e/b", "check", *metrics, "seconds"):
+        table.add_column(name, justify="left" if name == "check" else "right")
+    if targets := any("target" in result.row for result in results):
+        table.add_column("to target", justify="right")
+    for result in results:
+        row = result.row
+        table.add_row(
+            *(sweep.label(result.swept.get(key, "")) for key in swept),
+            result.status,
+            f"{row['planned_steps']:,}",
+            f"{row['observed_steps']:,}",
+            number(row["document_steps"]),
+            str(row["step_check"]),
+            *(format_number(row.get(name)) for name in metrics),
+            "" if row["train_seconds"] is None else f"{row['train_seconds']:.2f}",
+            *([_to_target(row)] if targets else []),
+        )
+    return table
+
+
+def failure_table(results: "Sequence[Result]") -> Table:
+    """Return one line per run that did not come to its end, with what happened."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("run", no_wrap=True)
+    table.add_column("status", no_wrap=True)
+    table.add_column("what happened", overflow="fold")
+    for result in results:
+        table.add_row(result.directory.name, result.status, result.message)
+    return table
+
+
+def _to_target(row: Mapping[str, Any]) -> str:
+    steps = row.get("steps_to_target")
+    return "not reached" if steps is None else counted(steps, "step")
+
+
+def _metric_columns(results: "Sequence[Result]") -> list[str]:
+    names = dict.fromkeys(key for result in results for key in result.row)
+    shown_elsewhere = {*RUN_COLUMNS, *TARGET_COLUMNS}
+    return [name for name in names if name not in shown_elsewhere and not name.startswith("best_")]

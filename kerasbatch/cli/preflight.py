@@ -1,0 +1,58 @@
+"""What happens before a command trains: complaints first, then the seconds of TensorFlow."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from kerasbatch.cli.terminal import open_console, raise_if_interrupted, while_training
+
+if TYPE_CHECKING:
+    from kerasbatch.cli.display.progress import Display
+    from kerasbatch.spec.reader import SpecSource
+
+
+def check_before_loading(
+    source: "SpecSource", trust: bool, batch_sizes: Sequence[int] = ()
+) -> None:
+    """Complain before TensorFlow takes its seconds, as far as plans go without own data.
+
+    Raises:
+        SpecError: if a run of the spec, or one of the batch sizes, cannot be planned.
+    """
+    from kerasbatch.runs.prepare.plans import plan_runs
+    from kerasbatch.spec import sweep
+    from kerasbatch.spec.data_schema import BuiltInData
+    from kerasbatch.spec.trust import Access
+    from kerasbatch.steps import plan
+
+    with source.located():
+        runs = sweep.expand(source)
+    if all(isinstance(single.spec.data, BuiltInData) for single in runs):
+        planned = plan_runs(source, Access(source.folder, trust))
+        for size in batch_sizes:
+            plan(planned[0].plan.train_examples, batch_size=size, epochs=1)
+
+
+def open_display(*, quiet: bool, verbose: bool) -> "Display":
+    """Return what shows progress; set what must be set before anybody loads TensorFlow."""
+    from kerasbatch.cli.display.progress import Display
+    from kerasbatch.engine import environment
+
+    display = Display(
+        open_console(), quiet=quiet, heed=raise_if_interrupted, while_training=while_training
+    )
+    for notice in environment.set_variables(verbose=verbose):
+        display.notice(notice)
+    return display
+
+
+def display_with_tensorflow(
+    *, quiet: bool, verbose: bool, threads: int = 0, whole: bool = False
+) -> "Display":
+    """Load TensorFlow, which takes seconds, and say so; return what shows progress."""
+    from kerasbatch.engine import environment
+
+    display = open_display(quiet=quiet, verbose=verbose)
+    with display.waiting_for("loading TensorFlow"):
+        environment.load_tensorflow(verbose=verbose, whole=whole)
+        environment.set_threads(threads)
+    return display

@@ -1,0 +1,140 @@
+"""Reading an npz file of anybody: arrays of plain numbers within the memory there is, or an error.
+
+NumPy raises many kinds of errors for a file that is damaged or made to do harm, and allocates what
+its headers ask for.
+"""
+
+import struct
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+from kerasbatch.data.arrays import RawArrays
+from kerasbatch.errors import Fault, Location, SpecError
+from kerasbatch.spec.data_schema import NpyData
+from kerasbatch.spec.trust import Access
+from kerasbatch.types import Array
+
+MEMORY_SHARE = 0.5
+"""The share of free memory that the arrays of a file may take."""
+_READING = (
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    EOFError,
+    MemoryError,
+    OverflowError,
+    RecursionError,
+    SyntaxError,
+    NotImplementedError,
+    RuntimeError,
+    struct.error,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+class NpzError(Exception):
+    """A file that is no npz file with arrays; the message follows "cannot be read: "."""
+
+
+def read_npz(path: Path, keys: Iterable[str]) -> dict[str, Array]:
+    """Return those of some arrays that a file holds.
+
+    Raises:
+        NpzError: if it is no npz file, holds something else than arrays, or more than fits into
+            the memory.
+    """
+    try:
+        with path.open("rb") as stream:
+            stored = np.load(stream, allow_pickle=False)
+            if isinstance(stored, np.ndarray):
+                raise NpzError("it is a single array; write x_train and y_train with np.savez")
+            _check_unpacked_size(path)
+            found = {key: stored[key] for key in keys if key in stored.files}
+    except _READING as error:
+        pickled = "pickle" in str(error).lower() and zipfile.is_zipfile(path)
+        reason = "it holds Python objects" if pickled else "it is no npz file"
+        raise NpzError(f"{reason}; write plain arrays with np.savez") from None
+    for key, value in found.items():
+        if not isinstance(value, np.ndarray):
+            raise NpzError(f"its {key} is no array; write plain arrays with np.savez")
+    return found
+
+
+def npz_names(path: Path) -> list[str]:
+    """Return the names of the arrays that a readable npz file holds."""
+    with zipfile.ZipFile(path) as archive:
+        return [name.removesuffix(".npy") for name in archive.namelist()]
+
+
+def _check_unpacked_size(path: Path) -> None:
+    """Refuse a file that would grow beyond the memory, before anything is unpacked."""
+    with zipfile.ZipFile(path) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    free: Any = psutil.virtual_memory().available
+    if size > MEMORY_SHARE * free:
+        share = f"{MEMORY_SHARE:.0%} of the {free / 1e9:.1f} GB of free memory"
+        raise NpzError(f"its arrays take {size / 1e9:.1f} GB, more than {share}")
+
+
+NPY_LOCATION: Location = ("data", "npy")
+NPY_TYPES = ("uint8", "float32", "float16")
+"""Types of examples: what a file holds is what the model gets, and nothing is copied."""
+
+
+def read_npy(data: NpyData, access: Access) -> RawArrays:
+    """Open the arrays of a spec; examples stay in their files, labels are read.
+
+    Raises:
+        SpecError: if a file is not there or no npy file of numbers; all faults at once.
+    """
+    found, faults = dict[str, Array](), list[Fault]()
+    for name, file in data.npy.files().items():
+        try:
+            found[name] = _open_npy(access.file(file, (*NPY_LOCATION, name)), name)
+        except SpecError as error:
+            faults += error.faults
+    if faults:
+        raise SpecError(faults)
+    x_test = found.get("x_test")
+    return RawArrays(
+        found["x_train"],
+        np.array(found["y_train"]),
+        x_test,
+        np.array(found["y_test"]) if "y_test" in found else None,
+        weight=np.array(found["sample_weight"]) if "sample_weight" in found else None,
+    )
+
+
+def _open_npy(path: Path, name: str) -> Array:
+    """Map an array from a file.
+
+    Raises:
+        SpecError: if that cannot be, or its type is none that a model gets as it is.
+    """
+    try:
+        with np.errstate(over="ignore"):  # of a shape that no file has
+            array = np.lib.format.open_memmap(path, mode="r")
+    except (OSError, ValueError, EOFError, TypeError, SyntaxError, OverflowError) as error:
+        told = "holds Python objects" if "object" in str(error).lower() else "is no whole npy file"
+        message = f"{path.name} {told}; write an array of numbers with np.save"
+        raise SpecError.at((*NPY_LOCATION, name), message) from None
+    if name.startswith("x_") and array.dtype.name not in NPY_TYPES:
+        message = (
+            f"{path.name} has type {array.dtype}; must be one of {', '.join(NPY_TYPES)}, for what "
+            "the file holds is trained on as it is"
+        )
+        raise SpecError.at((*NPY_LOCATION, name), message)
+    if not array.flags.c_contiguous:
+        message = f"{path.name} is stored column by column; save np.ascontiguousarray(array)"
+        raise SpecError.at((*NPY_LOCATION, name), message)
+    return array

@@ -1,0 +1,148 @@
+"""spec.data -> arrays as they come, before labels are encoded, divided or scaled.
+
+Nothing here depends on any other key of a spec, so runs that differ in their loss share it.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from kerasbatch.array_files import FileState, file_states, parts
+from kerasbatch.data.arrays import RawArrays
+from kerasbatch.data.builtin import DATASETS, builtin_notice, load_builtin
+from kerasbatch.data.user_data import load_user_data
+from kerasbatch.errors import DataUnavailableError, Fault, SpecError
+from kerasbatch.spec.data_schema import (
+    AnyData,
+    BuiltInData,
+    NpyData,
+    NpzData,
+    PythonData,
+    TableData,
+)
+from kerasbatch.spec.trust import Access
+from kerasbatch.text import short_name, show_value, suggestion
+from kerasbatch.types import Array
+
+WHITE = 255.0
+"""The value of a white pixel in one's own images of bytes."""
+
+_KINDS: dict[type, str] = {NpzData: "npz", NpyData: "npy", PythonData: "python"}
+
+
+@dataclass(frozen=True)
+class RawData:
+    """A data set as it comes.
+
+    Args:
+        used: the name of the data really used.
+        arrays: the arrays.
+        fingerprint: a hash of the arrays.
+        is_table: whether it is a table of rows and columns, which may be standardized.
+        scale: what images are multiplied by on their way to the model, or None.
+        classes: the number of classes of built-in data; None for numbers, and for own data, whose
+            labels depend on the loss.
+        notice: what a person must know, such as a fallback; or None.
+        files: what arrays are mapped from, as it was before the fingerprint was taken.
+    """
+
+    used: str
+    arrays: RawArrays
+    fingerprint: str
+    is_table: bool
+    scale: float | None
+    classes: int | None = None
+    notice: str | None = None
+    files: Mapping[str, FileState] = field(default_factory=dict)
+
+
+def read_raw(data: AnyData, access: Access) -> RawData:
+    """Read or make the arrays of a spec's data.
+
+    Raises:
+        DataUnavailableError: if built-in data cannot be had and there is no fallback.
+        SpecError: if own data cannot be read.
+    """
+    if isinstance(data, BuiltInData):
+        return _built_in(data)
+    used = data.kind if isinstance(data, TableData) else _KINDS[type(data)]
+    arrays = load_user_data(data, access)
+    image = arrays.x.dtype == np.uint8 and arrays.x.ndim >= 3
+    rows = arrays.x.dtype.kind == "f" and arrays.x.ndim == 2
+    table = rows and not isinstance(data, NpyData)  # which are taken as they are
+    scale = 1 / WHITE if image else None
+    files = file_states(vars(arrays).values())
+    return RawData(used, arrays, fingerprint(arrays), table, scale, notice=arrays.told, files=files)
+
+
+def _built_in(data: BuiltInData) -> RawData:
+    used, notice = data.name, None
+    try:
+        arrays = load_builtin(data.name, examples=data.examples, noise=data.noise)
+        arrays = _chosen(arrays, data.columns)
+    except DataUnavailableError as error:
+        if data.fallback is None:
+            raise
+        arrays, used = load_builtin(data.fallback), data.fallback
+        notice = _fallback_notice(data, error)
+    facts = DATASETS[used]
+    scale = 1 / facts.white if facts.kind == "image" else None
+    table = facts.kind == "table"
+    told = notice or builtin_notice(used)
+    return RawData(used, arrays, fingerprint(arrays), table, scale, facts.classes, told)
+
+
+def _chosen(arrays: RawArrays, names: Sequence[str] | None) -> RawArrays:
+    """Return data with some of their columns only, by name."""
+    if names is None or arrays.columns is None:
+        return arrays
+    has = arrays.columns
+    listing = f"; it has {short_name(', '.join(has))}"
+    faults = [
+        Fault(
+            ("data", "columns", number),
+            f"the data have no column {show_value(name)}{suggestion(name, has) or listing}",
+        )
+        for number, name in enumerate(names)
+        if name not in has
+    ]
+    if faults:
+        raise SpecError(faults)
+    return replace(arrays, x=arrays.x[:, [has.index(name) for name in names]], columns=tuple(names))
+
+
+def _fallback_notice(data: BuiltInData, error: DataUnavailableError) -> str:
+    return (
+        f"{data.name.upper()} IS NOT AVAILABLE, TRAINING ON {str(data.fallback).upper()} INSTEAD "
+        f"({error.reason}). To train on {data.name}, connect to the internet, or put "
+        f"{data.name}.npz into a folder and set KERASBATCH_DATA to it."
+    )
+
+
+def fingerprint(arrays: RawArrays) -> str:
+    """Return a hash of arrays: their types, shapes and bytes."""
+    digest = hashlib.sha256()
+    for array in (arrays.x, arrays.y, arrays.x_test, arrays.y_test):
+        _add(digest, b"none" if array is None else array)
+    # What is new in a later version must leave the hashes of all other data as they were.
+    later = {"x_val": arrays.x_val, "y_val": arrays.y_val, "weight": arrays.weight}
+    for name, array in later.items():
+        if array is not None:
+            digest.update(name.encode())
+            _add(digest, array)
+    if arrays.words:
+        digest.update(json.dumps(list(arrays.words.items())).encode())
+    return digest.hexdigest()
+
+
+def _add(digest: "hashlib._Hash", content: bytes | Array) -> None:
+    """Add the type, the shape and the bytes of an array, part by part: it may be a large file."""
+    if isinstance(content, bytes):
+        digest.update(content)
+        return
+    digest.update(f"{content.dtype.str}{content.shape}".encode())
+    for _, part in parts(content):
+        digest.update(np.ascontiguousarray(part).tobytes())

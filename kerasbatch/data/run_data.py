@@ -1,0 +1,176 @@
+"""spec.data -> the arrays of a run: split, scaled, and with a fingerprint.
+
+Images stay in their own type; `scale` says by what a batch is multiplied on its way to the model.
+Tables are encoded by what `preprocessing` fits to the training part.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from kerasbatch.array_files import FileState, file_names
+from kerasbatch.data.builtin import DATASETS, builtin_notice, is_at_hand
+from kerasbatch.data.encoder import Encoder, check_target
+from kerasbatch.data.labels import encode_labels
+from kerasbatch.data.preprocessing import Preprocessing, Standardization
+from kerasbatch.data.raw import RawData, read_raw
+from kerasbatch.data.sample_weights import training_weights
+from kerasbatch.data.split import evaluation_subset, split_data, train_size, validation_sizes
+from kerasbatch.spec.data_schema import BuiltInData, BuiltInName
+from kerasbatch.spec.schema import Spec
+from kerasbatch.spec.trust import Access
+from kerasbatch.types import Array
+
+
+@dataclass(frozen=True)
+class RunData:
+    """The arrays of a run.
+
+    Args:
+        used: the name of the data really used.
+        x_train: training examples, shape (n, ...).
+        y_train: their labels or numbers, shape (n,).
+        x_val: examples for validation, or None.
+        y_val: their labels, or None.
+        x_test: examples for the test at the end, or None.
+        y_test: their labels, or None.
+        scale: what x is multiplied by on its way to the model, or None.
+        classes: the number of classes, or None where y is a number.
+        fingerprint: a hash of the data as they came.
+        preprocessing: what was fitted to the training part, as plain values.
+        w_train: the weights of the training examples, shape (n,), or None where all count alike.
+        notice: what a person must know, such as a fallback; or None.
+        files: what is still mapped from a file, as it was before the fingerprint was taken.
+    """
+
+    used: str
+    x_train: Array
+    y_train: Array
+    x_val: Array | None
+    y_val: Array | None
+    x_test: Array | None
+    y_test: Array | None
+    scale: float | None
+    classes: int | None
+    fingerprint: str
+    preprocessing: Mapping[str, Any]
+    w_train: Array | None = None
+    notice: str | None = None
+    files: Mapping[str, FileState] = field(default_factory=dict)
+
+    @property
+    def train(self) -> tuple[Array, ...]:
+        """What is trained on: (x, y), or (x, y, weights)."""
+        weights = () if self.w_train is None else (self.w_train,)
+        return (self.x_train, self.y_train, *weights)
+
+    @property
+    def target_units(self) -> Standardization | None:
+        """By what the target is standardized, or None."""
+        return Preprocessing.from_json(self.preprocessing).target
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one example."""
+        return tuple(self.x_train.shape[1:])
+
+    @property
+    def evaluated(self) -> tuple[Array, Array]:
+        """What a run is evaluated on: validation data, or else a fixed part of the training."""
+        if self.x_val is not None and self.y_val is not None:
+            return self.x_val, self.y_val
+        chosen = evaluation_subset(len(self.x_train), self.y_train if self.classes else None)
+        return self.x_train[chosen], self.y_train[chosen]
+
+
+@dataclass(frozen=True)
+class DataSizes:
+    """What is known of the data of a run before they are loaded.
+
+    Args:
+        used: the name of the data.
+        train_examples: how many examples there are to train on.
+        held_back: how many are taken from the training data for validation.
+        notice: what a person must know of them, or None.
+    """
+
+    used: str
+    train_examples: int
+    held_back: int
+    notice: str | None = None
+
+
+def load_data(spec: Spec, access: Access) -> RunData:
+    """Read, encode, divide and scale the data of a run.
+
+    Args:
+        spec: a single-run spec.
+        access: what the spec may reach.
+
+    Raises:
+        DataUnavailableError: if they cannot be had and the spec names no fallback.
+        SpecError: if they cannot be read, or do not fit the spec.
+    """
+    return prepare_data(spec, read_raw(spec.data, access))
+
+
+def prepare_data(spec: Spec, raw: RawData) -> RunData:
+    """Encode the labels of raw data for a spec's loss, divide them and scale them.
+
+    Raises:
+        SpecError: if they do not fit the spec.
+    """
+    parts = split_data(spec, *encode_labels(spec, raw))
+    x_val, y_val = parts.validation(spec.validation)
+    x_test, y_test = parts.test()
+    encoder = Encoder.fitted(spec, parts)
+    notices = encoder.notices(parts.notice, {"validation": x_val, "test": x_test})
+    data = RunData(
+        used=raw.used,
+        x_train=encoder.x(parts.x),
+        y_train=encoder.y(parts.y),
+        x_val=None if x_val is None else encoder.x(x_val),
+        y_val=None if y_val is None else encoder.y(y_val),
+        x_test=None if x_test is None else encoder.x(x_test),
+        y_test=None if y_test is None else encoder.y(y_test),
+        scale=raw.scale,
+        classes=parts.raw.classes,
+        fingerprint=raw.fingerprint,
+        preprocessing=encoder.preprocessing.json(),
+        w_train=training_weights(spec, parts.y, parts.weight, parts.labels),
+        notice="; ".join(notices) or None,
+    )
+    mapped = file_names(vars(data).values())
+    return replace(data, files={file: raw.files[file] for file in raw.files if file in mapped})
+
+
+def data_sizes(spec: Spec, access: Access) -> DataSizes:
+    """Return how many examples a run will train on, without loading built-in data.
+
+    Raises:
+        SpecError: if the sizes do not fit each other, or own data cannot be read.
+    """
+    data = spec.data
+    if not isinstance(data, BuiltInData):
+        raw = read_raw(data, access)
+        parts = split_data(spec, *encode_labels(spec, raw))
+        check_target(spec, parts)
+        if spec.class_weight != "balanced":  # which needs scikit-learn, and fits any classes
+            training_weights(spec, parts.y, parts.weight, parts.labels)
+        return DataSizes(raw.used, len(parts.x), len(parts.held), parts.notice)
+    facts = DATASETS[data.name]
+    total = data.examples or facts.train_examples
+    train = train_size(data, spec.validation, total, facts.test_examples > 0)
+    notice = None
+    if not is_at_hand(data.name):
+        notice = f"{data.name} is not on this machine; a run would try to download it"
+        if data.fallback:
+            other = train_size(data, spec.validation, *_fallback_sizes(data.fallback))
+            notice += f", and use {data.fallback} ({other:,} examples) if it cannot"
+    _, held = validation_sizes(spec.validation, total, facts.test_examples > 0)
+    return DataSizes(data.name, train, held, notice or builtin_notice(data.name))
+
+
+def _fallback_sizes(name: BuiltInName) -> tuple[int, bool]:
+    facts = DATASETS[name]
+    return facts.train_examples, facts.test_examples > 0

@@ -1,0 +1,106 @@
+"""Data as files that several processes share: written once, mapped into memory by each of them."""
+
+import json
+import mmap
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from kerasbatch.data.run_data import RunData
+
+_FIELDS = "facts.json"
+
+
+class SharedData(Protocol):
+    """Data that several processes share, by a key."""
+
+    def get(self, key: str, make: Callable[[], RunData]) -> RunData:
+        """Return the data of a key; made, and shared from now on, where nobody has them yet."""
+
+
+@dataclass(frozen=True)
+class DataFolder:
+    """Data shared by the processes of one machine, as files.
+
+    Args:
+        path: the folder; made when the first data are.
+    """
+
+    path: Path
+
+    def get(self, key: str, make: Callable[[], RunData]) -> RunData:
+        """Return the data of a key, mapped into memory."""
+        folder = self.path / key
+        if not folder.exists():
+            save_shared(make(), folder)
+        return load_shared(folder)
+
+    def all(self) -> list[str]:
+        """Return the keys of all data that are here."""
+        return sorted(entry.name for entry in self.path.iterdir()) if self.path.exists() else []
+
+
+def save_shared(data: RunData, folder: Path) -> None:
+    """Write data into a new folder; it appears at once, whole.
+
+    Args:
+        data: the data of a run.
+        folder: where to; must not exist.
+    """
+    unfinished = folder.with_name(f"{folder.name}.writing")
+    unfinished.mkdir(parents=True)
+    facts: dict[str, Any] = {}
+    for field in fields(data):
+        value = getattr(data, field.name)
+        if is_whole_file(value):
+            facts[field.name] = {"file": str(value.filename), "offset": value.offset}
+            facts[field.name] |= {"dtype": value.dtype.str, "shape": value.shape}
+        elif isinstance(value, np.ndarray):
+            np.save(unfinished / f"{field.name}.npy", value, allow_pickle=False)
+        else:
+            facts[field.name] = value
+    (unfinished / _FIELDS).write_text(json.dumps(facts), encoding="utf-8")
+    unfinished.rename(folder)
+
+
+def load_shared(folder: Path) -> RunData:
+    """Map the data of a folder into memory; the pages are shared by all who do.
+
+    Writing to an array changes the writer's own copy of a page, never the file.
+    """
+    facts = json.loads((folder / _FIELDS).read_text(encoding="utf-8"))
+    arrays: dict[str, Any] = {
+        path.stem: np.load(path, mmap_mode="c") for path in sorted(folder.glob("*.npy"))
+    }
+    for name, fact in facts.items():
+        if isinstance(fact, dict) and "file" in fact:
+            shape = tuple(fact["shape"])
+            arrays[name] = np.memmap(fact["file"], fact["dtype"], "r", fact["offset"], shape)
+    files = {file: tuple(state) for file, state in facts["files"].items()}
+    return RunData(**facts | arrays | {"files": files})
+
+
+def is_whole_file(value: Any) -> bool:
+    """Tell whether a value is mapped from a file as a whole: nobody needs a copy of it."""
+    return (
+        isinstance(value, np.memmap)
+        and isinstance(value.base, mmap.mmap)
+        and value.mode == "r"
+        and bool(value.flags.c_contiguous)
+    )
+
+
+def in_memory(data: RunData) -> RunData:
+    """Return data whose arrays are plain ones, and not mapped from files.
+
+    They may go to machines that have no such files.
+    """
+    arrays: dict[str, Any] = {
+        field.name: np.asarray(value)
+        for field in fields(data)
+        if isinstance(value := getattr(data, field.name), np.ndarray)
+    }
+    return replace(data, **arrays, files={})

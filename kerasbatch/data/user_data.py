@@ -1,0 +1,143 @@
+"""A user's own data: a table, an npz file, or what a Python function returns.
+
+Errors name columns and lines, never the contents of a file.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kerasbatch.array_files import first_not_finite, in_a_file
+from kerasbatch.data.arrays import RawArrays
+from kerasbatch.data.numpy_files import NPY_LOCATION, NpzError, npz_names, read_npy, read_npz
+from kerasbatch.data.sample_weights import weight_problems
+from kerasbatch.data.table_reader import read_table
+from kerasbatch.errors import Fault, Location, SpecError
+from kerasbatch.spec import user_code
+from kerasbatch.spec.data_schema import NpyData, NpzData, PythonData, TableData
+from kerasbatch.spec.trust import Access
+from kerasbatch.text import short_name
+from kerasbatch.types import Array
+
+_NUMBERS = "biuf"
+_NPZ_KEYS = ("x_train", "y_train", "x_test", "y_test", "sample_weight")
+
+
+def load_user_data(data: TableData | NpzData | NpyData | PythonData, access: Access) -> RawArrays:
+    """Return the arrays of own data; x of numbers, y of numbers or of labels as text.
+
+    Raises:
+        SpecError: if they cannot be read, or are no data to train on; all faults at once.
+    """
+    if isinstance(data, TableData):
+        arrays = read_table(data, access)
+        where: Location = ("data", "weight")
+        faults = [Fault(where, message) for message in _wrong_weight(arrays)]
+        if faults:
+            raise SpecError(faults)
+        return arrays
+    if isinstance(data, NpzData):
+        arrays = _npz(access.file(data.npz, ("data", "npz")))
+        where = ("data", "npz")
+    elif isinstance(data, NpyData):
+        arrays = read_npy(data, access)
+        where = NPY_LOCATION
+    else:
+        where = ("data", "python")
+        arrays = _python(data.python, access, where)
+    faults = [Fault(where, message) for message in _wrong(arrays)]
+    if faults:
+        raise SpecError(faults)
+    return replace(arrays, y=_flat(arrays.y), y_test=_flat(arrays.y_test))  # type: ignore[arg-type]  # y stays an array
+
+
+def _flat(y: Array | None) -> Array | None:
+    """Return labels that stand in a column as a row of them."""
+    is_column = y is not None and y.ndim == 2 and y.shape[1] == 1 and y.dtype.kind in "iuSU"
+    return y[:, 0] if y is not None and is_column else y
+
+
+def _npz(path: Path) -> RawArrays:
+    location: Location = ("data", "npz")
+    try:
+        arrays = read_npz(path, _NPZ_KEYS)
+    except NpzError as error:
+        raise SpecError.at(location, f"cannot be read: {error}") from None
+    missing = [key for key in ("x_train", "y_train") if key not in arrays]
+    if missing:
+        held = short_name(", ".join(npz_names(path))) or "nothing"
+        raise SpecError.at(location, f"has no {' and no '.join(missing)}; it holds {held}")
+    x, y, x_test, y_test, weight = (arrays.get(key) for key in _NPZ_KEYS)
+    return RawArrays(x, y, x_test, y_test, weight=weight)  # type: ignore[arg-type]  # x and y are there
+
+
+def _python(name: str, access: Access, location: Location) -> RawArrays:
+    returned = user_code.call(name, access, location)
+    legal = "(x, y) or ((x, y), (x_test, y_test))"
+    if not isinstance(returned, tuple | list) or len(returned) != 2:
+        raise SpecError.at(location, f"{name} returned {_kind(returned)}; must return {legal}")
+    first, second = returned
+    if isinstance(first, tuple) and len(first) == 2:
+        if not isinstance(second, tuple | list) or len(second) != 2:
+            raise SpecError.at(location, f"{name} returned {_kind(second)} second; {legal}")
+        parts = [*first, *second]
+    else:
+        parts = [first, second]
+    if any(isinstance(part, np.ma.MaskedArray) for part in parts):
+        message = f"{name} returned a masked array, whose gaps would be trained on; fill it"
+        raise SpecError.at(location, message)
+    try:
+        # What is mapped from a file stays mapped.
+        arrays = [p if in_a_file(p) else np.asarray(p) for p in parts]
+        return RawArrays(arrays[0], arrays[1], *arrays[2:4])  # type: ignore[arg-type]  # at most four
+    except ValueError as error:
+        message = f"{name} returned something that is no array: {error}"
+        raise SpecError.at(location, message) from None
+
+
+def _kind(value: Any) -> str:
+    count = f" of {len(value)}" if isinstance(value, tuple | list | dict) else ""
+    return f"{type(value).__name__}{count}"
+
+
+def _wrong(arrays: RawArrays) -> list[str]:
+    """Return what is wrong with arrays, whatever they came from."""
+    if (arrays.x_test is None) != (arrays.y_test is None):
+        return ["has only one of x_test and y_test; give both or neither"]
+    found = _wrong_pair("x_train", arrays.x, "y_train", arrays.y)
+    if arrays.x_test is not None and arrays.y_test is not None:
+        found += _wrong_pair("x_test", arrays.x_test, "y_test", arrays.y_test)
+        if not found and arrays.x_test.shape[1:] != arrays.x.shape[1:]:
+            shapes = f"{arrays.x.shape[1:]} in x_train, {arrays.x_test.shape[1:]} in x_test"
+            found.append(f"an example has shape {shapes}; they must be the same")
+        if not found and (arrays.x_test.dtype == np.uint8) != (arrays.x.dtype == np.uint8):
+            types = f"{arrays.x.dtype}, and x_test has {arrays.x_test.dtype}"
+            found.append(f"x_train has type {types}; bytes are scaled to 0..1, so give both alike")
+    return found or _wrong_weight(arrays)
+
+
+def _wrong_weight(arrays: RawArrays) -> list[str]:
+    weight = arrays.weight
+    return [] if weight is None else weight_problems(weight, len(arrays.x))
+
+
+def _wrong_pair(x_name: str, x: Array, y_name: str, y: Array) -> list[str]:
+    found = []
+    for name, array, kinds in ((x_name, x, _NUMBERS), (y_name, y, _NUMBERS + "U")):
+        if array.dtype.kind not in kinds:
+            found.append(f"{name} has type {array.dtype}; must be numbers")
+        elif array.ndim < (2 if array is x else 1):
+            shape = f"found shape {array.shape}"
+            found.append(f"{name}: {shape}; must be (examples, ...), one row for each example")
+        elif array.dtype.kind == "f" and (wrong := first_not_finite(array)):
+            row, count = wrong
+            found.append(
+                f"{name} has {count} values that are no finite numbers, first in row {row}"
+            )
+    if not found and len(x) != len(y):
+        found.append(f"{x_name} has {len(x):,} examples and {y_name} {len(y):,}; must be as many")
+    if not found and not x.size:
+        found.append(f"{x_name} is empty (its shape is {x.shape})")
+    return found

@@ -1,0 +1,1 @@
+"""Sources of training steps: resident arrays, streamed arrays, batches of a dataset."""

@@ -1,0 +1,1 @@
+"""Trainings by the fused engine or by plain model.fit."""

@@ -1,0 +1,257 @@
+"""The fused engine: `model.fit` whose epochs run as blocks of many steps.
+
+Keras' `fit` stays in charge of epochs, callbacks, history and validation. For the time of a call
+its train function is replaced by one that runs a whole epoch, block after block; between blocks
+the callbacks hear of the steps that were taken, with the indices that Keras would have given.
+"""
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+
+from kerasbatch.engine.device import cast_for_device, to_device
+from kerasbatch.engine.model_state import one_item_dataset, override_function, preserve, short_error
+from kerasbatch.engine.options import Arrays, FitOptions
+from kerasbatch.engine.sources.source import Block, EpochSteps, StepSource
+from kerasbatch.engine.training import divergence
+from kerasbatch.engine.training.evaluation import device_parts, rows_at_once, stays_in_files
+from kerasbatch.engine.training.program import BlockResult, Logs, Program
+from kerasbatch.steps import Plan
+
+BLOCK_SECONDS = 0.2
+"""Seconds that a block should take, so that progress and Ctrl-C stay quick."""
+
+
+class FusedTraining:
+    """One training in blocks.
+
+    Args:
+        model: a built, compiled model.
+        source: where its steps come from.
+        program: the model's compiled steps.
+        why: why this engine, and why with or without XLA.
+        cuts: steps of the run at which a block must end, ascending.
+        xla_after: steps that are taken without XLA before it is compiled.
+    """
+
+    name = "fused"
+    obstacle = None
+
+    def __init__(
+        self,
+        model: keras.Model,
+        source: StepSource,
+        program: Program,
+        *,
+        why: str,
+        cuts: Iterator[int] | None = None,
+        xla_after: int = 0,
+    ) -> None:
+        self.model, self.source, self.program = model, source, program
+        self.feed, self.data = source.feed, source.name
+        self.why = why
+        self.jit_compile = program.jit_compile
+        self.step_losses: list[float] = []
+        self.diverged_loss: float | None = None
+        self.compile_seconds: float | None = 0.0
+        self._xla_after = xla_after  # 0 once it is compiled
+        self._taken = 0
+        self._cuts = cuts or iter(())
+        self._cut = next(self._cuts, None)
+        self._watched = divergence.initial_state()
+        self._ledger = self._done = 0
+        self._seconds_per_step: float | None = None
+
+    def compile(self, evaluated: Arrays | None = None) -> None:
+        """Compile for the shapes of this training without a step, and note the seconds."""
+        start = time.perf_counter()
+        for block in self.source.shapes():
+            plainly = self._runs_plainly(block)
+            compile_ = self.program.compile_plainly if plainly else self.program.compile
+            compile_(block.arrays, block.tags, block.indices)
+        if evaluated is not None:
+            self.evaluator(evaluated)()
+        self.compile_seconds = time.perf_counter() - start
+
+    def for_plan(self, plan: Plan) -> "FusedTraining":
+        """Return a training of the same model with the same program by another plan."""
+        return FusedTraining(self.model, self.source.for_plan(plan), self.program, why=self.why)
+
+    def saw_the_right_examples(self, epoch: int, steps: int) -> bool | None:
+        """Tell whether the steps of the epoch just trained met the examples that they should.
+
+        None where an interrupt fell between a block and the reading of its ledger.
+        """
+        if self.feed is None or steps != self._done:
+            return None
+        return self._ledger == self.feed.tag_sum(epoch, steps)
+
+    def fit(self, options: FitOptions) -> keras.callbacks.History:
+        """Train to the end of the plan, or until a callback stops it.
+
+        Args:
+            options: callbacks for batches hear of the last step of every block.
+        """
+        source, model, validation = self.source, self.model, options.validation
+        self._callbacks = _StepCallbacks(
+            list(options.callbacks),
+            add_history=True,
+            add_progbar=options.verbose != 0,
+            verbose=options.verbose,
+            epochs=source.epochs,
+            steps=source.steps_per_epoch,
+            model=model,
+        )
+        given: dict[str, Any] = {}
+        with contextlib.ExitStack() as stack:
+            stack.callback(source.close)
+            whole_epoch = lambda: self._epoch(self._callbacks.epoch + 1)  # noqa: E731  # one line
+            stack.enter_context(override_function(model, "train_function", whole_epoch))
+            if validation is not None and validation.is_arrays:
+                measure = self.measurer(validation.data, validation.batch_size)
+                stack.enter_context(override_function(model, "test_function", measure))
+                given = {"validation_data": one_item_dataset(), "validation_freq": validation.freq}
+            elif validation is not None:
+                given = validation.as_keras()
+            return model.fit(
+                one_item_dataset(),
+                epochs=source.epochs,
+                initial_epoch=options.initial_epoch,
+                shuffle=False,
+                callbacks=self._callbacks,
+                **given,
+            )
+
+    def _epoch(self, epoch: int) -> Logs:
+        """Run one epoch, counted from 1, block by block; return the last logs."""
+        self._ledger = self._done = 0
+        logs: Logs = {}
+        stopped, model = bool(self.model.stop_training), self.model
+        with contextlib.closing(self.source.begin(epoch)) as steps:
+            while not (self._done and model.stop_training):
+                block = steps.next(1 if stopped else self._most(steps))
+                if block is None:
+                    break
+                self._callbacks.steps_begin(self._done)
+                result = self._run(block)
+                logs = dict(result.logs)
+                if not result.goes_on:
+                    self.diverged_loss = float(result.last_loss)
+                    model.stop_training = True
+                self._callbacks.steps_end(self._done - 1, logs)
+                if stopped or not result.goes_on:
+                    break
+        return logs or dict(self.model.get_metrics_result())
+
+    def _most(self, steps: EpochSteps) -> int:
+        """Return how many steps to take at once, up to the next cut."""
+        taken = steps.taken()
+        while self._cut is not None and self._cut <= taken:
+            self._cut = next(self._cuts, None)
+        most = [self.source.most]
+        if self._cut is not None:
+            most.append(self._cut - taken)
+        if self._taken < self._xla_after:
+            most.append(self._xla_after - self._taken)
+        if self._seconds_per_step is None:
+            most.append(max(1, self.source.most // 64))  # how long a step takes is not known yet
+        else:
+            most.append(max(1, int(BLOCK_SECONDS / self._seconds_per_step)))
+        return min(most)
+
+    def _run(self, block: Block) -> BlockResult:
+        start = time.perf_counter()
+        if 0 < self._xla_after <= self._taken and block.whole:
+            self._compile_late(block)
+        plainly = self._runs_plainly(block)
+        train = self.program.train_plainly if plainly else self.program.train
+        result = train(block.arrays, block.tags, block.indices, block.steps, self._watched)
+        taken = self._count(result)
+        if block.whole:
+            seconds = (time.perf_counter() - start) / max(taken, 1)
+            self._seconds_per_step = min(seconds, self._seconds_per_step or math.inf)
+        return result
+
+    def _runs_plainly(self, block: Block) -> bool:
+        """Tell whether a block goes through the program for batches of any size, without XLA."""
+        has_xla = self.jit_compile and not self._xla_after
+        return block.doubtful or not block.whole or not has_xla
+
+    def _compile_late(self, block: Block) -> None:
+        """Compile with XLA in the middle of a training; what it cannot compile goes on without."""
+        self._xla_after = 0
+        try:
+            self.program.compile(block.arrays, block.tags, block.indices)
+        except Exception as error:
+            self.jit_compile = False
+            self.why += f"; XLA could not compile it ({short_error(error)})"
+
+    def _count(self, result: BlockResult) -> int:
+        taken = int(result.steps)
+        self._ledger = _wrapped(self._ledger + int(result.ledger))
+        self._done += taken
+        self._taken += taken
+        self._watched = result.watched
+        self.step_losses += result.losses.numpy()[:taken].tolist()
+        return taken
+
+    def evaluator(self, arrays: Arrays) -> Callable[[], dict[str, float]]:
+        """Return a function that measures the model and leaves its metrics as they were."""
+        measure = self.measurer(arrays)
+
+        def evaluate() -> dict[str, float]:
+            with preserve(self.model.metrics_variables):
+                self.model.reset_metrics()
+                return {name: float(value) for name, value in measure().items()}
+
+        return evaluate
+
+    def measurer(self, arrays: Arrays, size: int | None = None) -> Callable[[], Logs]:
+        """Return a function that runs Keras' test step over arrays and returns the last logs.
+
+        Args:
+            arrays: x, y and sample weights.
+            size: examples of one step; None chooses.
+        """
+        rows = size or rows_at_once(arrays)
+        if not stays_in_files(arrays):
+            held = to_device(cast_for_device(arrays))
+            return lambda: self.program.evaluate(held, rows)
+        return lambda: self._by_parts(arrays, rows)
+
+    def _by_parts(self, arrays: Arrays, rows: int) -> Logs:
+        logs: Logs = {}
+        for part in device_parts(arrays, rows):
+            logs = self.program.evaluate(part, rows)
+        return logs
+
+
+class _StepCallbacks(keras.callbacks.CallbackList):
+    """Callbacks that hear of steps. What `fit` itself says of its one item per epoch is not one."""
+
+    epoch = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.epoch = epoch
+        super().on_epoch_begin(epoch, logs)
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        pass
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        pass
+
+    def steps_begin(self, batch: int) -> None:
+        super().on_train_batch_begin(batch)
+
+    def steps_end(self, batch: int, logs: Any) -> None:
+        super().on_train_batch_end(batch, logs)
+
+
+def _wrapped(value: int) -> int:
+    """Return an integer as a sum of int64 would hold it."""
+    return (value + 2**63) % 2**64 - 2**63

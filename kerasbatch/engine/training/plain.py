@@ -1,0 +1,223 @@
+"""The keras engine: plain `model.fit`, fed with the same batches pass by pass."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kerasbatch.engine import keras_private
+from kerasbatch.engine.model_state import (
+    all_variables,
+    build_optimizer,
+    capture_step_loss,
+    preserve,
+)
+from kerasbatch.engine.options import NO_NEEDS, Arrays, FitOptions, Needs
+from kerasbatch.engine.sources.example_stream import ExampleStream, scale_inputs
+from kerasbatch.engine.training import divergence
+from kerasbatch.engine.training.evaluation import rows_at_once
+from kerasbatch.steps import Plan
+
+
+class PlainTraining:
+    """One training by plain `model.fit`.
+
+    Args:
+        model: a compiled model.
+        feed: its examples and their order.
+        why: why this engine.
+        obstacle: what keeps the fused engine from training this, or None where nobody asked.
+        needs: what it must be able to do, but for XLA; that is the model's own business here.
+    """
+
+    name = data = "keras"
+
+    def __init__(
+        self,
+        model: keras.Model,
+        feed: ExampleStream,
+        *,
+        why: str,
+        obstacle: str | None = None,
+        needs: Needs = NO_NEEDS,
+    ) -> None:
+        self.model, self.feed = model, feed
+        self.why, self.obstacle = why, obstacle
+        self.jit_compile = bool(model.jit_compile)
+        self.step_losses: list[float] = []
+        self.diverged_loss: float | None = None
+        self.compile_seconds: float | None = None
+        self._needs = needs
+        self._counts = False
+        self._epoch = 1
+        self._ledger = tf.Variable(0, dtype=tf.int64)
+        self._last_loss = tf.Variable(0.0)
+
+    def compile(self, evaluated: Arrays) -> None:
+        """Compile a step and an evaluation by doing one and undoing it, and note the seconds.
+
+        From here on the model's training step also keeps a ledger of the examples that it meets.
+        """
+        start = time.perf_counter()
+        build_optimizer(self.model)
+        try:
+            with self._tap(), preserve(all_variables(self.model)):
+                self._count_examples()
+                self.model.train_function(iter(self.feed.dataset(lambda: 1).take(1)))
+                self.evaluator(keras.tree.map_structure(lambda part: part[:1], evaluated))()
+        except BaseException:
+            self._give_back()
+            raise
+        self.compile_seconds = time.perf_counter() - start
+
+    def _tap(self) -> contextlib.AbstractContextManager[None]:
+        needs = self._needs
+        if not (needs.record_steps or needs.stop_when_diverged):
+            return contextlib.nullcontext()
+        return capture_step_loss(self.model, self._last_loss.assign)
+
+    def _give_back(self) -> None:
+        """Leave the model with its own training step."""
+        vars(self.model).pop("train_step", None)
+        self.model.train_function = None
+
+    def _count_examples(self) -> None:
+        train_step, self._counts = self.model.train_step, True
+
+        def counting_step(batch: tuple[Any, Arrays]) -> Any:
+            tags, data = batch
+            self._ledger.assign_add(tf.reduce_sum(tags))
+            return train_step(data)
+
+        self.model.train_step = counting_step
+        self.model.make_train_function(force=True)
+
+    def for_plan(self, plan: Plan) -> "PlainTraining":
+        """Return a training of the same model by another plan."""
+        feed = replace(self.feed, plan=plan)
+        return PlainTraining(self.model, feed, why=self.why, obstacle=self.obstacle)
+
+    def saw_the_right_examples(self, epoch: int, steps: int) -> bool | None:
+        """Tell whether the steps of the epoch just trained met the examples that they should."""
+        return int(self._ledger.numpy()) == self.feed.tag_sum(epoch, steps)
+
+    def fit(self, options: FitOptions) -> keras.callbacks.History:
+        """Train to the end of the plan, or until a callback stops it."""
+        feed, model = self.feed, self.model
+        # BackupAndRestore sets it when the training begins.
+        self._epoch = 1 + options.initial_epoch
+        stream = feed.dataset(lambda: max(self._epoch, 1 + keras_private.initial_epoch(model)))
+        if not self._counts:
+            stream = stream.map(lambda tags, arrays: keras.utils.pack_x_y_sample_weight(*arrays))
+        try:
+            return model.fit(
+                stream,
+                epochs=feed.epochs,
+                steps_per_epoch=feed.steps_per_epoch,
+                shuffle=False,
+                verbose=options.verbose,
+                initial_epoch=options.initial_epoch,
+                callbacks=[*self._before(), *options.callbacks, *self._after()],
+                **(options.validation.as_keras() if options.validation else {}),
+            )
+        finally:
+            if self._counts:
+                self._give_back()
+
+    def _before(self) -> Iterator[keras.callbacks.Callback]:
+        """Yield the callbacks that must hear first of epochs and steps."""
+
+        def begin(epoch: int, logs: Any) -> None:
+            self._epoch = epoch + 1
+            self._ledger.assign(0)
+
+        yield keras.callbacks.LambdaCallback(on_epoch_begin=begin)
+        if self._counts and (self._needs.record_steps or self._needs.stop_when_diverged):
+            yield _StepLosses(self, self._last_loss, self._needs)
+
+    def _after(self) -> Iterator[keras.callbacks.Callback]:
+        """Yield what ends a training whose budget runs out inside an epoch."""
+        if self.feed.plan.ends_inside_an_epoch:
+            yield _StopAtEnd(self.feed.plan)
+
+    def evaluator(self, arrays: Arrays) -> Callable[[], dict[str, float]]:
+        """Return a function that measures the model and leaves its metrics as they were."""
+        x, y = arrays
+        scale, rows = self.feed.scale, rows_at_once(arrays)
+
+        def evaluate() -> dict[str, float]:
+            nonlocal x, scale
+            x, scale = scale_inputs(x, scale), None
+            with preserve(self.model.metrics_variables):
+                measured = self.model.evaluate(x, y, batch_size=rows, verbose=0, return_dict=True)
+            return {name: float(value) for name, value in measured.items()}
+
+        return evaluate
+
+
+class KerasOwnTraining:
+    """A training by `model.fit` as it was called: the data, and their order, are Keras' business.
+
+    Args:
+        model: a compiled model.
+        given: the arguments of Keras' `fit`.
+        obstacle: what keeps every other engine from training this, or None: nothing does.
+        why: why it is used, where there is no obstacle.
+    """
+
+    name = data = "keras"
+    feed = None
+    compile_seconds = None
+
+    def __init__(
+        self,
+        model: keras.Model,
+        given: dict[str, Any],
+        obstacle: str | None,
+        why: str,
+    ) -> None:
+        self._model, self._given = model, given
+        self.obstacle = obstacle
+        self.why = f"plain model.fit, {'because ' + obstacle if obstacle else why}"
+
+    def fit(self, options: FitOptions) -> keras.callbacks.History:
+        """Train; the options are among the arguments already."""
+        return self._model.fit(**self._given)
+
+
+class _StepLosses(keras.callbacks.Callback):
+    """Looks at the loss of every step: keeps it, and stops a training that has diverged."""
+
+    def __init__(self, training: PlainTraining, last: tf.Variable, needs: Needs) -> None:
+        super().__init__()
+        self._training, self._last, self._needs = training, last, needs
+        self._watched = divergence.INITIAL
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        loss = float(self._last.numpy())
+        if self._needs.record_steps:
+            self._training.step_losses.append(loss)
+        if self._needs.stop_when_diverged:
+            self._watched = divergence.next_state(self._watched, loss, divergence.select)
+            if not divergence.may_continue(self._watched, loss):
+                self._training.diverged_loss = loss
+                self.model.stop_training = True
+
+
+class _StopAtEnd(keras.callbacks.Callback):
+    """Ends a training at the last planned step."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__()
+        self._plan, self._epoch = plan, 0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self._plan.step_after(self._epoch, batch) >= self._plan.total_steps:
+            self.model.stop_training = True

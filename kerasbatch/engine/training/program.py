@@ -1,0 +1,247 @@
+"""Many training steps as one compiled program.
+
+A program loops over the rows of a block of indices: gather the batch from data that lie on the
+device, call Keras' own `train_step`, repeat. Nothing of Keras' arithmetic is written again. The
+number of steps is a run-time value in a `while` loop: a `for` over a tensor range compiles anew for
+every count. Under XLA the batch dimension is static, for a dynamic one costs a third of the speed;
+without XLA it costs nothing, and one program serves batches of any size.
+
+Programs know nothing of epochs, plans or callbacks; `fused` drives them.
+"""
+
+import contextlib
+import weakref
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kerasbatch.engine import keras_private
+from kerasbatch.engine.model_state import capture_step_loss
+from kerasbatch.engine.options import Arrays, Needs
+from kerasbatch.engine.training import divergence
+
+Logs = dict[str, Any]
+"""Tensors by the names of metrics; nested where a step returns them so."""
+
+
+@dataclass(frozen=True)
+class BlockResult:
+    """What a block of steps gave.
+
+    Args:
+        steps: the steps that were taken.
+        goes_on: whether another step may follow.
+        ledger: the sum of the tags of the examples they met, int64.
+        watched: the state of the divergence rule after them.
+        last_loss: the loss of the last step, where it is needed.
+        losses: the loss of every step, where they are kept.
+        logs: what Keras' training step returned last.
+    """
+
+    steps: tf.Tensor
+    goes_on: tf.Tensor
+    ledger: tf.Tensor
+    watched: divergence.DivergenceState
+    last_loss: tf.Tensor
+    losses: tf.Tensor
+    logs: Logs
+
+
+class Program:
+    """The compiled steps of one compiled model, for any data and any batch size.
+
+    Args:
+        model: a built, compiled model; held weakly, so that a cache of programs keeps no model.
+        jit_compile: whether it is meant to be used with XLA.
+        scale: what x is multiplied by on its way to the model, or None.
+        needs: what it must be able to do.
+        as_tuples: as a `Source` says.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        *,
+        jit_compile: bool,
+        scale: float | None,
+        needs: Needs,
+        as_tuples: bool = False,
+    ) -> None:
+        self.jit_compile = jit_compile
+        self._model = weakref.ref(model)
+        self._scale = scale
+        self._needs, self._as_tuples = needs, as_tuples
+        self._train = tf.function(self._block, autograph=False, jit_compile=True)
+        self._train_plainly = tf.function(self._block, autograph=False, reduce_retracing=True)
+        self._evaluate = tf.function(self._evaluation, autograph=False)
+        for function in (self._train, self._train_plainly, self._evaluate):
+            keras_private.silence_retracing(function)
+
+    def train(
+        self, arrays: Arrays, tags: tf.Tensor, indices: Any, steps: int, watched: Any
+    ) -> BlockResult:
+        """Take steps over the rows of a block of indices, with XLA.
+
+        Args:
+            arrays: the data on the device.
+            tags: a tag for each example, int64.
+            indices: the examples of each step, shape (K, batch size), int32.
+            steps: how many of the K rows to use; 0 compiles and changes nothing.
+            watched: the state of the divergence rule before them.
+        """
+        return BlockResult(*self._train(arrays, tags, indices, tf.constant(steps), watched))
+
+    def train_plainly(
+        self, arrays: Arrays, tags: tf.Tensor, indices: Any, steps: int, watched: Any
+    ) -> BlockResult:
+        """Do the same without XLA: a partial batch, for one, comes but once an epoch."""
+        return BlockResult(*self._train_plainly(arrays, tags, indices, tf.constant(steps), watched))
+
+    def compile(self, arrays: Arrays, tags: tf.Tensor, indices: Any) -> None:
+        """Compile with XLA for a shape of indices without taking a step."""
+        self._train(arrays, tags, indices, tf.constant(0), divergence.initial_state())
+
+    def compile_plainly(self, arrays: Arrays, tags: tf.Tensor, indices: Any) -> None:
+        """Compile without XLA, once for any shape of indices."""
+        of_any_shape = tf.TensorSpec((None, None), tf.int32)
+        given = (tf.constant(0), divergence.initial_state())
+        self._train_plainly.get_concrete_function(arrays, tags, of_any_shape, *given)
+        self._train_plainly(arrays, tags, indices, *given)
+
+    def evaluate(self, arrays: Arrays, size: int) -> Logs:
+        """Measure the model on arrays, `size` rows at a time; the metrics keep the sums."""
+        logs: Logs = self._evaluate(arrays, size)
+        return logs
+
+    def _the_model(self) -> keras.Model:
+        model = self._model()
+        if model is None:
+            raise ReferenceError("the model of this program is gone")
+        return model
+
+    def _block(
+        self, arrays: Arrays, tags: Any, indices: Any, steps: Any, watched: Any
+    ) -> tuple[Any, ...]:
+        """Trace the loop over the steps of a block."""
+        model, needs = self._the_model(), self._needs
+        by_keras = keras_private.has_keras_step(model, "train_step")
+
+        def body(i: Any, go: Any, ledger: Any, watched: Any, loss: Any, losses: Any, logs: Logs):  # type: ignore[no-untyped-def]  # a tuple of the same
+            chosen = indices[i]
+            ledger += tf.reduce_sum(tf.gather(tags, chosen))
+            new_logs, loss = self._step(model, self._batch(arrays, chosen), loss)
+            if needs.record_steps:
+                losses = tf.tensor_scatter_nd_update(losses, [[i]], [loss])
+            if needs.stop_when_diverged:
+                watched = divergence.next_state(watched, loss)
+            if needs.stop_at_nan or needs.stop_when_diverged:
+                go = divergence.may_continue(watched, loss)
+            return i + 1, go, ledger, watched, loss, losses, new_logs if not by_keras else logs
+
+        begin = (
+            tf.constant(0),
+            tf.constant(True),
+            tf.constant(0, tf.int64),
+            watched,
+            tf.constant(0.0),
+            tf.zeros(_length(indices) if needs.record_steps else 0),
+            {} if by_keras else self._empty_logs(model, arrays, indices),
+        )
+        *done, logs = tf.while_loop(
+            lambda i, go, *_: tf.logical_and(i < steps, go), body, begin, parallel_iterations=1
+        )
+        # Keras' own step returns the results of the metrics; once after the loop is enough.
+        return *done, _as_tensors(model.get_metrics_result()) if by_keras else logs
+
+    def _step(self, model: keras.Model, batch: Any, loss: Any) -> tuple[Logs, Any]:
+        """Trace Keras' training step; return its logs and, where it is needed, its loss."""
+        needs, seen = self._needs, [loss]
+        with contextlib.ExitStack() as stack:
+            if needs.record_steps or needs.stop_at_nan or needs.stop_when_diverged:
+                stack.enter_context(capture_step_loss(model, seen.append))
+            if keras_private.has_keras_step(model, "train_step"):
+                stack.enter_context(keras_private.read_before_loops(model))
+            logs = _as_tensors(model.train_step(batch))
+        return logs, seen[-1]
+
+    def _batch(self, arrays: Arrays, chosen: Any) -> Any:
+        return self._packed(
+            keras.tree.map_structure(lambda array: tf.gather(array, chosen), arrays)
+        )
+
+    def _packed(self, arrays: Arrays) -> Any:
+        """Return some examples as Keras hands them to a step."""
+        batch: Arrays = (self._scaled(arrays[0]), *arrays[1:])
+        if keras_private.weighs_single_losses(self._the_model()):
+            # Keras weighs the losses of single outputs by the batch's static size, which plain
+            # `fit` does not have: there, every batch weighs the same.
+            batch = keras.tree.map_structure(_of_any_size, batch)
+        return batch if self._as_tuples else keras.utils.pack_x_y_sample_weight(*batch)
+
+    def _scaled(self, x: Any) -> Any:
+        if self._scale is None:
+            return x
+        return keras.tree.map_structure(lambda a: tf.cast(a, tf.float32) * self._scale, x)
+
+    def _empty_logs(self, model: keras.Model, arrays: Arrays, indices: Any) -> Logs:
+        """Return zeros of the shapes that a train_step of the user's own returns."""
+
+        def step(arrays: Arrays, chosen: Any) -> Logs:
+            return _as_tensors(model.train_step(self._batch(arrays, chosen)))
+
+        traced = tf.function(step, autograph=False).get_concrete_function(
+            keras.tree.map_structure(lambda a: tf.TensorSpec(a.shape, a.dtype), arrays),
+            tf.TensorSpec(indices.shape[1:], indices.dtype),
+        )
+        empty: Logs = keras.tree.map_structure(
+            lambda value: tf.zeros(value.shape, value.dtype), traced.structured_outputs
+        )
+        return empty
+
+    def _evaluation(self, arrays: Arrays, size: int) -> Logs:
+        """Trace the loop over the batches of an evaluation, then what is left over."""
+        model = self._the_model()
+        rows = int(keras.tree.flatten(arrays)[0].shape[0])
+        whole, rest = divmod(rows, size)
+
+        by_keras = keras_private.has_keras_step(model, "test_step")
+
+        def step(start: Any, length: int) -> Logs:
+            cut = keras.tree.map_structure(lambda a: _rows(a, start, length), arrays)
+            logs = model.test_step(self._packed(cut))
+            return {} if by_keras else _as_tensors(logs)
+
+        def body(i: Any, _: Logs) -> tuple[Any, Logs]:
+            return i + 1, step(i * size, size)
+
+        # A step of the user's own shows by its first run what it returns.
+        logs = {} if by_keras else step(tf.constant(0), size if whole else rest)
+        first = tf.constant(0 if by_keras else 1)
+        if whole:
+            _, logs = tf.while_loop(
+                lambda i, _: i < whole, body, (first, logs), parallel_iterations=1
+            )
+        if rest and (by_keras or whole):
+            logs = step(tf.constant(whole * size), rest)
+        return _as_tensors(model.get_metrics_result()) if by_keras else logs
+
+
+def _length(array: Any) -> Any:
+    return tf.shape(array)[0] if array.shape[0] is None else array.shape[0]
+
+
+def _of_any_size(array: Any) -> Any:
+    return tf.compat.v1.placeholder_with_default(array, (None, *array.shape[1:]))
+
+
+def _rows(array: Any, start: Any, length: int) -> Any:
+    begin = tf.concat([[start], tf.zeros(len(array.shape) - 1, tf.int32)], 0)
+    return tf.slice(array, begin, [length, *array.shape[1:]])
+
+
+def _as_tensors(logs: Any) -> Logs:
+    """Return logs, nested or not, as tensors."""
+    tensors: Logs = keras.tree.map_structure(tf.convert_to_tensor, logs)
+    return tensors

@@ -1,0 +1,1 @@
+"""The model of a spec, built and compiled, and its callbacks."""

@@ -1,0 +1,55 @@
+"""The models that a spec may name by one word: linear, mlp, cnn."""
+
+from collections.abc import Callable
+
+import keras
+
+from kerasbatch.errors import SpecError
+from kerasbatch.spec.schema import Preset
+
+# With Keras' own padding, the two convolutions and poolings of `cnn` need 10 pixels a side.
+SMALLEST_VALID_IMAGE = 10
+
+
+def _output(classes: int | None) -> keras.layers.Layer:
+    # float32 under every precision: a softmax in bfloat16 loses small probabilities.
+    if classes is None:
+        return keras.layers.Dense(1, dtype="float32")
+    return keras.layers.Dense(classes, activation="softmax", dtype="float32")
+
+
+def _linear(input_shape: tuple[int, ...], classes: int | None) -> list[keras.layers.Layer]:
+    return [keras.layers.Dense(1, dtype="float32")]
+
+
+def _mlp(input_shape: tuple[int, ...], classes: int | None) -> list[keras.layers.Layer]:
+    layers = keras.layers
+    return [layers.Flatten(), layers.Dense(128, activation="relu"), _output(classes)]
+
+
+def _cnn(input_shape: tuple[int, ...], classes: int | None) -> list[keras.layers.Layer]:
+    if len(input_shape) not in (2, 3):
+        message = f"cnn needs images, and these examples have shape {input_shape}; write mlp"
+        raise SpecError.at(("model",), message)
+    layers = keras.layers
+    small = min(input_shape[:2]) < SMALLEST_VALID_IMAGE
+    padding = "same" if small else "valid"
+    channels = [layers.Reshape((*input_shape, 1))] if len(input_shape) == 2 else []
+    return [
+        *channels,
+        layers.Conv2D(32, 3, activation="relu", padding=padding),
+        layers.MaxPooling2D(),
+        layers.Conv2D(64, 3, activation="relu", padding=padding),
+        layers.MaxPooling2D(),
+        layers.Flatten(),
+        layers.Dropout(0.5),
+        _output(classes),
+    ]
+
+
+PRESETS: dict[Preset, Callable[[tuple[int, ...], int | None], list[keras.layers.Layer]]] = {
+    "linear": _linear,
+    "mlp": _mlp,
+    "cnn": _cnn,
+}
+"""The layers of each, for the shape of an example and the number of classes."""

@@ -1,0 +1,1 @@
+"""Executors: this process, worker processes on this machine, a Ray cluster."""

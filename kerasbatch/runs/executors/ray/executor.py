@@ -1,0 +1,137 @@
+"""The crew of a sweep on a Ray cluster: one worker for every share of it."""
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from kerasbatch.array_files import changed_file
+from kerasbatch.data.run_data import RunData
+from kerasbatch.data.shared_data import DataFolder, in_memory, load_shared
+from kerasbatch.errors import SpecError
+from kerasbatch.runs.executors.local import LocalExecutor
+from kerasbatch.runs.executors.ray import cluster
+from kerasbatch.runs.executors.ray.cluster import RayOptions
+from kerasbatch.runs.executors.ray.mailbox import Mailbox
+from kerasbatch.runs.executors.ray.worker import RayWorker, Share, WorkerLocation
+from kerasbatch.runs.executors.worker_pool import TICK, WorkerPool
+from kerasbatch.runs.prepare.prepared_run import CheckedRuns
+from kerasbatch.spec.sweep import SingleRun
+from kerasbatch.spec.trust import Access
+
+LEFT_AT_HOME = ["results", ".git", ".venv", "venv", "__pycache__", "*.npz", "*.npy"]
+"""What of a trusted spec's folder does not travel with its code; data travel by themselves."""
+
+
+class RayExecutor(WorkerPool[RayWorker]):
+    """Workers on a Ray cluster; the runs are checked here, while they load TensorFlow.
+
+    Args:
+        singles: the runs.
+        access: what they may reach.
+        options: which cluster, and how much of it each run gets.
+        timeout: the seconds that a run may take, or None.
+        verbose: let what runs print, and Ray's own log, appear.
+    """
+
+    def __init__(
+        self,
+        singles: Sequence[SingleRun],
+        access: Access,
+        options: RayOptions,
+        *,
+        timeout: float | None,
+        verbose: bool = False,
+    ) -> None:
+        super().__init__(timeout)
+        self._joined, self._seen = False, 0
+        self._names = map("worker-{}".format, itertools.count())
+        self._checker = LocalExecutor(
+            singles, access, jobs=1, threads=1, timeout=None, verbose=verbose
+        )
+        try:
+            self._join(len(singles), access, options, verbose)
+        except BaseException:
+            self.close()
+            raise
+
+    def _join(self, runs: int, access: Access, options: RayOptions, verbose: bool) -> None:
+        cluster.connect(options, _environment(access, verbose), verbose=verbose)
+        self._joined = True
+        cluster.check_nodes()
+        self.jobs = min(runs, cluster.workers(options))
+        self._share = Share(
+            cpus=options.cpus_per_run,
+            gpus=options.gpus_per_run,
+            trusted=access.trusted,
+            verbose=verbose,
+        )
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        self._mailbox = ray.remote(num_cpus=0, scheduling_strategy=here)(Mailbox).remote()
+        self._workers = [self._new(number) for number in range(self.jobs)]
+
+    def check(self, waiting: Callable[[], None]) -> CheckedRuns:
+        """Check all runs on this machine; put their data where the whole cluster finds them."""
+        checked = self._checker.check(waiting)
+        folder = self._checker.data
+        # In a list Ray leaves a reference what it is, and does not fetch the data.
+        stored = {key: [_stored(folder, key)] for key in folder.all()}
+        ray.get(self._mailbox.keep.remote(stored))
+        self._checker.close()
+        return checked
+
+    def close(self) -> None:
+        """Leave the cluster; one that was started here ends."""
+        self._checker.close()
+        for each in self._workers:
+            each.kill()
+        if self._joined:  # and not somebody else's session
+            ray.shutdown()
+            self._joined = False
+
+    def _messages(self) -> Iterator[tuple[RayWorker, Any]]:
+        by_name = {each.name: each for each in self._workers}
+        first, told = ray.get(self._mailbox.take.remote(TICK, self._seen))
+        for number, (name, message) in enumerate(told, start=first + 1):
+            self._seen = number
+            each = by_name.get(name)  # None: a worker that was given up
+            if each is None:
+                continue
+            if isinstance(message, WorkerLocation):
+                each.where = message
+            else:
+                yield each, message
+        tasks = {each.task: each for each in self._workers}
+        gone, _ = ray.wait(list(tasks), num_returns=len(tasks), timeout=0)
+        for task in gone:
+            yield tasks[task], None
+
+    def _like(self, gone: RayWorker) -> RayWorker:
+        return self._new(gone.number)
+
+    def _new(self, number: int) -> RayWorker:
+        return RayWorker(number, next(self._names), self._mailbox, self._share)
+
+
+def _stored(folder: DataFolder, key: str) -> ray.ObjectRef[RunData]:
+    """Put data where the whole cluster finds them.
+
+    Raises:
+        SpecError: if a file is not what it was when the fingerprint was taken.
+    """
+    data = load_shared(folder.path / key)
+    stored = ray.put(in_memory(data))
+    if changed := changed_file(data.files):
+        raise SpecError.at(("data",), changed)
+    return stored
+
+
+def _environment(access: Access, verbose: bool) -> Mapping[str, Any]:
+    """Return Ray's runtime environment: variables, and the folder of a spec that is trusted."""
+    variables = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "0" if verbose else "1"}
+    if not access.trusted:
+        return {"env_vars": variables}
+    folder = str(access.folder.resolve())
+    return {"env_vars": variables, "working_dir": folder, "excludes": LEFT_AT_HOME}

@@ -1,0 +1,1 @@
+"""Checks and plans of runs, before anything is trained."""

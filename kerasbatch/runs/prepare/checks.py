@@ -1,0 +1,102 @@
+"""All that can be wrong with runs is found here, before anything is written."""
+
+from collections.abc import Iterable
+
+from kerasbatch.data.run_data import RunData
+from kerasbatch.errors import Location, SpecError
+from kerasbatch.models.build import build_model, keras_refusals
+from kerasbatch.models.callbacks import make_callbacks
+from kerasbatch.models.serialization import keras_file_content
+from kerasbatch.records.run_id import run_id
+from kerasbatch.runs.prepare.data_loader import DataLoader, data_key
+from kerasbatch.runs.prepare.label_check import check_labels
+from kerasbatch.runs.prepare.prepared_run import CheckedRuns, DataInfo, PreparedRun
+from kerasbatch.runs.prepare.program_key import program_key
+from kerasbatch.spec import user_code
+from kerasbatch.spec.callback_rules import user_callbacks
+from kerasbatch.spec.learning_rate import LearningRate, learning_rate_notes, resolve_learning_rate
+from kerasbatch.spec.rules import spec_notes
+from kerasbatch.spec.schema import PythonModel, Spec
+from kerasbatch.spec.sweep import SingleRun
+from kerasbatch.steps import plan_budget
+
+MAX_RECORDED_WEIGHTS = 1000
+
+
+def check_all(singles: Iterable[SingleRun], loader: DataLoader, notices: list[str]) -> CheckedRuns:
+    """Check runs: plan them, build every different model once, compare labels with the loss.
+
+    Args:
+        singles: the runs of a spec.
+        loader: gives their data.
+        notices: what a person must know; what the loader told stands there already.
+
+    Raises:
+        SpecError: if something is wrong.
+    """
+    checker = _Checker(loader)
+    prepared = tuple(checker.check(single) for single in singles)
+    for each in prepared:
+        notices += spec_notes(each.single.spec)
+        notices += learning_rate_notes(each.rate, each.plan)
+    return CheckedRuns(prepared, tuple(dict.fromkeys(notices)))
+
+
+class _Checker:
+    """Checks runs, and what they share only once."""
+
+    def __init__(self, loader: DataLoader) -> None:
+        self._loader = loader
+        self._weights: dict[tuple[str, str], int] = {}
+        self._codes: dict[str, str] = {}
+
+    def check(self, single: SingleRun) -> PreparedRun:
+        with single.located():
+            spec, data = single.spec, self._loader(single.spec)
+            n = len(data.x_train)
+            planned = plan_budget(n, spec.batch_size, spec.budget, spec.partial_batch)
+            rate = resolve_learning_rate(spec, planned)
+            program = program_key(spec, rate, data)
+            self._check_model(spec, rate, data, program)
+            code = self._code(spec)
+            codes = "\n".join([code, *self._callback_codes(spec)])
+            name = run_id(spec, single.swept, data.fingerprint, codes)
+        facts = DataInfo(data.used, data.fingerprint, data.notice, data.x_val is not None)
+        return PreparedRun(single, planned, rate, name, facts, program, code)
+
+    def _check_model(self, spec: Spec, rate: LearningRate, data: RunData, program: str) -> None:
+        """Build the model and compare it with the data, unless an equal one was."""
+        key = program, data_key(spec)
+        if key not in self._weights:
+            built = build_model(spec, data, rate, self._loader.access)
+            if spec.save:
+                with keras_refusals(("save",)):
+                    keras_file_content(built)
+            check_labels(spec, built, data)
+            self._weights[key] = built.count_params()
+        if "weights" in spec.record and self._weights[key] > MAX_RECORDED_WEIGHTS:
+            message = (
+                f"the model has {self._weights[key]:,} weights; their path is recorded for at "
+                f"most {MAX_RECORDED_WEIGHTS:,}, so leave weights out"
+            )
+            raise SpecError.at(("record",), message)
+
+    def _code(self, spec: Spec) -> str:
+        """Return a hash of the Python code that makes the model, and which function of it does."""
+        if not isinstance(spec.model, PythonModel):
+            return ""
+        return self._identity(spec.model.python, ("model", "python"))
+
+    def _callback_codes(self, spec: Spec) -> list[str]:
+        """Make the callbacks of a spec; return hashes of the Python code of one's own."""
+        if spec.callbacks:
+            make_callbacks(spec, self._loader.access)
+        return [
+            self._identity(name, ("callbacks", number, "python"))
+            for number, name in user_callbacks(spec)
+        ]
+
+    def _identity(self, name: str, place: Location) -> str:
+        if name not in self._codes:
+            self._codes[name] = user_code.identity(name, self._loader.access, place)
+        return self._codes[name]

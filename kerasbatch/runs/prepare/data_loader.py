@@ -1,0 +1,64 @@
+"""The data of runs: read once for all that share them, in one process or in many."""
+
+import hashlib
+import json
+from collections.abc import Callable
+
+from kerasbatch.data.raw import RawData, read_raw
+from kerasbatch.data.run_data import RunData, prepare_data
+from kerasbatch.data.shared_data import SharedData
+from kerasbatch.spec.schema import Spec
+from kerasbatch.spec.trust import Access
+
+
+class DataLoader:
+    """Loads the data of runs; the last ones are kept.
+
+    Args:
+        access: what the specs may reach.
+        notice: hears of a fallback.
+        shared: through which processes share what was read; None reads for this one.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        notice: Callable[[str], None] = lambda message: None,
+        shared: SharedData | None = None,
+    ) -> None:
+        self.access = access
+        self._notice = notice
+        self._shared = shared
+        self._raw: tuple[str, RawData] | None = None
+        self._last: tuple[str, RunData] | None = None
+
+    def __call__(self, spec: Spec) -> RunData:
+        """Return the data of a spec."""
+        key = data_key(spec)
+        if self._last is None or key != self._last[0]:
+            self._last = key, self._load(spec, key)
+            if notice := self._last[1].notice:
+                self._notice(notice)
+        return self._last[1]
+
+    def _load(self, spec: Spec, key: str) -> RunData:
+        if self._shared is None:
+            return prepare_data(spec, self._read(spec))
+        return self._shared.get(key, lambda: prepare_data(spec, self._read(spec)))
+
+    def _read(self, spec: Spec) -> RawData:
+        key = json.dumps(spec.plain()["data"], sort_keys=True)
+        if self._raw is None or key != self._raw[0]:
+            self._raw = key, read_raw(spec.data, self.access)
+        return self._raw[1]
+
+    def forget(self) -> None:
+        """Keep nothing in memory any longer; what is shared stays in its files."""
+        self._raw = self._last = None
+
+
+def data_key(spec: Spec) -> str:
+    """Return the same text for specs that train on the same arrays."""
+    plain = spec.plain()
+    parts = [plain["data"], plain.get("validation"), plain["loss"], plain.get("class_weight")]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

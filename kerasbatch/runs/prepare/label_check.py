@@ -1,0 +1,94 @@
+"""Do the labels fit the loss, and the model the data? Asked before anything is trained.
+
+Keras answers some of these questions late, with a failed training, and some never: a squared
+error between outputs of shape (n, 10) and labels of shape (n,) is broadcast without a word.
+"""
+
+import keras
+import numpy as np
+
+from kerasbatch.data.run_data import RunData
+from kerasbatch.engine.sources.example_stream import scale_inputs
+from kerasbatch.errors import SpecError
+from kerasbatch.models.build import keras_refusals
+from kerasbatch.spec import keras_registry
+from kerasbatch.spec.schema import Spec
+from kerasbatch.types import Array
+
+
+def check_labels(spec: Spec, model: keras.Model, data: RunData) -> None:
+    """Compare labels with the loss, and try everything on two examples; the model is used up.
+
+    Raises:
+        SpecError: if labels, loss, metrics and model do not fit each other.
+    """
+    outputs = model.output_shape if hasattr(model, "output_shape") else None
+    if isinstance(outputs, list | dict):
+        message = f"has {len(outputs)} outputs; a spec's model has one. Use kerasbatch.fit for more"
+        raise SpecError.at(("model",), message)
+    x, y = scale_inputs(data.x_train[:2], data.scale), data.y_train[:2]
+    with keras_refusals(("model",)):
+        predicted = model(x)
+    for labels in (data.y_train, data.y_val, data.y_test):
+        if labels is not None:
+            _check_labels(spec, tuple(predicted.shape[1:]), labels)
+    with keras_refusals(("loss",)):
+        model.compute_loss(x, keras.ops.convert_to_tensor(y), predicted)
+    with keras_refusals(("metrics",)):
+        model.compute_metrics(x, keras.ops.convert_to_tensor(y), predicted)
+    with keras_refusals(("optimizer",)):
+        weights = model.trainable_variables
+        model.optimizer.apply([keras.ops.zeros_like(weight) for weight in weights], weights)
+
+
+def _check_labels(spec: Spec, output: tuple[int, ...], y: Array) -> None:
+    loss, kind = spec.loss.name, keras_registry.label_kind(spec.loss.name)
+    if kind == "index":
+        _check_index(loss, output, y)
+    elif kind == "binary" and y.ndim == 1:
+        _check_binary(loss, output, y)
+    elif y.ndim == 1 and kind == "one_hot":
+        message = f"{loss} needs a column per class, and the labels are class numbers"
+        raise SpecError.at(("loss",), f"{message}; write sparse_categorical_crossentropy")
+    elif tuple(y.shape[1:]) not in (output, output[:-1] if output[-1:] == (1,) else output):
+        message = (
+            f"the model gives {_values(output)} for an example and the target is "
+            f"{_values(tuple(y.shape[1:]))}; {loss} compares them one by one, so end the model "
+            f"with Dense: {{units: {y.shape[1] if y.ndim > 1 else 1}}}"
+        )
+        raise SpecError.at(("loss",), message)
+
+
+def _check_index(loss: str, output: tuple[int, ...], y: Array) -> None:
+    if y.dtype.kind not in "iu":
+        message = f"{loss} needs class numbers 0, 1, 2, ..., and the target holds other numbers"
+        raise SpecError.at(("loss",), f"{message}; write mse for a regression")
+    classes, low, high = output[-1] if output else 1, int(y.min()), int(y.max())
+    if low < 0 or high >= classes:
+        message = (
+            f"the labels go from {low} to {high}, and the model has {classes} outputs for classes "
+            f"0 to {classes - 1}; end the model with Dense: {{units: {high + 1}, activation: "
+            f"softmax}}"
+        )
+        raise SpecError.at(
+            ("loss",), message if low >= 0 else f"labels go from {low}; count from 0"
+        )
+
+
+def _check_binary(loss: str, output: tuple[int, ...], y: Array) -> None:
+    if not np.isin(y, (0, 1)).all():
+        message = f"{loss} needs labels 0 and 1, and the target holds others"
+        raise SpecError.at(("loss",), f"{message}; write sparse_categorical_crossentropy")
+    if output not in ((), (1,)):
+        message = (
+            f"{loss} compares one output with labels 0 and 1, and the model gives "
+            f"{_values(output)}; write sparse_categorical_crossentropy, or end the model with "
+            f"Dense: {{units: 1, activation: sigmoid}}"
+        )
+        raise SpecError.at(("loss",), message)
+
+
+def _values(shape: tuple[int, ...]) -> str:
+    if shape in ((), (1,)):
+        return "one number"
+    return f"{' x '.join(map(str, shape))} numbers"

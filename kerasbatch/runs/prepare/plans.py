@@ -1,0 +1,56 @@
+"""The plans of a spec's runs, made without TensorFlow."""
+
+from dataclasses import dataclass
+
+from kerasbatch.data.run_data import data_sizes
+from kerasbatch.spec import sweep
+from kerasbatch.spec.callback_rules import user_callbacks
+from kerasbatch.spec.learning_rate import learning_rate_notes, resolve_learning_rate
+from kerasbatch.spec.reader import SpecSource
+from kerasbatch.spec.rules import spec_notes
+from kerasbatch.spec.schema import PythonModel
+from kerasbatch.spec.sweep import SingleRun
+from kerasbatch.spec.trust import Access
+from kerasbatch.steps import Plan, plan_budget
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """A run and its counts.
+
+    Args:
+        single: its spec, and what was swept.
+        plan: its counts.
+        held_back: how many examples are taken from the training data for validation.
+        notices: what a person must know of it.
+    """
+
+    single: SingleRun
+    plan: Plan
+    held_back: int
+    notices: tuple[str, ...]
+
+
+def plan_runs(source: SpecSource, access: Access) -> list[PlannedRun]:
+    """Plan every run of a spec.
+
+    Raises:
+        SpecError: if the grid, a size or a learning rate is wrong, or own data cannot be read.
+    """
+    planned = []
+    with source.located():
+        for single in sweep.expand(source):
+            with single.located():
+                spec, known = single.spec, data_sizes(single.spec, access)
+                if isinstance(spec.model, PythonModel):
+                    access.file(spec.model.python.rpartition(":")[0], ("model", "python"))
+                for number, name in user_callbacks(spec):
+                    place = ("callbacks", number, "python")
+                    access.file(name.rpartition(":")[0], place)
+                n = known.train_examples
+                made = plan_budget(n, spec.batch_size, spec.budget, spec.partial_batch)
+                rate = resolve_learning_rate(spec, made)
+            notes = (*spec_notes(spec), *learning_rate_notes(rate, made))
+            notices = tuple(text for text in (known.notice, *notes) if text)
+            planned.append(PlannedRun(single, made, known.held_back, notices))
+    return planned

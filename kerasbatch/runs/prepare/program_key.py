@@ -1,0 +1,28 @@
+"""What is built into the compiled programs of a run, and what a variable can change."""
+
+import json
+
+from kerasbatch.data.run_data import RunData
+from kerasbatch.spec.learning_rate import LearningRate
+from kerasbatch.spec.schema import Spec
+
+_BUILT_IN = ("model", "loss", "metrics", "precision", "optimizer")
+
+
+def program_key(spec: Spec, rate: LearningRate, data: RunData) -> str:
+    """Return the same text for runs that can train the same compiled model.
+
+    Seed, learning rate, length of a warm-up, order and budget are variables, or never compiled.
+
+    Args:
+        spec: a single-run spec.
+        rate: its learning rate, by the rule.
+        data: its data.
+    """
+    plain = spec.plain()
+    parts = [plain[part] for part in _BUILT_IN]
+    if rate.value is not None:
+        parts[-1].pop("learning_rate", None)
+    weighed, units = data.w_train is not None, data.preprocessing["target"]
+    others = [data.input_shape, data.classes, rate.arguments, rate.warmup_steps > 0, weighed, units]
+    return json.dumps([parts, others], sort_keys=True)

@@ -1,0 +1,82 @@
+"""What record.json and runs.csv say of a training that has ended."""
+
+from typing import Any
+
+from kerasbatch.records.run_row import TARGET_COLUMNS, RunRow, per_second
+from kerasbatch.runs.prepare.prepared_run import PreparedRun
+from kerasbatch.runs.training.outcome import Outcome
+
+
+def run_record(
+    prepared: PreparedRun, outcome: Outcome, peak_memory_mb: float | None
+) -> dict[str, Any]:
+    """Return what record.json says, beside when and where it was.
+
+    Args:
+        prepared: the run as it was checked.
+        outcome: how it ended and what it measured.
+        peak_memory_mb: its own peak memory, or None where it cannot be known.
+    """
+    return {
+        "run_id": prepared.run_id,
+        "status": outcome.status,
+        "message": outcome.message,
+        "swept": dict(prepared.single.swept),
+        "spec": prepared.single.spec.plain(),
+        "row": _row(prepared, outcome, peak_memory_mb),
+        "difference": _difference(prepared, outcome.observed_steps),
+        "engine": {
+            "name": outcome.engine,
+            "why": outcome.why,
+            "jit_compile": outcome.jit_compile,
+        },
+        "notice": prepared.data.notice,
+        "error": outcome.error,
+        "data_fingerprint": prepared.data.fingerprint,
+    }
+
+
+def _difference(prepared: PreparedRun, taken: int) -> str:
+    """Say why s = n*e/b is not the steps that were taken, or that not all were taken."""
+    planned = prepared.plan.total_steps
+    if taken < planned:
+        return f"planned {planned:,}; stopped after {taken:,}"
+    return prepared.plan.with_budget("steps", taken).difference
+
+
+def _row(prepared: PreparedRun, outcome: Outcome, peak_memory_mb: float | None) -> dict[str, Any]:
+    """Return the run's row of runs.csv."""
+    spec, plan, seconds = prepared.single.spec, prepared.plan, outcome.train_seconds
+    return RunRow(
+        run_id=prepared.run_id,
+        status=outcome.status,
+        data_used=prepared.data.used,
+        train_examples=plan.train_examples,
+        batch_size=plan.batch_size,
+        epochs=plan.position(outcome.observed_steps).epochs_done,
+        optimizer=spec.optimizer.name,
+        learning_rate=prepared.rate.value,
+        base_learning_rate=prepared.rate.base,
+        seed=spec.seed,
+        engine=outcome.engine,
+        planned_steps=plan.total_steps,
+        observed_steps=outcome.observed_steps,
+        document_steps=plan.document_steps_at(outcome.observed_steps),
+        step_check=outcome.step_check,
+        examples=outcome.observed_examples,
+        train_seconds=seconds,
+        compile_seconds=outcome.compile_seconds,
+        evaluate_seconds=outcome.evaluate_seconds,
+        examples_per_second=per_second(outcome.observed_examples, seconds),
+        steps_per_second=per_second(outcome.observed_steps, seconds),
+        peak_memory_mb=peak_memory_mb,
+    ).with_metrics(outcome.metrics | _target(prepared, outcome))
+
+
+def _target(prepared: PreparedRun, outcome: Outcome) -> dict[str, Any]:
+    """Return where the target was first seen to be reached: at an evaluation, as they come."""
+    target, reached = prepared.single.spec.target, outcome.reached or {}
+    if target is None:
+        return {}
+    values = (reached.get(key) for key in ("step", "examples", "seconds"))
+    return dict(zip(TARGET_COLUMNS, (target.describe(), *values), strict=True))

@@ -1,0 +1,89 @@
+"""Trains checked runs in this process, one after the other; the files are somebody else's."""
+
+import keras
+
+from kerasbatch.data.run_data import RunData
+from kerasbatch.engine import keras_private
+from kerasbatch.engine.model_state import copy_model_state
+from kerasbatch.models.build import build_model
+from kerasbatch.records import provenance
+from kerasbatch.runs.messages import Emit, RunEnded
+from kerasbatch.runs.prepare.data_loader import DataLoader
+from kerasbatch.runs.prepare.prepared_run import PreparedRun
+from kerasbatch.runs.training.objective import run_objective
+from kerasbatch.runs.training.record import run_record
+from kerasbatch.runs.training.session import TrainingJob, train
+from kerasbatch.spec.schema import PythonModel
+from kerasbatch.spec.trust import Access
+
+
+class Trainer:
+    """Trains runs; data, the last model and its compiled programs are kept between them.
+
+    Args:
+        loader: gives the data.
+    """
+
+    def __init__(self, loader: DataLoader) -> None:
+        self._loader = loader
+        self._models = ModelCache(loader.access)
+
+    def train(self, prepared: PreparedRun, tell: Emit) -> None:
+        """Train a run; its end is told, whatever it is.
+
+        Args:
+            prepared: the run.
+            tell: hears of progress, rows and the end.
+        """
+        spec = prepared.single.spec
+        data = self._loader(spec)
+        built = self._models.get(prepared, data)
+        started, memory = provenance.utc_now(), provenance.PeakMemory()
+        outcome = train(
+            TrainingJob(spec, built, data, prepared.plan, self._loader.access, prepared.code), tell
+        )
+        if outcome.error:
+            self._models.forget()
+        record = run_record(prepared, outcome, memory.megabytes())
+        if exact := run_objective(spec, built, data):
+            record["objective"] = exact
+        tell(
+            RunEnded(
+                {**record, "started": started, "ended": provenance.utc_now()}
+                | provenance.provenance()
+            )
+        )
+
+
+class ModelCache:
+    """Builds the model of a run, or gives the last one fresh weights where only those differ.
+
+    A model that is used again keeps its compiled programs, so a sweep over seeds, learning rates
+    or budgets does not pay for compilation again. Own code may keep a state of its own, which
+    nobody knows; its models are built anew.
+
+    Args:
+        access: what the specs may reach.
+    """
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._structure = ""
+        self._last: keras.Model | None = None
+
+    def get(self, prepared: PreparedRun, data: RunData) -> keras.Model:
+        """Return a model with the initial weights of the run's seed."""
+        spec, rate = prepared.single.spec, prepared.rate
+        fresh = build_model(spec, data, rate, self._access)
+        known = self._last is not None and prepared.structure == self._structure
+        if known and not isinstance(spec.model, PythonModel):
+            copy_model_state(fresh, self._last)
+            if rate.warmup_steps:
+                keras_private.schedule(self._last).become(keras_private.schedule(fresh))
+            return self._last
+        self._last, self._structure = fresh, prepared.structure
+        return fresh
+
+    def forget(self) -> None:
+        """Use the last model no more: its training did not end well."""
+        self._last = None

@@ -1,0 +1,210 @@
+"""Are the Keras names and arguments of a spec legal? Checked without importing Keras.
+
+Names and argument names are checked here; whether Keras accepts an argument's value shows when the
+model is built.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+from kerasbatch.errors import Fault, Location
+from kerasbatch.spec.keras_registry import (
+    CHOSEN_METRICS,
+    OWN_LOSSES,
+    Section,
+    class_name,
+    is_learning_rate,
+    is_python_name,
+    keras_table,
+    value_section,
+)
+from kerasbatch.text import show_value, suggestion
+
+_SINGULAR = {
+    "layers": "layer",
+    "optimizers": "optimizer",
+    "callbacks": "callback",
+    "schedules": "learning-rate schedule",
+    "losses": "loss",
+    "metrics": "metric",
+    "initializers": "initializer",
+    "regularizers": "regularizer",
+    "constraints": "constraint",
+    "activations": "activation",
+}
+_ITEMS = {
+    "layers": "Flatten, or Dense: {units: 10}",
+    "callbacks": "TerminateOnNaN, or EarlyStopping: {patience: 3}",
+}
+_UNSAFE_CALLBACKS = {
+    "BackupAndRestore": "it writes files; a run that was interrupted is trained again",
+    "CSVLogger": "it writes files; history.csv is there already",
+    "LambdaCallback": "it runs code; write {python: file.py:make}",
+    "LearningRateScheduler": "it runs code; give optimizer.learning_rate a schedule",
+    "ModelCheckpoint": "it writes files; write save: best",
+    "RemoteMonitor": "it sends data away",
+    "SwapEMAWeights": "it changes what an evaluation sees",
+    "TensorBoard": "it writes files",
+}
+_UNSAFE_LAYERS = {
+    "Lambda": "it runs code",
+    "TFSMLayer": "it loads a saved program",
+    "JaxLayer": "it runs code",
+    "FlaxLayer": "it runs code",
+    "TorchModuleWrapper": "it runs code",
+    "StringLookup": "it can read files and needs adapting to the data",
+    "IntegerLookup": "it can read files and needs adapting to the data",
+    "TextVectorization": "it can read files and needs adapting to the data",
+    "Normalization": "it needs adapting to the data; tables are standardized already",
+    "Discretization": "it needs adapting to the data",
+    "Input": "the input's shape comes from the data",
+    "InputLayer": "the input's shape comes from the data",
+}
+
+
+def check_named(section: Section, value: Any, location: Location) -> Iterator[Fault]:
+    """Yield the faults of a `name`, or a `{name: ..., argument: ...}`, as it stands in a spec."""
+    arguments = dict(value) if isinstance(value, dict) else {"name": value}
+    name = arguments.pop("name", None)
+    where = location if not isinstance(value, dict) else (*location, "name")
+    if isinstance(value, dict) and "name" not in value:
+        yield Fault(location, f"has no name; write {{name: ..., ...}} with a {_SINGULAR[section]}")
+    elif not isinstance(name, str):
+        yield Fault(where, f"found {show_value(name)}; must be the name of a {_SINGULAR[section]}")
+    elif _is_own(section, name):
+        yield from _no_arguments(name, arguments, location)
+    elif (known := class_name(section, name)) is None:
+        legal = [*keras_table()[section], *keras_table()["aliases"].get(section, {}), *OWN_LOSSES]
+        hint = suggestion(name, legal if section == "losses" else legal[: -len(OWN_LOSSES)])
+        yield Fault(where, f"unknown {_SINGULAR[section]} {show_value(name)}{hint}")
+    else:
+        yield from check_arguments(section, known, arguments, location)
+
+
+def _is_own(section: Section, name: str) -> bool:
+    return (section == "losses" and name in OWN_LOSSES) or (
+        section == "metrics" and name in CHOSEN_METRICS
+    )
+
+
+def _no_arguments(name: str, arguments: dict[str, Any], location: Location) -> Iterator[Fault]:
+    for argument in arguments:
+        message = f"{name} takes no arguments; leave {argument} out"
+        yield Fault((*location, argument), message, at_key=True)
+
+
+def check_callbacks(callbacks: Any, location: Location) -> Iterator[Fault]:
+    """Yield the faults of a list of callbacks as it stands in a spec."""
+    if not isinstance(callbacks, list | tuple):
+        message = "must be a list of callbacks, like [EarlyStopping: {patience: 3}]"
+        yield Fault(location, f"found {show_value(callbacks)}; {message}")
+        return
+    for number, callback in enumerate(callbacks):
+        yield from _check_callback(callback, (*location, number))
+
+
+def _check_callback(callback: Any, location: Location) -> Iterator[Fault]:
+    """Yield the faults of one of Keras' callbacks, or of `{python: "file.py:make"}`."""
+    if isinstance(callback, dict) and list(callback) == ["python"]:
+        if not is_python_name(callback["python"]):
+            message = "must be a file and a function in it, like my_code.py:make"
+            yield Fault((*location, "python"), f"found {show_value(callback['python'])}; {message}")
+        return
+    yield from _check_item("callbacks", _UNSAFE_CALLBACKS, callback, location)
+
+
+def check_layers(layers: Any, location: Location) -> Iterator[Fault]:
+    """Yield the faults of a list of layers as it stands in a spec."""
+    if not isinstance(layers, list | tuple) or not layers:
+        yield Fault(location, f"found {show_value(layers)}; must be a list of layers, at least one")
+        return
+    for number, layer in enumerate(layers):
+        yield from check_layer(layer, (*location, number))
+
+
+def check_layer(layer: Any, location: Location) -> Iterator[Fault]:
+    """Yield the faults of one layer: `Flatten`, or `Dense: {units: 10}`."""
+    yield from _check_item("layers", _UNSAFE_LAYERS, layer, location)
+
+
+def _check_item(
+    section: Section, unsafe: Mapping[str, str], item: Any, location: Location
+) -> Iterator[Fault]:
+    """Yield the faults of an object given by its bare name, or as `Name: {argument: ...}`."""
+    kind = _SINGULAR[section]
+    if isinstance(item, str):
+        name, below, arguments = item, location, cast(Any, {})
+    elif isinstance(item, dict) and len(item) == 1:
+        ((name, arguments),) = item.items()
+        below = (*location, name)
+        arguments = {} if arguments is None else arguments
+    else:
+        message = f"must be a {kind}: {_ITEMS[section]} with the arguments indented"
+        yield Fault(location, f"found {show_value(item)}; {message}")
+        return
+    if name in unsafe:
+        yield Fault(below, f"the {kind} {name} is not allowed in a spec: {unsafe[name]}")
+    elif name not in keras_table()[section]:
+        yield Fault(
+            below, f"unknown {kind} {show_value(name)}{suggestion(name, keras_table()[section])}"
+        )
+    elif not isinstance(arguments, dict):
+        message = f"must be arguments, for example {{{_example(section, name)}}}"
+        yield Fault(below, f"found {show_value(arguments)}; {message}")
+    else:
+        yield from check_arguments(section, name, arguments, below)
+
+
+def _example(section: Section, name: str) -> str:
+    entry = keras_table()[section][name]
+    return f"{next(iter([*entry['required'], *entry['optional']]), '')}: ..."
+
+
+def check_arguments(
+    section: Section, known: str, arguments: dict[str, Any], location: Location
+) -> Iterator[Fault]:
+    """Yield the faults of the arguments of a known class: unknown, missing or not a value."""
+    entry = keras_table()[section][known]
+    legal = [*entry["required"], *entry["optional"]]
+    for argument, value in arguments.items():
+        where = (*location, argument)
+        if argument not in legal:
+            takes = f"; {known} takes {', '.join(legal)}" if legal else f"; {known} takes none"
+            hint = suggestion(argument, legal) or takes
+            message = f"{known} has no argument {show_value(argument)}{hint}"
+            yield Fault(where, message, at_key=True)
+        else:
+            yield from _check_value(argument, value, where)
+    for argument in entry["required"]:
+        if argument not in arguments:
+            yield Fault(location, f"{known} needs the argument {argument}; add {argument}: ...")
+
+
+def _check_value(argument: str, value: Any, location: Location) -> Iterator[Fault]:
+    if argument in ("layer", "backward_layer"):
+        yield from check_layer(value, location)
+    elif argument == "learning_rate" and not isinstance(value, dict):
+        if not is_learning_rate(value):
+            legal = "a number above 0, or a schedule such as {name: ExponentialDecay, ...}"
+            yield Fault(location, f"found {show_value(value)}; must be {legal}")
+    elif (section := value_section(argument)) is not None and value is not None:
+        yield from _check_snake(section, value, location)
+    else:
+        yield from _check_plain(value, location)
+
+
+def _check_snake(section: Section, value: Any, location: Location) -> Iterator[Fault]:
+    if isinstance(value, str) and class_name(section, value):
+        return  # Keras fills in the arguments of an initializer given by its bare name
+    yield from check_named(section, value, location)
+
+
+def _check_plain(value: Any, location: Location) -> Iterator[Fault]:
+    if isinstance(value, dict):
+        yield Fault(location, "found a mapping; must be a number, text, true, false or a list")
+    elif isinstance(value, list | tuple):
+        for number, inner in enumerate(value):
+            yield from _check_plain(inner, (*location, number))
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield Fault(location, f"found {show_value(value)}; must be a finite number")

@@ -1,1 +1,0 @@
-"""What needs both training and analysis: the notes' claims, put to the test."""

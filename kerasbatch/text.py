@@ -1,0 +1,60 @@
+"""Values, counts and names as text for messages and tables."""
+
+import difflib
+import re
+from collections.abc import Iterable
+from typing import Any
+
+_FOLDERS = re.compile(r"(?<![\w.~])~?/(?:[^/\s\"':]+/)+")
+
+
+def shortened(text: str, most: int) -> str:
+    """Return a text of at most so many characters."""
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def without_folders(text: str) -> str:
+    """Return a text in which files are named without the folders that they lie in."""
+    return _FOLDERS.sub("", text)
+
+
+def counted(number: float, noun: str) -> str:
+    """Return a number with its noun: 1 step, 2 steps, 1,000 steps."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def format_number(value: object) -> str:
+    """Write a measured number so that it can be read: 0.9709, 1,234.57, 2.13e+11; None is empty."""
+    if value is None:
+        return ""
+    number = float(str(value))  # not finite ones are texts in a record
+    if number != 0 and not 1e-4 <= abs(number) < 1e6:
+        return f"{number:.4g}"
+    return f"{number:,.4f}" if abs(number) < 1000 else f"{number:,.2f}"
+
+
+def suggestion(word: str, legal: Iterable[str]) -> str:
+    """Return `; did you mean X?` for the legal word nearest to `word`, or nothing."""
+    by_lower = {name.lower(): name for name in sorted(legal)}
+    found = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    return f"; did you mean {by_lower[found[0]]}?" if found else ""
+
+
+def show_value(value: Any) -> str:
+    """Write a value from a spec the way an error names it, shortened to one line."""
+    if value is None:
+        return "nothing (null)"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return "a mapping" if value else "an empty mapping"
+    if isinstance(value, list | tuple):
+        simple = value and not any(isinstance(part, dict | list | tuple) for part in value)
+        short = short_name(f"[{', '.join(map(str, value))}]") if simple else "a list"
+        return short if value else "an empty list"
+    return short_name(repr(value) if isinstance(value, str) else str(value))
+
+
+def short_name(text: str) -> str:
+    """Return a name of at most 60 characters."""
+    return shortened(text, 60)
