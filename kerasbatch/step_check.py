@@ -9,21 +9,11 @@ batch that is dropped for another one, repeated, cannot hide behind right counts
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from kerasbatch.columns import STEP_COLUMNS
 from kerasbatch.steps import EpochPlan, Plan
 
 Ending = Literal["target_reached", "early_stop", "diverged", "interrupted", "failed", "budget"]
 OK = "ok"
-STEP_COLUMNS = (
-    "epoch",
-    "train_examples",
-    "batch_size",
-    "planned_steps",
-    "observed_steps",
-    "planned_examples",
-    "observed_examples",
-    "last_batch_size",
-    "check",
-)
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,6 @@ BatchSize = int | Literal["full"]
 """Examples of one step, or all of them."""
 Array = NDArray[Any]
 
-NOISE_COLUMNS = ("step", "examples", "noise_scale", "low", "high", "trace", "squared_norm")
-"""The columns of noise.csv."""
-HISTORY_COLUMNS = ("epoch", "step", "examples", "seconds", "learning_rate")
-"""The first columns of history.csv; the losses and metrics come behind them."""
-
 
 Row = dict[str, Any]
 """A row of a table, by column."""

@@ -203,7 +203,7 @@ def _judged(
     told: Any = found.table.set_index("batch_size")
     table = taken.assign(
         spec=source.spec.name,
-        target=source.spec.target.describe() if source.spec.target else None,
+        target=str(source.spec.target) if source.spec.target else None,
         relative_seconds=taken["seconds_to_target"] / least,
         predicted_seconds=taken["batch_size"].map(told["relative_seconds"]),
         advice=taken["batch_size"].map(told["advice"]),

@@ -14,6 +14,7 @@ from kerasbatch.advice.spec_variants import spec_variant
 from kerasbatch.benchmark.engines import FusedTimer, PlainTimer, build_for_batch_size, plain_arrays
 from kerasbatch.data.run_data import RunData
 from kerasbatch.engine.device import computes_bfloat16
+from kerasbatch.records.run_status import RunStatus
 from kerasbatch.spec.reader import SpecSource
 from kerasbatch.spec.schema import Spec
 from kerasbatch.spec.trust import Access
@@ -129,7 +130,7 @@ def measure_memory(
         left = max(LEAST_SECONDS, until - time.monotonic())
         result = runner.run(one, results=folder, rerun=True, timeout=left, trust=trust)
         found = result.row["peak_memory_mb"]
-        return float(found) if result.status == "done" and found is not None else None
+        return float(found) if result.status == RunStatus.DONE and found is not None else None
 
     sizes, peaks = sizes_for(n), dict[int, float]()
     for size in (sizes[0], sizes[-1], *sizes[-2:0:-1]):

@@ -10,6 +10,7 @@ import pandas as pd
 import kerasbatch.runs.runner as runner
 from kerasbatch.advice.cost_model import NoiseAt
 from kerasbatch.advice.spec_variants import numeric_batch_size, rate_at, spec_variant
+from kerasbatch.records.run_status import RunStatus
 from kerasbatch.runs.result import Result
 from kerasbatch.spec.reader import SpecSource
 
@@ -76,12 +77,12 @@ def _seen(result: Result, small: int, *, has_target: bool) -> NoiseTraining:
 
 def _obstacle(result: Result, has_target: bool) -> str | None:
     status, row = result.status, result.row
-    if status not in ("done", "target", "timeout"):
+    if status not in (RunStatus.DONE, RunStatus.TARGET, RunStatus.TIMEOUT):
         return f"the training at batch size {row['batch_size']} ended as {status}: {result.message}"
-    if has_target and status != "target":
+    if has_target and status != RunStatus.TARGET:
         why = (
             "in the time that there was"
-            if status == "timeout"
+            if status == RunStatus.TIMEOUT
             else "in all steps that were planned"
         )
         told = f"the target was not reached {why}"

@@ -7,8 +7,9 @@ from kerasbatch.analysis.comparison.target import parse_target
 from kerasbatch.errors import SpecError
 from kerasbatch.spec import keras_registry
 from kerasbatch.spec import sweep as sweeps
+from kerasbatch.spec.check import check_spec
 from kerasbatch.spec.learning_rate import rate_growth, resolve_learning_rate
-from kerasbatch.spec.reader import SpecSource, check_spec, resolve_spec
+from kerasbatch.spec.reader import SpecSource, resolve_spec
 from kerasbatch.spec.schema import BUDGETS, Spec
 from kerasbatch.spec.yaml_tree import Tree
 from kerasbatch.steps import plan
@@ -43,9 +44,8 @@ def single_run_spec(spec: Any, overrides: Iterable[str], target: str | None) -> 
             raise SpecError.at(("sweep",), "advice is about a single run; leave the sweep out")
         if target is None:
             return source
-        goal = parse_target(target)
-        bound = "at_least" if goal.at_least else "at_most"
-        return spec_variant(source, target={"metric": goal.metric, bound: goal.value, "stop": True})
+        wanted = parse_target(target).model_dump(exclude_none=True)
+        return spec_variant(source, target=wanted | {"stop": True})
 
 
 def tuning_sweep(

@@ -6,8 +6,9 @@ from typing import Any
 import keras
 
 from kerasbatch.callbacks.base import PlannedCallback
+from kerasbatch.columns import HISTORY_COLUMNS
 from kerasbatch.steps import Plan
-from kerasbatch.types import HISTORY_COLUMNS, Row
+from kerasbatch.types import Row
 
 
 class EvaluationRelay(PlannedCallback):

@@ -14,6 +14,7 @@ import keras
 
 from kerasbatch import step_check
 from kerasbatch.callbacks.base import PlannedCallback, plan_of_epochs
+from kerasbatch.columns import STEP_COLUMNS
 from kerasbatch.engine.keras_private import batches_counted
 from kerasbatch.errors import StepMismatchError
 from kerasbatch.step_check import Ending, ObservedEpoch
@@ -157,4 +158,4 @@ class StepCounter(PlannedCallback):
         """The check of every epoch as a DataFrame with the columns of steps.csv."""
         import pandas as pd
 
-        return pd.DataFrame(self.rows, columns=list(step_check.STEP_COLUMNS))
+        return pd.DataFrame(self.rows, columns=list(STEP_COLUMNS))

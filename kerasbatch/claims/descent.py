@@ -10,6 +10,7 @@ from kerasbatch.benchmark.engines import build_for_batch_size
 from kerasbatch.claims.claim import Claim, by_error, by_ratio
 from kerasbatch.claims.claim_runner import ClaimRunner
 from kerasbatch.claims.gradient_variance import Gradients, variance_law
+from kerasbatch.records.run_status import RunStatus
 from kerasbatch.runs.result import Result
 from kerasbatch.spec.trust import Access
 from kerasbatch.types import Sampling
@@ -101,7 +102,7 @@ def closed_form(laboratory: ClaimRunner) -> Iterator[Claim]:
         ).status
         for share in (0.98, 1.02)
     }
-    right = ends == {0.98: "done", 1.02: "diverged"}
+    right = ends == {0.98: RunStatus.DONE, 1.02: RunStatus.DIVERGED}
     yield Claim(
         "6. J is minimised by gradient descent",
         "J를 최소화",

@@ -94,10 +94,12 @@ def _show_results(ended: "list[Result]", directory: Path, *, alone: bool) -> Non
 
 def _show_endings(ended: "list[Result]", console: "Console") -> None:
     """Say how runs ended that did not come to the end of their plan; and how to try again."""
+    from kerasbatch.records.run_status import RunStatus
+
     for result in ended:
-        if result.status in ("target", "diverged"):
+        if result.status in (RunStatus.TARGET, RunStatus.DIVERGED):
             console.print(f"{result.directory.name}: {result.message}", soft_wrap=True)
-    wrong = [each for each in ended if each.status not in ("done", "target", "diverged")]
+    wrong = [each for each in ended if not each.status.is_finished]
     if not wrong:
         return
     from kerasbatch.cli.display.tables import failure_table
@@ -109,12 +111,13 @@ def _show_endings(ended: "list[Result]", console: "Console") -> None:
 
 
 def _exit_code(ended: "list[Result]", *, alone: bool) -> int:
+    from kerasbatch.records.run_status import RunStatus
     from kerasbatch.step_check import is_mismatch
 
     statuses = [result.status for result in ended]
-    if "interrupted" in statuses:
+    if RunStatus.INTERRUPTED in statuses:
         return INTERRUPTED
-    diverged = alone and statuses == ["diverged"]
-    failed = any(status not in ("done", "target", "diverged") for status in statuses)
+    diverged = alone and statuses == [RunStatus.DIVERGED]
+    failed = any(not status.is_finished for status in statuses)
     mismatch = any(is_mismatch(str(result.row["step_check"])) for result in ended)
     return FAILED if diverged or failed or mismatch else 0

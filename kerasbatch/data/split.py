@@ -95,7 +95,7 @@ def validation_sizes(
     """Return how many examples stay for training and how many are held back for validation."""
     if validation is None and not has_test:
         validation = DEFAULT_VALIDATION
-    if validation == "test" and not has_test:
+    if validation is not None and validation.kind == "test" and not has_test:
         message = "test: these data have no test part; write {fraction: 0.2} or none"
         raise SpecError.at(("validation",), message)
     if isinstance(validation, FractionForValidation):
@@ -130,7 +130,7 @@ class SplitData:
         arrays = self.raw.arrays
         if len(self.held):
             return arrays.x[self.held], arrays.y[self.held]
-        if given == "none":
+        if given is not None and given.kind == "none":
             return None, None
         if arrays.x_val is not None:
             return arrays.x_val, arrays.y_val

@@ -89,8 +89,8 @@ def _model(
         return _from_layers(spec.model.layers, input_shape)
     if isinstance(spec.model, PythonModel):
         return _from_python(spec.model.python, input_shape, classes, access)
-    layers = PRESETS[spec.model](input_shape, classes)
-    return keras.Sequential([keras.Input(input_shape), *layers], name=spec.model)
+    layers = PRESETS[spec.model.preset](input_shape, classes)
+    return keras.Sequential([keras.Input(input_shape), *layers], name=spec.model.preset)
 
 
 def _from_python(

@@ -13,9 +13,9 @@ from typing import Any
 
 from kerasbatch.records.files import columns_of, dump_yaml, write_bytes, write_csv, write_text
 from kerasbatch.records.record import StoredRecord, damaged_files, read_record, write_record
+from kerasbatch.records.run_status import FINISHED, RunStatus
 from kerasbatch.spec.schema import Spec
 
-FINISHED = ("done", "target", "diverged")
 MODELS = {"last": "model.keras", "best": "best.keras"}
 """The files of the models that a spec may ask for by `save`."""
 PREPROCESSING = "preprocessing.json"
@@ -104,6 +104,6 @@ def models_lacking(record: Mapping[str, Any], saved: Iterable[str]) -> list[str]
         record: the record of a finished run; one that has diverged keeps what it has.
         saved: what its spec asks for: last, best.
     """
-    if record["status"] == "diverged":
+    if record["status"] == RunStatus.DIVERGED:
         return []
     return [MODELS[which] for which in saved if MODELS[which] not in record["files"]]

@@ -12,16 +12,13 @@ from typing import Any
 
 from kerasbatch.records.record import FORMAT
 from kerasbatch.spec import sweep
-from kerasbatch.spec.data_schema import FILE_KEYS
-from kerasbatch.spec.keras_registry import Section, canonical_item, canonical_object
-from kerasbatch.spec.schema import LayerModel, Spec
+from kerasbatch.spec.fields import KeyedModel, metadata
+from kerasbatch.spec.keras_registry import canonical_item, canonical_object
+from kerasbatch.spec.schema import KEYS, LayerModel, Spec, keys_where
 
-# What does not change a run's numbers does not change its identity.
-NOT_IDENTITY = frozenset({"question", "name", "engine", "save", "sweep"})
-# What files hold counts, not where they lie; the fingerprint stands for it.
-NOT_CONTENT = frozenset({*FILE_KEYS, "python", "fallback"})
+IDENTITY = keys_where(lambda key: key.identity)
+SECTIONS = {name: key.section for name, key in KEYS.items() if key.section is not None}
 MAX_LABEL = 80
-_NAMED: dict[str, Section] = {"optimizer": "optimizers", "loss": "losses"}
 
 
 def run_id(spec: Spec, swept: Mapping[str, Any], fingerprint: str, code: str = "") -> str:
@@ -44,19 +41,26 @@ def run_id(spec: Spec, swept: Mapping[str, Any], fingerprint: str, code: str = "
 def identity(spec: Spec) -> dict[str, Any]:
     """Return what makes the numbers of a run: its keys that are not defaults, in one spelling."""
     given = spec.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
-    given = {key: value for key, value in given.items() if key not in NOT_IDENTITY}
-    for key, section in _NAMED.items():
+    given = {key: value for key, value in given.items() if key in IDENTITY}
+    for key, section in SECTIONS.items():
         given[key] = canonical_object(section, given[key])
     if isinstance(spec.model, LayerModel):
         layers = [canonical_item("layers", layer) for layer in spec.model.layers]
         given["model"] = {"layers": layers}
     if spec.callbacks:
         given["callbacks"] = [_callback(each) for each in spec.callbacks]
-    for part in ("data", "model"):
-        if isinstance(given[part], dict):
-            given[part] = {k: v for k, v in given[part].items() if k not in NOT_CONTENT}
+    for name in given:
+        given[name] = _content(getattr(spec, name), given[name])
     whole: dict[str, Any] = _whole_numbers(given)
     return whole
+
+
+def _content(model: Any, plain: Any) -> Any:
+    """Return the keys of a mapping that are part of the identity; what files hold is hashed."""
+    if not isinstance(model, KeyedModel) or not isinstance(plain, dict):
+        return plain
+    inner = {name: metadata(type(model), name) for name in plain}
+    return {name: value for name, value in plain.items() if (key := inner[name]) and key.identity}
 
 
 def _callback(written: Any) -> dict[str, Any]:

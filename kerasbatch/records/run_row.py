@@ -38,8 +38,12 @@ class RunRow:
 
 RUN_COLUMNS = tuple(field.name for field in fields(RunRow))
 
-TARGET_COLUMNS = ("target", "steps_to_target", "examples_to_target", "seconds_to_target")
-"""Of runs that have a target: which, and what its first evaluation that passes took."""
+RENAMED_KEYS = {
+    "data.name": "data_used",
+    "optimizer.name": "optimizer",
+    "optimizer.learning_rate": "learning_rate",
+}
+"""Dotted keys of the spec that have a column under another name."""
 
 
 def per_second(count: int | None, seconds: float | None) -> float | None:

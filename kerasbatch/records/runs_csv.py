@@ -12,8 +12,10 @@ from typing import Any
 from kerasbatch.records import record
 from kerasbatch.records.experiment import Experiment
 from kerasbatch.records.files import columns_of, write_csv
-from kerasbatch.records.run_row import RUN_COLUMNS
+from kerasbatch.records.run_row import RENAMED_KEYS, RUN_COLUMNS
 from kerasbatch.spec import sweep
+from kerasbatch.spec.schema import keys_where
+from kerasbatch.types import Row
 
 INTERVAL = 1.0
 """Seconds between two writings while runs end."""
@@ -54,12 +56,8 @@ class RunsCsv:
         self._is_written = True
 
 
-# These have columns already, some under another name; or tell nothing of a run.
-SHOWN = frozenset(
-    {"batch_size", "seed", "epochs", "examples", "engine", "name", "question", "save"}
-    | {"optimizer.name", "optimizer.learning_rate", "data.name"}
-)
-Row = dict[str, Any]
+SHOWN = frozenset({*RUN_COLUMNS, *keys_where(lambda key: not key.identity), *RENAMED_KEYS})
+"""Keys that have a column already, some under another name; or that change no run."""
 
 
 def flatten_spec(plain: Mapping[str, Any], above: str = "") -> Row:

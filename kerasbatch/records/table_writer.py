@@ -3,13 +3,12 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from kerasbatch.records.run_directory import RunDirectory
+from kerasbatch.types import Row
 
 INTERVAL = 1.0
 """Seconds between two writings while rows come in."""
-Row = dict[str, Any]
 
 
 @dataclass

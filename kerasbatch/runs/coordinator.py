@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from kerasbatch.columns import HISTORY_COLUMNS, STEP_COLUMNS
 from kerasbatch.records import provenance
 from kerasbatch.records.experiment import Experiment
 from kerasbatch.records.run_directory import RunDirectory
@@ -19,15 +20,11 @@ from kerasbatch.runs.result import Result
 from kerasbatch.runs.scheduler import Scheduler
 from kerasbatch.runs.training.outcome import Outcome, last_and_best
 from kerasbatch.runs.training.record import run_record
-from kerasbatch.spec.callback_rules import is_user_callback
-from kerasbatch.spec.data_schema import FILE_KEYS, NpyFiles
-from kerasbatch.spec.schema import Spec
+from kerasbatch.spec.named_paths import with_absolute_paths
 from kerasbatch.spec.trust import Access
-from kerasbatch.step_check import STEP_COLUMNS
 from kerasbatch.text import counted
-from kerasbatch.types import HISTORY_COLUMNS, Progress, Row
+from kerasbatch.types import Progress, Row
 
-FAILED = ("failed", "crashed", "out_of_memory", "timeout")
 MOST_TRIES = 3
 """How often a run is begun whose node goes away under it."""
 TELL_INTERVAL = 0.2
@@ -141,7 +138,7 @@ class Coordinator:
         """Make a run's directory; a finished result stays in its place until there is a new one."""
         place = self._experiment.run(run.run_id)
         written = place.successor() if place.is_finished() else place
-        written.start(_with_absolute_paths(run.single.spec, self._access))
+        written.start(with_absolute_paths(run.single.spec, self._access))
         number, of = self._numbers[run.run_id], len(self._numbers)
         running = RunInfo(run.run_id, run.single, run.plan, number, of)
         tables = TableWriter(written)
@@ -163,7 +160,7 @@ class Coordinator:
         self._schedule.measured(run, steps, time.monotonic() - of_run.since)
         result = Result(directory.path, record, run.single.swept)
         self.results[run.run_id] = result
-        self._failed += result.status in FAILED
+        self._failed += result.status.is_failure
         self._watcher.finish(result)
 
     def _standing(self) -> SweepProgress:
@@ -172,38 +169,6 @@ class Coordinator:
         known = running or any(not result.reused for result in self.results.values())
         left = self._schedule.seconds_left(running, self._workers) if known else None
         return SweepProgress(len(self.results), self._failed, len(self._numbers), left)
-
-
-def _with_absolute_paths(spec: Spec, access: Access) -> Spec:
-    """Return the spec so that it finds its files from anywhere."""
-    found: dict[str, Any] = {}
-    for part in ("data", "model"):
-        value = getattr(spec, part)
-        update = {
-            key: (_absolute_code if key == "python" else _absolute_name)(name, access)
-            for key in (*FILE_KEYS, "python")
-            if (name := getattr(value, key, None))
-        }
-        if update:
-            found[part] = value.model_copy(update=update)
-    if spec.callbacks:
-        found["callbacks"] = tuple(
-            {"python": _absolute_code(each["python"], access)} if is_user_callback(each) else each
-            for each in spec.callbacks
-        )
-    return spec.model_copy(update=found)
-
-
-def _absolute_name(name: str | NpyFiles, access: Access) -> str | NpyFiles:
-    if isinstance(name, NpyFiles):
-        files = {key: str(access.absolute(file)) for key, file in name.files().items()}
-        return name.model_copy(update=files)
-    return str(access.absolute(name))
-
-
-def _absolute_code(name: str, access: Access) -> str:
-    file, colon, function = name.rpartition(":")
-    return f"{access.absolute(file)}{colon}{function}"
 
 
 def failed_run_record(

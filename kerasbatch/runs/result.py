@@ -7,6 +7,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kerasbatch.records.run_status import RunStatus
+
 if TYPE_CHECKING:
     import keras
     import pandas as pd
@@ -32,9 +34,9 @@ class Result:
     reused: bool = False
 
     @property
-    def status(self) -> str:
+    def status(self) -> RunStatus:
         """How it ended: done, target, diverged, interrupted or failed."""
-        return str(self.record["status"])
+        return RunStatus(self.record["status"])
 
     @property
     def message(self) -> str:

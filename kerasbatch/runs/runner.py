@@ -17,6 +17,7 @@ from kerasbatch.records import provenance
 from kerasbatch.records.experiment import Experiment
 from kerasbatch.records.files import dump_yaml
 from kerasbatch.records.run_directory import MODELS, RunDirectory, is_finished, models_lacking
+from kerasbatch.records.run_status import RunStatus
 from kerasbatch.runs.coordinator import Coordinator
 from kerasbatch.runs.executors import resources
 from kerasbatch.runs.executors.base import Executor
@@ -205,7 +206,7 @@ def train_all(
         whole = not left or crew.work(collector)
         collector.close()
     results = [collector.results[e.run_id] for e in checked.runs if e.run_id in collector.results]
-    if not whole and not any(result.status == "interrupted" for result in results):
+    if not whole and not any(result.status == RunStatus.INTERRUPTED for result in results):
         raise KeyboardInterrupt
     return results
 

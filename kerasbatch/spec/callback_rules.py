@@ -38,7 +38,7 @@ def monitored(name: str, arguments: dict[str, Any]) -> str | None:
 
 def evaluated_metrics(spec: Spec) -> list[str]:
     """Return the names of the metrics measured at fixed weights, as history.csv writes them."""
-    prefix = "train_" if spec.validation == "none" else "val_"
+    prefix = "train_" if spec.validation and spec.validation.kind == "none" else "val_"
     return [prefix + name for name in spec.logged_metrics()]
 
 

@@ -1,20 +1,26 @@
-"""The keys under `data`: built-in data, and data of one's own."""
+"""The keys under `data`: built-in data, and data of the user's own files or code.
+
+`kind` is the key that is present in each form of the mapping.
+"""
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, Strict, Tag
+from pydantic import Field, Strict
 
 from kerasbatch.spec.fields import (
+    CODE,
+    FILE,
+    FILES,
     Count,
     Expected,
     FileName,
     Flag,
+    InnerKey,
+    KeyedModel,
     PythonName,
     StrictModel,
     Text,
-    by_key,
     one_of,
-    tag,
 )
 
 KerasData = Literal["mnist", "fashion_mnist", "cifar10", "cifar100"]
@@ -23,74 +29,76 @@ BuiltInName = Literal[KerasData, SklearnData, "line"]
 TABLES = ("iris", "wine", "breast_cancer", "diabetes")
 """The built-in data whose columns have names."""
 TableKind = Literal["csv", "parquet"]
-FILE_KEYS = ("csv", "parquet", "npz", "npy", "validation", "test")
-"""The keys under `data` that name files."""
 ColumnNames = Annotated[
     tuple[Text, ...], Field(strict=False, min_length=1), Expected("a list of column names")
 ]
 MAX_LINE_EXAMPLES = 10**7
-"""The most examples that are made for a line."""
+"""The largest number of examples of a `line`."""
+PLAIN = InnerKey()
 
 
-class BuiltInData(StrictModel):
-    """Data that come with Keras or scikit-learn, or are made here."""
+class BuiltInData(KeyedModel):
+    """Data that come with Keras or scikit-learn, or are generated."""
 
-    name: Annotated[BuiltInName, Expected(one_of(BuiltInName))]
-    fallback: Annotated[BuiltInName | None, Expected(one_of(BuiltInName))] = None
+    kind: Literal["name"] = Field("name", exclude=True)
+    name: Annotated[BuiltInName, Expected(one_of(BuiltInName)), PLAIN]
+    fallback: Annotated[
+        BuiltInName | None, Expected(one_of(BuiltInName)), InnerKey(identity=False)
+    ] = None
     examples: Annotated[
         int | None,
         Strict(),
         Field(ge=1, le=MAX_LINE_EXAMPLES),
         Expected(f"a whole number, 1 to {MAX_LINE_EXAMPLES:,}"),
+        PLAIN,
     ] = None
-    noise: Annotated[float | None, Field(ge=0), Expected("a number, 0 or more")] = None
-    columns: ColumnNames | None = None
-    train_examples: Count | None = None
-    standardize: Flag = True
-    standardize_target: Flag = False
+    noise: Annotated[float | None, Field(ge=0), Expected("a number, 0 or more"), PLAIN] = None
+    columns: Annotated[ColumnNames | None, PLAIN] = None
+    train_examples: Annotated[Count | None, PLAIN] = None
+    standardize: Annotated[Flag, PLAIN] = True
+    standardize_target: Annotated[Flag, PLAIN] = False
 
 
-class TableData(StrictModel):
-    """A table of columns with names; the target is one of them."""
+class TableData(KeyedModel):
+    """A table of named columns; the target is one of them."""
 
-    target: Text
-    columns: ColumnNames | None = None
-    weight: Text | None = None
-    validation: FileName | None = None
-    test: FileName | None = None
-    missing: Annotated[Literal["mean", "drop"] | None, Expected("mean or drop")] = None
-    train_examples: Count | None = None
-    standardize: Flag = True
-    standardize_target: Flag = False
-
-    @property
-    def kind(self) -> TableKind:
-        """What kind of files it is read from, which is the key that names the first of them."""
-        return "csv" if isinstance(self, CsvData) else "parquet"
+    kind: TableKind
+    target: Annotated[Text, PLAIN]
+    columns: Annotated[ColumnNames | None, PLAIN] = None
+    weight: Annotated[Text | None, PLAIN] = None
+    validation: Annotated[FileName | None, FILE] = None
+    test: Annotated[FileName | None, FILE] = None
+    missing: Annotated[Literal["mean", "drop"] | None, Expected("mean or drop"), PLAIN] = None
+    train_examples: Annotated[Count | None, PLAIN] = None
+    standardize: Annotated[Flag, PLAIN] = True
+    standardize_target: Annotated[Flag, PLAIN] = False
 
 
 class CsvData(TableData):
     """A table in a CSV file."""
 
-    csv: FileName
+    kind: Literal["csv"] = Field("csv", exclude=True)
+    csv: Annotated[FileName, FILE]
 
 
 class ParquetData(TableData):
     """A table in a Parquet file; needs pyarrow."""
 
-    parquet: FileName
+    kind: Literal["parquet"] = Field("parquet", exclude=True)
+    parquet: Annotated[FileName, FILE]
 
 
-class NpzData(StrictModel):
+class NpzData(KeyedModel):
     """Arrays in an npz file: x_train, y_train and, where there are any, x_test, y_test.
 
     `sample_weight` belongs to x_train.
     """
 
-    npz: FileName
-    train_examples: Count | None = None
-    standardize: Flag = True
-    standardize_target: Flag = False
+    kind: Literal["npz"] = Field("npz", exclude=True)
+    npz: Annotated[FileName, FILE]
+    train_examples: Annotated[Count | None, PLAIN] = None
+    standardize: Annotated[Flag, PLAIN] = True
+    standardize_target: Annotated[Flag, PLAIN] = False
 
 
 class NpyFiles(StrictModel):
@@ -103,42 +111,32 @@ class NpyFiles(StrictModel):
     sample_weight: FileName | None = None
 
     def files(self) -> dict[str, str]:
-        """Return the files that are given, by the names of their arrays."""
+        """Return the files by the names of their arrays."""
         named = {name: getattr(self, name) for name in type(self).model_fields}
         return {name: file for name, file in named.items() if file is not None}
 
 
-class NpyData(StrictModel):
+class NpyData(KeyedModel):
     """Arrays in npy files, mapped into memory and trained on as they are."""
 
-    npy: NpyFiles
+    kind: Literal["npy"] = Field("npy", exclude=True)
+    npy: Annotated[NpyFiles, FILES]
     train_examples: ClassVar[None] = None
     standardize: ClassVar[bool] = False
     standardize_target: ClassVar[bool] = False
 
 
-class PythonData(StrictModel):
+class PythonData(KeyedModel):
     """Arrays that a Python function returns; needs trust."""
 
-    python: PythonName
-    train_examples: Count | None = None
-    standardize: Flag = True
-    standardize_target: Flag = False
+    kind: Literal["python"] = Field("python", exclude=True)
+    python: Annotated[PythonName, CODE]
+    train_examples: Annotated[Count | None, PLAIN] = None
+    standardize: Annotated[Flag, PLAIN] = True
+    standardize_target: Annotated[Flag, PLAIN] = False
 
 
 AnyData = Annotated[
-    Annotated[BuiltInData, Tag(tag(BuiltInData))]
-    | Annotated[CsvData, Tag(tag(CsvData))]
-    | Annotated[ParquetData, Tag(tag(ParquetData))]
-    | Annotated[NpzData, Tag(tag(NpzData))]
-    | Annotated[NpyData, Tag(tag(NpyData))]
-    | Annotated[PythonData, Tag(tag(PythonData))],
-    by_key(
-        name=BuiltInData,
-        csv=CsvData,
-        parquet=ParquetData,
-        npz=NpzData,
-        npy=NpyData,
-        python=PythonData,
-    ),
+    BuiltInData | CsvData | ParquetData | NpzData | NpyData | PythonData,
+    Field(discriminator="kind"),
 ]

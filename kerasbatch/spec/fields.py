@@ -1,15 +1,14 @@
-"""The building blocks of a spec's keys: what a value must be, in words, and how mappings differ.
+"""Building blocks of the spec: metadata of keys, strict mappings, and types of single values.
 
-Every field carries in words what it must be; errors and the JSON schema use the same words.
+The text of `Expected` says what a value must be; errors and the JSON schema use the same text.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     BaseModel,
     ConfigDict,
-    Discriminator,
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
@@ -19,16 +18,70 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from kerasbatch.spec.keras_registry import PYTHON_NAME
+from kerasbatch.spec.keras_registry import PYTHON_NAME, Section
 
 MAX_COUNT = 10**12
+KIND = "kind"
+"""The key that says which form of a mapping this is; set by `short_forms`, never by a user."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Key:
+    """Everything known of a top-level key of the spec, beside its type. All other lists derive.
+
+    Args:
+        identity: whether its value is part of a run's identity: another value, another run.
+        swept: whether a sweep may give it several values.
+        compiled: whether its value is built into the compiled program of a model.
+        affects_data: whether its value changes the arrays of a run.
+        setting: whether runs that differ in it alone are different settings of a comparison.
+        describes_run: False for keys of the experiment as a whole.
+        per_batch_size: whether a sweep may give each batch size its own value.
+        short: the inner key that plain text in place of the mapping stands for.
+        words: the word that stands for an empty list, where one word may stand for a list.
+        placeholder: a harmless value that stands in while other keys are checked.
+        section: the section of Keras names that its `name` belongs to.
+        must: what the value must be, where it is neither of the legal forms.
+    """
+
+    identity: bool
+    swept: bool
+    compiled: bool
+    affects_data: bool
+    setting: bool
+    describes_run: bool = True
+    per_batch_size: bool = False
+    short: str | None = None
+    words: str | None = None
+    placeholder: Any = None
+    section: Section | None = None
+    must: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InnerKey:
+    """Everything known of a key inside `data` or `model`, beside its type.
+
+    Args:
+        identity: whether its value is part of a run's identity. A file counts by its content and
+            a function by its code, so the names of both do not.
+        names: `file` or `files` where the value is a path, `code` where it is `file.py:function`.
+    """
+
+    identity: bool = True
+    names: Literal["file", "files", "code"] | None = None
+
+
+FILE = InnerKey(identity=False, names="file")
+FILES = InnerKey(identity=False, names="files")
+CODE = InnerKey(identity=False, names="code")
 
 
 @dataclass(frozen=True)
 class Expected:
-    """Says in words what a value must be; every failure below it becomes that one sentence."""
+    """Says what a value must be; every error of the annotated type becomes this text."""
 
-    be: str
+    text: str
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
@@ -39,65 +92,18 @@ class Expected:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        """Describe the value in the same words."""
-        return handler(schema) | {"description": self.be}
+        """Describe the value by the same text."""
+        return handler(schema) | {"description": self.text}
 
     def _validate(self, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         try:
             return handler(value)
         except ValidationError:
-            raise PydanticCustomError("must", "{be}", {"be": self.be}) from None
-
-
-@dataclass(frozen=True)
-class Short:
-    """Lets a mapping be written as plain text that stands for one of its keys."""
-
-    key: str
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        """Open the short form before validating."""
-        return core_schema.no_info_before_validator_function(self._open, handler(source))
-
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        """Allow both forms."""
-        return {"anyOf": [{"type": "string"}, handler(schema)]}
-
-    def _open(self, value: Any) -> Any:
-        return {self.key: value} if isinstance(value, str) else value
-
-
-@dataclass(frozen=True)
-class Words:
-    """Lets a list of words be written as one word; a chosen one stands for none of them."""
-
-    none: str
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        """Open the short form before validating."""
-        return core_schema.no_info_before_validator_function(self._open, handler(source))
-
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        """Allow both forms."""
-        whole = handler(schema)
-        return {"anyOf": [{"enum": [self.none, *whole["items"]["enum"]]}, whole]}
-
-    def _open(self, value: Any) -> Any:
-        if isinstance(value, str):
-            return () if value == self.none else (value,)
-        return value
+            raise PydanticCustomError("expected", "{text}", {"text": self.text}) from None
 
 
 def one_of(names: Any) -> str:
-    """Say that a value is one of the words of a Literal."""
+    """Return `one of a, b, c` for the words of a Literal."""
     return "one of " + ", ".join(get_args(names))
 
 
@@ -117,42 +123,40 @@ PythonName = Annotated[
 
 
 class StrictModel(BaseModel):
-    """The rules of every mapping in a spec: no unknown keys, no conversions, no changes."""
+    """A mapping of the spec: no unknown keys, no conversions, no changes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
+class KeyedModel(StrictModel):
+    """A mapping whose every key carries a `Key` or an `InnerKey`.
+
+    Raises:
+        TypeError: at import, for a key without metadata.
+    """
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Refuse a key without metadata."""
+        super().__pydantic_init_subclass__(**kwargs)
+        for name in cls.model_fields:
+            if name != KIND and metadata(cls, name) is None:
+                raise TypeError(f"{cls.__name__}.{name} has no metadata; annotate it with a Key")
+
+
 class NamedObject(BaseModel):
-    """A Keras object by name, with its arguments beside it; `keras_names` checks both."""
+    """A Keras object by its name, with its arguments beside it; `keras_validation` checks both."""
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
     name: Text
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """The arguments as they were written, without the name."""
+        """The arguments as written, without the name."""
         return dict(self.model_extra or {})
 
 
-def by_key(**models: type[StrictModel]) -> Discriminator:
-    """Choose the member of a union by the key that is present; the first one if none is."""
-
-    def choose(value: Any) -> str:
-        if isinstance(value, StrictModel):
-            return tag(type(value))
-        present = value if isinstance(value, dict) else ()
-        chosen = next((model for key, model in models.items() if key in present), None)
-        return tag(chosen or next(iter(models.values())))
-
-    return Discriminator(choose)
-
-
-def tag(model: type[Any]) -> str:
-    """Return the mark that a member of a union leaves in the location of an error."""
-    return f"<{model.__name__}>"
-
-
-def word_or(mapping: str) -> Discriminator:
-    """Choose between a plain word and a mapping."""
-    scalar = str | int | float | None
-    return Discriminator(lambda value: "<word>" if isinstance(value, scalar) else mapping)
+def metadata(model: type[BaseModel], name: str) -> Key | InnerKey | None:
+    """Return the metadata of a key, or None where it has none."""
+    annotations = model.model_fields[name].metadata
+    return next((item for item in annotations if isinstance(item, Key | InnerKey)), None)

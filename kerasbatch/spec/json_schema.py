@@ -1,15 +1,16 @@
 """The JSON schema of a spec, for editors that complete and check while one types.
 
-The keys come from `spec`, the Keras names from `names`. The schema is a little kinder than the
-program: it knows nothing of files, and of rules between keys only the budget.
+The keys come from `schema`, the Keras names from `keras_registry`. The schema accepts a little
+more than the program: it knows no files, and of the rules between keys only the budget.
 """
 
 from collections.abc import Iterable
 from typing import Any
 
 from kerasbatch.spec import keras_registry
+from kerasbatch.spec.fields import KIND, Key
 from kerasbatch.spec.keras_registry import CHOSEN_METRICS, OWN_LOSSES, Section
-from kerasbatch.spec.schema import BUDGETS, Spec
+from kerasbatch.spec.schema import BUDGETS, KEYS, Spec
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Schema = dict[str, Any]
@@ -19,6 +20,10 @@ def json_schema() -> Schema:
     """Return the JSON schema of a spec file."""
     schema = _clean(Spec.model_json_schema())
     properties, definitions = schema["properties"], schema["$defs"]
+    for name, key in KEYS.items():
+        if (key.short and "items" not in properties[name]) or key.words:
+            properties[name] = _with_short_form(properties[name], key, definitions)
+    _without_kinds(definitions)
     optimizers = [
         *keras_registry.keras_table()["optimizers"],
         *map(str.lower, keras_registry.keras_table()["optimizers"]),
@@ -26,7 +31,6 @@ def json_schema() -> Schema:
     properties["optimizer"] = _named("optimizers", optimizers)
     properties["loss"] = _named("losses", OWN_LOSSES)
     properties["metrics"]["items"] = _named("metrics", CHOSEN_METRICS)
-    properties["data"]["anyOf"][0] = definitions["BuiltInData"]["properties"]["name"]
     definitions["layer"] = _item("layers")
     properties["callbacks"]["items"] = {"anyOf": [_item("callbacks"), _python()]}
     definitions["LayerModel"]["properties"]["layers"] = {
@@ -34,7 +38,8 @@ def json_schema() -> Schema:
         "minItems": 1,
         "items": {"$ref": "#/$defs/layer"},
     }
-    del definitions["Named"]
+    for unused in ("NamedObject", "PresetModel", "ValidationWord"):
+        del definitions[unused]
     schema["required"] = [key for key in schema["required"] if key != "batch_size"]
     schema["if"] = {"not": {"required": ["sweep"]}}
     schema["then"] = {
@@ -42,6 +47,32 @@ def json_schema() -> Schema:
         "oneOf": [{"required": [budget]} for budget in BUDGETS],
     }
     return {"$schema": DIALECT, "title": "kerasbatch spec", **schema}
+
+
+def _with_short_form(long: Schema, key: Key, definitions: Schema) -> Schema:
+    """Return the schema of a key that may be written as a word too."""
+    if key.words is not None:
+        return {"anyOf": [{"enum": [key.words, *long["items"]["enum"]]}, long]}
+    forms = long.get("oneOf") or [{"$ref": long["$ref"]}]
+    properties = [definitions[_name(form)]["properties"] for form in forms]
+    word = next(keys[str(key.short)] for keys in properties if key.short in keys)
+    mappings = [
+        form
+        for form, keys in zip(forms, properties, strict=True)
+        if set(keys) - {KIND, key.short}  # else it is nothing but the word
+    ]
+    return {"anyOf": [word, *mappings]}
+
+
+def _name(reference: Schema) -> str:
+    return str(reference["$ref"].rpartition("/")[2])
+
+
+def _without_kinds(definitions: Schema) -> None:
+    """Take out the key that is never written."""
+    for definition in definitions.values():
+        definition["properties"].pop(KIND, None)
+        definition["required"] = [name for name in definition.get("required", []) if name != KIND]
 
 
 def _clean(value: Any) -> Any:

@@ -6,7 +6,8 @@ from typing import Any
 
 from kerasbatch.errors import Fault, Location, SpecError
 from kerasbatch.spec import yaml_tree
-from kerasbatch.spec.schema import BUDGETS, SHORT_FORMS
+from kerasbatch.spec.schema import BUDGETS
+from kerasbatch.spec.short_forms import expand_key
 from kerasbatch.spec.yaml_tree import Tree
 from kerasbatch.text import short_name, show_value
 
@@ -79,8 +80,8 @@ def set_value(spec: dict[str, Any], key: str, value: Any) -> Location:
             spec.pop(budget, None)
     inner: Any = spec
     for depth, part in enumerate(path):
-        if depth == 0 and part in SHORT_FORMS and isinstance(inner.get(part), str):
-            inner[part] = {SHORT_FORMS[part]: inner[part]}
+        if depth == 0 and part in inner:
+            inner[part] = expand_key(part, inner[part])
         if isinstance(inner, dict):
             inner.setdefault(part, {})
         inner = _step(inner, part, parts[: depth + 1])

@@ -14,13 +14,15 @@ from kerasbatch.spec import keras_registry
 from kerasbatch.spec.callback_rules import (
     evaluated_metrics,
     evaluation_at_epoch_ends,
+    is_user_callback,
     rate_that_can_be_reduced,
     values_of_callbacks,
     what_callbacks_watch,
 )
-from kerasbatch.spec.data_schema import FILE_KEYS, TABLES, BuiltInData, NpyData, TableData
+from kerasbatch.spec.data_schema import TABLES, BuiltInData, NpyData, TableData
 from kerasbatch.spec.keras_validation import check_callbacks, check_layers, check_named
-from kerasbatch.spec.schema import BUDGETS, Spec
+from kerasbatch.spec.named_paths import named_paths
+from kerasbatch.spec.schema import BUDGETS, Spec, ValidationWord
 from kerasbatch.text import show_value, suggestion
 from kerasbatch.types import EveryKind
 
@@ -90,8 +92,9 @@ def undivided_files(spec: Spec) -> Iterator[Fault]:
     """Arrays in npy files are taken as they are, and not divided into parts."""
     if not isinstance(spec.data, NpyData):
         return
-    given, has_test = spec.validation, spec.data.npy.x_test is not None
-    if given not in ("test", "none", None) or (given is None and not has_test):
+    validation, has_test = spec.validation, spec.data.npy.x_test is not None
+    divides = validation is not None and not isinstance(validation, ValidationWord)
+    if divides or (validation is None and not has_test):
         message = "npy files are not divided; name x_test and y_test, or write validation: none"
         yield Fault(("validation",), message)
 
@@ -224,9 +227,6 @@ def check_rules(spec: Spec, wrong: frozenset[str] = frozenset()) -> Iterator[Fau
 
 
 def names_files(spec: Spec) -> bool:
-    """Tell whether a spec names files of one's own, by paths that start at its folder."""
-    plain = spec.plain()
-    parts = [plain["data"], plain["model"], *plain.get("callbacks", ())]
-    return any(
-        isinstance(part, dict) and bool({*FILE_KEYS, "python"} & set(part)) for part in parts
-    )
+    """Return whether a spec names files of the user, by paths that start at its folder."""
+    named = any(True for _ in named_paths(spec))
+    return named or any(is_user_callback(callback) for callback in spec.callbacks)

@@ -9,19 +9,19 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kerasbatch.errors import Fault, Location, SpecError
+from kerasbatch.spec.check import check_spec, fill_swept
 from kerasbatch.spec.overrides import set_value
-from kerasbatch.spec.reader import SpecSource, check_spec, fill_swept
-from kerasbatch.spec.schema import BUDGETS, Spec
+from kerasbatch.spec.reader import SpecSource
+from kerasbatch.spec.schema import BUDGETS, Spec, keys_where
 from kerasbatch.spec.yaml_tree import Tree
 from kerasbatch.text import show_value
 
 MAX_RUNS = 10_000
-# Keys that describe the experiment or do not change a run's numbers.
-NOT_SWEPT = frozenset({"name", "question", "engine", "save", "sweep"})
+NOT_SWEPT = keys_where(lambda key: not key.swept)
 RATE, TIMES = "optimizer.learning_rate", "learning_rate_rule.times"
 SIZE = "batch_size"
-PER_SIZE = frozenset({RATE, "evaluate_every", *BUDGETS})
-"""Keys of which each batch size may have its own."""
+PER_SIZE = frozenset({RATE, *keys_where(lambda key: key.per_batch_size)})
+"""Keys of which each batch size may have its own value."""
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ class Tree:
     values: dict[Location, Mark] = field(default_factory=dict)
     overrides: dict[Location, str] = field(default_factory=dict)
 
-    def found(self, location: Location) -> Mark | None:
+    def mark_of(self, location: Location) -> Mark | None:
         """Return the mark of the value at exactly this location."""
         return self.values.get(location)
 

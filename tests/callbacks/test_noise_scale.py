@@ -10,7 +10,7 @@ import pytest
 from run_support import LINE, run_here
 
 import kerasbatch as kb
-from kerasbatch.types import NOISE_COLUMNS
+from kerasbatch.columns import NOISE_COLUMNS
 
 
 def fitted(*callbacks: keras.callbacks.Callback, fused: bool) -> keras.Model:

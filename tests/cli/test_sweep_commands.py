@@ -82,11 +82,11 @@ class _Terminal:
         return [task.description, " ", *task.fields.values(), " ", task.completed]
 
 
-def _running(number: int) -> kb.Running:
+def _running(number: int) -> kb.RunInfo:
     source = reader.spec_from_dict(SWEEP)
     single = sweep.expand(source)[number]
     plan = kb.plan(24, batch_size=5, epochs=3)
-    return kb.Running(f"run-{number}", single, plan, number + 1, 4)
+    return kb.RunInfo(f"run-{number}", single, plan, number + 1, 4)
 
 
 def test_one_display_for_all_runs() -> None:
@@ -97,7 +97,7 @@ def test_one_display_for_all_runs() -> None:
         for number in (0, 1):
             display.start(_running(number))
         display.progress(_running(1), Progress(7, 15, 2, 1234.0, 0.25, 8.0))
-        display.standing(kb.Standing(1, 1, 4, 75.0))
+        display.standing(kb.SweepProgress(1, 1, 4, 75.0))
     whole, first, second = terminal.text.splitlines()
     assert whole.startswith("4 runs 1/4 ended1 failed1:15 left")
     assert first.startswith("1/4 batch_size=5, seed=0 0/15compiling")

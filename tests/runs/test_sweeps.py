@@ -26,7 +26,7 @@ def test_a_sweep_that_changes_only_variables_compiles_once(
     with monkeypatch.context() as patch:
         patch.setattr(SGD, "update_step", update)
         patch.setattr(
-            "kerasbatch.runs.prepare.label_check.check_labels", lambda *_: None
+            "kerasbatch.runs.prepare.checks.check_labels", lambda *_: None
         )  # it takes a step too
         results = run_here(small | {"sweep": grid}, tmp_path)
     assert len(traced) == 2  # two weights; full and partial batches share a program

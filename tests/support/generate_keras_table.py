@@ -124,7 +124,7 @@ NOT_INITIALIZERS = {"Initializer", "STFT", "STFTInitializer", "stft"}
 NOT_ARGUMENTS = {"self", "args", "kwargs", "name", "quantization_config", "loss_scale_factor"}
 
 
-def table() -> dict[str, Any]:
+def generate_table() -> dict[str, Any]:
     """Build the table from the installed Keras."""
     import keras
 
@@ -214,7 +214,7 @@ def _aliases(module: Any, exclude: Iterable[str]) -> Mapping[str, str]:
 
 def main() -> None:
     """Write the table into the package."""
-    TABLE.write_text(json.dumps(table(), indent=1) + "\n", encoding="utf-8")
+    TABLE.write_text(json.dumps(generate_table(), indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fake_crew import SPEC, train
+from fake_executor import SPEC, train
 
 from kerasbatch.records.record import read_record
 from kerasbatch.records.run_directory import RunDirectory

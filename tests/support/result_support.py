@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from kerasbatch.columns import HISTORY_COLUMNS, STEP_COLUMNS
 from kerasbatch.records import provenance
 from kerasbatch.records.run_directory import RunDirectory
 from kerasbatch.records.run_id import run_id
@@ -11,9 +12,7 @@ from kerasbatch.runs.training.outcome import Outcome, last_and_best
 from kerasbatch.runs.training.record import run_record
 from kerasbatch.spec import learning_rate, reader
 from kerasbatch.spec.sweep import SingleRun
-from kerasbatch.step_check import STEP_COLUMNS
 from kerasbatch.steps import plan_budget
-from kerasbatch.types import HISTORY_COLUMNS
 
 EXAMPLES = 1000
 SPEC: dict[str, Any] = {

@@ -16,7 +16,9 @@ from kerasbatch.analysis.comparison.provenance_caveats import (
     step_check,
     test_target,
 )
-from kerasbatch.analysis.comparison.selection import ENDED, RATE, TO_TARGET, contenders
+from kerasbatch.analysis.comparison.selection import RATE, contenders
+from kerasbatch.columns import TO_TARGET_COLUMNS
+from kerasbatch.records.run_status import FINISHED
 from kerasbatch.spec import keras_registry
 from kerasbatch.text import counted
 
@@ -33,7 +35,7 @@ def grid_edge(evidence: ComparisonContext) -> Iterator[Caveat]:
     if {RATE, "optimizer.learning_rate"} & set(evidence.question.by):
         return  # then it is compared, and not chosen
     at_edge, alone = [], []
-    ended = evidence.runs["status"].isin(ENDED)
+    ended = evidence.runs["status"].isin(FINISHED)
     groups: Any = evidence.runs[ended].groupby("row")
     for row, tried in groups:
         told: Any = evidence.table.loc[row]
@@ -67,7 +69,7 @@ def within_spread(evidence: ComparisonContext) -> Iterator[Caveat]:
         values: Any = evidence.chosen.pivot_table(index="seed", columns="row", values=column)
         if best not in values:
             continue
-        if evidence.question.goal is not None:
+        if evidence.question.target is not None:
             values = np.log(values)
         others = [row for row in values.columns if row != best]
         close = [row for row in others if _may_be_equal(values[row], values[best])]
@@ -82,9 +84,9 @@ def within_spread(evidence: ComparisonContext) -> Iterator[Caveat]:
 def _judged(evidence: ComparisonContext) -> Iterator[tuple[str, Any]]:
     """Yield the columns that say which row was best, and that row."""
     table, question = evidence.table, evidence.question
-    if question.goal is not None:
+    if question.target is not None:
         rows = contenders(table)
-        for column in TO_TARGET if len(rows) else ():
+        for column in TO_TARGET_COLUMNS if len(rows) else ():
             yield column, rows[column].idxmin()
     elif question.judged is not None and table[question.judged].notna().any():
         lower = keras_registry.lower_is_better(question.judged.partition("_")[2])
@@ -114,7 +116,7 @@ def _may_be_equal(one: "pd.Series[float]", other: "pd.Series[float]") -> bool:
 
 def not_reached(evidence: ComparisonContext) -> Iterator[Caveat]:
     """Some seeds did not reach the target, or nobody knows whether they would have."""
-    if evidence.question.goal is None:
+    if evidence.question.target is None:
         return
     chosen = evidence.chosen
     missed = chosen[~chosen["reached"] & ~chosen["unknown"]]
@@ -133,7 +135,7 @@ def coarse(evidence: ComparisonContext) -> Iterator[Caveat]:
     The target was passed somewhere between two evaluations; where these spans of two rows overlap,
     either may have been first.
     """
-    if evidence.question.goal is None:
+    if evidence.question.target is None:
         return
     spans = evidence.chosen[evidence.chosen["reached"]].groupby("row")
     for column, best in _judged(evidence):
@@ -151,9 +153,9 @@ def coarse(evidence: ComparisonContext) -> Iterator[Caveat]:
 
 def budgets(evidence: ComparisonContext) -> Iterator[Caveat]:
     """Rows had budgets of different kinds of length: neither equal examples nor equal steps."""
-    if evidence.question.goal is not None:
+    if evidence.question.target is not None:
         return
-    cut = evidence.chosen[~evidence.chosen["status"].isin(ENDED)]
+    cut = evidence.chosen[~evidence.chosen["status"].isin(FINISHED)]
     yield from evidence.over("budgets", "cut off before the end of the budget", cut)
     chosen = evidence.chosen.assign(
         planned_examples=evidence.chosen["planned_steps"] * evidence.chosen["batch_size"]

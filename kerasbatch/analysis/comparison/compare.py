@@ -12,14 +12,12 @@ from typing import Any
 
 import pandas as pd
 
-from kerasbatch.analysis.comparison import target
 from kerasbatch.analysis.comparison.caveat import Caveat, ComparisonContext
 from kerasbatch.analysis.comparison.caveats import find_caveats
 from kerasbatch.analysis.comparison.critical_batch_size import Fit, NoFit, fit_steps
 from kerasbatch.analysis.comparison.selection import (
     RATE,
     SPEEDS,
-    TO_TARGET,
     Question,
     best_rows,
     choose_settings,
@@ -27,10 +25,13 @@ from kerasbatch.analysis.comparison.selection import (
     metric_columns,
     summarize_rows,
 )
-from kerasbatch.analysis.comparison.target import Goal
+from kerasbatch.analysis.comparison.target import parse_target
 from kerasbatch.analysis.loading.load import Loaded, load
+from kerasbatch.columns import TO_TARGET_COLUMNS
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.records.files import write_text
+from kerasbatch.records.run_status import RunStatus
+from kerasbatch.spec.schema import Target
 from kerasbatch.text import show_value, suggestion
 
 
@@ -147,7 +148,7 @@ def build_question(loaded: Loaded, by: list[str], text: str | None) -> Question:
         SpecError: with every key or metric that the runs do not have.
     """
     runs, by = loaded.runs, list(dict.fromkeys(by))
-    results = {*metric_columns(runs), *TO_TARGET, *SPEEDS}
+    results = {*metric_columns(runs), *TO_TARGET_COLUMNS, *SPEEDS}
     faults = [
         Fault(("--by", key), "is a result; compare by what was set, like batch_size")
         for key in by
@@ -158,36 +159,36 @@ def build_question(loaded: Loaded, by: list[str], text: str | None) -> Question:
         for key in by
         if key not in runs
     ]
-    goal = target_of(loaded, text)
+    target = target_of(loaded, text)
     recorded = [name for name in metric_columns(runs) if not name.startswith("test_")]
-    if goal is not None and goal.metric.startswith("test_"):
+    if target is not None and target.metric.startswith("test_"):
         message = "the test part is measured once, at the end, and chooses nothing"
         faults.append(Fault(("--target",), f"{message}; there are {', '.join(recorded)}"))
-    elif goal is not None and goal.metric not in recorded:
-        faults.append(_unknown(("--target",), goal.metric, recorded))
+    elif target is not None and target.metric not in recorded:
+        faults.append(_unknown(("--target",), target.metric, recorded))
     if faults:
         raise SpecError(faults)
-    begun = runs[runs["status"] != "unfinished"]
+    begun = runs[runs["status"] != RunStatus.UNFINISHED]
     told = _SAME_AS_RATE if begun[RATE].notna().all() else ()
     swept = [key for key in loaded.swept if key not in (*by, "seed", *told)]
     tuned = [*([] if {RATE, *_SAME_AS_RATE} & set(by) else [RATE]), *swept]
     seeds = [*by, *tuned, "seed"]
     if runs.groupby(seeds, dropna=False)["planned_steps"].nunique().max() > 1:
         tuned.append("planned_steps")  # budgets that were swept, and not one for each row
-    return Question(tuple(by), tuple(tuned), goal, _judged(loaded) if goal is None else None)
+    return Question(tuple(by), tuple(tuned), target, _judged(loaded) if target is None else None)
 
 
 _SAME_AS_RATE = ("optimizer.learning_rate", "learning_rate_rule.times")
 """Swept keys that the column learning_rate tells."""
 
 
-def target_of(loaded: Loaded, text: str | None) -> Goal | None:
+def target_of(loaded: Loaded, text: str | None) -> Target | None:
     """Return the target that was asked for, or else the one that all runs recorded."""
     if text is not None:
-        return target.parse_target(text)
+        return parse_target(text)
     recorded: Any = loaded.runs["target"].dropna().unique() if "target" in loaded.runs else ()
     if len(recorded) == 1 and isinstance(recorded[0], str):
-        return target.parse_target(recorded[0])
+        return parse_target(recorded[0])
     return None
 
 

@@ -13,7 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
-from kerasbatch.analysis.comparison.selection import TO_TARGET, Question
+from kerasbatch.analysis.comparison.selection import Question
+from kerasbatch.columns import TO_TARGET_COLUMNS
 from kerasbatch.text import counted
 
 CONFIDENCE = 0.95
@@ -68,12 +69,12 @@ def fit_steps(chosen: pd.DataFrame, question: Question) -> Fit | NoFit:
         chosen: the runs of the chosen settings.
         question: what was compared.
     """
-    if question.goal is None:
+    if question.target is None:
         return NoFit("there is no target; say --target")
     if "batch_size" not in question.by:
         return NoFit("rows are no batch sizes; compare by batch_size")
     reached = chosen[chosen["reached"]]
-    return fit(reached["batch_size"].to_numpy(), reached[TO_TARGET[0]].to_numpy())
+    return fit(reached["batch_size"].to_numpy(), reached[TO_TARGET_COLUMNS[0]].to_numpy())
 
 
 def fit(sizes: Sequence[float] | Floats, steps: Sequence[float] | Floats) -> Fit | NoFit:

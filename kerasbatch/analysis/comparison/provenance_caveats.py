@@ -5,16 +5,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
 from kerasbatch.analysis.comparison.caveat import Caveat, ComparisonContext
-from kerasbatch.analysis.comparison.selection import ENDED
+from kerasbatch.records.run_status import FINISHED
 from kerasbatch.spec.data_schema import KerasData
-from kerasbatch.spec.schema import BUDGETS
+from kerasbatch.spec.schema import keys_where
 from kerasbatch.step_check import is_mismatch
 
-NO_SETTING = {
-    *("name", "question", "seed", "engine", "save", "checkpoint", "record", "target"),
-    *(*BUDGETS, "evaluate_every"),
-}
-"""Keys that make no other training of a spec; budgets have a caveat of their own."""
+NO_SETTING = frozenset(keys_where(lambda key: not key.setting))
+"""Keys that make no other setting; budgets have a caveat of their own."""
 _UNKNOWN: tuple[Any, ...] = (None, (), (None,) * 5)
 """What a run that has not ended says of its origin."""
 VERSIONS = ("kerasbatch", "keras", "tensorflow", "numpy", "python")
@@ -104,7 +101,7 @@ def _has_test(row: Mapping[str, Any]) -> bool:
 
 def engines(evidence: ComparisonContext) -> Iterator[Caveat]:
     """Seconds of different engines are no measure of batch sizes."""
-    ended = evidence.chosen[evidence.chosen["status"].isin(ENDED)]
+    ended = evidence.chosen[evidence.chosen["status"].isin(FINISHED)]
     names = sorted(ended["engine"].dropna().unique())
     if len(names) > 1:
         rows = tuple(sorted(ended["row"].unique()))

@@ -13,8 +13,8 @@ from typing import Any
 import pandas as pd
 
 from kerasbatch.analysis.comparison.compare import Comparison
-from kerasbatch.analysis.comparison.selection import ENDED
 from kerasbatch.errors import Fault, SpecError
+from kerasbatch.records.run_status import FINISHED
 from kerasbatch.text import show_value, suggestion
 
 _TEXT = re.compile(r"\s*([^<>\s]+)\s*([<>])\s*([+-]\d*\.?\d+(?:[eE][+-]?\d+)?)\s*(sd|%)?\s*")
@@ -106,13 +106,10 @@ def _check(now: Comparison, baseline: Comparison, limit: Limit) -> None:
             hint = suggestion(limit.column, legal)
             message = f"{show_value(limit.column)} is no column of {whose}{hint}"
             faults.append(Fault(("--fail-if",), message))
-    if str(now.question.goal) != str(baseline.question.goal):
-        told = (
-            f"{now.question.goal or 'none'}, the baseline's is {baseline.question.goal or 'none'}"
-        )
-        faults.append(
-            Fault(("--target",), f"the target of these runs is {told}; give one for both")
-        )
+    if str(now.question.target) != str(baseline.question.target):
+        targets = [each.question.target or "none" for each in (now, baseline)]
+        message = f"the target of these runs is {targets[0]}, the baseline's is {targets[1]}"
+        faults.append(Fault(("--target",), f"{message}; give one for both"))
     if not faults and baseline.table[limit.column].isna().all():
         message = f"no row of the baseline has a {limit.column} to fall behind"
         faults.append(Fault(("--fail-if",), message))
@@ -162,7 +159,7 @@ def _unit(row: dict[str, Any], baseline: Comparison, limit: Limit) -> float:
     if limit.unit == "%":
         return abs(float(row[limit.column])) / 100
     if limit.unit == "sd":
-        same = baseline.chosen[baseline.chosen["status"].isin(ENDED)]
+        same = baseline.chosen[baseline.chosen["status"].isin(FINISHED)]
         for key in baseline.question.by:
             same = same[same[key] == row[key]]
         return float(same[limit.column].std(ddof=1))

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kerasbatch.analysis.comparison.target import TAKEN, Goal, first_passed
+from kerasbatch.analysis.comparison.target import first_passed
 from kerasbatch.analysis.loading.load import Loaded, run_names
+from kerasbatch.columns import COST_COLUMNS, TO_TARGET_COLUMNS
+from kerasbatch.records.run_status import FINISHED, RunStatus
 from kerasbatch.spec import keras_registry
+from kerasbatch.spec.schema import Target
 
 RATE = "learning_rate"
-ENDED = ("done", "target", "diverged")
-"""Runs that came to an end of their own; the values of others say nothing of their batch size."""
-TO_TARGET = tuple(f"{name}_to_target" for name in TAKEN)
 SPEEDS = ("steps_per_second", "examples_per_second", "peak_memory_mb")
 
 
@@ -28,13 +28,13 @@ class Question:
     Args:
         by: the columns that tell the rows apart.
         tuned: the columns that are chosen for each row: the learning rate, and other swept keys.
-        goal: the target, or None.
+        target: the target, or None.
         judged: the metric by which is chosen without a target, or None where none was measured.
     """
 
     by: tuple[str, ...]
     tuned: tuple[str, ...]
-    goal: Goal | None
+    target: Target | None
     judged: str | None
 
 
@@ -47,18 +47,19 @@ def judge_runs(loaded: Loaded, question: Question) -> pd.DataFrame:
     """
     runs = loaded.runs.copy()
     runs["run"] = run_names(runs)
-    runs = runs.drop(columns=[name for name in TO_TARGET if name in runs])
-    if question.goal is None:
+    runs = runs.drop(columns=[name for name in TO_TARGET_COLUMNS if name in runs])
+    if question.target is None:
         return runs.assign(reached=False, unknown=False)
     history = loaded.history
     history = history.assign(run=run_names(history))
     runs = runs.merge(
-        first_passed(history, question.goal), how="left", left_on="run", right_index=True
+        first_passed(history, question.target), how="left", left_on="run", right_index=True
     )
-    reached = runs[TO_TARGET[0]].notna()
+    reached = runs[TO_TARGET_COLUMNS[0]].notna()
     # A run that was cut off, or stopped at an easier target, might have reached it.
     return runs.assign(
-        reached=reached, unknown=~reached & ~runs["status"].isin(("done", "diverged"))
+        reached=reached,
+        unknown=~reached & ~runs["status"].isin((RunStatus.DONE, RunStatus.DIVERGED)),
     )
 
 
@@ -74,13 +75,13 @@ def choose_settings(runs: pd.DataFrame, question: Question) -> pd.DataFrame:
     """
     keys = [*question.by, *question.tuned]
     settings = runs.groupby(keys, dropna=False, sort=True)
-    ended, goal = runs[runs["status"].isin(ENDED)], question.goal
+    ended, target = runs[runs["status"].isin(FINISHED)], question.target
     order = pd.DataFrame(index=settings.size().index)
-    if goal is not None:
+    if target is not None:
         order["first"] = -_seeds(runs[runs["reached"]], keys)
-        order["second"] = settings[TO_TARGET[0]].median()
-        told = runs[runs["status"].isin(ENDED) | runs["unknown"]]
-        nearest = _badness(told, keys, goal.metric, lower=not goal.at_least)
+        order["second"] = settings[TO_TARGET_COLUMNS[0]].median()
+        told = runs[runs["status"].isin(FINISHED) | runs["unknown"]]
+        nearest = _badness(told, keys, target.metric, lower=target.lower_is_better)
         order["third"] = nearest.reindex(order.index).where(order["second"].isna(), 0.0)
         order["first"] = order["first"].fillna(0)
     else:
@@ -115,7 +116,7 @@ def summarize_rows(runs: pd.DataFrame, chosen: pd.DataFrame, question: Question)
     by = list(question.by)
     groups = chosen.groupby(by, dropna=False, sort=True)
     table = pd.DataFrame({"runs": runs.groupby(by, dropna=False, sort=True).size()})
-    known = chosen[chosen["status"].isin(ENDED) | chosen["unknown"] | chosen["reached"]]
+    known = chosen[chosen["status"].isin(FINISHED) | chosen["unknown"] | chosen["reached"]]
     table["seeds"] = _seeds(known, by)
     table["seeds"] = table["seeds"].fillna(0).astype(int)
     for name in question.tuned:
@@ -123,9 +124,9 @@ def summarize_rows(runs: pd.DataFrame, chosen: pd.DataFrame, question: Question)
     table["reached"] = _seeds(chosen[chosen["reached"]], by)
     table["unknown"] = _seeds(chosen[chosen["unknown"]], by)
     table[["reached", "unknown"]] = table[["reached", "unknown"]].fillna(0).astype(int)
-    for name in TO_TARGET:
+    for name in TO_TARGET_COLUMNS:
         table[name] = groups[name].median() if name in chosen else float("nan")
-    ended = chosen[chosen["status"].isin(ENDED)].groupby(by, dropna=False, sort=True)
+    ended = chosen[chosen["status"].isin(FINISHED)].groupby(by, dropna=False, sort=True)
     for name in metric_columns(runs):
         table[name] = ended[name].median()
         if not name.startswith("test_"):
@@ -152,10 +153,10 @@ def best_rows(table: pd.DataFrame, question: Question) -> dict[str, dict[Any, An
     Only rows compete whose seeds reached the target as often as those of any row.
     """
     rows = contenders(table)
-    if question.goal is None or rows.empty:
+    if question.target is None or rows.empty:
         return {}
     found: dict[str, dict[Any, Any]] = {}
-    for name in TAKEN:
+    for name in COST_COLUMNS:
         columns = [*question.by, f"{name}_to_target"]
         found[name] = rows.nsmallest(1, columns[-1])[columns].to_dict("records")[0]
     return found

@@ -19,10 +19,10 @@ LEFT_OUT = ("peak_memory_mb", "examples_per_second", "unknown")
 
 def shown_columns(found: "Comparison") -> Iterator[str]:
     """Yield the columns that are worth showing; ranges stand in the cells of their medians."""
-    goal, table = found.question.goal, found.table
+    target, table = found.question.target, found.table
     for name in map(str, table.columns):
         about_target = name.endswith("_to_target") or name in ("reached", "unknown")
-        if about_target and goal is None:
+        if about_target and target is None:
             continue
         if name.endswith(("_low", "_high")):
             continue
@@ -58,7 +58,7 @@ def cell(name: str, row: Mapping[Any, Any]) -> str:
 def criteria(found: "Comparison") -> str:
     """Say by what rows were judged, and what was chosen for each."""
     question = found.question
-    judged = f"target {question.goal}" if question.goal else f"judged by {question.judged}"
+    judged = f"target {question.target}" if question.target else f"judged by {question.judged}"
     chosen = f"; {', '.join(question.tuned)} chosen for each row" if question.tuned else ""
     return judged + chosen
 
@@ -106,15 +106,15 @@ ALONE = "there is no other to compare it with"
 
 def answer_sentence(found: "Comparison") -> str:
     """Return what the comparison says, in a sentence; what else stands against it, caveats say."""
-    goal = found.question.goal
-    if goal is None:
+    target = found.question.target
+    if target is None:
         return _without_target(found)
     if not found.best:
         return _not_reached(found)
     if len(found.table) == 1:
         row = dict(found.table.iloc[0])
         told = _listed([f"{_taken(name, row)} {UNITS[name]}" for name in found.best])
-        return f"{_upper(_named(found, row))} reached {goal} after {told}; {ALONE}."
+        return f"{_upper(_named(found, row))} reached {target} after {told}; {ALONE}."
     by_row: dict[str, list[str]] = {}
     winners: set[Any] = set()
     for name in found.best:
@@ -126,7 +126,7 @@ def answer_sentence(found: "Comparison") -> str:
     told = _listed([f"{label} {_listed(praises)}" for label, praises in by_row.items()])
     first = next(iter(by_row))
     seeds = _seeds(found, sorted(winners))
-    return f"To reach {goal}, {first} took{told.removeprefix(first)}{seeds}."
+    return f"To reach {target}, {first} took{told.removeprefix(first)}{seeds}."
 
 
 def _without_target(found: "Comparison") -> str:
@@ -146,13 +146,13 @@ def _without_target(found: "Comparison") -> str:
 
 def _not_reached(found: "Comparison") -> str:
     """Say that no row reached the target, which came nearest, and of which that is unknown."""
-    goal, table = found.question.goal, found.table
+    target, table = found.question.target, found.table
     unknown = int((table["unknown"] > 0).sum())
     has = "has reached" if unknown else "reached"
-    told = f"No {_what(found)} {has} {goal}"
-    if goal is not None and goal.metric in table and table[goal.metric].notna().any():
-        rows = _first(found, goal.metric, lower=not goal.at_least)
-        end = format_number(table.loc[rows[0], goal.metric])
+    told = f"No {_what(found)} {has} {target}"
+    if target is not None and target.metric in table and table[target.metric].notna().any():
+        rows = _first(found, target.metric, lower=target.lower_is_better)
+        end = format_number(table.loc[rows[0], target.metric])
         told += f"; {_names(found, rows)} came nearest, with {end} at its end"
     if unknown:
         told += f"; whether {counted(unknown, 'row')} would reach it is unknown"
@@ -182,7 +182,7 @@ def _as_good(found: "Comparison", column: str, rows: Sequence[Any]) -> str:
 
 def _seeds(found: "Comparison", rows: Sequence[Any]) -> str:
     """Say of how many seeds the values of some rows are medians."""
-    column = "seeds" if found.question.goal is None else "reached"
+    column = "seeds" if found.question.target is None else "reached"
     seeds = sorted({int(found.table.loc[row, column]) for row in rows})
     if seeds == [1]:
         return ", with one seed each" if len(rows) > 1 else ", with one seed"
@@ -212,7 +212,7 @@ def _names(found: "Comparison", rows: Sequence[Any]) -> str:
 def _named(found: "Comparison", row: Mapping[Any, Any]) -> str:
     """Return a row as a person calls it: batch size 4,096, and if not all seeds got there, so."""
     told = " with ".join(f"{_plain(key)} {cell(key, row)}" for key in found.question.by)
-    some = found.question.goal is not None and 0 < row["reached"] < row["seeds"]
+    some = found.question.target is not None and 0 < row["reached"] < row["seeds"]
     return f"{told} (in {row['reached']} of {row['seeds']} seeds)" if some else told
 
 

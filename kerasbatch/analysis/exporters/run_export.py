@@ -11,16 +11,17 @@ from typing import Any
 import pandas as pd
 
 from kerasbatch.analysis.loading.load import PLACE, Loaded, run_names
+from kerasbatch.columns import HISTORY_COLUMNS
 from kerasbatch.records.files import dump_yaml
 from kerasbatch.records.run_row import RUN_COLUMNS
+from kerasbatch.records.run_status import RunStatus
 from kerasbatch.records.runs_csv import flatten_spec
-from kerasbatch.types import HISTORY_COLUMNS
+from kerasbatch.spec.schema import keys_where
 
 Setting = str | float | bool
 NO_METRICS = frozenset(HISTORY_COLUMNS) - {"learning_rate"}
 """Columns of a history that say when, and not what."""
-NO_SETTINGS = frozenset({"question", "name", "sweep"})
-FAILED = ("failed", "crashed", "out_of_memory", "timeout")
+NO_SETTINGS = keys_where(lambda key: not key.describes_run)
 RESULTS = (
     *("observed_steps", "examples", "train_seconds", "compile_seconds", "evaluate_seconds"),
     *("examples_per_second", "steps_per_second", "peak_memory_mb"),
@@ -78,7 +79,7 @@ class ExportedRun:
     @property
     def has_failed(self) -> bool:
         """Whether it came to no end of its own; to diverge is one."""
-        return self.status in FAILED
+        return RunStatus(self.status).is_failure
 
     @property
     def last_step(self) -> int:

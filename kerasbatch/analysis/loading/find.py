@@ -8,6 +8,7 @@ from typing import Any
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.records.record_schema import record_problem
 from kerasbatch.records.run_directory import RunDirectory
+from kerasbatch.records.run_status import RunStatus
 from kerasbatch.spec.reader import load_spec
 
 MARKS = ("record.json", "spec.yaml")
@@ -123,10 +124,12 @@ def _unfinished(path: Path) -> RunFiles:
     plain = spec.learning_rate_rule.rule == "none" and isinstance(rate, int | float)
     row = {
         "run_id": path.name,
-        "status": "unfinished",
+        "status": RunStatus.UNFINISHED,
         "batch_size": spec.batch_size,
         "optimizer": spec.optimizer.name,
         "learning_rate": rate if plain else None,
         "seed": spec.seed,
     }
-    return RunFiles(path, {"row": row, "spec": spec.plain(), "swept": {}, "status": "unfinished"})
+    return RunFiles(
+        path, {"row": row, "spec": spec.plain(), "swept": {}, "status": RunStatus.UNFINISHED}
+    )

@@ -14,14 +14,14 @@ import pandas as pd
 
 from kerasbatch.analysis.loading.csv_tables import OWNER, read_all
 from kerasbatch.analysis.loading.find import RunFiles, find_runs
+from kerasbatch.columns import HISTORY_COLUMNS, NOISE_COLUMNS, STEP_COLUMNS
 from kerasbatch.records.record_schema import TEXTS
 from kerasbatch.records.run_row import RUN_COLUMNS
-from kerasbatch.step_check import STEP_COLUMNS
-from kerasbatch.types import HISTORY_COLUMNS, NOISE_COLUMNS
+from kerasbatch.spec.schema import BUDGETS
 
 PLACE = ("experiment", "run_id")
 """The columns that name a run."""
-NOT_SHOWN = frozenset({"epochs", "steps", "examples"})
+NOT_SHOWN = frozenset(BUDGETS)
 """Swept budgets: in the tables these words mean what was done; `planned_steps` tells the budget."""
 _SPECIAL = {"inf": float("inf"), "-inf": float("-inf"), "nan": float("nan")}
 

@@ -9,9 +9,9 @@ import pandas as pd
 
 from kerasbatch.analysis.comparison.compare import Comparison
 from kerasbatch.analysis.comparison.critical_batch_size import Fit, NoFit
-from kerasbatch.analysis.comparison.target import TAKEN
 from kerasbatch.analysis.loading.load import Loaded, run_names
 from kerasbatch.analysis.plots import style
+from kerasbatch.columns import COST_COLUMNS
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.types import Array
 
@@ -101,15 +101,15 @@ def to_target(loaded: Loaded, found: Comparison) -> Panels:
     Raises:
         SpecError: if there is no target.
     """
-    if found.question.goal is None:
+    if found.question.target is None:
         table = loaded.runs
         recorded = table["target"].dropna().unique() if "target" in table else ()
         several = f"there are several targets ({', '.join(recorded)})" if len(recorded) else ""
         message = f'{several or "there is no target"}; say --target "METRIC>=VALUE"'
         raise SpecError([Fault(("to_target",), message)])
-    panels = tuple(_cost_panel(found, name, loaded.labels) for name in TAKEN)
+    panels = tuple(_cost_panel(found, name, loaded.labels) for name in COST_COLUMNS)
     notes = [f"no fit: {found.fit.reason}"] if isinstance(found.fit, NoFit) else []
-    return Panels(f"What it took to {found.question.goal}", panels, tuple(notes))
+    return Panels(f"What it took to {found.question.target}", panels, tuple(notes))
 
 
 def _cost_panel(found: Comparison, name: str, labels: Mapping[str, str]) -> Panel:

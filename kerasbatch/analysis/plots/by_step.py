@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from kerasbatch.analysis.comparison.target import TAKEN
 from kerasbatch.analysis.loading.load import PLACE, Loaded
 from kerasbatch.analysis.plots import style
+from kerasbatch.columns import COST_COLUMNS
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.types import Array
 
@@ -80,12 +80,13 @@ def noise(loaded: Loaded, cost: str) -> Lines:
     if table.empty:
         message = "no run has the noise of its gradient (noise.csv)"
         raise SpecError([Fault(("noise",), message)])
-    if TAKEN[cost] not in table:
+    if COST_COLUMNS[cost] not in table:
         raise SpecError([Fault(("--x",), "noise is told over steps or examples")])
 
     def points(rows: pd.DataFrame) -> Points:
         x, scale, low, high = (
-            rows[name].to_numpy(dtype=float) for name in (TAKEN[cost], "noise_scale", "low", "high")
+            rows[name].to_numpy(dtype=float)
+            for name in (COST_COLUMNS[cost], "noise_scale", "low", "high")
         )
         finite = np.isfinite(low) & np.isfinite(high)
         return x, scale, np.where(finite, low, np.nan), np.where(finite, high, np.nan)

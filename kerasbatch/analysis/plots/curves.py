@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kerasbatch.analysis.comparison.compare import Comparison
-from kerasbatch.analysis.comparison.target import TAKEN
 from kerasbatch.analysis.loading.load import Loaded, run_names
 from kerasbatch.analysis.plots import style
+from kerasbatch.columns import COST_COLUMNS
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.types import Array
 
@@ -70,13 +70,13 @@ def curves(loaded: Loaded, found: Comparison, cost: str) -> Curves:
     Raises:
         SpecError: if nothing was evaluated.
     """
-    goal, metric = found.question.goal, found.question.judged
-    metric = goal.metric if goal else metric
+    target, metric = found.question.target, found.question.judged
+    metric = target.metric if target else metric
     if metric is None or metric not in loaded.history:
         raise SpecError([Fault(("curves",), "no run has an evaluation to draw")])
     chosen = found.chosen.sort_values(["batch_size", "seed"], kind="stable")
     drawn = chosen.head(MAX_LINES)
-    history, column = loaded.history, TAKEN[cost]
+    history, column = loaded.history, COST_COLUMNS[cost]
     named = history.assign(run=run_names(history)).groupby("run")
     made, plain = [], metric.partition("_")[2]
     for run, size in zip(drawn["run"], drawn["batch_size"], strict=True):
@@ -87,7 +87,7 @@ def curves(loaded: Loaded, found: Comparison, cost: str) -> Curves:
                 np.asarray(part, dtype=float) for part in (rows[column], training, rows[metric])
             )
             made.append(Curve(int(size), run, loaded.labels[run], *parts))
-    return Curves(metric, tuple(made), len(chosen) - len(drawn), goal.value if goal else None)
+    return Curves(metric, tuple(made), len(chosen) - len(drawn), target.value if target else None)
 
 
 FEW_POINTS = 20

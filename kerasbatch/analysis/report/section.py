@@ -10,7 +10,6 @@ import pandas as pd
 from kerasbatch.analysis.comparison.caveat import Caveat
 from kerasbatch.analysis.comparison.compare import Comparison, compare
 from kerasbatch.analysis.comparison.provenance_caveats import VERSIONS
-from kerasbatch.analysis.comparison.selection import ENDED
 from kerasbatch.analysis.comparison.text import answer_sentence, criteria, fit_sentence
 from kerasbatch.analysis.loading.expected_runs import ExpectedRuns, expected_runs
 from kerasbatch.analysis.loading.load import Loaded, run_names
@@ -18,6 +17,7 @@ from kerasbatch.analysis.report.figures import ReportFigure, report_figures
 from kerasbatch.analysis.report.reproduction import reproduction_commands, spec_text
 from kerasbatch.analysis.report.tables import ReportTable, comparison_table, runs_table
 from kerasbatch.errors import SpecError
+from kerasbatch.records.run_status import FINISHED, RunStatus
 from kerasbatch.spec import sweep
 from kerasbatch.step_check import is_mismatch
 
@@ -153,7 +153,7 @@ def _compared(loaded: Loaded, asked: ReportOptions) -> Comparison | str:
 def _conclusion(found: Comparison | str, standing: RunsOverview) -> Conclusion:
     if isinstance(found, str):
         return Conclusion(found)
-    has_fit = found.fit is not None and found.question.goal is not None
+    has_fit = found.fit is not None and found.question.target is not None
     return Conclusion(
         answer=" ".join([answer_sentence(found), *_so_far(standing)]),
         how=criteria(found),
@@ -167,7 +167,7 @@ def _conclusion(found: Comparison | str, standing: RunsOverview) -> Conclusion:
 def _so_far(standing: RunsOverview) -> Iterator[str]:
     """Say so where an experiment is not complete; its answer may be another one then."""
     total, missing = standing.expected.total, len(standing.expected.missing)
-    going = sum(status == "unfinished" for _, status, _ in standing.troubles)
+    going = sum(status == RunStatus.UNFINISHED for _, status, _ in standing.troubles)
     if total and missing + going:
         yield f"So far: {total - missing - going} of {total} runs are finished."
 
@@ -212,7 +212,7 @@ def _totals(runs: pd.DataFrame) -> tuple[int, int]:
 def _troubles(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
     runs, records = loaded.runs, loaded.records
     for run, row in zip(run_names(runs), runs.to_dict("records"), strict=True):
-        if row["status"] not in ENDED:
+        if row["status"] not in FINISHED:
             told = records[run].get("message") or "it goes on, or its process was killed"
             yield str(row["run_id"]), str(row["status"]), str(told)
 

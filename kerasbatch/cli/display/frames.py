@@ -36,7 +36,7 @@ def comparison_lines(found: "Comparison") -> Iterator[Text]:
         told = ", ".join(f"{key} {cell(key, dict(row))}" for key in question.by)
         taken = cell(f"{name}_to_target", dict(row))
         yield Text(f"best by {name}: {told} ({taken} to the target)", style="bold")
-    if question.goal and not found.best:
+    if question.target and not found.best:
         yield Text("no row reached the target", style="bold")
     for caveat in found.caveats:
         yield Text.assemble((f"{caveat.code}: ", "yellow"), caveat.message)

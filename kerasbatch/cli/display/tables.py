@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from kerasbatch.columns import TARGET_COLUMNS
 from kerasbatch.records.run_directory import MODELS
-from kerasbatch.records.run_row import RUN_COLUMNS, TARGET_COLUMNS
+from kerasbatch.records.run_row import RUN_COLUMNS
 from kerasbatch.spec import sweep
 from kerasbatch.steps import Plan
 from kerasbatch.text import counted, format_number

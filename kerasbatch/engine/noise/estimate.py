@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kerasbatch.types import NOISE_COLUMNS, Array
+from kerasbatch.columns import NOISE_COLUMNS
+from kerasbatch.types import Array
 
 CONFIDENCE = 0.95
 LEAST_GROUPS = 3

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from kerasbatch.records.run_status import RunStatus
 from kerasbatch.runs.executors.base import Desk, Executor
 from kerasbatch.runs.messages import Message, ProgressUpdate, RunEnded
 from kerasbatch.runs.prepare.checks import check_all
@@ -42,7 +43,7 @@ class InProcessExecutor(Executor):
                     desk.tick()
                     desk.heed()
                 if isinstance(message, RunEnded):
-                    interrupted = message.record["status"] == "interrupted"
+                    interrupted = message.record["status"] == RunStatus.INTERRUPTED
 
             trainer.train(run, tell)
             if interrupted:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from kerasbatch.records.run_status import RunStatus
 from kerasbatch.text import shortened, without_folders
 
 
@@ -20,7 +21,7 @@ class WorkerFailure:
         again: whether the run may well train elsewhere, since nothing was wrong with it.
     """
 
-    status: str
+    status: RunStatus
     message: str
     error: str | None = None
     again: bool = False
@@ -67,7 +68,7 @@ def failure_of_exit(exit_code: int, printed: str, killed_before: int | None) -> 
     """
     ended = f"its process {_ended(exit_code)}"
     if exit_code == 0:
-        return WorkerFailure("crashed", ended, last_output(printed))
+        return WorkerFailure(RunStatus.CRASHED, ended, last_output(printed))
     return failure_of_output(ended, printed, killed_before)
 
 
@@ -81,14 +82,14 @@ def failure_of_output(ended: str, printed: str, killed_before: int | None = None
             of another machine.
     """
     if evidence := _evidence(printed, killed_before):
-        return WorkerFailure("out_of_memory", f"{ended}: {evidence}", last_output(printed))
-    return WorkerFailure("crashed", ended, last_output(printed))
+        return WorkerFailure(RunStatus.OUT_OF_MEMORY, f"{ended}: {evidence}", last_output(printed))
+    return WorkerFailure(RunStatus.CRASHED, ended, last_output(printed))
 
 
 def failure_of_timeout(seconds: float, printed: str) -> WorkerFailure:
     """Say that a run took longer than it may."""
     return WorkerFailure(
-        "timeout", f"stopped after the {seconds:g} s of --timeout", last_output(printed)
+        RunStatus.TIMEOUT, f"stopped after the {seconds:g} s of --timeout", last_output(printed)
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
 
 from kerasbatch.errors import WorkerError
+from kerasbatch.records.run_status import RunStatus
 from kerasbatch.runs.executors import worker_failure
 from kerasbatch.runs.executors.base import Desk, Executor
 from kerasbatch.runs.executors.interrupts import deferred_interrupt
@@ -168,7 +169,9 @@ class WorkerPool(Executor, Generic[W]):
                     error = f"{type(message.error).__name__}: {message.error}"
                     desk.lost(
                         run,
-                        WorkerFailure("failed", error, worker_failure.last_output(each.printed())),
+                        WorkerFailure(
+                            RunStatus.FAILED, error, worker_failure.last_output(each.printed())
+                        ),
                     )
                 else:
                     desk.hear(run, message)
@@ -202,7 +205,8 @@ class WorkerPool(Executor, Generic[W]):
             each.kill()
             if each.run is not None:
                 desk.lost(
-                    each.run, WorkerFailure("interrupted", "stopped at once, in a block of steps")
+                    each.run,
+                    WorkerFailure(RunStatus.INTERRUPTED, "stopped at once, in a block of steps"),
                 )
                 each.ended()
 

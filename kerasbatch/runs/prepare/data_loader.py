@@ -7,8 +7,11 @@ from collections.abc import Callable
 from kerasbatch.data.raw import RawData, read_raw
 from kerasbatch.data.run_data import RunData, prepare_data
 from kerasbatch.data.shared_data import SharedData
-from kerasbatch.spec.schema import Spec
+from kerasbatch.spec.schema import Spec, keys_where
 from kerasbatch.spec.trust import Access
+
+AFFECTS_DATA = keys_where(lambda key: key.affects_data)
+"""The keys that change the arrays of a run."""
 
 
 class DataLoader:
@@ -60,5 +63,5 @@ class DataLoader:
 def data_key(spec: Spec) -> str:
     """Return the same text for specs that train on the same arrays."""
     plain = spec.plain()
-    parts = [plain["data"], plain.get("validation"), plain["loss"], plain.get("class_weight")]
+    parts = [plain.get(name) for name in AFFECTS_DATA]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

@@ -4,9 +4,10 @@ import json
 
 from kerasbatch.data.run_data import RunData
 from kerasbatch.spec.learning_rate import LearningRate
-from kerasbatch.spec.schema import Spec
+from kerasbatch.spec.schema import Spec, keys_where
 
-_BUILT_IN = ("model", "loss", "metrics", "precision", "optimizer")
+COMPILED = keys_where(lambda key: key.compiled)
+"""The keys that are built into a compiled program."""
 
 
 def program_key(spec: Spec, rate: LearningRate, data: RunData) -> str:
@@ -20,9 +21,9 @@ def program_key(spec: Spec, rate: LearningRate, data: RunData) -> str:
         data: its data.
     """
     plain = spec.plain()
-    parts = [plain[part] for part in _BUILT_IN]
+    parts = {name: plain[name] for name in COMPILED if name in plain}
     if rate.value is not None:
-        parts[-1].pop("learning_rate", None)
+        parts["optimizer"].pop("learning_rate", None)
     weighed, units = data.w_train is not None, data.preprocessing["target"]
     others = [data.input_shape, data.classes, rate.arguments, rate.warmup_steps > 0, weighed, units]
     return json.dumps([parts, others], sort_keys=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from kerasbatch.errors import KerasbatchError
+from kerasbatch.records.run_status import RunStatus
 from kerasbatch.runs.training.outcome import Outcome
 from kerasbatch.steps import Plan
 from kerasbatch.text import shortened, without_folders
@@ -16,7 +17,7 @@ _IN_GRAPH = "Graph execution error:"
 def not_started(plan: Plan, error: BaseException) -> Outcome:
     """Return the outcome of a training whose engine could not even start."""
     status, message = describe_failure(error, 0, plan.total_steps)
-    ending = "interrupted" if status == "interrupted" else "failed"
+    ending = "interrupted" if status == RunStatus.INTERRUPTED else "failed"
     return Outcome(
         status=status,
         message=message,
@@ -44,15 +45,15 @@ def traceback_of(error: BaseException | None) -> str | None:
     return without_folders("".join(told.format(chain=False)))
 
 
-def describe_failure(error: BaseException, step: int, total: int) -> tuple[str, str]:
+def describe_failure(error: BaseException, step: int, total: int) -> tuple[RunStatus, str]:
     """Return status and message of a training that an exception ended after some step."""
     if isinstance(error, KeyboardInterrupt):
-        return "interrupted", f"interrupted after {step:,} of {total:,} steps"
+        return RunStatus.INTERRUPTED, f"interrupted after {step:,} of {total:,} steps"
     if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
-        return "out_of_memory", f"out of memory after {step:,} steps: {first_line(error)}"
+        return RunStatus.OUT_OF_MEMORY, f"out of memory after {step:,} steps: {first_line(error)}"
     if isinstance(error, KerasbatchError):
-        return "failed", str(error)
-    return "failed", f"{type(error).__name__}: {first_line(error)}"
+        return RunStatus.FAILED, str(error)
+    return RunStatus.FAILED, f"{type(error).__name__}: {first_line(error)}"
 
 
 def first_line(error: BaseException) -> str:

@@ -2,11 +2,12 @@
 
 import keras
 
+from kerasbatch.columns import NOISE_COLUMNS
 from kerasbatch.data.run_data import RunData
 from kerasbatch.engine.noise.meter import NoiseMeter
 from kerasbatch.engine.noise.totals import NotFiniteError
 from kerasbatch.spec.schema import Spec
-from kerasbatch.types import NOISE_COLUMNS, Row
+from kerasbatch.types import Row
 
 
 class NoiseRecorder:

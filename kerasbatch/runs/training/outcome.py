@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kerasbatch.columns import HISTORY_COLUMNS
+from kerasbatch.records.run_status import RunStatus
 from kerasbatch.spec import keras_registry
 from kerasbatch.spec.schema import Target
 from kerasbatch.steps import Plan
-from kerasbatch.types import HISTORY_COLUMNS, Row
+from kerasbatch.types import Row
 
 if TYPE_CHECKING:
     from kerasbatch.callbacks.stopping import Stopping
@@ -18,7 +20,7 @@ class Outcome:
     """How a training ended and what it measured; None for what was not measured.
 
     Args:
-        status: one of the statuses of the design, such as done or diverged.
+        status: how it ended.
         message: the same for a person.
         engine: the engine that trained, or None where none began.
         why: why this engine.
@@ -34,7 +36,7 @@ class Outcome:
         error: a traceback, where the training was cut off.
     """
 
-    status: str
+    status: RunStatus
     message: str
     engine: str | None
     why: str
@@ -52,7 +54,7 @@ class Outcome:
 
 def end_status(
     plan: Plan, stopping: "Stopping", target: Target | None, step: int, stopped: str | None
-) -> tuple[str, str]:
+) -> tuple[RunStatus, str]:
     """Return status and message of a training that came to its own end after some step.
 
     Args:
@@ -65,11 +67,11 @@ def end_status(
     total = plan.total_steps
     if at := stopping.diverged:
         where = f"in epoch {at.epoch}, at step {at.step:,} of {total:,}"
-        return "diverged", f"the loss was {at.loss:.6g} {where}; try a lower learning rate"
+        return RunStatus.DIVERGED, f"the loss was {at.loss:.6g} {where}; try a lower learning rate"
     if stopping.ending == "target_reached" and target:
-        return "target", f"reached {target.describe()} at step {step:,} of {total:,}"
+        return RunStatus.TARGET, f"reached {target} at step {step:,} of {total:,}"
     why = f": {stopped}" if stopped and step < total else ""
-    return "done", f"took {step:,} of {total:,} planned steps{why}"
+    return RunStatus.DONE, f"took {step:,} of {total:,} planned steps{why}"
 
 
 def last_and_best(rows: Sequence[Row], prefix: str) -> dict[str, float]:

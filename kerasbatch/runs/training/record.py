@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from kerasbatch.records.run_row import TARGET_COLUMNS, RunRow, per_second
+from kerasbatch.columns import TARGET_COLUMNS
+from kerasbatch.records.run_row import RunRow, per_second
 from kerasbatch.runs.prepare.prepared_run import PreparedRun
 from kerasbatch.runs.training.outcome import Outcome
 
@@ -79,4 +80,4 @@ def _target(prepared: PreparedRun, outcome: Outcome) -> dict[str, Any]:
     if target is None:
         return {}
     values = (reached.get(key) for key in ("step", "examples", "seconds"))
-    return dict(zip(TARGET_COLUMNS, (target.describe(), *values), strict=True))
+    return dict(zip(TARGET_COLUMNS, (str(target), *values), strict=True))

@@ -12,12 +12,14 @@ from kerasbatch.callbacks.progress import ProgressReporter
 from kerasbatch.callbacks.recorder import Recorder
 from kerasbatch.callbacks.step_counter import StepCounter
 from kerasbatch.callbacks.stopping import Stopping
+from kerasbatch.columns import HISTORY_COLUMNS
 from kerasbatch.data.run_data import RunData
 from kerasbatch.engine.options import FitOptions, Needs
 from kerasbatch.engine.sources.example_stream import ExampleStream
 from kerasbatch.engine.training.start import Training, start
 from kerasbatch.errors import EngineError
 from kerasbatch.models.callbacks import make_callbacks
+from kerasbatch.records.run_status import RunStatus
 from kerasbatch.runs.messages import Emit, ProgressUpdate
 from kerasbatch.runs.training.failures import describe_failure, not_started, traceback_of
 from kerasbatch.runs.training.noise_recorder import NoiseRecorder
@@ -27,7 +29,7 @@ from kerasbatch.runs.training.table_stream import TableStream, named_weights
 from kerasbatch.spec.schema import Spec
 from kerasbatch.spec.trust import Access
 from kerasbatch.steps import Plan
-from kerasbatch.types import HISTORY_COLUMNS, Progress, Row
+from kerasbatch.types import Progress, Row
 
 QUICK_EVALUATION = 2.0
 """Seconds that an evaluation may take to be made once more when a training is interrupted."""
@@ -139,7 +141,9 @@ class _Session:
             plan,
             diverged_loss=lambda: training.diverged_loss,
             evaluated_loss=f"{job.prefix}loss",
-            reaches=lambda row: target is not None and target.reached(row[target.metric]),
+            reaches=lambda row: (
+                target is not None and bool(target.is_reached_by(row[target.metric]))
+            ),
             stop_at_target=target is not None and target.stop,
         )
         self._evaluations = EvaluationRelay(plan, lambda: self._recorder.rows[-1], callbacks)
@@ -238,7 +242,7 @@ class _Session:
         step = counter.observed_steps
         if error is not None:
             status, message = describe_failure(error, step, job.plan.total_steps)
-            message += self._lost() if status == "interrupted" else ""
+            message += self._lost() if status == RunStatus.INTERRUPTED else ""
         else:
             by = self._stopped_by()
             status, message = end_status(job.plan, self._stopping, job.spec.target, step, by)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import keras
 import numpy as np
 
+from kerasbatch.columns import NOISE_COLUMNS, STEP_COLUMNS
 from kerasbatch.runs.messages import Emit, TableRows
-from kerasbatch.step_check import STEP_COLUMNS
-from kerasbatch.types import NOISE_COLUMNS, Row
+from kerasbatch.types import Row
 
 INTERVAL = 0.2
 """Seconds between two sendings while a training goes on; what is not sent, a crash takes along."""

@@ -10,6 +10,7 @@ from typing import Any
 import ray
 
 from kerasbatch.data.run_data import RunData
+from kerasbatch.records.run_status import RunStatus
 from kerasbatch.runs.executors import worker_failure, worker_process
 from kerasbatch.runs.executors.ray.mailbox import MailboxChannel
 from kerasbatch.runs.executors.worker_failure import WorkerFailure
@@ -129,10 +130,10 @@ class RayWorker(Worker):
         words = self.printed()
         if isinstance(told, ray.exceptions.OutOfMemoryError):
             return WorkerFailure(
-                "out_of_memory", f"Ray ended its process: {_line(told)}", words or None
+                RunStatus.OUT_OF_MEMORY, f"Ray ended its process: {_line(told)}", words or None
             )
         if self._node_is_gone() or isinstance(told, ray.exceptions.NodeDiedError):
-            return WorkerFailure("crashed", "its node is gone", None, again=True)
+            return WorkerFailure(RunStatus.CRASHED, "its node is gone", None, again=True)
         return worker_failure.failure_of_output(f"its process died ({type(told).__name__})", words)
 
     def _error(self) -> Exception | None:

@@ -9,8 +9,8 @@ import pytest
 from result_support import make_run
 
 import kerasbatch as kb
+from kerasbatch.columns import HISTORY_COLUMNS
 from kerasbatch.records.run_row import RUN_COLUMNS
-from kerasbatch.types import HISTORY_COLUMNS
 
 
 def test_every_run_has_a_row_and_its_history(tmp_path: Path) -> None:

@@ -17,10 +17,10 @@ from kerasbatch.analysis.exporters import export as exports
 from kerasbatch.analysis.exporters.export import export
 from kerasbatch.analysis.exporters.run_export import ExportedRun, exported_runs
 from kerasbatch.cli import app
+from kerasbatch.columns import HISTORY_COLUMNS
 from kerasbatch.records.run_directory import RunDirectory
-from kerasbatch.types import HISTORY_COLUMNS
 
-REFERENCE = Path(__file__).parents[2] / "results/reference"
+REFERENCE = Path(__file__).parents[3] / "results/reference"
 
 
 def only(folder: Path) -> ExportedRun:
@@ -66,7 +66,7 @@ def test_bad_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(kb.SpecError, match=r"pip install 'kerasbatch\[mlflow\]'"):
         exports.check_exporter("mlflow")
     command = ["export", str(tmp_path / "no"), "--to", "tensorboard", str(tmp_path)]
-    monkeypatch.setattr(exports, "check", lambda kind: None)
+    monkeypatch.setattr(exports, "check_exporter", lambda kind: None)
     with pytest.raises(kb.SpecError, match="is no directory"):
         CliRunner().invoke(app.app, command, catch_exceptions=False)
 

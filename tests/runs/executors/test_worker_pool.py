@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from fake_crew import SPEC, FakeCrew
+from fake_executor import SPEC, FakeCrew
 
 import kerasbatch as kb
 from kerasbatch.runs.executors.worker_failure import WorkerFailure

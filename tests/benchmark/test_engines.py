@@ -72,7 +72,7 @@ def test_where_fused_cannot_work_the_table_says_so(
     small: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refuse = Choice(False, False, "plain model.fit, because of a test")
-    monkeypatch.setattr("kerasbatch.engine.training.choose.choose", lambda *_, **__: refuse)
+    monkeypatch.setattr("kerasbatch.engine.training.start.choose", lambda *_, **__: refuse)
     (found,) = _compared(_spec(small), 16)
     assert (found.engine, found.why) == ("keras", "plain model.fit, because of a test")
 
@@ -107,7 +107,7 @@ def test_without_sizes_those_of_the_spec_are_compared(tmp_path: Path) -> None:
 
     bench_compare = engines.measure_engines
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engines, "measure", interrupted)
+        patch.setattr(engines, "measure_engines", interrupted)
         arguments = ["experiments/digits_b16.yaml", "--set", "sweep={batch_size: [64, full]}"]
         done = CliRunner().invoke(app.app, ["bench", *arguments])
     assert compared == [[64, "full"]]

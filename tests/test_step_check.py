@@ -2,7 +2,7 @@
 
 import pytest
 
-from kerasbatch.step_check import Ending, ObservedEpoch, total, verdict
+from kerasbatch.step_check import Ending, ObservedEpoch, epoch_check, run_check
 from kerasbatch.steps import plan
 
 PLAN = plan(10, batch_size=4, epochs=2)
@@ -27,22 +27,22 @@ CUT = plan(10, batch_size=4, steps=4)
 )
 def test_verdicts(seen: ObservedEpoch, ending: Ending | None, check: str) -> None:
     """An epoch of 10 examples at batch 4: 3 steps."""
-    assert verdict(PLAN.epoch_plan(1), 4, seen, ending) == check
+    assert epoch_check(PLAN.epoch_plan(1), 4, seen, ending) == check
 
 
 def test_a_budget_that_ends_inside_an_epoch() -> None:
     """The epoch ended early, the run did as planned."""
-    check = verdict(CUT.epoch_plan(2), 4, ObservedEpoch(1, 1, 4), None)
+    check = epoch_check(CUT.epoch_plan(2), 4, ObservedEpoch(1, 1, 4), None)
     assert check == "ended_early: budget"
     rows = [{"check": "ok", "observed_steps": 3}, {"check": check, "observed_steps": 1}]
-    assert total(CUT, rows, None) == "ok"
+    assert run_check(CUT, rows, None) == "ok"
 
 
 def test_totals() -> None:
     """A mismatch decides; missing epochs need a reason."""
     one = {"check": "ok", "observed_steps": 3}
     wrong = {"check": "mismatch: skipped_updates", "observed_steps": 2}
-    assert total(PLAN, [one, one], None) == "ok"
-    assert total(PLAN, [one, wrong], "target_reached") == "mismatch: skipped_updates"
-    assert total(PLAN, [one], "interrupted") == "ended_early: interrupted"
-    assert total(PLAN, [one], None) == "mismatch: missing_batches"
+    assert run_check(PLAN, [one, one], None) == "ok"
+    assert run_check(PLAN, [one, wrong], "target_reached") == "mismatch: skipped_updates"
+    assert run_check(PLAN, [one], "interrupted") == "ended_early: interrupted"
+    assert run_check(PLAN, [one], None) == "mismatch: missing_batches"

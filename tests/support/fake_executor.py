@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import kerasbatch as kb
+from kerasbatch.columns import HISTORY_COLUMNS, STEP_COLUMNS
 from kerasbatch.records import provenance
 from kerasbatch.records.experiment import Experiment
 from kerasbatch.runs.executors.base import Desk, Executor
@@ -16,9 +17,8 @@ from kerasbatch.runs.training.outcome import Outcome
 from kerasbatch.runs.training.record import run_record
 from kerasbatch.spec import learning_rate, reader, sweep
 from kerasbatch.spec.trust import Access
-from kerasbatch.step_check import STEP_COLUMNS
 from kerasbatch.steps import plan_budget
-from kerasbatch.types import HISTORY_COLUMNS, Progress
+from kerasbatch.types import Progress
 
 SPEC: dict[str, Any] = {
     "data": "iris",

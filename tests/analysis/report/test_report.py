@@ -20,10 +20,10 @@ from kerasbatch.analysis.plots import hover, style
 from kerasbatch.analysis.plots.hover import MAX_POINTS, HoverPoints
 from kerasbatch.analysis.report import svg
 from kerasbatch.cli import app
-from kerasbatch.records import record
 from kerasbatch.records.files import dump_yaml
+from kerasbatch.records.record import read_record, write_record
 
-REFERENCE = Path(__file__).parents[2] / "results/reference"
+REFERENCE = Path(__file__).parents[3] / "results/reference"
 SVG = re.compile(r"<svg.*?</svg>", re.DOTALL)
 FIRST_STEPS = '<div class="panel" role="group" tabindex="0" aria-label="steps to the target'
 
@@ -260,10 +260,10 @@ def test_odd_records_are_named_and_not_read(tmp_path: Path, change: dict[str, ob
     """Signed well, and no record; or one with a message of a book's length."""
     make_run(tmp_path, 0.5, 0.9)
     odd = make_run(tmp_path, 0.5, 0.9, seed=1)
-    told = record.read_record(odd).record
+    told = read_record(odd).record
     assert told is not None
     row = {**told["row"], **change.get("row", {})}  # type: ignore[dict-item]  # a dict of a row
-    record.write_record(odd, {**told, **change, "row": row})
+    write_record(odd, {**told, **change, "row": row})
     page = kb.report(tmp_path)
     if "message" not in change:
         assert f"not read {tmp_path.name}/{odd.name}: its record.json holds no" in words(page)
@@ -323,7 +323,7 @@ def test_losses_of_steps_and_paths_are_drawn_where_they_are(tmp_path: Path) -> N
 def test_a_thousand_runs_fit_on_a_page(tmp_path: Path) -> None:
     """Under 5 MB; what is thinned is said."""
     one = sorted((REFERENCE / "mnist_batch_sizes").glob("*/record.json"))[20].parent
-    told = record.read_record(one).record
+    told = read_record(one).record
     assert told is not None
     for number in range(1000):
         copy = tmp_path / "many" / f"run-{number}"
@@ -332,7 +332,7 @@ def test_a_thousand_runs_fit_on_a_page(tmp_path: Path) -> None:
         varied = {"batch_size": 2 ** (number % 13), "seed": number // 13}
         row = told["row"] | varied | {"run_id": copy.name}
         record = told | {"run_id": copy.name, "row": row}
-        record.write_record(
+        write_record(
             copy, record | {"swept": told["swept"] | varied, "spec": told["spec"] | varied}
         )
     page = kb.report(tmp_path)

@@ -17,9 +17,9 @@ from kerasbatch.analysis.plots import by_batch_size, by_step, style
 from kerasbatch.analysis.plots.curves import curves
 from kerasbatch.analysis.plots.plot import KINDS
 from kerasbatch.cli import app
-from kerasbatch.records import record
+from kerasbatch.records.record import read_record, write_record
 
-REFERENCE = Path(__file__).parents[2] / "results/reference"
+REFERENCE = Path(__file__).parents[3] / "results/reference"
 MANY, ONE = REFERENCE / "shallue_fig3", REFERENCE / "mnist_b16"
 NOISE = "step,examples,noise_scale,low,high,trace,squared_norm\n"
 
@@ -36,8 +36,8 @@ def losses(tmp_path_factory: pytest.TempPathFactory) -> Path:
     first, _ = run_here(LINE | {"epochs": 300, "sweep": {"batch_size": [1, 24]}}, folder)
     rows = "0,0,,3,inf,1,0\n5,5,4,2,8,1,0.25\n9,9,6,3,12,1,0.5\n"
     (first.directory / "noise.csv").write_text(NOISE + rows, encoding="utf-8")
-    record = dict(record.read_record(first.directory).record or {})
-    record.write_record(first.directory, record)
+    record = dict(read_record(first.directory).record or {})
+    write_record(first.directory, record)
     return folder
 
 
@@ -151,12 +151,12 @@ def test_every_kind_is_drawn(kind: Any, path: Path) -> None:
 
 def test_lines_of_an_order_get_shades_of_one_scale() -> None:
     """A few get colours that everybody tells apart; many from dark to light."""
-    assert len({look["color"] for look in look.looks(7)}) == 7
-    shades = [str(each["color"]) for each in look.looks(13)]
+    assert len({line["color"] for line in style.line_styles(7)}) == 7
+    shades = [str(each["color"]) for each in style.line_styles(13)]
     light = [luminance(shade) for shade in shades]
     assert light == sorted(light)
     assert len(set(light)) == 13
-    dark = [str(look.on_dark(shade)) for shade in shades]
+    dark = [str(style.dark_color(shade)) for shade in shades]
     assert [luminance(shade) for shade in dark] == sorted(map(luminance, dark))
     assert min(map(luminance, dark)) > 2 * min(light)
 

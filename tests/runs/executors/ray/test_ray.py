@@ -19,7 +19,7 @@ from worker_support import DIGITS, evil, histories, start, wait_for
 
 import kerasbatch as kb
 from kerasbatch.cli import app
-from kerasbatch.runs.executors.ray import cluster
+from kerasbatch.runs.executors.ray import cluster as ray_cluster
 from kerasbatch.runs.executors.ray.cluster import RayOptions
 
 HAS_RAY = importlib.util.find_spec("ray") is not None
@@ -52,7 +52,7 @@ class Killer(kb.Watcher):
     def __init__(self) -> None:
         self.killed = 0
 
-    def progress(self, running: kb.Running, progress: Any) -> None:
+    def progress(self, running: kb.RunInfo, progress: Any) -> None:
         if not self.killed:
             os.kill(ray_workers()[0].pid, 9)
             self.killed += 1
@@ -115,7 +115,7 @@ class NodeKiller(kb.Watcher):
     def finish(self, result: kb.Result) -> None:
         self.ended += 1
 
-    def progress(self, running: kb.Running, progress: Any) -> None:
+    def progress(self, running: kb.RunInfo, progress: Any) -> None:
         if self.ended >= 2 and self.node is not None:
             self.cluster.remove_node(self.node, allow_graceful=False)
             self.node = None
@@ -193,9 +193,9 @@ def test_bad_input(tmp_path: Path, arguments: list[str], words: str) -> None:
 
 def test_other_versions_on_a_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Named before anything is trained."""
-    there = cluster.versions() | {"keras": "3.0.0", "kerasbatch": "0.0.1"}
+    there = ray_cluster.versions() | {"keras": "3.0.0", "kerasbatch": "0.0.1"}
     monkeypatch.setattr(cluster, "versions", lambda: there)
-    found = cluster._differences("10.0.0.2", there, {**there, "keras": "3.15.1"})
+    found = ray_cluster._differences("10.0.0.2", there, {**there, "keras": "3.15.1"})
     assert [str(fault) for fault in found] == [
         "--ray: node 10.0.0.2 has keras 3.0.0, this machine 3.15.1; numbers would differ, so "
         "install the same there"

@@ -99,7 +99,7 @@ def test_the_recorded_target_is_the_default(tmp_path: Path) -> None:
     """Where all runs have the same."""
     make_run(tmp_path, 0.5, 0.8, row={"target": "val_accuracy >= 0.7", "steps_to_target": 20})
     found = kb.compare(tmp_path)
-    assert str(found.question.goal) == "val_accuracy >= 0.7"
+    assert str(found.question.target) == "val_accuracy >= 0.7"
     assert rows(found)[10]["steps_to_target"] == 20
 
 

@@ -8,7 +8,7 @@ import pytest
 
 import kerasbatch as kb
 
-REFERENCE = Path(__file__).parents[2] / "results" / "reference"
+REFERENCE = Path(__file__).parents[3] / "results" / "reference"
 
 
 def test_plain_pandas_tells_the_same_numbers() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import psutil
 import pytest
-from fake_crew import SPEC, FakeCrew, train
+from fake_executor import SPEC, FakeCrew, train
 from run_support import LINE, run_here
 from worker_support import evil, histories
 
@@ -28,7 +28,7 @@ class Killer(kb.Watcher):
     def __init__(self) -> None:
         self.killed = 0
 
-    def progress(self, running: kb.Running, progress: Any) -> None:
+    def progress(self, running: kb.RunInfo, progress: Any) -> None:
         if running.plan.batch_size == 1 and not self.killed:
             for child in psutil.Process().children():
                 if "spawn_main" in " ".join(child.cmdline()):
@@ -129,7 +129,7 @@ class Presser(kb.Watcher):
     def __init__(self) -> None:
         self.pressed = 0
 
-    def progress(self, running: kb.Running, progress: Any) -> None:
+    def progress(self, running: kb.RunInfo, progress: Any) -> None:
         if not self.pressed:
             self.pressed += 1
             signal.raise_signal(signal.SIGINT)

@@ -4,10 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import fake_crew
+import fake_executor
 import pandas as pd
 
-SUPPORT = Path(__file__).parents[1] / "support"
+SUPPORT = Path(__file__).parents[2] / "support"
 
 
 def test_killed_at_every_write_in_turn(tmp_path: Path) -> None:
@@ -21,7 +21,7 @@ def test_killed_at_every_write_in_turn(tmp_path: Path) -> None:
 def test_the_table_of_many_runs(tmp_path: Path) -> None:
     """Every run has its row, in order, though the table is written now and then only."""
     grid = {"batch_size": [1, 2, 10, "full"], "seed": list(range(30))}
-    results = fake_crew.train(fake_crew.SPEC | {"sweep": grid}, tmp_path)
+    results = fake_executor.train(fake_executor.SPEC | {"sweep": grid}, tmp_path)
     assert len(results) == 120
     table = pd.read_csv(tmp_path / "experiment" / "runs.csv")
     assert table["batch_size"].tolist() == [1] * 30 + [2] * 30 + [10] * 30 + [120] * 30

@@ -12,10 +12,10 @@ from run_support import LINE, run
 
 import kerasbatch as kb
 from kerasbatch.inference import predict, saved_model
-from kerasbatch.records import record
+from kerasbatch.models.serialization import keras_file_content
 from kerasbatch.records.files import dump_yaml
+from kerasbatch.records.record import read_record, write_record
 from kerasbatch.records.run_directory import RunDirectory
-from kerasbatch.runs.training import saved_models
 
 IRIS: dict[str, Any] = {
     "data": "iris",
@@ -216,9 +216,9 @@ def test_a_file_of_another_model_is_refused(tmp_path: Path) -> None:
     result = run(IRIS | {"save": "last"}, tmp_path)
     other = keras.Sequential([keras.Input((4,)), keras.layers.Dense(7)])
     other.compile("adam", "mse")
-    (result.directory / "model.keras").write_bytes(saved_models.keras_file_content(other))
-    record = dict(record.read_record(result.directory).record or {})
-    record.write_record(result.directory, record)
+    (result.directory / "model.keras").write_bytes(keras_file_content(other))
+    record = dict(read_record(result.directory).record or {})
+    write_record(result.directory, record)
     assert RunDirectory(result.directory).is_finished()
     with pytest.raises(kb.SpecError, match=r"its model.keras does not fit the model of its spec"):
         result.model()
@@ -345,17 +345,17 @@ def test_images_that_were_scaled_already_are_refused(tmp_path: Path) -> None:
 def test_files_of_a_run_must_be_its_own(tmp_path: Path) -> None:
     """A link could lead anywhere, and a record leave it out."""
     result = run(IRIS | {"save": "last"}, tmp_path)
-    record = dict(record.read_record(result.directory).record or {})
+    record = dict(read_record(result.directory).record or {})
     (tmp_path / "secret.yaml").write_text("secret: 1", encoding="utf-8")
     (result.directory / "spec.yaml").unlink()
     (result.directory / "spec.yaml").symlink_to(tmp_path / "secret.yaml")
-    record.write_record(result.directory, record)
+    write_record(result.directory, record)
     with pytest.raises(kb.SpecError, match=r"its spec.yaml is none that this run wrote") as caught:
         result.model()
     assert "secret" not in str(caught.value)
     with pytest.raises(kb.SpecError, match=r"holds 1 run; give one of them: batch_size=16-"):
         kb.load_model(result.directory.parent)
     record.pop("row")
-    record.write_record(result.directory, record)
+    write_record(result.directory, record)
     with pytest.raises(kb.SpecError, match=r"its record.json says nothing that can be used"):
         result.model()

@@ -12,7 +12,7 @@ from result_support import make_run
 
 import kerasbatch as kb
 
-REFERENCE = Path(__file__).parents[2] / "results/reference"
+REFERENCE = Path(__file__).parents[3] / "results/reference"
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or ""
 WHY = "no Chromium is installed (Debian: apt-get install chromium)"
 TAGS = "every => every.map(each => each.tagName)"

@@ -1,0 +1,43 @@
+"""The states of a run, as record.json, runs.csv and every table name them."""
+
+from enum import StrEnum
+
+
+class RunStatus(StrEnum):
+    """How a run ended, or that it has not."""
+
+    DONE = "done"
+    """It took every planned step, or a callback of its spec stopped it."""
+    TARGET = "target"
+    """It reached its target and stopped there."""
+    DIVERGED = "diverged"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+    """An exception ended it."""
+    CRASHED = "crashed"
+    """Its process died."""
+    OUT_OF_MEMORY = "out_of_memory"
+    TIMEOUT = "timeout"
+    UNFINISHED = "unfinished"
+    """It has no record: it is still running, or its process was killed. Never written."""
+
+    def __repr__(self) -> str:
+        return repr(self.value)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether its numbers are those of a whole run, so that it is not trained again."""
+        return self in (RunStatus.DONE, RunStatus.TARGET, RunStatus.DIVERGED)
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether something went wrong with it; to diverge or to be interrupted is no failure."""
+        return self in (
+            RunStatus.FAILED,
+            RunStatus.CRASHED,
+            RunStatus.OUT_OF_MEMORY,
+            RunStatus.TIMEOUT,
+        )
+
+
+FINISHED = tuple(status for status in RunStatus if status.is_finished)

@@ -1,0 +1,182 @@
+"""Checks the plain values of a spec: every fault at once, in our words, at its place."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from kerasbatch.errors import Fault, Location, SpecError
+from kerasbatch.spec.fields import KIND, StrictModel
+from kerasbatch.spec.rules import check_rules, names_and_arguments
+from kerasbatch.spec.schema import BUDGETS, KEYS, Spec
+from kerasbatch.spec.short_forms import expand, kinds_of, models_of
+from kerasbatch.spec.yaml_tree import Tree
+from kerasbatch.text import short_name, show_value, suggestion
+
+PLACEHOLDERS = {name: key.placeholder for name, key in KEYS.items() if key.placeholder is not None}
+"""Harmless values for keys that are missing or wrong, so that the rest can still be checked."""
+NULL = "found nothing (null); write a value, or leave the key out"
+
+
+def check_spec(tree: Tree, default_name: str) -> Spec:
+    """Check the plain values of a spec and return the spec.
+
+    Raises:
+        SpecError: with every fault, each at its place in the tree.
+    """
+    raw = tree.value
+    if not isinstance(raw, dict):
+        message = f"found {show_value(raw)}; a spec is a mapping with keys such as data and model"
+        raise SpecError([Fault((), message, tree.file)])
+    raw = {"name": default_name} | fill_swept(raw)
+    faults = [*_null_faults(raw), *_kind_faults(raw), *names_and_arguments(raw)]
+    spec = None
+    try:
+        spec = Spec.model_validate(expand(raw))
+    except ValidationError as error:
+        reported = {fault.location for fault in faults}
+        translated = [_translate(detail, raw, tree) for detail in error.errors(include_url=False)]
+        faults += [fault for fault in translated if fault and fault.location not in reported]
+    wrong = frozenset(str(fault.location[0]) for fault in faults if fault.location)
+    healthy = spec or Spec.model_validate(expand(_without(raw, wrong)))
+    faults += check_rules(healthy, wrong)
+    if faults or spec is None:
+        placed = [tree.place(fault) for fault in faults]
+        raise SpecError(sorted(placed, key=lambda fault: (fault.line or 0, fault.column or 0)))
+    return spec
+
+
+def fill_swept(raw: dict[str, Any]) -> dict[str, Any]:
+    """Return a plain spec in which required keys that only the sweep sets hold a placeholder."""
+    grid = raw.get("sweep")
+    swept = {key.split(".")[0] for key in grid} if isinstance(grid, dict) else set()
+    filled = {key: value for key, value in PLACEHOLDERS.items() if key in swept}
+    if swept & set(BUDGETS) and not raw.keys() & set(BUDGETS):
+        filled[BUDGETS[0]] = 1
+    return filled | raw
+
+
+def _without(raw: dict[str, Any], wrong: frozenset[str]) -> dict[str, Any]:
+    """Return a plain spec with placeholders for its wrong keys."""
+    rest = {key: value for key, value in raw.items() if key not in wrong}
+    if not rest.keys() & set(BUDGETS) and wrong & set(BUDGETS):
+        rest[BUDGETS[0]] = 1
+    return PLACEHOLDERS | rest
+
+
+def _null_faults(raw: dict[str, Any]) -> list[Fault]:
+    """Return a fault for every key without a value: a forgotten value is never a default."""
+    locations: list[Location] = [(key,) for key in raw]
+    for key in _mappings():
+        if isinstance(raw.get(key), dict):
+            locations += [(key, inner) for inner in raw[key]]
+    if isinstance(raw.get("optimizer"), dict) and "learning_rate" in raw["optimizer"]:
+        locations.append(("optimizer", "learning_rate"))
+    empty = [location for location in locations if _value_at(raw, location) is None]
+    return [Fault(location, _null_message(str(location[-1]))) for location in empty]
+
+
+def _mappings() -> tuple[str, ...]:
+    """Return the keys whose values are mappings of our own keys."""
+    return tuple(
+        name
+        for name, field in Spec.model_fields.items()
+        if any(issubclass(model, StrictModel) for model in models_of(field.annotation))
+    )
+
+
+def _kind_faults(raw: dict[str, Any]) -> list[Fault]:
+    """Return a fault for every `kind` that a user wrote; it follows from the other keys."""
+    found = []
+    for name in KEYS:
+        if isinstance(raw.get(name), dict) and KIND in raw[name] and (kinds := kinds_of(name)):
+            message = f"unknown key; the first of {', '.join(kinds)} that is here decides"
+            found.append(Fault((name, KIND), message, at_key=True))
+    return found
+
+
+def _null_message(key: str) -> str:
+    name, colon, value = key.partition(":")
+    if colon:
+        return f"found no value; put a blank after the colon, {name}: {value}"
+    return NULL
+
+
+def _value_at(raw: Any, location: Location) -> Any:
+    for part in location:
+        raw = raw[part]
+    return raw
+
+
+def _translate(details: Mapping[str, Any], raw: dict[str, Any], tree: Tree) -> Fault | None:
+    """Return one of pydantic's errors as a fault in our words; None if another fault covers it."""
+    location = _written_location(details["loc"], raw)
+    if details["type"] == "missing":
+        siblings = [key for key in details["input"] if key not in Spec.model_fields]
+        if len(location) == 1 and suggestion(str(location[-1]), siblings):
+            return None  # it is there, misspelt; the unknown key says so
+        return Fault(location, f"is missing; add {location[-1]}: ...")
+    if details["type"] == "extra_forbidden":
+        legal = [key for key in _model_at(details["loc"][:-1]).model_fields if key != KIND]
+        hint = suggestion(str(location[-1]), legal)
+        message = f"unknown key{hint or '; the keys here are ' + ', '.join(legal)}"
+        return Fault(location, message, at_key=True)
+    mark, value = tree.mark_of(location), _as_written(raw, location, details["input"])
+    found = short_name(mark.text) if mark and mark.text else show_value(value)
+    must = _must(details, location)
+    return Fault(location, f"found {found}; must be {must}{_hint(value, must)}")
+
+
+def _written_location(location: Location, raw: dict[str, Any]) -> Location:
+    """Return the place in the spec as written: without kinds, and without keys of short forms."""
+    if location and kinds_of(str(location[0])) and len(location) > 1:
+        location = (location[0], *location[2:])
+    short = KEYS[str(location[0])].short if location and str(location[0]) in KEYS else None
+    if short and location[-1] == short and not isinstance(raw.get(str(location[0])), dict):
+        return location[:-1]
+    return location
+
+
+def _as_written(raw: dict[str, Any], location: Location, default: Any) -> Any:
+    try:
+        return _value_at(raw, location)
+    except (LookupError, TypeError):
+        return default
+
+
+def _model_at(location: Location) -> type[BaseModel]:
+    """Return the model that a mapping at one of pydantic's locations is checked by."""
+    model: type[BaseModel] = Spec
+    for part in location:
+        if (field := model.model_fields.get(str(part))) is not None:
+            forms = models_of(field.annotation)
+            model = forms[0] if forms else model
+        elif (chosen := kinds_of(str(location[0])).get(str(part))) is not None:
+            model = chosen
+    return model
+
+
+def _must(details: Mapping[str, Any], location: Location) -> str:
+    """Return what a value must be, in words."""
+    key = KEYS.get(str(location[0])) if location else None
+    if details["type"] == "union_tag_invalid" or (
+        key and key.must and details["type"] == "model_attributes_type"
+    ):
+        return key.must if key else ""
+    if details["type"] in ("model_type", "dict_type", "model_attributes_type"):
+        return "a mapping, like {key: value}"
+    if details["type"] in ("tuple_type", "list_type"):
+        return "a list, like [...]"
+    return str(details.get("ctx", {}).get("text") or str(details["msg"]).lower())
+
+
+def _hint(value: Any, must: str) -> str:
+    if isinstance(value, str) and re.fullmatch(r"[-+]?[0-9]+(\.[0-9]+)?", value):
+        return f"; write {value} without quotes"
+    if isinstance(value, float) and value.is_integer() and 0 < value < 1e15:
+        return f"; write {int(value)}"
+    words = re.findall(r"[a-z0-9_]+", must)
+    if must.startswith("a list") and value in words:
+        return f"; write [{value}]"
+    return suggestion(value, words) if isinstance(value, str) else ""

@@ -1,0 +1,53 @@
+"""The files and functions that a spec names, from the metadata of its keys."""
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from kerasbatch.spec.callback_rules import is_user_callback
+from kerasbatch.spec.data_schema import NpyFiles
+from kerasbatch.spec.fields import InnerKey, KeyedModel, metadata
+from kerasbatch.spec.schema import Spec
+from kerasbatch.spec.trust import Access
+
+
+def named_paths(spec: Spec) -> Iterator[tuple[str, str, Literal["file", "files", "code"]]]:
+    """Yield the key, the inner key and the kind of every path in a spec that has a value."""
+    for name in type(spec).model_fields:
+        model = getattr(spec, name)
+        if not isinstance(model, KeyedModel):
+            continue
+        for inner in type(model).model_fields:
+            key = metadata(type(model), inner) if getattr(model, inner) is not None else None
+            if isinstance(key, InnerKey) and key.names:
+                yield name, inner, key.names
+
+
+def with_absolute_paths(spec: Spec, access: Access) -> Spec:
+    """Return the spec so that its files are found from any folder."""
+    updates: dict[str, dict[str, Any]] = {}
+    for name, inner, kind in named_paths(spec):
+        absolute = _absolute_code if kind == "code" else _absolute_files
+        updates.setdefault(name, {})[inner] = absolute(getattr(getattr(spec, name), inner), access)
+    changed: dict[str, Any] = {
+        name: getattr(spec, name).model_copy(update=update) for name, update in updates.items()
+    }
+    if spec.callbacks:
+        changed["callbacks"] = tuple(
+            {"python": _absolute_code(callback["python"], access)}
+            if is_user_callback(callback)
+            else callback
+            for callback in spec.callbacks
+        )
+    return spec.model_copy(update=changed)
+
+
+def _absolute_files(files: str | NpyFiles, access: Access) -> str | NpyFiles:
+    if isinstance(files, NpyFiles):
+        absolute = {name: str(access.absolute(file)) for name, file in files.files().items()}
+        return files.model_copy(update=absolute)
+    return str(access.absolute(files))
+
+
+def _absolute_code(name: str, access: Access) -> str:
+    file, colon, function = name.rpartition(":")
+    return f"{access.absolute(file)}{colon}{function}"

@@ -1,0 +1,66 @@
+"""Short forms of keys, rewritten into the long forms that the schema knows.
+
+`data: digits` becomes `{kind: name, name: digits}`, `optimizer: adam` becomes `{name: adam}`,
+`save: best` becomes `[best]`. `kind` is the key that is present in this form of a mapping, so that
+pydantic can choose the right model and report the faults of that one only.
+"""
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from kerasbatch.spec.fields import KIND
+from kerasbatch.spec.schema import KEYS, Spec
+
+
+def expand(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a plain spec in its long form; what has no short form stays as it is."""
+    return {key: _expand(key, value) if key in KEYS else value for key, value in raw.items()}
+
+
+def expand_key(name: str, value: Any) -> Any:
+    """Return the value of a key with plain text opened into a mapping, without its `kind`."""
+    short = KEYS[name].short if name in KEYS else None
+    return {short: value} if short and isinstance(value, str) else value
+
+
+def kinds_of(name: str) -> dict[str, type[BaseModel]]:
+    """Return the forms of a key by their kind; empty for a key of a single form, or unknown."""
+    if name not in KEYS:
+        return {}
+    return {
+        kind: model
+        for model in models_of(Spec.model_fields[name].annotation)
+        for kind in _kinds(model)
+    }
+
+
+def models_of(annotation: Any) -> list[type[BaseModel]]:
+    """Return the models that an annotation allows."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for inner in get_args(annotation) for model in models_of(inner)]
+
+
+def _kinds(model: type[BaseModel]) -> tuple[str, ...]:
+    field = model.model_fields.get(KIND)
+    return get_args(field.annotation) if field else ()
+
+
+def _expand(name: str, value: Any) -> Any:
+    key = KEYS[name]
+    if key.words is not None and isinstance(value, str):
+        return [] if value == key.words else [value]
+    if isinstance(value, list | tuple):
+        return [expand_key(name, item) for item in value]
+    return _with_kind(name, expand_key(name, value))
+
+
+def _with_kind(name: str, value: Any) -> Any:
+    """Return a mapping with the kind that its keys show, or the first kind where none does."""
+    kinds = kinds_of(name)
+    if not kinds or not isinstance(value, Mapping) or KIND in value:
+        return value
+    present = next((kind for kind in kinds if kind in value), next(iter(kinds)))
+    return {KIND: present, **value}
