@@ -24,13 +24,13 @@ class ObservedEpoch:
         updates: steps by the optimizer's counter.
         batches: batches by the callbacks.
         examples: rows by Keras' loss metric.
-        right_examples: whether these were the examples that the order says, each as often.
+        examples_match: whether these were the examples that the order says, each as often.
     """
 
     updates: int
     batches: int | None = None
     examples: int | None = None
-    right_examples: bool | None = None
+    examples_match: bool | None = None
 
 
 def epoch_check(
@@ -53,7 +53,7 @@ def epoch_check(
         return "mismatch: missing_batches"
     expected = min(seen.updates * batch_size, planned.examples)
     miscounted = seen.examples is not None and seen.examples != expected
-    if miscounted or seen.right_examples is False:
+    if miscounted or seen.examples_match is False:
         return "mismatch: wrong_examples"
     if seen.updates < planned.steps or ending == "failed":  # its last step may be half a step
         return f"ended_early: {ending}"

@@ -1,4 +1,4 @@
-"""Lets the callbacks of a spec hear of evaluations, as they hear of Keras' own validation."""
+"""Passes evaluations to the callbacks of a spec, as Keras passes its validation."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,43 +12,51 @@ from kerasbatch.types import Row
 
 
 class EvaluationRelay(PlannedCallback):
-    """Stands before the callbacks of a spec, and tells them what was measured.
+    """Adds evaluations to the logs that the callbacks of a spec receive.
 
-    Keras' logs of an epoch hold no evaluation of ours; it is added to them here. The others hear of
-    the ends of those epochs only at which there was an evaluation, so that a `patience` counts
-    evaluations.
+    It comes before those callbacks. They are called at the end of an epoch only if there was an
+    evaluation, so that a `patience` counts evaluations.
 
     Args:
         plan: the plan of the training.
         latest: returns the row of the last evaluation.
-        others: the callbacks of the spec, which come behind this one.
+        callbacks: the callbacks of the spec.
     """
 
     def __init__(
-        self, plan: Plan, latest: Callable[[], Row], others: Sequence[keras.callbacks.Callback]
+        self, plan: Plan, latest: Callable[[], Row], callbacks: Sequence[keras.callbacks.Callback]
     ) -> None:
         super().__init__(plan)
         self.stopped_by: keras.callbacks.Callback | None = None
         self._latest, self._last_step, self._evaluated = latest, 0, False
-        for each in others:
-            each.on_epoch_end = self._if_evaluated(each, each.on_epoch_end)
+        self._callbacks = callbacks
+        for callback in callbacks:
+            callback.on_epoch_end = self._if_evaluated(callback, callback.on_epoch_end)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Add what the evaluation at the end of this epoch found, if there was one."""
+        """Add the evaluation at the end of this epoch to the logs, if there was one."""
         row = self._latest()
         self._evaluated = row["step"] > self._last_step
         self._last_step = row["step"]
         if self._evaluated and logs is not None:
             logs |= {name: value for name, value in row.items() if name not in HISTORY_COLUMNS}
 
+    def restored_epoch(self) -> int | None:
+        """Return the epoch (from 1) whose weights EarlyStopping restored at the end, if any."""
+        for callback in self._callbacks:
+            is_stopping = isinstance(callback, keras.callbacks.EarlyStopping)
+            if is_stopping and callback.restore_best_weights and callback.best_weights is not None:
+                return int(callback.best_epoch) + 1
+        return None
+
     def _if_evaluated(
-        self, callback: keras.callbacks.Callback, hear: Callable[..., None]
+        self, callback: keras.callbacks.Callback, original: Callable[..., None]
     ) -> Callable[..., None]:
         def on_epoch_end(epoch: int, logs: Any = None) -> None:
             if not self._evaluated:
                 return
             before = self.model.stop_training
-            hear(epoch, logs)
+            original(epoch, logs)
             if self.model.stop_training and not before:
                 self.stopped_by = callback
 

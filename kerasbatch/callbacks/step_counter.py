@@ -51,7 +51,7 @@ class StepCounter(PlannedCallback):
         epochs: the epochs, by default those that `fit` is called with.
         partial_batch: `drop` if the data leave the smaller last batch out.
         plan: the plan, where it is none of whole epochs.
-        right_examples: tells of an epoch (from 1) and its number of steps whether they met the
+        examples_match: tells of an epoch (from 1) and its number of steps whether they met the
             examples that they should; without it, examples are counted but not told apart.
 
     Example:
@@ -71,11 +71,11 @@ class StepCounter(PlannedCallback):
         epochs: int | None = None,
         partial_batch: PartialBatch = "keep",
         plan: Plan | None = None,
-        right_examples: Callable[[int, int], bool | None] | None = None,
+        examples_match: Callable[[int, int], bool | None] | None = None,
     ) -> None:
         super().__init__(plan or plan_of_epochs(train_examples, batch_size, epochs, partial_batch))
         self.rows: list[Row] = []
-        self._right_examples = right_examples
+        self._examples_match = examples_match
         self.ending: Ending | None = None
         self._batches: int | None = 0
         self._updates = 0
@@ -111,8 +111,8 @@ class StepCounter(PlannedCallback):
             self._examples = examples_counted(self.model)
         updates = batches_counted(self.model.optimizer) - self._updates
         right = None
-        if self._right_examples is not None and whole_step:
-            right = self._right_examples(epoch + 1, updates)
+        if self._examples_match is not None and whole_step:
+            right = self._examples_match(epoch + 1, updates)
         seen = ObservedEpoch(updates, self._batches, self._examples, right)
         stopped = self.ending or ("early_stop" if self.model.stop_training else None)
         self.rows.append(step_check.check_row(self.plan, epoch + 1, seen, stopped))

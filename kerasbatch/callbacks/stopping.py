@@ -1,9 +1,9 @@
-"""The callback that ends a training: at its target, or where it has diverged."""
+"""The callback that ends a training at its target or at divergence."""
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from kerasbatch.callbacks.base import PlannedCallback
 from kerasbatch.engine.training import divergence
@@ -21,17 +21,31 @@ class StepLoss:
     loss: float
 
 
-class Stopping(PlannedCallback):
-    """Ends a training that has diverged or reached its target, and says where.
+class StoppingTarget(Protocol):
+    """A target of a training, such as that of a spec."""
 
-    The engine stops at the step whose loss diverges; what an evaluation shows is looked at here.
+    @property
+    def metric(self) -> str:
+        """The column of the evaluated metric."""
+
+    @property
+    def stop(self) -> bool:
+        """Whether the training ends at the target."""
+
+    def is_reached_by(self, value: float) -> bool:
+        """Return whether a value of the metric reaches the target."""
+
+
+class Stopping(PlannedCallback):
+    """Ends a training that has diverged or reached its target.
+
+    The engine stops at the step whose loss diverges; this callback also checks evaluations.
 
     Args:
         plan: the plan of the training.
         diverged_loss: returns the loss of the step at which the engine stopped, or None.
         evaluated_loss: the column of the evaluated loss.
-        reaches: tells of the row of an evaluation whether it passes the target.
-        stop_at_target: whether the training ends there.
+        target: the target, or None.
     """
 
     def __init__(
@@ -40,37 +54,37 @@ class Stopping(PlannedCallback):
         *,
         diverged_loss: Callable[[], float | None],
         evaluated_loss: str,
-        reaches: Callable[[Row], bool],
-        stop_at_target: bool,
+        target: StoppingTarget | None,
     ) -> None:
         super().__init__(plan)
         self.ending: Ending | None = None
         self.diverged: StepLoss | None = None
         self.reached: Row | None = None
         self._diverged_loss, self._evaluated_loss = diverged_loss, evaluated_loss
-        self._reaches, self._stop_at_target = reaches, stop_at_target
-        self._untrained: float | None = None
+        self._target = target
+        self._untrained_loss: float | None = None
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Ask the engine whether it stopped."""
+        """Check whether the engine has stopped."""
         if (loss := self._diverged_loss()) is not None:
             self._diverge(self.step(batch), loss)
 
-    def look(self, row: Row) -> None:
-        """Look at the row of an evaluation; the untrained model reaches nothing."""
+    def on_evaluation(self, row: Row) -> None:
+        """Check divergence and the target; the untrained model does not reach a target."""
         loss = row.get(self._evaluated_loss)
         if row["step"] == 0:
-            self._untrained = loss
+            self._untrained_loss = loss
             return
-        if self._is_far(loss):
+        if self._has_diverged(loss):
             self._diverge(row["step"], float(row[self._evaluated_loss]))
-        if self.reached is None and self._reaches(row):
+        target = self._target
+        if target and self.reached is None and target.is_reached_by(row[target.metric]):
             self.reached = row
-            if self._stop_at_target:
+            if target.stop:
                 self._end("target_reached")
 
-    def _is_far(self, loss: float | None) -> bool:
-        untrained = self._untrained
+    def _has_diverged(self, loss: float | None) -> bool:
+        untrained = self._untrained_loss
         if loss is None:
             return False
         if not math.isfinite(loss):

@@ -8,7 +8,7 @@ import typer
 from kerasbatch.cli import options
 from kerasbatch.cli.options import Overrides, SpecPath, Target, Trust
 from kerasbatch.cli.preflight import check_before_loading, display_with_tensorflow
-from kerasbatch.cli.terminal import open_console, print_note, print_whole
+from kerasbatch.cli.terminal import open_console, print_note, print_uncut
 from kerasbatch.errors import Fault, SpecError
 
 if TYPE_CHECKING:
@@ -73,13 +73,13 @@ def _show(found: "Advice") -> None:
     from kerasbatch.cli.display.frames import frame_table
 
     console = open_console(errors=False)
-    print_whole(console, frame_table(found.table))
+    print_uncut(console, frame_table(found.table))
     if found.half is not None:
-        print_whole(console, frame_table(found.half))
+        print_uncut(console, frame_table(found.half))
     if found.memory.largest is not None:
         told = f"largest that fits: {found.memory.largest:,} ({found.memory.message})"
         console.print(told, style="dim", soft_wrap=True)
     console.print(found.message, style="bold", markup=False, soft_wrap=True)
     if found.verification is not None:
-        print_whole(console, frame_table(found.verification.table))
+        print_uncut(console, frame_table(found.verification.table))
         console.print(found.verification.message, style="bold", soft_wrap=True)

@@ -51,8 +51,8 @@ for command in (
 
 def main() -> None:
     """Run the command line."""
-    with exit_codes():
-        app()
+    with exit_codes() as stop:
+        app(obj=stop)
 
 
 def _version(value: bool) -> None:

@@ -9,7 +9,7 @@ import typer
 from kerasbatch.cli import options
 from kerasbatch.cli.options import Overrides, SpecPath, Trust, Verbose
 from kerasbatch.cli.preflight import check_before_loading, display_with_tensorflow
-from kerasbatch.cli.terminal import open_console, print_whole
+from kerasbatch.cli.terminal import open_console, print_uncut
 from kerasbatch.errors import SpecError
 
 if TYPE_CHECKING:
@@ -84,14 +84,14 @@ def _show_data(found: "list[DataSpeeds]") -> None:
     from kerasbatch.cli.display.frames import frame_table
 
     rows = pd.DataFrame([each.row() for each in found])
-    print_whole(open_console(errors=False), frame_table(rows))
+    print_uncut(open_console(errors=False), frame_table(rows))
 
 
 def _show(found: "list[EngineSpeeds]") -> None:
     from kerasbatch.cli.display.tables import bench_table
 
     console = open_console(errors=False)
-    print_whole(console, bench_table(found))
+    print_uncut(console, bench_table(found))
     for why in dict.fromkeys(each.why for each in found):
         sizes = ", ".join(f"{each.batch_size:,}" for each in found if each.why == why)
         console.print(f"  b = {sizes}: {why}", style="dim", soft_wrap=True)

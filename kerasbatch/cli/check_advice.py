@@ -8,7 +8,7 @@ import typer
 from kerasbatch.cli import options
 from kerasbatch.cli.options import Overrides, Target, Trust
 from kerasbatch.cli.preflight import check_before_loading, display_with_tensorflow
-from kerasbatch.cli.terminal import open_console, print_whole
+from kerasbatch.cli.terminal import open_console, print_uncut
 from kerasbatch.errors import SpecError
 
 if TYPE_CHECKING:
@@ -56,6 +56,6 @@ def _show(found: "BruteForce") -> None:
 
     console = open_console(errors=False)
     console.print(found.name, style="bold", markup=False)
-    print_whole(console, frame_table(found.table.drop(columns=["spec", "target"])))
+    print_uncut(console, frame_table(found.table.drop(columns=["spec", "target"])))
     console.print(found.advice.message, markup=False, soft_wrap=True)
     console.print(found.message, style="bold", markup=False, soft_wrap=True)

@@ -7,7 +7,7 @@ import typer
 
 from kerasbatch.cli import options
 from kerasbatch.cli.options import By, Target
-from kerasbatch.cli.terminal import FAILED, open_console, print_error, print_note, print_whole
+from kerasbatch.cli.terminal import FAILED, open_console, print_error, print_note, print_uncut
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.text import counted
 
@@ -58,7 +58,7 @@ def _show(found: "Comparison", shape: Format, console: "Console") -> None:
     if shape == "table":
         from kerasbatch.cli.display.frames import comparison_lines, comparison_table
 
-        print_whole(console, comparison_table(found))
+        print_uncut(console, comparison_table(found))
         for line in comparison_lines(found):
             console.print(line, soft_wrap=True)
         return

@@ -7,7 +7,7 @@ import typer
 from kerasbatch.cli import options
 from kerasbatch.cli.options import Jobs, Overrides, SpecPath, Trust
 from kerasbatch.cli.steps import show_plan
-from kerasbatch.cli.terminal import open_console, print_note, print_whole
+from kerasbatch.cli.terminal import open_console, print_note, print_uncut
 from kerasbatch.text import counted
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def plan(
     for notice in dict.fromkeys(notice for each in planned for notice in each.notices):
         print_note(notice)
     if source.spec.sweep:
-        print_whole(console, sweep_table(planned))
+        print_uncut(console, sweep_table(planned))
         console.print(sweep_totals(planned), soft_wrap=True)
         _explain_differences([each.plan for each in planned])
     else:
@@ -82,7 +82,7 @@ def _show_time(source: "SpecSource", access: "Access", jobs: int | None) -> None
     with source.located(), display.waiting_for("trying every batch size"):
         found = list(time_programs(singles, access, []))
     console = open_console(errors=False)
-    print_whole(console, trial_table(found))
+    print_uncut(console, trial_table(found))
     told = duration(total_seconds(found, workers))
     each = "" if workers == 1 else f", by {counted(workers, 'worker')}"
     console.print(f"{counted(len(singles), 'run')}{each}: about {told}, and TensorFlow's loading")

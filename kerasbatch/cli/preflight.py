@@ -1,9 +1,9 @@
-"""What happens before a command trains: complaints first, then the seconds of TensorFlow."""
+"""The checks before a command trains: errors first, then the loading of TensorFlow."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from kerasbatch.cli.terminal import open_console, raise_if_interrupted, while_training
+from kerasbatch.cli.terminal import open_console
 
 if TYPE_CHECKING:
     from kerasbatch.cli.display.progress import Display
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def check_before_loading(
     source: "SpecSource", trust: bool, batch_sizes: Sequence[int] = ()
 ) -> None:
-    """Complain before TensorFlow takes its seconds, as far as plans go without own data.
+    """Check plans before TensorFlow is loaded, if the data are built in.
 
     Raises:
         SpecError: if a run of the spec, or one of the batch sizes, cannot be planned.
@@ -33,13 +33,11 @@ def check_before_loading(
 
 
 def open_display(*, quiet: bool, verbose: bool) -> "Display":
-    """Return what shows progress; set what must be set before anybody loads TensorFlow."""
+    """Return the display of progress; set the variables that TensorFlow reads when loaded."""
     from kerasbatch.cli.display.progress import Display
     from kerasbatch.engine import environment
 
-    display = Display(
-        open_console(), quiet=quiet, heed=raise_if_interrupted, while_training=while_training
-    )
+    display = Display(open_console(), quiet=quiet)
     for notice in environment.set_variables(verbose=verbose):
         display.notice(notice)
     return display
@@ -48,7 +46,7 @@ def open_display(*, quiet: bool, verbose: bool) -> "Display":
 def display_with_tensorflow(
     *, quiet: bool, verbose: bool, threads: int = 0, whole: bool = False
 ) -> "Display":
-    """Load TensorFlow, which takes seconds, and say so; return what shows progress."""
+    """Load TensorFlow, which takes seconds; return the display of progress."""
     from kerasbatch.engine import environment
 
     display = open_display(quiet=quiet, verbose=verbose)

@@ -20,7 +20,7 @@ from kerasbatch.cli.options import (
     Verbose,
 )
 from kerasbatch.cli.preflight import check_before_loading, display_with_tensorflow, open_display
-from kerasbatch.cli.terminal import FAILED, INTERRUPTED, open_console, print_whole
+from kerasbatch.cli.terminal import FAILED, INTERRUPTED, open_console, print_uncut
 from kerasbatch.text import counted
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 
 def run(
+    context: typer.Context,
     spec: SpecPath,
     overrides: Overrides = None,
     results: Annotated[
@@ -70,6 +71,7 @@ def run(
             watcher=display,
             verbose=verbose,
             ray=cluster,
+            stop=context.obj,
         )
     _show_results(ended, results / source.spec.name, alone=source.spec.sweep is None)
     raise typer.Exit(_exit_code(ended, alone=source.spec.sweep is None))
@@ -82,7 +84,7 @@ def _show_results(ended: "list[Result]", directory: Path, *, alone: bool) -> Non
     if alone:
         console.print(facts_table(result_facts(ended[0]), console.width))
     else:
-        print_whole(console, result_table(ended))
+        print_uncut(console, result_table(ended))
         _show_endings(ended, console)
     if reused := sum(result.reused for result in ended):
         them = "it" if reused == 1 else "them"

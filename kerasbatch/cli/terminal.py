@@ -1,4 +1,4 @@
-"""How the command line meets its terminal: exit codes, signals, complaints, consoles."""
+"""The terminal: exit codes, signals, errors, consoles."""
 
 import contextlib
 import errno
@@ -8,10 +8,10 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 from kerasbatch.errors import DirectoryInUseError, SpecError, WorkerError
+from kerasbatch.runs.stop_request import StopRequest
 from kerasbatch.text import counted
 
 if TYPE_CHECKING:
@@ -19,18 +19,15 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 FAILED, WRONG, IN_USE, INTERRUPTED, TERMINATED = 1, 2, 3, 130, 143
-_SIGNALS: list[int] = []
-"""The signals that have come, so that none is lost."""
-_training = False
-"""Whether the first signal waits for the end of a block of steps."""
 
 
 @contextmanager
-def exit_codes() -> Iterator[None]:
-    """Turn the errors that a person can mend into a message and an exit code."""
-    _listen()
+def exit_codes() -> Iterator[StopRequest]:
+    """Yield the request to stop that signals make; turn errors into a message and an exit code."""
+    stop = StopRequest(_on_deferred)
+    _prepare_process(stop)
     try:
-        yield
+        yield stop
     except SpecError as error:
         _end_wrong(error)
         sys.exit(WRONG)
@@ -41,63 +38,37 @@ def exit_codes() -> Iterator[None]:
         print_error(str(error))
         sys.exit(FAILED)
     except BrokenPipeError:
-        # Whoever read our output has seen enough; Python must not complain while it closes it.
+        # The reader of our output has closed it; Python must not complain when it closes it, too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        print_error(_no_room(error))
+        print_error(_describe_os_error(error))
         sys.exit(FAILED)
     except KeyboardInterrupt:
-        _end_interrupted()
+        _end_interrupted(stop)
     except SystemExit as end:
         if end.code == INTERRUPTED:
-            _end_interrupted()
+            _end_interrupted(stop)
         raise
 
 
-def _listen() -> None:
-    """Hear the signals that end a program, and let no character end it."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        _SIGNALS.append(number)
-        if not _training or len(_SIGNALS) > 1:
-            raise KeyboardInterrupt
-        with contextlib.suppress(OSError):  # nobody reads it any more
-            os.write(2, b"\nstopping after this block of steps; once more stops at once\n")
-
+def _prepare_process(stop: StopRequest) -> None:
+    """Handle the signals that end a program; print any character in any locale."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, interrupt)
+        signal.signal(number, stop.handle)
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # whatever the locale cannot write is written out
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
-def _end_interrupted() -> NoReturn:
-    open_console().print("interrupted; the same command trains what is not finished")
-    sys.exit(_interrupted_code())
+def _on_deferred() -> None:
+    with contextlib.suppress(OSError):  # standard error may be closed
+        os.write(2, b"\nstopping after this block of steps; press Ctrl-C again to stop at once\n")
 
 
-def _interrupted_code() -> int:
-    return TERMINATED if {signal.SIGTERM, signal.SIGHUP} & set(_SIGNALS) else INTERRUPTED
-
-
-def while_training(goes_on: bool) -> None:
-    """Say whether a training goes on: then the first signal waits until `heed_signals` is called.
-
-    An exception that is raised in the middle of TensorFlow may end the process with a segmentation
-    fault.
-    """
-    global _training  # a signal handler has no other way to know
-    _training = goes_on
-
-
-def raise_if_interrupted() -> None:
-    """Interrupt, if a signal has come.
-
-    An exception that is raised while Python is inside a destructor, and TensorFlow has many, is
-    lost; the signal is not.
-    """
-    if _SIGNALS:
-        raise KeyboardInterrupt
+def _end_interrupted(stop: StopRequest) -> NoReturn:
+    open_console().print("interrupted; run the same command to resume")
+    terminated = {signal.SIGTERM, signal.SIGHUP} & set(stop.signals)
+    sys.exit(TERMINATED if terminated else INTERRUPTED)
 
 
 def print_error(message: str) -> None:
@@ -106,12 +77,12 @@ def print_error(message: str) -> None:
 
 
 def print_note(message: str, console: "Console | None" = None) -> None:
-    """Print what a person must know."""
+    """Print a note."""
     say("note:", "bold yellow", message, console)
 
 
 def say(head: str, style: str, message: str, console: "Console | None" = None) -> None:
-    """Print a message behind a coloured word, not folded."""
+    """Print a message after a coloured word, without wrapping."""
     from rich.text import Text
 
     from kerasbatch.cli.console import clean
@@ -120,9 +91,9 @@ def say(head: str, style: str, message: str, console: "Console | None" = None) -
     (console or open_console()).print(shown, soft_wrap=True)
 
 
-def _no_room(error: OSError) -> str:
-    full = error.errno == errno.ENOSPC
-    return f"the disk is full ({error.filename or error})" if full else str(error)
+def _describe_os_error(error: OSError) -> str:
+    disk_is_full = error.errno == errno.ENOSPC
+    return f"the disk is full ({error.filename or error})" if disk_is_full else str(error)
 
 
 def _end_wrong(error: SpecError) -> None:
@@ -140,8 +111,8 @@ def open_console(*, errors: bool = True) -> "Console":
     return SafeConsole(errors=errors)
 
 
-def print_whole(console: "Console", table: "Table") -> None:
-    """Print a table at its own width: a number that is cut would be another number."""
+def print_uncut(console: "Console", table: "Table") -> None:
+    """Print a table at its own width; a number that is cut would be another number."""
     from rich.measure import Measurement
 
     width = Measurement.get(console, console.options.update(max_width=1000), table).maximum

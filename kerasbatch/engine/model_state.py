@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from kerasbatch.engine import keras_private
+from kerasbatch.engine.obstacle import ObstacleError
 
 ITEM = {"kerasbatch": tf.TensorSpec((), tf.int64)}
 """What the data of `one_item` look like, and no others."""
@@ -119,15 +120,6 @@ def capture_step_loss(model: keras.Model, on_loss: Callable[[Any], Any]) -> Iter
         del tracker.update_state
 
 
-class NotBuiltError(Exception):
-    """A model could not be built from its data; holds what Keras raised."""
-
-    @property
-    def obstacle(self) -> str:
-        """What that means for the fused engine."""
-        return f"Keras cannot build it ({short_error(self.args[0])})"
-
-
 def build_model(model: keras.Model, batch: Any) -> None:
     """Build a model, its optimizer, loss and metrics without taking a step.
 
@@ -139,19 +131,23 @@ def build_model(model: keras.Model, batch: Any) -> None:
         batch: what its training step gets, or what that looks like.
 
     Raises:
-        NotBuiltError: if Keras raised an error.
+        ObstacleError: if Keras raised an error.
     """
     try:
         keras_private.build(model, batch)
     except Exception as error:
         if keras_private.has_keras_step(model, "train_step"):
-            raise NotBuiltError(error) from error
+            raise _not_built(error) from error
         shapes = keras.tree.map_structure(_any_number, batch)
         try:
             tf.function(model.train_step, autograph=False).get_concrete_function(shapes)
         except Exception as again:
-            raise NotBuiltError(again) from again
+            raise _not_built(again) from again
     build_optimizer(model)
+
+
+def _not_built(error: Exception) -> ObstacleError:
+    return ObstacleError(f"Keras cannot build it ({short_error(error)})")
 
 
 def _any_number(array: Any) -> tf.TensorSpec:

@@ -1,4 +1,4 @@
-"""What a training tells while it goes on, from wherever it runs; plain data, for any process."""
+"""The messages of a training; plain data, which can pass between processes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from kerasbatch.types import Progress, Row
 
 @dataclass(frozen=True)
 class TableRows:
-    """Rows of a table of the run, from some row on.
+    """Rows of a table of the run.
 
     Args:
         table: the name of the file.
-        start: how many rows of the table stay as they were.
-        rows: those that come behind them.
+        start: the number of rows before them.
+        rows: the rows; they replace all rows from `start` on.
         columns: the first columns of the table.
     """
 
@@ -26,18 +26,18 @@ class TableRows:
 
 @dataclass(frozen=True)
 class ProgressUpdate:
-    """The training moved on."""
+    """The progress of the training."""
 
     progress: Progress
 
 
 @dataclass(frozen=True)
 class SavedFile:
-    """A file of the run, whole: a model, or what is needed to use it.
+    """A file of the run: a model, or its preprocessing.
 
     Args:
         name: the name of the file.
-        content: what is in it.
+        content: its content.
     """
 
     name: str
@@ -46,10 +46,10 @@ class SavedFile:
 
 @dataclass(frozen=True)
 class RunEnded:
-    """The training has come to an end, whatever it is.
+    """The end of the training.
 
     Args:
-        record: what record.json says of it, beside its files.
+        record: the content of record.json, except its files.
     """
 
     record: dict[str, Any]
@@ -57,4 +57,4 @@ class RunEnded:
 
 Message = TableRows | ProgressUpdate | SavedFile | RunEnded
 Emit = Callable[[Message], None]
-"""Hears messages; may raise KeyboardInterrupt at `Moved` to interrupt the training."""
+"""Receives messages; may raise KeyboardInterrupt at a `ProgressUpdate` to stop the training."""

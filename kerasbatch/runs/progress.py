@@ -1,4 +1,4 @@
-"""What a caller may hear of while runs go on."""
+"""The interface through which a caller watches runs."""
 
 from dataclasses import dataclass
 
@@ -10,32 +10,32 @@ from kerasbatch.types import Progress
 
 @dataclass(frozen=True)
 class RunInfo:
-    """A run that is being trained.
+    """A run in training.
 
     Args:
         run_id: the name of its directory.
-        single: its spec, and what was swept.
+        single: its spec, and its swept values.
         plan: its counts.
         number: its number in the grid, from 1.
-        of: how many runs the grid has.
+        count: the number of runs in the grid.
     """
 
     run_id: str
     single: SingleRun
     plan: Plan
     number: int
-    of: int
+    count: int
 
 
 @dataclass(frozen=True)
 class SweepProgress:
-    """Where a sweep stands.
+    """The progress of a sweep.
 
     Args:
-        ended: the runs that have ended, whatever their end.
-        failed: those of them that failed, crashed, or ran out of memory or time.
-        total: how many runs there are.
-        seconds_left: how long the rest will take, or None while nothing is known.
+        ended: the number of runs that have ended.
+        failed: the number of runs that failed, crashed, or ran out of memory or time.
+        total: the number of all runs.
+        seconds_left: the estimated time of the rest, or None before the first measurement.
     """
 
     ended: int
@@ -45,28 +45,26 @@ class SweepProgress:
 
 
 class Watcher:
-    """What a caller may want to hear of while runs go on; every method may be overridden."""
+    """Is notified while runs train; override any method.
+
+    A method that raises KeyboardInterrupt stops the runs: they end with their present block of
+    steps, and keep their results so far.
+    """
 
     def notice(self, message: str) -> None:
-        """Something that a person must know, such as a fallback."""
+        """A message for the user, such as a fallback."""
 
     def waiting(self) -> None:
         """The runs are being checked; called a few times a second."""
 
-    def start(self, running: RunInfo) -> None:
-        """A training begins; in a sweep others may go on beside it."""
+    def start(self, run: RunInfo) -> None:
+        """A training begins; a sweep trains several at a time."""
 
-    def progress(self, running: RunInfo, progress: Progress) -> None:
-        """A training moved on."""
+    def progress(self, run: RunInfo, progress: Progress) -> None:
+        """A training has progressed; called often."""
 
     def finish(self, result: Result) -> None:
-        """A run has its result, or had it already."""
+        """A run has a result, or had it already."""
 
-    def standing(self, standing: SweepProgress) -> None:
-        """Where all runs stand; a few times a second."""
-
-    def heed(self) -> None:
-        """Called a few times a second while runs go on; may raise KeyboardInterrupt.
-
-        Then the runs end with their present block of steps, and keep what they have.
-        """
+    def sweep_progress(self, progress: SweepProgress) -> None:
+        """The sweep has progressed; called a few times a second."""

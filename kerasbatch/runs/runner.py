@@ -1,36 +1,33 @@
-"""A spec -> finished run directories.
+"""From a spec to finished run directories.
 
     kerasbatch.run("experiments/mnist_b16.yaml").history
 
-Everything that can be wrong with a spec is found before a directory is made; what happens in a
-training ends in a status, never in a traceback that takes the rows with it.
+A faulty spec is refused before a directory is made. Every end of a training is a status; an error
+in a training does not lose its rows.
 """
 
-import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from kerasbatch.errors import Fault, SpecError
-from kerasbatch.records import provenance
 from kerasbatch.records.experiment import Experiment
 from kerasbatch.records.files import dump_yaml
-from kerasbatch.records.run_directory import MODELS, RunDirectory, is_finished, models_lacking
 from kerasbatch.records.run_status import RunStatus
+from kerasbatch.runs import earlier_results
 from kerasbatch.runs.coordinator import Coordinator
 from kerasbatch.runs.executors import resources
 from kerasbatch.runs.executors.base import Executor
 from kerasbatch.runs.executors.ray import cluster as ray_cluster
 from kerasbatch.runs.executors.ray.cluster import RayOptions
-from kerasbatch.runs.prepare.prepared_run import PreparedRun
 from kerasbatch.runs.progress import Watcher
 from kerasbatch.runs.result import Result
+from kerasbatch.runs.stop_request import StopRequest, handle_ctrl_c
 from kerasbatch.spec import sweep
 from kerasbatch.spec.reader import SpecSource, resolve_spec
 from kerasbatch.spec.sweep import SingleRun
 from kerasbatch.spec.trust import Access
-from kerasbatch.text import counted, shortened
 
 AnySpec = str | Path | Mapping[str, Any] | SpecSource
 
@@ -45,17 +42,17 @@ def run(
     timeout: float | None = None,
     watcher: Watcher | None = None,
 ) -> Result:
-    """Train a spec that stands for a single run, and return the result.
+    """Train a spec of a single run, and return its result.
 
     Args:
         spec: the path of a YAML file, a dict of the same shape, or a spec that was read already.
         overrides: `key=value` texts that replace keys of the spec.
         results: the directory that holds experiments.
-        rerun: train again what is finished.
+        rerun: train finished runs again.
         trust: let the spec run Python code and read files outside its own folder.
-        timeout: the seconds after which the run is ended; then it is trained in a process of its
-            own, which alone can be ended whatever it does.
-        watcher: hears of progress.
+        timeout: the seconds after which the run is ended; the run then trains in a process of its
+            own, which can be ended at any time.
+        watcher: is notified of progress.
 
     Raises:
         SpecError: if the spec is wrong, or has a sweep.
@@ -84,6 +81,7 @@ def run_all(
     watcher: Watcher | None = None,
     verbose: bool = False,
     ray: RayOptions | str | None = None,
+    stop: StopRequest | None = None,
 ) -> list[Result]:
     """Train every run of a spec; finished ones are not trained again.
 
@@ -93,23 +91,24 @@ def run_all(
         spec: the path of a YAML file, a dict of the same shape, or a spec that was read already.
         overrides: `key=value` texts that replace keys of the spec.
         results: the directory that holds experiments.
-        jobs: how many runs of a sweep go on at a time; by default one per core, or per GPU.
-        rerun: train again what is finished.
+        jobs: the number of runs of a sweep at a time; by default one per core, or per GPU.
+        rerun: train finished runs again.
         trust: let the spec run Python code and read files outside its own folder.
         timeout: the seconds after which a run is ended.
-        watcher: hears of progress.
-        verbose: let what workers print, and TensorFlow's log, appear.
-        ray: the Ray cluster that trains, in place of this machine: `local`, `auto`, HOST:PORT, or
+        watcher: is notified of progress.
+        verbose: show the output of workers, and TensorFlow's log.
+        ray: the Ray cluster that trains instead of this machine: `local`, `auto`, HOST:PORT, or
             `RayOptions`.
+        stop: stops the runs between blocks of steps; by default Ctrl-C does.
 
     Returns:
-        The results in the order of the grid; of an interrupted sweep, those that there are.
+        The results in the order of the grid; an interrupted sweep returns those of its ended runs.
 
     Raises:
-        SpecError: if the spec is wrong; nothing was trained and no directory was made.
+        SpecError: if the spec is wrong; nothing was trained or written.
         DirectoryInUseError: if another process writes into the experiment's directory.
-        WorkerError: if no worker lives long enough to train anything.
-        KeyboardInterrupt: if it was interrupted before any run had a result.
+        WorkerError: if no worker can start.
+        KeyboardInterrupt: if it was interrupted before a run had a result.
     """
     source, folder = resolve_spec(spec, overrides), Path(results).absolute()
     access = Access(source.folder, trust)
@@ -117,46 +116,61 @@ def run_all(
         cluster = RayOptions(ray) if isinstance(ray, str) else ray
         _check_options(jobs, timeout, cluster)
         singles = sweep.expand(source)
-        alone = source.spec.sweep is None and timeout is None
-        with _executor(singles, access, alone, jobs, timeout, verbose, cluster) as (crew, workers):
+        in_process = source.spec.sweep is None and timeout is None
+        options = (jobs, timeout, verbose)
+        with (
+            _executor(singles, access, in_process, *options, cluster) as (executor, workers),
+            handle_ctrl_c() if stop is None else nullcontext(stop) as request,
+        ):
             experiment = Experiment(folder / source.spec.name)
-            return train_all(source, experiment, crew, access, workers, rerun, watcher or Watcher())
+            return train_all(
+                source,
+                experiment,
+                executor,
+                access,
+                workers=workers,
+                rerun=rerun,
+                watcher=watcher or Watcher(),
+                stop=request,
+            )
 
 
-@contextlib.contextmanager
+@contextmanager
 def _executor(
     singles: Sequence[SingleRun],
     access: Access,
-    alone: bool,
+    in_process: bool,
     jobs: int | None,
     timeout: float | None,
     verbose: bool,
     cluster: RayOptions | None,
 ) -> Iterator[tuple[Executor, int]]:
-    """Yield who trains the runs, and how many of them at a time."""
-    crew: Executor
+    """Yield the executor of the runs, and its number of workers."""
+    executor: Executor
     if cluster is not None:
         ray_cluster.set_variables(cluster)
         from kerasbatch.runs.executors.ray.executor import RayExecutor
 
-        crew = on_cluster = RayExecutor(singles, access, cluster, timeout=timeout, verbose=verbose)
+        executor = on_cluster = RayExecutor(
+            singles, access, cluster, timeout=timeout, verbose=verbose
+        )
         workers = on_cluster.jobs
-    elif alone:
+    elif in_process:
         from kerasbatch.runs.executors.in_process import InProcessExecutor
 
-        workers, crew = 1, InProcessExecutor(singles, access)
+        workers, executor = 1, InProcessExecutor(singles, access)
     else:
         from kerasbatch.runs.executors.local import LocalExecutor
 
         workers = min(jobs or resources.default_jobs(), len(singles))
         threads = resources.threads_per_run(len(singles))
-        crew = LocalExecutor(
+        executor = LocalExecutor(
             singles, access, jobs=workers, threads=threads, timeout=timeout, verbose=verbose
         )
     try:
-        yield crew, workers
+        yield executor, workers
     finally:
-        crew.close()
+        executor.close()
 
 
 def _check_options(jobs: int | None, timeout: float | None, cluster: RayOptions | None) -> None:
@@ -179,110 +193,39 @@ def _check_options(jobs: int | None, timeout: float | None, cluster: RayOptions 
 def train_all(
     source: SpecSource,
     experiment: Experiment,
-    crew: Executor,
+    executor: Executor,
     access: Access,
+    *,
     workers: int,
     rerun: bool,
     watcher: Watcher,
+    stop: StopRequest,
 ) -> list[Result]:
-    """Let a crew check and train the runs of a spec; write all that comes of it."""
-    checked = crew.check(watcher.waiting)
+    """Check and train the runs of a spec; write their files."""
+    checked = executor.check(watcher.waiting)
     for notice in checked.notices:
         watcher.notice(notice)
     with experiment.owned():
-        _refuse_foreign(checked.runs, experiment)
-        as_given = source.text if not source.tree.overrides else None
-        experiment.write_spec(as_given or dump_yaml(source.tree.value))
-        _name_others(checked.runs, experiment, watcher)
-        collector = Coordinator(experiment, checked.runs, access, workers, watcher)
-        left = []
-        for each in checked.runs:
-            found = None if rerun else _finished_earlier(each, experiment.run(each.run_id), watcher)
-            if found is None:
-                left.append(_keeping_models(each, experiment.run(each.run_id)))
+        earlier_results.refuse_foreign(checked.runs, experiment)
+        text = None if source.tree.overrides else source.text
+        experiment.write_spec(text or dump_yaml(source.tree.value))
+        earlier_results.notice_other_runs(checked.runs, experiment, watcher)
+        coordinator = Coordinator(experiment, checked.runs, access, workers, watcher)
+        unfinished = []
+        for run in checked.runs:
+            directory = experiment.run(run.run_id)
+            finished = None if rerun else earlier_results.finished(run, directory, watcher)
+            if finished is None:
+                unfinished.append(earlier_results.with_saved_models(run, directory))
             else:
-                collector.keep(found)
-        collector.plan(left)
-        whole = not left or crew.work(collector)
-        collector.close()
-    results = [collector.results[e.run_id] for e in checked.runs if e.run_id in collector.results]
-    if not whole and not any(result.status == RunStatus.INTERRUPTED for result in results):
+                coordinator.keep(finished)
+        coordinator.plan(unfinished)
+        with stop.deferred():
+            complete = not unfinished or executor.work(coordinator, stop)
+            coordinator.close()
+    results = [
+        coordinator.results[run.run_id] for run in checked.runs if run.run_id in coordinator.results
+    ]
+    if not complete and not any(result.status == RunStatus.INTERRUPTED for result in results):
         raise KeyboardInterrupt
     return results
-
-
-def _refuse_foreign(prepared: Iterable[PreparedRun], experiment: Experiment) -> None:
-    """Leave results alone that another version wrote in the place of a run."""
-    directories = [experiment.run(each.run_id) for each in prepared]
-    foreign = [
-        (each.run_id, found.problem) for each in directories if (found := each.found()).foreign
-    ]
-    if foreign:
-        advice = "it is left alone; move it away, or choose another directory with --results"
-        raise SpecError(Fault((), f"{name} {problem}; {advice}") for name, problem in foreign)
-
-
-def _name_others(runs: Iterable[PreparedRun], experiment: Experiment, watcher: Watcher) -> None:
-    """Say which runs of earlier specs are in the directory and no longer in the grid."""
-    in_grid = {run.run_id for run in runs}
-    others = [each.run_id for each in experiment.runs() if each.run_id not in in_grid]
-    if others:
-        stay = "stays" if len(others) == 1 else "stay"
-        names = shortened(", ".join(others), 200)
-        count = counted(len(others), "run")
-        watcher.notice(f"{count} of earlier specs {stay} in {experiment.path.name}: {names}")
-
-
-def _finished_earlier(
-    prepared: PreparedRun, directory: RunDirectory, watcher: Watcher
-) -> Result | None:
-    """Return the result that an earlier command left, if it is whole; say what is wrong with it."""
-    found = directory.found()
-    if found.problem:
-        watcher.notice(f"{directory.run_id}: {found.problem}; it is trained again")
-    if found.record is None or not is_finished(found):
-        return None
-    if lacking := models_lacking(found.record, prepared.single.spec.save):
-        names = " and ".join(lacking)
-        message = f"has no {names}, which save asks for now; it is trained again"
-        watcher.notice(f"{directory.run_id}: {message}")
-        return None
-    result = Result(directory.path, found.record, prepared.single.swept, reused=True)
-    _compare_engines(prepared.single.spec.engine, result, watcher)
-    _compare_versions(result, watcher)
-    return result
-
-
-def _keeping_models(prepared: PreparedRun, directory: RunDirectory) -> PreparedRun:
-    """Return a run that keeps the models too that an earlier training of it has kept."""
-    record, spec = directory.found().record, prepared.single.spec
-    files = record["files"] if record else ()
-    union = [which for which, file in MODELS.items() if which in spec.save or file in files]
-    if set(union) == set(spec.save):
-        return prepared
-    wider = spec.model_copy(update={"save": tuple(union)})
-    return replace(prepared, single=replace(prepared.single, spec=wider))
-
-
-def _compare_engines(asked: str, finished: Result, watcher: Watcher) -> None:
-    """Say so where a finished result was not made by the engine that is asked for now."""
-    used = finished.record["engine"]["name"]
-    if asked not in ("auto", used):
-        name = finished.directory.name
-        message = f"{name} was trained earlier by engine {used}; --rerun trains it by {asked}"
-        watcher.notice(message)
-
-
-def _compare_versions(finished: Result, watcher: Watcher) -> None:
-    """Say so where a finished result was made by other versions."""
-    then, now = finished.record["versions"], provenance.versions()
-    others = [
-        f"{package} {then.get(package)} (now {now[package]})"
-        for package in ("kerasbatch", "keras", "tensorflow")
-        if then.get(package) != now[package]
-    ]
-    if others:
-        name = finished.directory.name
-        watcher.notice(
-            f"{name} was trained earlier with {', '.join(others)}; --rerun trains it anew"
-        )

@@ -97,7 +97,7 @@ def test_one_display_for_all_runs() -> None:
         for number in (0, 1):
             display.start(_running(number))
         display.progress(_running(1), Progress(7, 15, 2, 1234.0, 0.25, 8.0))
-        display.standing(kb.SweepProgress(1, 1, 4, 75.0))
+        display.sweep_progress(kb.SweepProgress(1, 1, 4, 75.0))
     whole, first, second = terminal.text.splitlines()
     assert whole.startswith("4 runs 1/4 ended1 failed1:15 left")
     assert first.startswith("1/4 batch_size=5, seed=0 0/15compiling")

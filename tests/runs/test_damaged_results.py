@@ -110,7 +110,7 @@ def test_results_of_other_versions_are_told(
     assert again.reused
     assert listener.heard == [
         f"{again.directory.name} was trained earlier with keras {now['keras']} (now 9.9.9); "
-        "--rerun trains it anew"
+        "--rerun trains it again"
     ]
 
 

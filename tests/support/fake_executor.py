@@ -1,4 +1,4 @@
-"""A crew without TensorFlow: it invents histories, the same for the same run every time."""
+"""An executor without TensorFlow: it invents histories, the same for the same run every time."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,10 +9,11 @@ import kerasbatch as kb
 from kerasbatch.columns import HISTORY_COLUMNS, STEP_COLUMNS
 from kerasbatch.records import provenance
 from kerasbatch.records.experiment import Experiment
-from kerasbatch.runs.executors.base import Desk, Executor
+from kerasbatch.runs.executors.base import Executor, RunQueue
 from kerasbatch.runs.messages import ProgressUpdate, RunEnded, TableRows
 from kerasbatch.runs.prepare.prepared_run import CheckedRuns, DataInfo, PreparedRun
 from kerasbatch.runs.runner import train_all
+from kerasbatch.runs.stop_request import StopRequest
 from kerasbatch.runs.training.outcome import Outcome
 from kerasbatch.runs.training.record import run_record
 from kerasbatch.spec import learning_rate, reader, sweep
@@ -31,8 +32,8 @@ SPEC: dict[str, Any] = {
 DATA = DataInfo("iris", "0" * 64, None, validated=True)
 
 
-class FakeCrew(Executor):
-    """Trains nothing, and tells of it like any crew."""
+class FakeExecutor(Executor):
+    """Trains nothing, and sends the messages of an executor."""
 
     def __init__(self, singles: tuple[sweep.SingleRun, ...]) -> None:
         self._singles = singles
@@ -40,18 +41,18 @@ class FakeCrew(Executor):
     def check(self, waiting: Callable[[], None]) -> CheckedRuns:
         return CheckedRuns(tuple(map(_prepared, self._singles)))
 
-    def work(self, desk: Desk) -> bool:
-        while (run := desk.next_run(0)) is not None:
+    def work(self, queue: RunQueue, stop: StopRequest) -> bool:
+        while (run := queue.next_run(0)) is not None:
             history = [_row(run, epoch) for epoch in range(3)]
             steps = [dict.fromkeys(STEP_COLUMNS, epoch) for epoch in (1, 2)]
-            desk.hear(run, TableRows("history.csv", 0, tuple(history[:1]), HISTORY_COLUMNS))
-            desk.hear(run, ProgressUpdate(Progress(15, 30, 1, 1e3, 0.5, 1.0)))
-            desk.tick()
-            desk.heed()
-            desk.hear(run, TableRows("history.csv", 0, tuple(history), HISTORY_COLUMNS))
-            desk.hear(run, TableRows("steps.csv", 0, tuple(steps), STEP_COLUMNS))
-            desk.tick()
-            desk.hear(run, RunEnded(_record(run, history[-1]["val_loss"])))
+            queue.on_message(run, TableRows("history.csv", 0, tuple(history[:1]), HISTORY_COLUMNS))
+            queue.on_message(run, ProgressUpdate(Progress(15, 30, 1, 1e3, 0.5, 1.0)))
+            queue.tick()
+            stop.raise_if_requested()
+            queue.on_message(run, TableRows("history.csv", 0, tuple(history), HISTORY_COLUMNS))
+            queue.on_message(run, TableRows("steps.csv", 0, tuple(steps), STEP_COLUMNS))
+            queue.tick()
+            queue.on_message(run, RunEnded(_record(run, history[-1]["val_loss"])))
         return True
 
     def close(self) -> None:
@@ -93,11 +94,19 @@ def train(
     folder: Path,
     *,
     rerun: bool = False,
-    crew: type[FakeCrew] = FakeCrew,
+    executor: type[FakeExecutor] = FakeExecutor,
     watcher: kb.Watcher | None = None,
 ) -> list[kb.Result]:
     """Run a sweep without training it."""
     source = replace(reader.spec_from_dict(spec), folder=folder)
-    of_runs = crew(sweep.expand(source))
     experiment = Experiment(folder / source.spec.name)
-    return train_all(source, experiment, of_runs, Access(folder), 1, rerun, watcher or kb.Watcher())
+    return train_all(
+        source,
+        experiment,
+        executor(sweep.expand(source)),
+        Access(folder),
+        workers=1,
+        rerun=rerun,
+        watcher=watcher or kb.Watcher(),
+        stop=StopRequest(),
+    )

@@ -128,8 +128,8 @@ def pair(make: Callable[[], keras.Model], x: Any, y: Any, **options: Any) -> tup
                 jit_compile=jit,
             )
         else:
-            feed = ExampleStream(arrays, plan(N, batch_size=size, epochs=epochs), seed=5)
-            history = PlainTraining(model, feed, why="to compare").fit(FitOptions())
+            stream = ExampleStream(arrays, plan(N, batch_size=size, epochs=epochs), seed=5)
+            history = PlainTraining(model, stream, why="to compare").fit(FitOptions())
         histories.append(history)
         models.append(model)
     return models, histories

@@ -9,6 +9,7 @@ import kerasbatch as kb
 from kerasbatch.records.experiment import Experiment
 from kerasbatch.runs.executors.in_process import InProcessExecutor
 from kerasbatch.runs.runner import train_all
+from kerasbatch.runs.stop_request import StopRequest
 from kerasbatch.spec import reader, sweep
 from kerasbatch.spec.trust import Access
 
@@ -21,9 +22,18 @@ def run_here(spec: dict[str, Any], folder: Path) -> list[kb.Result]:
     """Train a sweep in this process, where a test can look into it."""
     source = reader.spec_from_dict(spec)
     access = Access(source.folder)
-    crew = InProcessExecutor(sweep.expand(source), access)
+    executor = InProcessExecutor(sweep.expand(source), access)
     experiment = Experiment(folder / source.spec.name)
-    return train_all(source, experiment, crew, access, 1, False, kb.Watcher())
+    return train_all(
+        source,
+        experiment,
+        executor,
+        access,
+        workers=1,
+        rerun=False,
+        watcher=kb.Watcher(),
+        stop=StopRequest(),
+    )
 
 
 def numbers(result: kb.Result) -> pd.DataFrame:

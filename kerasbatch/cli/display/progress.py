@@ -1,7 +1,7 @@
-"""What a person sees while runs go on: lines that move, or plain lines where nothing can move."""
+"""The display of progress: moving bars on a terminal, plain lines elsewhere."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.progress import BarColumn, ProgressColumn, TaskID, TextColumn
 from rich.progress import Progress as Bar
 
-from kerasbatch.cli.display.spinner import spinner
 from kerasbatch.cli.display.tables import duration
 from kerasbatch.cli.terminal import print_note
 from kerasbatch.runs.progress import RunInfo, SweepProgress, Watcher
@@ -19,13 +18,13 @@ from kerasbatch.text import counted
 from kerasbatch.types import Progress
 
 WIDE = 80
-"""Columns of a terminal from which on a line holds all that there is to tell."""
+"""The columns of a terminal from which on a line holds all fields."""
 PLAIN_INTERVAL = 5.0
-"""Seconds between two lines of progress where the output is no terminal."""
+"""Seconds between two plain lines of progress."""
 
 
 def _columns(width: int) -> Iterator[ProgressColumn]:
-    """Yield what a line of some width has room for, so that no number is cut."""
+    """Yield the columns that fit into a width, so that no number is cut."""
     if width >= WIDE:
         yield TextColumn("{task.description}", markup=False)
         yield BarColumn(None)
@@ -44,22 +43,12 @@ class Display(Watcher):
     """Shows notices and progress on a console.
 
     Args:
-        console: where to; the standard error, so that the results can be piped.
+        console: the console; standard error, so that results can be piped.
         quiet: show notices only.
-        heed: called often while runs go on; may raise to interrupt them.
-        while_training: told whether runs go on.
     """
 
-    def __init__(
-        self,
-        console: Console,
-        *,
-        quiet: bool,
-        heed: Callable[[], None] = lambda: None,
-        while_training: Callable[[bool], None] = lambda goes_on: None,
-    ) -> None:
+    def __init__(self, console: Console, *, quiet: bool) -> None:
         self._console, self._quiet = console, quiet
-        self._heed, self._while_training = heed, while_training
         self._moving = console.is_terminal and not quiet
         self._bar = Bar(*_columns(console.width), console=console, transient=True)
         self._lines: dict[str, TaskID] = {}
@@ -73,25 +62,19 @@ class Display(Watcher):
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Take the moving lines away."""
-        self._while_training(False)
+        """Remove the moving lines."""
         if self._moving:
             self._bar.stop()
 
     @contextmanager
     def waiting_for(self, what: str) -> Iterator[None]:
-        """Show that something of unknown length goes on, in which Python cannot move."""
-        if self._quiet:
-            yield
-        elif self._moving:
-            with spinner(what):
-                yield
-        else:
+        """Show work of unknown duration during which Python cannot redraw the terminal."""
+        if not self._quiet:
             self._console.print(f"{what} ...")
-            yield
+        yield
 
     def notice(self, message: str) -> None:
-        """Show what a person must know, also when quiet."""
+        """Show a message, also when quiet."""
         print_note(message, self._console)
 
     def waiting(self) -> None:
@@ -102,58 +85,51 @@ class Display(Watcher):
             self._console.print("checking the runs ...")
             self._last_line = time.monotonic()
 
-    def heed(self) -> None:
-        """Let a signal interrupt."""
-        self._heed()
-
-    def start(self, running: RunInfo) -> None:
+    def start(self, run: RunInfo) -> None:
         """Show a run that begins."""
-        self._while_training(True)
-        self._running[running.run_id] = running
+        self._running[run.run_id] = run
         self._last_line = time.monotonic()
-        total, title = running.plan.total_steps, _title(running)
+        total, title = run.plan.total_steps, _title(run)
         if self._moving:
-            self._draw(
-                running.run_id, title, total=total, count=_steps(0, total), speed="compiling"
-            )
-        elif not self._quiet and running.of == 1:
+            self._draw(run.run_id, title, total=total, count=_steps(0, total), speed="compiling")
+        elif not self._quiet and run.count == 1:
             self._console.print(f"{title}: {counted(total, 'step')}")
 
-    def progress(self, running: RunInfo, progress: Progress) -> None:
+    def progress(self, run: RunInfo, progress: Progress) -> None:
         """Move a line; of a single run, write one every few seconds."""
-        told = _told(progress)
+        fields = _fields(progress)
         if self._moving:
-            self._draw(running.run_id, _title(running), progress.total_steps, progress.step, **told)
-        elif not self._quiet and running.of == 1:
+            self._draw(run.run_id, _title(run), progress.total_steps, progress.step, **fields)
+        elif not self._quiet and run.count == 1:
             if time.monotonic() - self._last_line < PLAIN_INTERVAL:
                 return
             self._last_line = time.monotonic()
-            parts = [f"step {told['count']}", told["speed"], told["loss"], told["left"]]
+            parts = [f"step {fields['count']}", fields["speed"], fields["loss"], fields["left"]]
             line = ", ".join(part for part in parts if part)
-            self._console.print(f"{_title(running)}: {line}", soft_wrap=True)
+            self._console.print(f"{_title(run)}: {line}", soft_wrap=True)
 
     def finish(self, result: Result) -> None:
-        """Take a run's line away; in a pipe, write one."""
-        running = self._running.pop(result.directory.name.removeprefix(".rerun-"), None)
-        if running is None:
+        """Remove the line of a run; in a pipe, print one."""
+        run = self._running.pop(result.directory.name.removeprefix(".rerun-"), None)
+        if run is None:
             return
-        if (line := self._lines.pop(running.run_id, None)) is not None:
+        if (line := self._lines.pop(run.run_id, None)) is not None:
             self._bar.remove_task(line)
-        elif not self._quiet and running.of > 1:
-            self._console.print(_line(running, result), soft_wrap=True)
+        elif not self._quiet and run.count > 1:
+            self._console.print(_line(run, result), soft_wrap=True)
 
-    def standing(self, standing: SweepProgress) -> None:
-        """Show where the whole sweep stands."""
-        if not self._moving or standing.total == 1:
+    def sweep_progress(self, progress: SweepProgress) -> None:
+        """Show the progress of the sweep."""
+        if not self._moving or progress.total == 1:
             return
-        failed = f"{standing.failed} failed" if standing.failed else ""
-        left = standing.seconds_left
+        failed = f"{progress.failed} failed" if progress.failed else ""
+        left = progress.seconds_left
         self._draw(
             "",
-            counted(standing.total, "run"),
-            standing.total,
-            standing.ended,
-            count=f"{standing.ended}/{standing.total} ended",
+            counted(progress.total, "run"),
+            progress.total,
+            progress.ended,
+            count=f"{progress.ended}/{progress.total} ended",
             speed=failed,
             left="" if left is None else f"{duration(left)} left",
         )
@@ -161,7 +137,7 @@ class Display(Watcher):
     def _draw(
         self, key: str, title: str, total: float | None, completed: float = 0, **fields: Any
     ) -> None:
-        """Draw one line; the one for the whole has no name."""
+        """Draw one line; the key of the sweep's own line is empty."""
         if key not in self._lines:
             self._lines[key] = self._bar.add_task(title, total=total, **_NOTHING)
         self._bar.update(
@@ -169,14 +145,14 @@ class Display(Watcher):
         )
 
 
-def _title(running: RunInfo) -> str:
-    if running.of == 1:
-        return running.single.spec.name
-    return f"{running.number}/{running.of} {_swept(running)}".rstrip()
+def _title(run: RunInfo) -> str:
+    if run.count == 1:
+        return run.single.spec.name
+    return f"{run.number}/{run.count} {_swept(run)}".rstrip()
 
 
-def _swept(running: RunInfo) -> str:
-    values = running.single.swept.items()
+def _swept(run: RunInfo) -> str:
+    values = run.single.swept.items()
     return ", ".join(f"{key.split('.')[-1]}={sweep.label(value)}" for key, value in values)
 
 
@@ -184,7 +160,7 @@ def _steps(done: int, total: int) -> str:
     return f"{done:,}/{total:,}"
 
 
-def _told(progress: Progress) -> Mapping[str, str]:
+def _fields(progress: Progress) -> Mapping[str, str]:
     speed, left = progress.examples_per_second, progress.seconds_left
     return {
         "count": _steps(progress.step, progress.total_steps),
@@ -194,8 +170,8 @@ def _told(progress: Progress) -> Mapping[str, str]:
     }
 
 
-def _line(running: RunInfo, result: Result) -> str:
-    """Return the line of a finished run: its outcome in words."""
+def _line(run: RunInfo, result: Result) -> str:
+    """Return the line of a finished run."""
     speed = result.row["steps_per_second"]
-    told = f"{result.message}, {speed:,.0f} steps/s" if speed else result.message
-    return f"{_title(running)}: {result.status}, {told}"
+    outcome = f"{result.message}, {speed:,.0f} steps/s" if speed else result.message
+    return f"{_title(run)}: {result.status}, {outcome}"

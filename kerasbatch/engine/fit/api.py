@@ -1,5 +1,6 @@
-"""`kerasbatch.fit`: a drop-in for `model.fit`, many steps in one compiled program."""
+"""`kerasbatch.fit`: a drop-in for `model.fit` that runs many steps in one compiled program."""
 
+import inspect
 import os
 import warnings
 from dataclasses import dataclass
@@ -9,33 +10,35 @@ import keras
 
 from kerasbatch.engine import keras_private
 from kerasbatch.engine.environment import LIMITS
-from kerasbatch.engine.fit.arguments import FitArguments
-from kerasbatch.engine.fit.arrays import makes_batches, non_array_kind
+from kerasbatch.engine.fit.arguments import KERAS_SIGNATURE, FitArguments, bind_arguments
+from kerasbatch.engine.fit.arrays import makes_batches
 from kerasbatch.engine.fit.dispatch import (
     begin_on_arrays,
     begin_on_batches,
-    cut_epoch,
-    left_to_keras,
+    leave_to_keras,
+    short_epoch_warning,
 )
+from kerasbatch.engine.obstacle import ObstacleError
 from kerasbatch.engine.options import FitOptions, Needs
+from kerasbatch.engine.settings import DEFAULT_SETTINGS, EngineSettings
 from kerasbatch.engine.training.fused import FusedTraining
 from kerasbatch.engine.training.plain import KerasOwnTraining
 from kerasbatch.engine.training.start import Training
 from kerasbatch.errors import EngineError, SpecError
-from kerasbatch.types import BatchSize, Engine
+from kerasbatch.types import Engine
 
 
 @dataclass(frozen=True)
 class Report:
-    """How `kerasbatch.fit` trained; it stands in the history as `history.kerasbatch`.
+    """How `kerasbatch.fit` trained; the history holds it as `history.kerasbatch`.
 
     Args:
         engine: `fused` or `keras`.
-        data: `resident` on the device, `streamed` to it in our order, `stacked` batches of somebody
-            else's order, or `keras`: as plain fit reads them.
+        data: `resident` on the device, `streamed` to it in our order, `stacked` batches of a
+            dataset in its own order, or `keras`: as plain `fit` reads them.
         why: why this engine, and whether with XLA.
         seed: the seed of the order; None where Keras kept its own order.
-        compile_seconds: the seconds that compiling took; None where Keras did it in passing.
+        compile_seconds: the duration of the compilation; None where Keras did it in passing.
     """
 
     engine: str
@@ -47,62 +50,40 @@ class Report:
 
 def fit(
     model: keras.Model,
-    x: Any = None,
-    y: Any = None,
-    batch_size: BatchSize | None = None,
-    epochs: int = 1,
-    verbose: str | int = "auto",
-    callbacks: Any = None,
-    validation_split: float = 0.0,
-    validation_data: Any = None,
-    shuffle: bool = True,
-    class_weight: dict[int, float] | None = None,
-    sample_weight: Any = None,
-    initial_epoch: int = 0,
-    steps_per_epoch: int | None = None,
-    validation_steps: int | None = None,
-    validation_batch_size: int | None = None,
-    validation_freq: Any = 1,
-    *,
+    *args: Any,
     seed: int | None = None,
     engine: Engine = "auto",
     jit_compile: bool | None = None,
+    settings: EngineSettings = DEFAULT_SETTINGS,
+    **kwargs: Any,
 ) -> keras.callbacks.History:
     """Train a compiled Keras model as `model.fit` does, many steps in one compiled program.
 
-    The arithmetic is Keras' own `train_step`: the same batches in the same order give the weights
-    of `model.fit`, up to the rounding of float32. Dropout and other random layers start from the
-    same seeds, but XLA's generator may draw other masks than TensorFlow's. Sequential, functional
-    and subclassed models work, with arrays, or lists or dicts of arrays, and a train_step of one's
-    own. Afterwards the model is as Keras would have left it. What cannot be trained in blocks is
-    trained by plain `model.fit`, with a warning that says why.
+    Every argument of `model.fit` works, by position or by name. The arithmetic is Keras' own
+    `train_step`: the same batches in the same order give the weights of `model.fit`, up to the
+    rounding of float32. Random layers such as Dropout start from the same seeds, but XLA's
+    generator may draw other masks than TensorFlow's. Sequential, functional and subclassed models
+    work, on arrays, lists or dicts of arrays, datasets, generators and PyDatasets, and with a
+    custom `train_step`. Afterwards the model is as Keras would have left it. What cannot be
+    trained in blocks is trained by plain `model.fit`, with a warning that says why.
+
+    Four arguments of `model.fit` mean a little more here:
+        batch_size: `full` stands for all n examples; None for 32, or n if that is less.
+        callbacks: hooks for batches are called for the last step of each block. A callback that
+            has something to do after every batch leads to plain `model.fit`.
+        shuffle: for arrays, True means `example_order`'s fresh order in every epoch.
+        steps_per_epoch: an epoch that meets the end of arrays ends there, with a warning.
 
     Args:
         model: a compiled model.
-        x: arrays of shape (n, ...), or pandas tables.
-        y: arrays of shape (n, ...), or pandas tables.
-        batch_size: examples of one step, `full` for n; if None, 32 as in Keras, or n if that is
-            less.
-        epochs: the epoch to end with, as in Keras.
-        verbose: as in Keras.
-        callbacks: as in Keras. Those for batches hear of the last step of each block; where one
-            has something to do after every batch, plain `model.fit` trains.
-        validation_split: as in Keras.
-        validation_data: as in Keras.
-        shuffle: True for `example_order`'s fresh order in every epoch, False for that of the data.
-        class_weight: as in Keras.
-        sample_weight: as in Keras.
-        initial_epoch: as in Keras.
-        steps_per_epoch: as in Keras: an epoch has so many steps and goes on in the data where the
-            last one ended; one that meets the end of the data ends there, with a warning.
-        validation_steps: as in Keras.
-        validation_batch_size: as in Keras; the fused engine needs it for `validation_steps` only.
-        validation_freq: as in Keras.
+        *args: the positional arguments of `model.fit`.
         seed: the seed of the order; None draws one from NumPy's global generator, which
-            `keras.utils.set_random_seed` sets, and `history.kerasbatch.seed` tells it.
+            `keras.utils.set_random_seed` sets. `history.kerasbatch.seed` holds it.
         engine: `auto`, `fused` (an error where it cannot work) or `keras` (plain `model.fit`).
         jit_compile: True or False to compile with or without XLA; None chooses. (Keras keeps no
             trace of a `compile(jit_compile=False)` where that is its default.)
+        settings: the thresholds of the engine, for measurements and tests.
+        **kwargs: the named arguments of `model.fit`.
 
     Returns:
         Keras' History, with a Report as `history.kerasbatch`.
@@ -114,37 +95,33 @@ def fit(
     """
     _refuse_limits()
     _check_choices(engine, jit_compile, seed)
-    given = FitArguments(
-        x,
-        y,
-        batch_size,
-        epochs,
-        verbose,
-        callbacks,
-        validation_split,
-        validation_data,
-        shuffle,
-        class_weight,
-        sample_weight,
-        initial_epoch,
-        steps_per_epoch,
-        validation_steps,
-        validation_batch_size,
-        validation_freq,
-        validates_on_arrays=validation_data is not None and not non_array_kind(validation_data),
-    ).checked()
-    training, options = _begin(model, given, engine, jit_compile, seed)
+    arguments = bind_arguments(model, args, kwargs)
+    training, options = _begin(model, arguments, engine, jit_compile, seed, settings)
     if training.obstacle and engine == "auto":
-        because = f"training by plain model.fit, because {training.obstacle}"
-        warnings.warn(because, stacklevel=2)
-    if isinstance(training, FusedTraining) and training.feed and (cut := cut_epoch(training.feed)):
-        warnings.warn(cut, stacklevel=2)
+        warnings.warn(f"training by plain model.fit, because {training.obstacle}", stacklevel=2)
+    stream = training.stream if isinstance(training, FusedTraining) else None
+    if stream and (warning := short_epoch_warning(stream)):
+        warnings.warn(warning, stacklevel=2)
     history = training.fit(options)
-    used = training.feed.seed if training.feed else None
     history.kerasbatch = Report(
-        training.name, training.data, training.why, used, training.compile_seconds
+        training.name,
+        training.data,
+        training.why,
+        training.stream.seed if training.stream else None,
+        training.compile_seconds,
     )
     return history
+
+
+def _signature() -> inspect.Signature:
+    """Return the signature that help() and notebooks show: Keras' arguments, then ours."""
+    ours = inspect.signature(fit).parameters.values()
+    keyword_only = [one for one in ours if one.kind is one.KEYWORD_ONLY]
+    model, *others = KERAS_SIGNATURE.parameters.values()
+    return inspect.Signature([model.replace(name="model"), *others, *keyword_only])
+
+
+fit.__signature__ = _signature()  # type: ignore[attr-defined]  # functions accept attributes
 
 
 def _refuse_limits() -> None:
@@ -166,28 +143,31 @@ def _check_choices(engine: Any, jit_compile: Any, seed: Any) -> None:
 
 def _begin(
     model: keras.Model,
-    given: FitArguments,
+    arguments: FitArguments,
     engine: Engine,
     jit_compile: bool | None,
     seed: int | None,
+    settings: EngineSettings,
 ) -> tuple[Training | KerasOwnTraining, FitOptions]:
-    """Choose who trains, and compile."""
-    options = given.options()
-    if obstacle := _backend_obstacle(given):
-        return left_to_keras(model, given, obstacle, engine), options
-    stops = any(isinstance(each, keras.callbacks.TerminateOnNaN) for each in options.callbacks)
+    """Choose the training, and compile."""
+    options = arguments.options()
+    stops = any(isinstance(one, keras.callbacks.TerminateOnNaN) for one in options.callbacks)
     needs = Needs(stop_at_nan=stops, jit_compile=jit_compile)
-    if makes_batches(given.x):
-        return begin_on_batches(model, given, options, engine, needs)
-    return begin_on_arrays(model, given, engine, needs, seed)
+    try:
+        _check_backend(arguments)
+        if makes_batches(arguments.x):
+            return begin_on_batches(model, arguments, engine, needs, settings)
+        return begin_on_arrays(model, arguments, engine, needs, seed, settings)
+    except ObstacleError as obstacle:
+        return leave_to_keras(model, arguments, engine, obstacle.reason), options
 
 
-def _backend_obstacle(given: FitArguments) -> str | None:
-    """Return what keeps this from being planned at all, whatever the data are; or None."""
+def _check_backend(arguments: FitArguments) -> None:
+    """Raise ObstacleError where nothing can be trained in blocks, whatever the data are."""
     if keras.backend.backend() != "tensorflow":
-        return f"Keras runs on {keras.backend.backend()}, and blocks of steps need TensorFlow"
-    if gone := keras_private.missing():
-        return gone
-    if isinstance(given.callbacks, keras.callbacks.CallbackList):
-        return "a CallbackList is in use already; give a list of callbacks"
-    return None
+        name = keras.backend.backend()
+        raise ObstacleError(f"Keras runs on {name}, and blocks of steps need TensorFlow")
+    if missing := keras_private.missing():
+        raise ObstacleError(missing)
+    if isinstance(arguments.callbacks, keras.callbacks.CallbackList):
+        raise ObstacleError("a CallbackList is in use already; give a list of callbacks")

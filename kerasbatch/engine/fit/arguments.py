@@ -1,17 +1,18 @@
-"""The arguments of `fit`, as Keras names them, and what is wrong with their numbers."""
+"""The arguments of `fit`, bound to the signature of Keras' own `fit`, and checked."""
 
+import inspect
 import operator
-from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterator, Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import keras
 
 from kerasbatch.engine.options import FitOptions, Validation
 from kerasbatch.errors import Fault, SpecError
-from kerasbatch.types import BatchSize
 
-_LEAST = {
+KERAS_SIGNATURE = inspect.signature(keras.Model.fit)
+MINIMUM = {
     "batch_size": 1,
     "epochs": 0,
     "initial_epoch": 0,
@@ -19,65 +20,18 @@ _LEAST = {
     "validation_steps": 0,
     "validation_batch_size": 1,
 }
-"""The least value of every number."""
+"""The smallest value of each whole number."""
 
 
-@dataclass(frozen=True)
-class FitArguments:
-    """What `fit` was called with; every name and default is that of Keras."""
+class FitArguments(SimpleNamespace):
+    """The arguments of one call of `fit`, by Keras' names and with Keras' defaults."""
 
-    x: Any = None
-    y: Any = None
-    batch_size: BatchSize | None = None
-    epochs: int = 1
-    verbose: str | int = "auto"
-    callbacks: Any = None
-    validation_split: float = 0.0
-    validation_data: Any = None
-    shuffle: bool = True
-    class_weight: dict[int, float] | None = None
-    sample_weight: Any = None
-    initial_epoch: int = 0
-    steps_per_epoch: int | None = None
-    validation_steps: int | None = None
-    validation_batch_size: int | None = None
-    validation_freq: Any = 1
-    validates_on_arrays: bool = False
-
-    def checked(self) -> "FitArguments":
-        """Return the same with Python's own integers as numbers; None stays None.
-
-        Raises:
-            SpecError: if a number is none or out of its range; all faults at once.
-        """
-        if faults := [*self._number_faults(), *self._split_faults()]:
-            raise SpecError(faults)
-        numbers = {name: getattr(self, name) for name in _LEAST}
-        plain: dict[str, Any] = {
-            name: operator.index(value)
-            for name, value in numbers.items()
-            if value is not None and value != "full"
-        }
-        return replace(self, **plain)
-
-    def _number_faults(self) -> Iterator[Fault]:
-        for name, least in _LEAST.items():
-            value = getattr(self, name)
-            if value is None or (name == "batch_size" and value == "full"):
-                continue
-            wrong = isinstance(value, bool) or not hasattr(value, "__index__")
-            if wrong or operator.index(value) < least:
-                message = f"found {value!r}; must be a whole number, {least} or more"
-                yield Fault((name,), message)
-
-    def _split_faults(self) -> Iterator[Fault]:
-        if not 0 <= self.validation_split < 1:
-            found = f"found {self.validation_split!r}"
-            message = f"{found}; must be a share of the examples, 0 up to below 1"
-            yield Fault(("validation_split",), message)
+    def replaced(self, **changes: Any) -> "FitArguments":
+        """Return the same arguments with other values for some."""
+        return FitArguments(**vars(self) | changes)
 
     def for_keras(self) -> dict[str, Any]:
-        """Return all of them as arguments of Keras' own `fit`.
+        """Return the arguments for Keras' own `fit`.
 
         Raises:
             SpecError: for a batch size of `full`, which Keras does not have.
@@ -85,23 +39,65 @@ class FitArguments:
         if self.batch_size == "full":
             message = "full needs data that lie in memory as arrays; write a number"
             raise SpecError.at(("batch_size",), message)
-        names = [field.name for field in fields(self) if field.name != "validates_on_arrays"]
-        return {name: getattr(self, name) for name in names}
+        return dict(vars(self))
 
-    def validation_by_keras(self) -> Validation | None:
-        """Return data for validation that only Keras can read, or None where there are none."""
+    def keras_validation(self) -> Validation | None:
+        """Return validation data that only Keras can read, or None where there are none."""
         if self.validation_data is None:
             return None
-        size = self.validation_batch_size or (
-            None if self.batch_size == "full" else self.batch_size
+        batch_size = None if self.batch_size == "full" else self.batch_size
+        return Validation(
+            self.validation_data,
+            is_arrays=False,
+            batch_size=self.validation_batch_size or batch_size,
+            steps=self.validation_steps,
+            freq=self.validation_freq,
         )
-        steps, freq = self.validation_steps, self.validation_freq
-        return Validation(self.validation_data, False, size, steps, freq)
 
     def options(self) -> FitOptions:
-        """Return what every engine's `fit` is called with, but for the validation."""
+        """Return the options of an engine's `fit`, without validation."""
         return FitOptions(
             callbacks=keras.tree.flatten(self.callbacks or []),
             verbose=self.verbose,
             initial_epoch=self.initial_epoch,
         )
+
+
+def bind_arguments(
+    model: keras.Model, positional: Sequence[Any], named: Mapping[str, Any]
+) -> FitArguments:
+    """Bind a call to the signature of Keras' `fit`; whole numbers become Python's own.
+
+    Raises:
+        TypeError: as Python does, for an argument that Keras' `fit` does not have.
+        SpecError: if a number is none or out of its range; all faults at once.
+    """
+    bound = KERAS_SIGNATURE.bind(model, *positional, **named)
+    bound.apply_defaults()
+    values = dict(list(bound.arguments.items())[1:])  # without the model
+    if faults := [*_number_faults(values), *_split_faults(values)]:
+        raise SpecError(faults)
+    numbers = {name: operator.index(values[name]) for name in MINIMUM if _is_set(values[name])}
+    return FitArguments(**values | numbers)
+
+
+def _is_set(value: Any) -> bool:
+    return value is not None and value != "full"
+
+
+def _number_faults(values: Mapping[str, Any]) -> Iterator[Fault]:
+    for name, minimum in MINIMUM.items():
+        value = values[name]
+        if value is None or (name == "batch_size" and value == "full"):
+            continue
+        wrong = isinstance(value, bool) or not hasattr(value, "__index__")
+        if wrong or operator.index(value) < minimum:
+            message = f"found {value!r}; must be a whole number, {minimum} or more"
+            yield Fault((name,), message)
+
+
+def _split_faults(values: Mapping[str, Any]) -> Iterator[Fault]:
+    if not 0 <= values["validation_split"] < 1:
+        message = "must be a share of the examples, 0 up to below 1"
+        found = f"found {values['validation_split']!r}"
+        yield Fault(("validation_split",), f"{found}; {message}")

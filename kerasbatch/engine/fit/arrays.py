@@ -1,4 +1,4 @@
-"""The data of a `fit` as arrays of one length, with Keras' own rules; what is wrong with them."""
+"""The data of a `fit` as arrays of one length, by Keras' own rules; faults are reported at once."""
 
 import types
 from collections.abc import Iterator
@@ -18,12 +18,12 @@ from kerasbatch.errors import Fault, SpecError
 
 @dataclass(frozen=True)
 class FitArrays:
-    """What to train on and what to validate on, as arrays.
+    """The training and validation data of a `fit`, as arrays.
 
     Args:
-        train: (x, y, sample_weight), without those that were not given at the end.
+        train: (x, y, sample_weight), without those at the end that are None.
         validation: the same for validation, or None.
-        obstacle: what in them only Keras itself trains with, or None.
+        obstacle: why only Keras itself can train on the values, or None.
     """
 
     train: Arrays
@@ -32,62 +32,81 @@ class FitArrays:
 
 
 def non_array_kind(*values: Any) -> str | None:
-    """Return what kind of data are none that lie in memory as arrays, or None."""
+    """Return the kind of the first value that does not lie in memory as an array, or None."""
     for leaf in keras.tree.flatten(values):
         if isinstance(leaf, tf.data.Dataset):
             return "a tf.data.Dataset"
         is_array = all(hasattr(leaf, name) for name in ("shape", "dtype", "__len__"))
         is_sparse = hasattr(leaf, "tocsr")
-        known = leaf is None or _is_pandas(leaf) or isinstance(leaf, int | float | str)
-        if is_sparse or not (is_array or known):
+        is_plain = leaf is None or _is_pandas(leaf) or isinstance(leaf, int | float | str)
+        if is_sparse or not (is_array or is_plain):
             return f"a {type(leaf).__name__}"
     return None
 
 
 def makes_batches(x: Any) -> bool:
-    """Tell whether x is no array of examples, but makes batches itself."""
+    """Return whether x is a dataset, a generator or a PyDataset, which make batches themselves."""
     kinds = tf.data.Dataset | types.GeneratorType | keras.utils.PyDataset
     return isinstance(x, kinds)
 
 
-def gather_arrays(given: FitArguments) -> FitArrays:
-    """Bring the data of a `fit` into order.
+def validates_on_arrays(arguments: FitArguments) -> bool:
+    """Return whether the validation data of a `fit` are arrays."""
+    data = arguments.validation_data
+    return data is not None and not non_array_kind(data)
+
+
+def gather_arrays(arguments: FitArguments) -> FitArrays:
+    """Return the data of a `fit` as arrays.
 
     Raises:
         SpecError: if arrays are of different lengths or empty; all faults at once.
         ValueError: for what Keras itself refuses, such as weights given twice.
     """
-    nested = keras.tree.is_nested(given.y)
-    if given.class_weight is not None and (given.sample_weight is not None or nested):
+    nested = keras.tree.is_nested(arguments.y)
+    weighs_classes = arguments.class_weight is not None
+    if weighs_classes and (arguments.sample_weight is not None or nested):
         raise ValueError("class_weight needs a single output, and no sample_weight beside it")
-    train, held = _arrays("", (given.x, given.y, given.sample_weight)), None
-    if given.validates_on_arrays:
-        held = _held_back(given)
-    elif given.validation_data is None and given.validation_split:
-        train, held = keras_private.split_for_validation(train, given.validation_split)
-    if given.class_weight is not None:
-        weights = keras_private.weights_of_classes(train[1], given.class_weight)
+    train = _arrays("", (arguments.x, arguments.y, arguments.sample_weight))
+    held_out = None
+    if validates_on_arrays(arguments):
+        held_out = _held_out(arguments)
+    elif arguments.validation_data is None and arguments.validation_split:
+        train, held_out = keras_private.split_for_validation(train, arguments.validation_split)
+    if weighs_classes:
+        weights = keras_private.weights_of_classes(train[1], arguments.class_weight)
         train = (*train[:2], np.asarray(weights))
-    obstacle = _not_finite("", train) or (held and _not_finite("validation_data.", held))
-    return FitArrays(_given(train), None if held is None else _given(held), obstacle or None)
+    obstacle = _not_finite("", train) or (held_out and _not_finite("validation_data.", held_out))
+    validation = None if held_out is None else _without_none(held_out)
+    return FitArrays(_without_none(train), validation, obstacle or None)
 
 
-def gather_validation(given: FitArguments) -> tuple[Arrays, str | None]:
-    """Return the arrays that a `fit` validates on, and what in them only Keras takes, or None.
+def gather_training_arrays(x: Any, y: Any, sample_weight: Any) -> Arrays:
+    """Return (x,), (x, y) or (x, y, sample_weight) as arrays of one length.
 
     Raises:
-        SpecError: as `gather`.
+        SpecError: as `gather_arrays`.
     """
-    held = _held_back(given)
-    return _given(held), _not_finite("validation_data.", held)
+    return _without_none(_arrays("", (x, y, sample_weight)))
 
 
-def _held_back(given: FitArguments) -> Arrays:
-    return _arrays("validation_data.", keras.utils.unpack_x_y_sample_weight(given.validation_data))
+def gather_validation(arguments: FitArguments) -> tuple[Arrays, str | None]:
+    """Return the arrays that a `fit` validates on, and why only Keras can take them, or None.
+
+    Raises:
+        SpecError: as `gather_arrays`.
+    """
+    held_out = _held_out(arguments)
+    return _without_none(held_out), _not_finite("validation_data.", held_out)
 
 
-def _given(arrays: Arrays) -> Arrays:
-    """Leave out what was not given, as Keras does: (x,), (x, y) or (x, y, sample_weight)."""
+def _held_out(arguments: FitArguments) -> Arrays:
+    unpacked = keras.utils.unpack_x_y_sample_weight(arguments.validation_data)
+    return _arrays("validation_data.", unpacked)
+
+
+def _without_none(arrays: Arrays) -> Arrays:
+    """Leave out the last parts that are None, as Keras does."""
     x, y, sample_weight = arrays
     if sample_weight is not None:
         return x, y, sample_weight
@@ -126,8 +145,8 @@ def _refuse_lists(names: list[str], parts: Arrays) -> None:
         faults.append(Fault((names[0],), "there is none; give arrays of examples"))
     for name, part in zip(names, parts, strict=True):
         if any(isinstance(leaf, str) for leaf in keras.tree.flatten(part)):
-            told = "found text; load what is in the file, as with np.load(path, mmap_mode='r')"
-            faults.append(Fault((name,), told))
+            message = "found text; load what is in the file, as with np.load(path, mmap_mode='r')"
+            faults.append(Fault((name,), message))
         elif any(isinstance(leaf, int | float) for leaf in keras.tree.flatten(part)):
             faults.append(Fault((name,), f"found Python numbers; write np.array({name})"))
     if faults:
@@ -143,7 +162,7 @@ def _named(names: list[str], arrays: Arrays) -> Iterator[tuple[str, Any]]:
 
 
 def _not_finite(prefix: str, arrays: Arrays) -> str | None:
-    """Say which values are not finite; some losses mask them, so Keras may train with them."""
+    """Return which values are not finite, or None; some losses mask them, so Keras may train."""
     for name, array in _named(_names(prefix), arrays):
         if array.dtype.kind == "f" and (wrong := first_not_finite(array)):
             row, count = wrong
@@ -164,12 +183,12 @@ def _array(value: Any, column: bool) -> Any:
 
 
 def _ones_for_none(weights: Any) -> Any:
-    """Fill in the weights of an output that has none beside outputs that have some."""
-    given = [leaf for leaf in keras.tree.flatten(weights) if leaf is not None]
-    if not given:
+    """Return weights with ones for an output that has none beside outputs that have some."""
+    present = [leaf for leaf in keras.tree.flatten(weights) if leaf is not None]
+    if not present:
         return weights
     return keras.tree.map_structure(
-        lambda leaf: np.ones(len(given[0]), keras.config.floatx()) if leaf is None else leaf,
+        lambda leaf: np.ones(len(present[0]), keras.config.floatx()) if leaf is None else leaf,
         weights,
     )
 

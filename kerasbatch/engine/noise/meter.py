@@ -13,8 +13,7 @@ import tensorflow as tf
 
 from kerasbatch.engine import keras_private
 from kerasbatch.engine.device import to_device
-from kerasbatch.engine.fit.arguments import FitArguments
-from kerasbatch.engine.fit.arrays import gather_arrays, non_array_kind
+from kerasbatch.engine.fit.arrays import gather_training_arrays, non_array_kind
 from kerasbatch.engine.model_state import preserve
 from kerasbatch.engine.noise.estimate import (
     GradientNoise,
@@ -26,6 +25,7 @@ from kerasbatch.engine.noise.program import GroupSums, NoiseProgram
 from kerasbatch.engine.noise.totals import GradientTotals
 from kerasbatch.engine.options import Arrays
 from kerasbatch.engine.program_cache import ProgramCache
+from kerasbatch.engine.settings import DEFAULT_SETTINGS
 from kerasbatch.engine.sources.example_stream import scale_inputs
 from kerasbatch.engine.training.choose import SLOW_UNDER_XLA, choose_xla
 from kerasbatch.errors import SpecError
@@ -106,7 +106,7 @@ def noise_meter(model: keras.Model, x: Any, y: Any, sample_weight: Any) -> "Nois
     if kind := non_array_kind(x, y, sample_weight):
         raise SpecError.at(("x",), f"found {kind}; give arrays")
     keras_private.assert_compiled(model)
-    return NoiseMeter(model, gather_arrays(FitArguments(x, y, sample_weight=sample_weight)).train)
+    return NoiseMeter(model, gather_training_arrays(x, y, sample_weight))
 
 
 class NoiseMeter:
@@ -129,7 +129,7 @@ class NoiseMeter:
         if not model.trainable_variables:
             raise SpecError.at(("model",), "none of its weights is trained, so there is no noise")
         self._weights = sum(math.prod(v.shape) for v in model.trainable_variables)
-        self._jit = choose_xla(model, arrays, MOST)[0]
+        self._jit = choose_xla(model, arrays, MOST, DEFAULT_SETTINGS.xla_steps)[0]
 
     def measure(self, examples: Examples = None, *, seed: int = 0, draw: int = 1) -> GradientNoise:
         """Measure the noise at the model's present weights.

@@ -1,7 +1,7 @@
-"""Batches that somebody else makes, in chunks: of a tf.data.Dataset, a generator, a PyDataset.
+"""Chunks of batches from a dataset, a generator or a PyDataset.
 
-Keras' own adapters say what a batch is; here batches are only laid one after the other. The user's
-order, batch sizes and augmentation stay what they are.
+Keras' own adapters define what a batch is; here batches are only laid one after the other. The
+user's order, batch sizes and augmentation stay as they are.
 """
 
 import time
@@ -12,40 +12,37 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasbatch.engine.obstacle import ObstacleError
 from kerasbatch.engine.options import Arrays
+from kerasbatch.engine.settings import EngineSettings
 from kerasbatch.engine.sources.chunks import (
-    CHUNK_BYTES,
-    CHUNK_STEPS,
     Chunk,
     cut_rows,
     pack,
     prefetch,
 )
 
-UNKNOWN_ROWS = 2**12
-"""Rows of a chunk where nobody says how large batches are: most sizes divide it."""
-MANY_ROWS, LEAST_STEPS = 2**11, 64
-"""A chunk is no larger than need be: while it is made, by something slow, nothing is trained."""
-CHUNK_SECONDS = 0.2
-"""Seconds after which Python's batches are trained on, however few there are."""
 
-
-def batch_spec_obstacle(spec: Any) -> str | None:
-    """Return why batches cannot be laid one after the other, or None.
+def check_batch_spec(spec: Any) -> None:
+    """Check that batches can be laid one after the other.
 
     Args:
-        spec: what a batch looks like, as TensorFlow describes it.
+        spec: TensorFlow's description of a batch.
+
+    Raises:
+        ObstacleError: if they cannot.
     """
     for leaf in keras.tree.flatten(spec):
         if not isinstance(leaf, tf.TensorSpec):
-            return f"a batch holds a {type(leaf).__name__.removesuffix('Spec')}"
+            kind = type(leaf).__name__.removesuffix("Spec")
+            raise ObstacleError(f"a batch holds a {kind}")
         if leaf.shape.rank is None or None in leaf.shape[1:]:
-            return f"examples have no fixed shape ({leaf.shape})"
+            raise ObstacleError(f"examples have no fixed shape ({leaf.shape})")
         if leaf.shape.rank == 0:
-            return "a batch holds a number that is none of its examples (is .batch(...) missing?)"
+            message = "a batch holds a number that is none of its examples"
+            raise ObstacleError(f"{message} (is .batch(...) missing?)")
         if leaf.dtype in (tf.string, tf.variant, tf.resource):
-            return f"a batch holds {leaf.dtype.name}s"
-    return None
+            raise ObstacleError(f"a batch holds {leaf.dtype.name}s")
 
 
 def as_arrays(batch: Any) -> Arrays:
@@ -59,18 +56,25 @@ def bytes_per_example(spec: Any) -> int:
     return int(sum(np.prod(leaf.shape[1:], dtype=int) * leaf.dtype.size for leaf in leaves))
 
 
-def rows_per_chunk(spec: Any, size: int | None, count: int | None) -> int:
-    """Return how many rows a chunk has; whole batches where their size is known.
+def rows_per_chunk(spec: Any, size: int | None, count: int | None, settings: EngineSettings) -> int:
+    """Return the rows of a chunk; whole batches where their size is known.
+
+    A chunk is small: while it is made, by something slow, nothing is trained.
 
     Args:
-        spec: what a batch looks like.
-        size: how many examples a batch has, or None where nobody knows.
-        count: how many batches there are, or None.
+        spec: TensorFlow's description of a batch.
+        size: the examples of a batch, or None where they are unknown.
+        count: the number of batches, or None.
+        settings: the thresholds of the engine.
     """
-    most = max(1, CHUNK_BYTES // max(1, bytes_per_example(spec)))
+    max_rows = max(1, settings.chunk_bytes // max(1, bytes_per_example(spec)))
     if size is None:
-        return int(min(UNKNOWN_ROWS, 2 ** int(np.log2(most))))
-    steps = min(CHUNK_STEPS, max(LEAST_STEPS, MANY_ROWS // size), most // size)
+        return int(min(settings.unknown_size_rows, 2 ** int(np.log2(max_rows))))
+    steps = min(
+        settings.chunk_steps,
+        max(settings.min_chunk_steps, settings.chunk_rows // size),
+        max_rows // size,
+    )
     return int(max(1, min(steps, count or steps)) * size)
 
 
@@ -177,28 +181,29 @@ def _whole_batches(
     return Chunk(pack(used, filled), sizes), left
 
 
-def chunks_of_iterator(batches: Iterator[Any], usual: int) -> Generator[Chunk]:
+def chunks_of_iterator(batches: Iterator[Any], usual: int, seconds: float) -> Generator[Chunk]:
     """Yield the batches of an iterator of Python's in chunks; a thread prepares the next one.
 
     Args:
         batches: the batches; what it raises is raised here.
         usual: rows of a chunk.
+        seconds: the time after which a chunk ends, however few rows it has.
     """
-    return prefetch(_ChunkMaker(batches, usual))
+    return prefetch(_ChunkMaker(batches, usual, seconds))
 
 
 class _ChunkMaker:
     """Makes chunks of batches that Python yields."""
 
-    def __init__(self, batches: Iterator[Any], usual: int) -> None:
-        self._batches, self._usual = batches, usual
+    def __init__(self, batches: Iterator[Any], usual: int, seconds: float) -> None:
+        self._batches, self._usual, self._seconds = batches, usual, seconds
         self._first: Arrays | None = None
         self._count = self._room = 0
         self._error: Exception | None = None
 
     def __call__(self) -> Chunk | None:
-        """Return the next chunk, or None at the end; whatever there is after CHUNK_SECONDS."""
-        parts, sizes, end = list[Arrays](), list[int](), time.monotonic() + CHUNK_SECONDS
+        """Return the next chunk, or None at the end."""
+        parts, sizes, end = list[Arrays](), list[int](), time.monotonic() + self._seconds
         while sum(sizes) < self._usual and (not sizes or time.monotonic() < end):
             try:
                 batch = self._next()

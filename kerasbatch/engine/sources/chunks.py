@@ -14,11 +14,6 @@ from kerasbatch.engine.options import Arrays
 from kerasbatch.engine.sources.source import Block, rows_of_steps, steps_per_block
 from kerasbatch.types import Array
 
-CHUNK_BYTES = 2**26
-"""Bytes of a chunk, about; two of them lie in memory at a time."""
-CHUNK_STEPS = 512
-"""Steps that a chunk holds at the most: what it costs to begin one is nothing beside them."""
-
 
 @dataclass(frozen=True)
 class Chunk:
@@ -29,24 +24,25 @@ class Chunk:
             of rows is always the same.
         sizes: how many examples each batch has.
         tags: the tags of the rows, or None where examples have none.
-        doubtful: as in `Block`.
+        invalid_index: as in `Block`.
     """
 
     arrays: Arrays
     sizes: list[int]
     tags: tf.Tensor | None = None
-    doubtful: bool = False
+    invalid_index: bool = False
 
 
-def steps_per_chunk(bytes_of_one: int, size: int, limit: int = CHUNK_BYTES) -> int:
-    """Return how many steps a chunk holds.
+def steps_per_chunk(example_bytes: int, size: int, chunk_bytes: int, chunk_steps: int) -> int:
+    """Return the number of steps in a chunk.
 
     Args:
-        bytes_of_one: of one example.
+        example_bytes: the bytes of one example.
         size: the batch size.
-        limit: bytes of a chunk, about.
+        chunk_bytes: the bytes of a chunk, about.
+        chunk_steps: the largest number of steps.
     """
-    return max(1, min(CHUNK_STEPS, limit // max(1, bytes_of_one * size)))
+    return max(1, min(chunk_steps, chunk_bytes // max(1, example_bytes * size)))
 
 
 def cut_rows(arrays: Arrays, first: int, end: int) -> Arrays:
@@ -92,16 +88,16 @@ class ChunkSteps:
         chunks: the chunks.
         taken: steps of the run that were taken before.
         size: the usual batch size; 0 for that of most batches of the first chunk.
-        most: the steps that a block holds; 0 for as many as a chunk has room for.
+        max_steps: the steps that a block holds; 0 for as many as a chunk has room for.
     """
 
     def __init__(
-        self, chunks: Generator[Chunk], taken: int = 0, size: int = 0, most: int = 0
+        self, chunks: Generator[Chunk], taken: int = 0, size: int = 0, max_steps: int = 0
     ) -> None:
         self._chunks, self._taken = chunks, taken
         self._chunk: Chunk | None = None
         self._at = self._row = 0
-        self.size, self.most = size, most
+        self.size, self.max_steps = size, max_steps
 
     def peek(self) -> Chunk | None:
         """Return the chunk of the next step; None where there is none."""
@@ -113,24 +109,24 @@ class ChunkSteps:
             if not self.size:
                 self.size = max(set(self._chunk.sizes), key=self._chunk.sizes.count)
                 room = len(keras.tree.flatten(self._chunk.arrays)[0])
-                self.most = steps_per_block(self.size, room // self.size)
+                self.max_steps = steps_per_block(self.size, room // self.size)
         return self._chunk
 
-    def next(self, most: int) -> Block | None:
+    def next(self, max_steps: int) -> Block | None:
         """Return the next steps, at most so many, or None at the end."""
         if (chunk := self.peek()) is None:
             return None
         size = int(chunk.sizes[self._at])
         whole = size == self.size
-        steps = self._alike(chunk.sizes, min(most, self.most)) if whole else 1
+        steps = self._alike(chunk.sizes, min(max_steps, self.max_steps)) if whole else 1
         chosen = np.arange(self._row, self._row + steps * size)
         self._at, self._row = self._at + steps, self._row + steps * size
         self._taken += steps
-        return self.block(chunk, rows_of_steps(chosen, self.most if whole else 1, size), steps)
+        return self.block(chunk, rows_of_steps(chosen, self.max_steps if whole else 1, size), steps)
 
-    def _alike(self, sizes: Sequence[int], most: int) -> int:
+    def _alike(self, sizes: Sequence[int], max_steps: int) -> int:
         """Return how many batches from here on have the usual size."""
-        coming = np.asarray(sizes[self._at : self._at + most])
+        coming = np.asarray(sizes[self._at : self._at + max_steps])
         other = np.flatnonzero(coming != self.size)
         return int(other[0]) if len(other) else len(coming)
 
@@ -140,7 +136,7 @@ class ChunkSteps:
         if tags is None:
             tags = tf.zeros(len(keras.tree.flatten(chunk.arrays)[0]), tf.int64)
         whole = indices.shape[1] == self.size
-        return Block(chunk.arrays, tags, indices, steps, whole, chunk.doubtful)
+        return Block(chunk.arrays, tags, indices, steps, whole, chunk.invalid_index)
 
     def taken(self) -> int:
         """Return the steps of the run up to here."""

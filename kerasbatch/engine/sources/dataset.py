@@ -1,4 +1,4 @@
-"""Batches that somebody else makes, as blocks of steps; epochs are what they are in Keras."""
+"""Blocks of steps from batches of a dataset, a generator or a PyDataset; epochs are as in Keras."""
 
 import contextlib
 import functools
@@ -13,10 +13,12 @@ import numpy as np
 import tensorflow as tf
 
 from kerasbatch.engine import keras_private
+from kerasbatch.engine.obstacle import ObstacleError
 from kerasbatch.engine.options import Arrays
+from kerasbatch.engine.settings import EngineSettings
 from kerasbatch.engine.sources.batches import (
     as_arrays,
-    batch_spec_obstacle,
+    check_batch_spec,
     chunks_of_dataset,
     chunks_of_iterator,
     guaranteed_batch_size,
@@ -27,58 +29,61 @@ from kerasbatch.engine.sources.chunks import Chunk, ChunkSteps, pack
 from kerasbatch.engine.sources.source import Block, EpochSteps, steps_per_block
 from kerasbatch.steps import Plan
 
-NOTHING = "x yields no batch; there is nothing to train on"
+NO_BATCH = "x yields no batch; there is nothing to train on"
 
 
 class BatchSource:
     """The batches of a tf.data.Dataset, a generator or a PyDataset.
 
     Args:
-        adapter: Keras' own for the data.
+        adapter: Keras' own adapter for the data.
         epochs: the epoch to end with.
         steps_per_epoch: as in Keras, or None.
-        left: how many epochs there are left to train.
+        total_steps: the steps that are left to take, or None where their number is unknown.
+        settings: the thresholds of the engine.
+        has_invalid_index: returns whether a chunk holds an index that XLA would not check; None
+            checks no chunk.
     """
 
     name = "stacked"
-    feed = None
+    stream = None
 
-    def __init__(self, adapter: Any, epochs: int, steps_per_epoch: int | None, left: int) -> None:
-        self._left = left
-        self.adapter, self.asked = adapter, steps_per_epoch
+    def __init__(
+        self,
+        adapter: Any,
+        epochs: int,
+        steps_per_epoch: int | None,
+        total_steps: int | None,
+        settings: EngineSettings,
+        has_invalid_index: Callable[[Arrays], bool] | None = None,
+    ) -> None:
+        self.total_steps, self._settings = total_steps, settings
+        self._has_invalid_index = has_invalid_index or (lambda arrays: False)
+        self.adapter, self.steps_asked = adapter, steps_per_epoch
         self._dataset = adapter.get_tf_dataset()
-        self.count: int | None = adapter.num_batches
+        self.batches_per_pass: int | None = adapter.num_batches
         self.spec = self._dataset.element_spec
         self.as_tuples = isinstance(self.spec, tuple)
         self.epochs = epochs
-        self.steps_per_epoch = steps_per_epoch or self.count
-        self.is_doubtful: Callable[[Arrays], bool] = lambda arrays: False
-        """Looks in a chunk for what XLA would compute with, unnoticed."""
-        self.current: ChunkSteps | None = None
-        self._begun: _BatchSteps | None = None
-        self.ends_anew = False
-        """Whether Keras would have begun with the data anew, for an epoch that may not come."""
+        self.steps_per_epoch = steps_per_epoch or self.batches_per_pass
+        self.chunk_steps: ChunkSteps | None = None
+        self._first_epoch: _BatchSteps | None = None
+        self.restarts = False
+        """Whether Keras would have restarted the data, for an epoch that may not come."""
 
     @property
-    def most(self) -> int:
+    def max_steps(self) -> int:
         """Steps of a block at the most; 1 until the first batch is there."""
-        return max(1, self.current.most) if self.current else 1
+        return max(1, self.chunk_steps.max_steps) if self.chunk_steps else 1
 
-    @property
-    def total_steps(self) -> int | None:
-        """The steps that are left to take, or None where nobody knows."""
-        return None if self.steps_per_epoch is None else self._left * self.steps_per_epoch
-
-    @property
-    def obstacle(self) -> str | None:
-        """What keeps the batches from being laid one after the other, or None."""
-        if told := batch_spec_obstacle(self.spec):
-            return told
+    def check_layout(self) -> None:
+        """Raise ObstacleError where the batches cannot be laid one after the other."""
+        check_batch_spec(self.spec)
         first = [keras.tree.flatten(batch) for batch in keras_private.first_batches(self.adapter)]
         lengths = [{len(leaf) for leaf in leaves} for leaves in first]
         lengths.append({leaf.shape[0] for leaf in keras.tree.flatten(self.spec)})
-        uneven = any(len(each) > 1 for each in lengths)
-        return "the arrays of a batch are of different lengths" if uneven else None
+        if any(len(different) > 1 for different in lengths):
+            raise ObstacleError("the arrays of a batch are of different lengths")
 
     @property
     def _size(self) -> int | None:
@@ -94,7 +99,7 @@ class BatchSource:
     @property
     def _rows(self) -> int:
         known = self._first_size or self._size or keras_private.stated_batch_size(self._dataset)
-        return rows_per_chunk(self.spec, known, self.total_steps)
+        return rows_per_chunk(self.spec, known, self.total_steps, self._settings)
 
     def open(self) -> None:
         """Begin the first epoch, up to the first batch; a generator is not touched.
@@ -105,37 +110,39 @@ class BatchSource:
         self.adapter.on_epoch_end()  # as Keras does before its first epoch
         if keras_private.first_batches(self.adapter):
             return
-        self._begun = _BatchSteps(self)
+        self._first_epoch = _BatchSteps(self)
         try:
-            if self._begun.is_empty():
-                raise ValueError(NOTHING)
+            if self._first_epoch.is_empty():
+                raise ValueError(NO_BATCH)
         except BaseException:
             self.close()
             raise
 
     def begin(self, epoch: int) -> EpochSteps:
         """Begin an epoch; the first one may have begun already."""
-        begun, self._begun = self._begun, None
-        return begun or _BatchSteps(self)
+        first_epoch, self._first_epoch = self._first_epoch, None
+        return first_epoch or _BatchSteps(self)
 
-    def renew(self) -> None:
+    def restart(self) -> None:
         """Begin with the data from their beginning."""
-        self.end_chunks()
-        self.ends_anew = False
-        self.current = ChunkSteps(self._chunks())
+        self.close_chunks()
+        self.restarts = False
+        self.chunk_steps = ChunkSteps(self._chunks())
 
     def _chunks(self) -> Generator[Chunk]:
         made = (
             chunks_of_dataset(self._in_rows, self._rows, self._size)
             if keras_private.is_of_dataset(self.adapter)
             else chunks_of_iterator(
-                itertools.islice(self.adapter.get_numpy_iterator(), self._needed()), self._rows
+                itertools.islice(self.adapter.get_numpy_iterator(), self._needed()),
+                self._rows,
+                self._settings.chunk_seconds,
             )
         )
         with contextlib.closing(made):
             for chunk in made:
-                # What it is filled up with is 0, which is no mistake.
-                yield replace(chunk, doubtful=self.is_doubtful(chunk.arrays))
+                # Padding is 0, which is a valid index.
+                yield replace(chunk, invalid_index=self._has_invalid_index(chunk.arrays))
 
     @functools.cached_property
     def _in_rows(self) -> tf.data.Dataset:
@@ -143,14 +150,14 @@ class BatchSource:
 
     def _needed(self) -> int | None:
         """Return how many batches are needed at the most: no more are asked for."""
-        return self.count if self.asked is None else self.total_steps
+        return self.batches_per_pass if self.steps_asked is None else self.total_steps
 
     def shapes(self) -> Iterator[Block]:
         """Yield what an epoch begins with."""
-        chunk = self.current.peek() if self.current else None
-        if self.current and chunk:
-            indices = np.zeros((self.current.most, self.current.size), np.int32)
-            yield self.current.block(chunk, indices, 0)
+        chunk = self.chunk_steps.peek() if self.chunk_steps else None
+        if self.chunk_steps and chunk:
+            indices = np.zeros((self.chunk_steps.max_steps, self.chunk_steps.size), np.int32)
+            yield self.chunk_steps.block(chunk, indices, 0)
             return
         size, rows = self._first_size or 1, self._rows
         zeros = keras.tree.map_structure(_nothing, as_arrays(self.spec))
@@ -159,31 +166,31 @@ class BatchSource:
 
     def for_plan(self, plan: Plan) -> "BatchSource":
         """Refuse: the data decide how many steps there are."""
-        raise NotImplementedError("batches that somebody else makes follow no plan")
+        raise NotImplementedError("batches of a dataset follow no plan")
 
     def close(self) -> None:
         """End what prepares chunks."""
-        if self._begun is not None:
-            self._begun.close()
-        self._begun = None
-        self.end_chunks()
-        if self.ends_anew:
-            self.begin_as_often_as_keras()
+        if self._first_epoch is not None:
+            self._first_epoch.close()
+        self._first_epoch = None
+        self.close_chunks()
+        if self.restarts:
+            self.restart_as_keras()
 
-    def begin_as_often_as_keras(self) -> None:
+    def restart_as_keras(self) -> None:
         """Begin with a dataset and stop at once, as Keras does after an epoch of known length.
 
         A dataset that is shuffled anew in each pass counts how often it was begun.
         """
-        self.ends_anew = False
+        self.restarts = False
         if keras_private.is_of_dataset(self.adapter):
             iter(self._dataset)
 
-    def end_chunks(self) -> None:
+    def close_chunks(self) -> None:
         """End what prepares chunks; the next epoch begins with the data anew."""
-        if self.current is not None:
-            self.current.close()
-        self.current = None
+        if self.chunk_steps is not None:
+            self.chunk_steps.close()
+        self.chunk_steps = None
 
 
 def _nothing(spec: tf.TensorSpec) -> Any:
@@ -201,21 +208,25 @@ class _BatchSteps:
         self._source, self._done = source, 0
         self._ended: int | None = None
         source.adapter.on_epoch_begin()
-        if source.current is None or source.asked is None:
-            source.renew()
+        if source.chunk_steps is None or source.steps_asked is None:
+            source.restart()
 
     def is_empty(self) -> bool:
         """Tell whether there is no batch."""
-        current = self._source.current
-        return current is None or current.peek() is None
+        chunk_steps = self._source.chunk_steps
+        return chunk_steps is None or chunk_steps.peek() is None
 
-    def next(self, most: int) -> Block | None:
+    def next(self, max_steps: int) -> Block | None:
         """Return the next steps, at most so many, or None at the end of the epoch."""
         source = self._source
-        if source.current is None or self._done == source.asked:
+        if source.chunk_steps is None or self._done == source.steps_asked:
             return None
-        left = most if source.asked is None else min(most, source.asked - self._done)
-        block = source.current.next(left)
+        left = (
+            max_steps
+            if source.steps_asked is None
+            else min(max_steps, source.steps_asked - self._done)
+        )
+        block = source.chunk_steps.next(left)
         if block is None:
             self._ran_out()
             return None
@@ -225,28 +236,28 @@ class _BatchSteps:
     def _ran_out(self) -> None:
         source = self._source
         self._ended = self.taken()
-        source.end_chunks()
-        if source.asked is not None:
+        source.close_chunks()
+        if source.steps_asked is not None:
             warnings.warn(
-                f"the data ran out after {self._done} of {source.asked} steps of an epoch; "
+                f"the data ran out after {self._done} of {source.steps_asked} steps of an epoch; "
                 "let them repeat, or ask for fewer steps",
                 stacklevel=2,
             )
         elif not self._done:
-            raise ValueError(NOTHING)
+            raise ValueError(NO_BATCH)
 
     def taken(self) -> int:
         """Return the steps since the data began."""
-        current = self._source.current
-        return (self._ended or self._done) if current is None else current.taken()
+        chunk_steps = self._source.chunk_steps
+        return (self._ended or self._done) if chunk_steps is None else chunk_steps.taken()
 
     def close(self) -> None:
         """End the epoch for the data too."""
         source = self._source
-        is_over = self.taken() == source.count
-        if source.asked is None or is_over:
-            source.end_chunks()
-        if source.asked is None and is_over:
-            source.begin_as_often_as_keras()
-        source.ends_anew = source.asked is not None and is_over
+        is_over = self.taken() == source.batches_per_pass
+        if source.steps_asked is None or is_over:
+            source.close_chunks()
+        if source.steps_asked is None and is_over:
+            source.restart_as_keras()
+        source.restarts = source.steps_asked is not None and is_over
         source.adapter.on_epoch_end()

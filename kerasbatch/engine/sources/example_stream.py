@@ -98,7 +98,7 @@ class ExampleStream:
         n = self.plan.train_examples
         return random.randint(-(2**63), 2**63 - 1, size=n, dtype=np.int64)
 
-    def tag_sum(self, epoch: int, steps: int) -> int:
+    def checksum(self, epoch: int, steps: int) -> int:
         """Return the sum of the tags that the first steps of an epoch (from 1) should meet."""
         number, first = self.start(epoch)
         seen = self.order(number)[self.plan.batches(first, steps)]

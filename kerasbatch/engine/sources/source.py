@@ -4,7 +4,7 @@ A source hands out the steps of an epoch in their order, as many at a time as ar
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -31,7 +31,7 @@ class Block:
             not used, so that K is always the same.
         steps: how many steps.
         whole: whether the batch size is the usual one, and not that of a partial batch.
-        doubtful: whether they may hold a mistake that XLA would compute with, unnoticed.
+        invalid_index: whether they may hold a mistake that XLA would compute with, unnoticed.
     """
 
     arrays: Arrays
@@ -39,13 +39,13 @@ class Block:
     indices: Array
     steps: int
     whole: bool
-    doubtful: bool = False
+    invalid_index: bool = False
 
 
 class EpochSteps(Protocol):
     """The steps of one epoch."""
 
-    def next(self, most: int) -> Block | None:
+    def next(self, max_steps: int) -> Block | None:
         """Return the next steps, at most so many, or None at the end of the epoch."""
 
     def taken(self) -> int:
@@ -65,11 +65,11 @@ class StepSource(Protocol):
     """Whether a step gets the arrays as a tuple, whatever they are; else as Keras packs them."""
 
     @property
-    def most(self) -> int:
+    def max_steps(self) -> int:
         """Steps that a block holds at the most."""
 
     @property
-    def feed(self) -> ExampleStream | None:
+    def stream(self) -> ExampleStream | None:
         """The examples and their order, where they are ours to decide."""
 
     def begin(self, epoch: int) -> EpochSteps:
@@ -92,13 +92,13 @@ def steps_per_block(size: int, whole_batches: int) -> int:
         size: the batch size.
         whole_batches: whole batches of an epoch.
     """
-    most = min(MAX_BLOCK, max(1, MAX_BLOCK_EXAMPLES // size))
-    return min(most, max(1, whole_batches))
+    max_steps = min(MAX_BLOCK, max(1, MAX_BLOCK_EXAMPLES // size))
+    return min(max_steps, max(1, whole_batches))
 
 
-def rows_of_steps(chosen: Array, most: int, size: int) -> Array:
+def rows_of_steps(chosen: Array, max_steps: int, size: int) -> Array:
     """Return examples as indices of steps, shape (most, size), int32; the rest is zeros."""
-    indices = np.zeros((most, size), np.int32)
+    indices = np.zeros((max_steps, size), np.int32)
     indices[: len(chosen) // size] = chosen.reshape(-1, size)
     return indices
 
@@ -107,87 +107,29 @@ class StreamSource:
     """What sources have in common whose examples and order are ours to decide.
 
     Args:
-        feed: the examples and their order.
+        stream: the examples and their order.
         whole_batches: whole batches that lie on the device at a time.
     """
 
     as_tuples = False
 
-    def __init__(self, feed: ExampleStream, whole_batches: int) -> None:
-        self._feed = feed
-        self.epochs = feed.epochs
-        self.steps_per_epoch: int | None = feed.steps_per_epoch or feed.plan.steps_per_epoch
-        self.most = steps_per_block(feed.plan.batch_size, whole_batches)
+    def __init__(self, stream: ExampleStream, whole_batches: int) -> None:
+        self._stream = stream
+        self.epochs = stream.epochs
+        self.steps_per_epoch: int | None = stream.steps_per_epoch or stream.plan.steps_per_epoch
+        self.max_steps = steps_per_block(stream.plan.batch_size, whole_batches)
 
     @property
-    def feed(self) -> ExampleStream:
+    def stream(self) -> ExampleStream:
         """The examples and their order."""
-        return self._feed
+        return self._stream
 
     def shapes_over(self, arrays: Arrays, tags: tf.Tensor) -> Iterator[Block]:
         """Yield the usual block and, where there is one, that of a partial batch."""
-        size, partial = self._feed.plan.batch_size, self._feed.plan.last_batch_size
-        yield Block(arrays, tags, np.zeros((self.most, size), np.int32), 0, True)
+        size, partial = self._stream.plan.batch_size, self._stream.plan.last_batch_size
+        yield Block(arrays, tags, np.zeros((self.max_steps, size), np.int32), 0, True)
         if partial != size:
             yield Block(arrays, tags, np.zeros((1, partial), np.int32), 0, False)
 
     def close(self) -> None:
         """Nothing goes on between epochs."""
-
-
-class ResidentSource(StreamSource):
-    """Data that lie on the device as a whole.
-
-    Args:
-        feed: the examples and their order.
-        arrays: its arrays on the device.
-    """
-
-    name = "resident"
-
-    def __init__(self, feed: ExampleStream, arrays: Arrays) -> None:
-        super().__init__(feed, feed.plan.whole_batches)
-        self.arrays, self.tags = arrays, tf.constant(feed.tags)
-
-    def begin(self, epoch: int) -> EpochSteps:
-        """Begin an epoch, counted from 1."""
-        return _ResidentSteps(self, epoch)
-
-    def shapes(self) -> Iterator[Block]:
-        """Yield the blocks that will come."""
-        return self.shapes_over(self.arrays, self.tags)
-
-    def for_plan(self, plan: Plan) -> "ResidentSource":
-        """Return the same data for another plan."""
-        return ResidentSource(replace(self.feed, plan=plan), self.arrays)
-
-
-class _ResidentSteps:
-    """The steps of an epoch over resident data."""
-
-    def __init__(self, source: ResidentSource, epoch: int) -> None:
-        self._source, feed = source, source.feed
-        self._pass, self._batch = feed.start(epoch)
-        self._order = feed.order(self._pass).astype(np.int32)
-        self._end = self._batch + feed.steps(epoch)
-
-    def next(self, most: int) -> Block | None:
-        """Return the next steps, at most so many, or None at the end of the epoch."""
-        if self._batch == self._end:
-            return None
-        source, plan = self._source, self._source.feed.plan
-        whole = plan.whole_batches - self._batch
-        steps = min(most, self._end - self._batch, whole) if whole > 0 else 1
-        chosen = self._order[plan.batches(self._batch, steps)]
-        self._batch += steps
-        if whole <= 0:
-            return Block(source.arrays, source.tags, chosen[None], 1, False)
-        indices = rows_of_steps(chosen, source.most, plan.batch_size)
-        return Block(source.arrays, source.tags, indices, steps, True)
-
-    def taken(self) -> int:
-        """Return the steps of the run up to here, those of earlier epochs too."""
-        return self._source.feed.plan.step_after(self._pass - 1, self._batch) - 1
-
-    def close(self) -> None:
-        """Nothing was prepared."""

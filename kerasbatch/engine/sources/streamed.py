@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from kerasbatch.array_files import changed_file, file_states
 from kerasbatch.engine.device import aligned, bytes_of, in_place, type_on_device
+from kerasbatch.engine.settings import EngineSettings
 from kerasbatch.engine.sources.chunks import (
-    CHUNK_BYTES,
     Chunk,
     ChunkSteps,
     prefetch,
@@ -28,21 +28,26 @@ class StreamedSource(StreamSource):
     """Examples that are gathered in our order, chunk by chunk.
 
     Args:
-        feed: the examples and their order.
-        limit: bytes of a chunk, about.
+        stream: the examples and their order.
+        settings: the thresholds of the engine.
+        chunk_bytes: the bytes of a chunk, about.
     """
 
     name = "streamed"
 
-    def __init__(self, feed: ExampleStream, limit: int = CHUNK_BYTES) -> None:
-        size, n = feed.plan.batch_size, feed.plan.train_examples
-        leaves = keras.tree.flatten(feed.arrays)
-        of_one = bytes_of(feed.arrays) // n
-        steps = min(steps_per_chunk(of_one, size, limit), feed.plan.steps_per_epoch)
-        super().__init__(feed, min(steps, feed.plan.whole_batches))
-        self.limit, self.steps, self.rows = limit, steps, steps * size
+    def __init__(self, stream: ExampleStream, settings: EngineSettings, chunk_bytes: int) -> None:
+        size, n = stream.plan.batch_size, stream.plan.train_examples
+        leaves = keras.tree.flatten(stream.arrays)
+        example_bytes = bytes_of(stream.arrays) // n
+        steps = min(
+            steps_per_chunk(example_bytes, size, chunk_bytes, settings.chunk_steps),
+            stream.plan.steps_per_epoch,
+        )
+        super().__init__(stream, min(steps, stream.plan.whole_batches))
+        self._settings, self._chunk_bytes = settings, chunk_bytes
+        self.steps, self.rows = steps, steps * size
         # Two: one in use, one that is being filled.
-        self._memory = [keras.tree.map_structure(self._room, feed.arrays) for _ in range(2)]
+        self._memory = [keras.tree.map_structure(self._room, stream.arrays) for _ in range(2)]
         self._tags = [aligned((self.rows,), np.int64) for _ in range(2)]
         self._files = file_states(leaves)
 
@@ -51,11 +56,11 @@ class StreamedSource(StreamSource):
 
     def begin(self, epoch: int) -> EpochSteps:
         """Begin an epoch, counted from 1."""
-        number, first = self._feed.start(epoch)
-        end = first + self._feed.steps(epoch)
-        taken = self._feed.plan.step_after(number - 1, first) - 1
+        number, first = self._stream.start(epoch)
+        end = first + self._stream.steps(epoch)
+        taken = self._stream.plan.step_after(number - 1, first) - 1
         made = prefetch(_Gatherer(self, number, first, end))
-        return ChunkSteps(made, taken, self._feed.plan.batch_size, self.most)
+        return ChunkSteps(made, taken, self._stream.plan.batch_size, self.max_steps)
 
     def shapes(self) -> Iterator[Block]:
         """Yield the blocks that will come."""
@@ -74,9 +79,9 @@ class StreamedSource(StreamSource):
         """
         if changed := changed_file(self._files):
             raise EngineError(changed)
-        np.take(self._feed.tags, chosen, out=self._tags[which][: len(chosen)])
+        np.take(self._stream.tags, chosen, out=self._tags[which][: len(chosen)])
         pairs = zip(
-            keras.tree.flatten(self._feed.arrays),
+            keras.tree.flatten(self._stream.arrays),
             keras.tree.flatten(self._memory[which]),
             strict=True,
         )
@@ -95,7 +100,7 @@ class StreamedSource(StreamSource):
 
     def for_plan(self, plan: Plan) -> "StreamedSource":
         """Return the same data for another plan."""
-        return StreamedSource(replace(self._feed, plan=plan), self.limit)
+        return StreamedSource(replace(self._stream, plan=plan), self._settings, self._chunk_bytes)
 
 
 class _Gatherer:
@@ -103,12 +108,12 @@ class _Gatherer:
 
     def __init__(self, source: StreamedSource, number: int, first: int, end: int) -> None:
         self._source, self._next, self._end = source, first, end
-        self._order = source.feed.order(number)
+        self._order = source.stream.order(number)
         self._made = 0
 
     def __call__(self) -> Chunk | None:
         """Return the next chunk, or None at the end of the epoch."""
-        source, plan = self._source, self._source.feed.plan
+        source, plan = self._source, self._source.stream.plan
         count = min(source.steps, self._end - self._next)
         if count == 0:
             return None

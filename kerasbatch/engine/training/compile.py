@@ -1,4 +1,4 @@
-"""Compiles the steps of a model, or says what keeps them from being compiled."""
+"""Compiles a training: every source with XLA, then without; the first that works is used."""
 
 import weakref
 from collections.abc import Iterator
@@ -7,86 +7,112 @@ import keras
 import tensorflow as tf
 
 from kerasbatch.engine.model_state import short_error
+from kerasbatch.engine.obstacle import ObstacleError
 from kerasbatch.engine.options import Arrays, Needs
 from kerasbatch.engine.program_cache import ProgramCache
+from kerasbatch.engine.settings import EngineSettings
 from kerasbatch.engine.sources.source import StepSource
-from kerasbatch.engine.training.choose import Choice
+from kerasbatch.engine.training.choose import BLOCKS, Choice
 from kerasbatch.engine.training.fused import FusedTraining
 from kerasbatch.engine.training.program import Program
 
 NO_ROOM = (MemoryError, tf.errors.ResourceExhaustedError)
-"""What is raised where the device has no room."""
+"""The errors of a device without room."""
 _PROGRAMS = ProgramCache[Program]()
 _WITHOUT_XLA: "weakref.WeakSet[keras.Model]" = weakref.WeakSet()
 """Models that XLA could not compile; it is not tried again."""
 
 
+class _NoRoomError(ObstacleError):
+    """The data of a source do not fit into the memory of the device."""
+
+
 def compile_training(
     model: keras.Model,
     sources: Iterator[tuple[str, StepSource]],
-    chosen: Choice,
+    choice: Choice,
     needs: Needs,
+    settings: EngineSettings,
     cuts: Iterator[int] | None = None,
     evaluated: Arrays | None = None,
-) -> FusedTraining | str:
-    """Return a training that is compiled, or what keeps every program from being compiled.
+) -> FusedTraining:
+    """Return a compiled training.
 
     Args:
         model: a built, compiled model.
-        sources: of the same steps, with what is to be said of each; the next one is tried where
-            the device has no room for one.
-        chosen: the fused engine, with XLA or without.
+        sources: sources of the same steps, each with a text for the reason; the next one is tried
+            where the device has no room.
+        choice: the fused engine, with XLA or without.
         needs: what the program must be able to do.
-        cuts: steps of the run at which callbacks must be heard.
-        evaluated: what the model will be evaluated on, to compile for it.
+        settings: the thresholds of the engine.
+        cuts: the steps at whose ends callbacks must be called, ascending.
+        evaluated: the arrays of evaluations, to compile for them.
+
+    Raises:
+        ObstacleError: if no program can be compiled.
     """
-    obstacle = ""
-    for told, source in sources:
-        for jit, reason in _attempts(model, chosen):
-            try:
-                training = FusedTraining(
-                    model,
-                    source,
-                    _program(model, source, jit, needs),
-                    why=f"{reason}{told}",
-                    cuts=cuts,
-                    xla_after=chosen.xla_after if jit else 0,
-                )
-                training.compile(evaluated)
-                return training
-            except Exception as error:  # whatever TensorFlow cannot compile, plain Keras may train
-                obstacle, lacks_room = _obstacle_of(error), _lacks_room(error)
-                _PROGRAMS.forget(model)
-                if lacks_room:
-                    break
-                if jit:
-                    _WITHOUT_XLA.add(model)
-        else:
-            return obstacle
-    return obstacle
+    obstacle = ObstacleError("")
+    for text, source in sources:
+        try:
+            return _compile_source(model, source, text, choice, needs, settings, cuts, evaluated)
+        except _NoRoomError as error:
+            obstacle = error
+    raise obstacle
 
 
-def _attempts(model: keras.Model, chosen: Choice) -> Iterator[tuple[bool, str]]:
-    if not chosen.jit_compile or model not in _WITHOUT_XLA:
-        yield chosen.jit_compile, chosen.why
-    if chosen.jit_compile:
-        yield False, "blocks of steps in one program, without XLA, which cannot compile this model"
+def _compile_source(
+    model: keras.Model,
+    source: StepSource,
+    text: str,
+    choice: Choice,
+    needs: Needs,
+    settings: EngineSettings,
+    cuts: Iterator[int] | None,
+    evaluated: Arrays | None,
+) -> FusedTraining:
+    """Compile for one source, with XLA if that was chosen, else or failing that without."""
+
+    def attempt(jit: bool, why: str) -> FusedTraining:
+        training = FusedTraining(
+            model,
+            source,
+            _program(model, source, jit, needs),
+            why=f"{why}{text}",
+            cuts=cuts,
+            xla_after=choice.xla_after if jit else 0,
+            settings=settings,
+        )
+        return _compiled(training, evaluated)
+
+    if not choice.jit_compile:
+        return attempt(False, choice.why)
+    if model not in _WITHOUT_XLA:
+        try:
+            return attempt(True, choice.why)
+        except _NoRoomError:
+            raise
+        except ObstacleError:
+            _WITHOUT_XLA.add(model)
+    return attempt(False, f"{BLOCKS}, without XLA, which cannot compile this model")
 
 
-def _lacks_room(error: Exception) -> bool:
-    return isinstance(error, NO_ROOM)
-
-
-def _obstacle_of(error: Exception) -> str:
-    """Say what an error, raised while compiling, means for the fused engine."""
-    if _lacks_room(error):
-        return "the data do not fit into the memory of the device"
-    return f"its step cannot be compiled ({short_error(error)})"
+def _compiled(training: FusedTraining, evaluated: Arrays | None) -> FusedTraining:
+    """Compile a training and return it; whatever TensorFlow raises is an obstacle."""
+    try:
+        training.compile(evaluated)
+    except NO_ROOM as error:
+        _PROGRAMS.forget(training.model)
+        raise _NoRoomError("the data do not fit into the memory of the device") from error
+    except Exception as error:  # whatever TensorFlow cannot compile, plain Keras may train
+        _PROGRAMS.forget(training.model)
+        message = f"its step cannot be compiled ({short_error(error)})"
+        raise ObstacleError(message) from error
+    return training
 
 
 def _program(model: keras.Model, source: StepSource, jit: bool, needs: Needs) -> Program:
     """Return the model's program, that of an earlier training where it is still right."""
-    scale = source.feed.scale if source.feed else None
+    scale = source.stream.scale if source.stream else None
     return _PROGRAMS.get(
         model,
         (jit, scale, needs, source.as_tuples),

@@ -16,14 +16,12 @@ import keras
 from kerasbatch.engine.device import cast_for_device, to_device
 from kerasbatch.engine.model_state import one_item_dataset, override_function, preserve, short_error
 from kerasbatch.engine.options import Arrays, FitOptions
+from kerasbatch.engine.settings import DEFAULT_SETTINGS, EngineSettings
 from kerasbatch.engine.sources.source import Block, EpochSteps, StepSource
 from kerasbatch.engine.training import divergence
 from kerasbatch.engine.training.evaluation import device_parts, rows_at_once, stays_in_files
-from kerasbatch.engine.training.program import BlockResult, Logs, Program
+from kerasbatch.engine.training.program import BlockState, Logs, Program
 from kerasbatch.steps import Plan
-
-BLOCK_SECONDS = 0.2
-"""Seconds that a block should take, so that progress and Ctrl-C stay quick."""
 
 
 class FusedTraining:
@@ -36,6 +34,7 @@ class FusedTraining:
         why: why this engine, and why with or without XLA.
         cuts: steps of the run at which a block must end, ascending.
         xla_after: steps that are taken without XLA before it is compiled.
+        settings: the thresholds of the engine.
     """
 
     name = "fused"
@@ -50,10 +49,11 @@ class FusedTraining:
         why: str,
         cuts: Iterator[int] | None = None,
         xla_after: int = 0,
+        settings: EngineSettings = DEFAULT_SETTINGS,
     ) -> None:
         self.model, self.source, self.program = model, source, program
-        self.feed, self.data = source.feed, source.name
-        self.why = why
+        self.stream, self.data = source.stream, source.name
+        self.why, self._settings = why, settings
         self.jit_compile = program.jit_compile
         self.step_losses: list[float] = []
         self.diverged_loss: float | None = None
@@ -62,16 +62,16 @@ class FusedTraining:
         self._taken = 0
         self._cuts = cuts or iter(())
         self._cut = next(self._cuts, None)
-        self._watched = divergence.initial_state()
-        self._ledger = self._done = 0
+        self._divergence = divergence.initial_state()
+        self._checksum = self._done = 0
         self._seconds_per_step: float | None = None
 
     def compile(self, evaluated: Arrays | None = None) -> None:
         """Compile for the shapes of this training without a step, and note the seconds."""
         start = time.perf_counter()
         for block in self.source.shapes():
-            plainly = self._runs_plainly(block)
-            compile_ = self.program.compile_plainly if plainly else self.program.compile
+            without_xla = self._runs_without_xla(block)
+            compile_ = self.program.compile_without_xla if without_xla else self.program.compile
             compile_(block.arrays, block.tags, block.indices)
         if evaluated is not None:
             self.evaluator(evaluated)()
@@ -79,16 +79,22 @@ class FusedTraining:
 
     def for_plan(self, plan: Plan) -> "FusedTraining":
         """Return a training of the same model with the same program by another plan."""
-        return FusedTraining(self.model, self.source.for_plan(plan), self.program, why=self.why)
+        return FusedTraining(
+            self.model,
+            self.source.for_plan(plan),
+            self.program,
+            why=self.why,
+            settings=self._settings,
+        )
 
-    def saw_the_right_examples(self, epoch: int, steps: int) -> bool | None:
+    def examples_match(self, epoch: int, steps: int) -> bool | None:
         """Tell whether the steps of the epoch just trained met the examples that they should.
 
         None where an interrupt fell between a block and the reading of its ledger.
         """
-        if self.feed is None or steps != self._done:
+        if self.stream is None or steps != self._done:
             return None
-        return self._ledger == self.feed.tag_sum(epoch, steps)
+        return self._checksum == self.stream.checksum(epoch, steps)
 
     def fit(self, options: FitOptions) -> keras.callbacks.History:
         """Train to the end of the plan, or until a callback stops it.
@@ -106,7 +112,7 @@ class FusedTraining:
             steps=source.steps_per_epoch,
             model=model,
         )
-        given: dict[str, Any] = {}
+        validating: dict[str, Any] = {}
         with contextlib.ExitStack() as stack:
             stack.callback(source.close)
             whole_epoch = lambda: self._epoch(self._callbacks.epoch + 1)  # noqa: E731  # one line
@@ -114,72 +120,75 @@ class FusedTraining:
             if validation is not None and validation.is_arrays:
                 measure = self.measurer(validation.data, validation.batch_size)
                 stack.enter_context(override_function(model, "test_function", measure))
-                given = {"validation_data": one_item_dataset(), "validation_freq": validation.freq}
+                validating = {
+                    "validation_data": one_item_dataset(),
+                    "validation_freq": validation.freq,
+                }
             elif validation is not None:
-                given = validation.as_keras()
+                validating = validation.as_keras()
             return model.fit(
                 one_item_dataset(),
                 epochs=source.epochs,
                 initial_epoch=options.initial_epoch,
                 shuffle=False,
                 callbacks=self._callbacks,
-                **given,
+                **validating,
             )
 
     def _epoch(self, epoch: int) -> Logs:
         """Run one epoch, counted from 1, block by block; return the last logs."""
-        self._ledger = self._done = 0
+        self._checksum = self._done = 0
         logs: Logs = {}
         stopped, model = bool(self.model.stop_training), self.model
         with contextlib.closing(self.source.begin(epoch)) as steps:
             while not (self._done and model.stop_training):
-                block = steps.next(1 if stopped else self._most(steps))
+                block = steps.next(1 if stopped else self._max_steps(steps))
                 if block is None:
                     break
                 self._callbacks.steps_begin(self._done)
                 result = self._run(block)
                 logs = dict(result.logs)
-                if not result.goes_on:
-                    self.diverged_loss = float(result.last_loss)
+                if not result.continues:
+                    self.diverged_loss = float(result.loss)
                     model.stop_training = True
                 self._callbacks.steps_end(self._done - 1, logs)
-                if stopped or not result.goes_on:
+                if stopped or not result.continues:
                     break
         return logs or dict(self.model.get_metrics_result())
 
-    def _most(self, steps: EpochSteps) -> int:
+    def _max_steps(self, steps: EpochSteps) -> int:
         """Return how many steps to take at once, up to the next cut."""
         taken = steps.taken()
         while self._cut is not None and self._cut <= taken:
             self._cut = next(self._cuts, None)
-        most = [self.source.most]
+        limits = [self.source.max_steps]
         if self._cut is not None:
-            most.append(self._cut - taken)
+            limits.append(self._cut - taken)
         if self._taken < self._xla_after:
-            most.append(self._xla_after - self._taken)
+            limits.append(self._xla_after - self._taken)
         if self._seconds_per_step is None:
-            most.append(max(1, self.source.most // 64))  # how long a step takes is not known yet
+            limits.append(max(1, self.source.max_steps // 64))  # the time of a step is unknown
         else:
-            most.append(max(1, int(BLOCK_SECONDS / self._seconds_per_step)))
-        return min(most)
+            limits.append(max(1, int(self._settings.block_seconds / self._seconds_per_step)))
+        return min(limits)
 
-    def _run(self, block: Block) -> BlockResult:
+    def _run(self, block: Block) -> BlockState:
         start = time.perf_counter()
         if 0 < self._xla_after <= self._taken and block.whole:
             self._compile_late(block)
-        plainly = self._runs_plainly(block)
-        train = self.program.train_plainly if plainly else self.program.train
-        result = train(block.arrays, block.tags, block.indices, block.steps, self._watched)
+        without_xla = self._runs_without_xla(block)
+        train = self.program.train_without_xla if without_xla else self.program.train
+        result = train(block.arrays, block.tags, block.indices, block.steps, self._divergence)
         taken = self._count(result)
         if block.whole:
             seconds = (time.perf_counter() - start) / max(taken, 1)
             self._seconds_per_step = min(seconds, self._seconds_per_step or math.inf)
         return result
 
-    def _runs_plainly(self, block: Block) -> bool:
+    def _runs_without_xla(self, block: Block) -> bool:
         """Tell whether a block goes through the program for batches of any size, without XLA."""
         has_xla = self.jit_compile and not self._xla_after
-        return block.doubtful or not block.whole or not has_xla
+        return block.invalid_index or not block.whole or not has_xla
 
     def _compile_late(self, block: Block) -> None:
         """Compile with XLA in the middle of a training; what it cannot compile goes on without."""
@@ -190,12 +199,12 @@ class FusedTraining:
             self.jit_compile = False
             self.why += f"; XLA could not compile it ({short_error(error)})"
 
-    def _count(self, result: BlockResult) -> int:
+    def _count(self, result: BlockState) -> int:
         taken = int(result.steps)
-        self._ledger = _wrapped(self._ledger + int(result.ledger))
+        self._checksum = _wrapped(self._checksum + int(result.checksum))
         self._done += taken
         self._taken += taken
-        self._watched = result.watched
+        self._divergence = result.divergence
         self.step_losses += result.losses.numpy()[:taken].tolist()
         return taken
 
@@ -217,15 +226,15 @@ class FusedTraining:
             arrays: x, y and sample weights.
             size: examples of one step; None chooses.
         """
-        rows = size or rows_at_once(arrays)
-        if not stays_in_files(arrays):
+        rows = size or rows_at_once(arrays, self._settings)
+        if not stays_in_files(arrays, self._settings):
             held = to_device(cast_for_device(arrays))
             return lambda: self.program.evaluate(held, rows)
         return lambda: self._by_parts(arrays, rows)
 
     def _by_parts(self, arrays: Arrays, rows: int) -> Logs:
         logs: Logs = {}
-        for part in device_parts(arrays, rows):
+        for part in device_parts(arrays, rows, self._settings):
             logs = self.program.evaluate(part, rows)
         return logs
 

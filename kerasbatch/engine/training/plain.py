@@ -1,4 +1,4 @@
-"""The keras engine: plain `model.fit`, fed with the same batches pass by pass."""
+"""The keras engine: plain `model.fit` on the same batches, pass by pass."""
 
 import contextlib
 import time
@@ -28,10 +28,10 @@ class PlainTraining:
 
     Args:
         model: a compiled model.
-        feed: its examples and their order.
-        why: why this engine.
-        obstacle: what keeps the fused engine from training this, or None where nobody asked.
-        needs: what it must be able to do, but for XLA; that is the model's own business here.
+        stream: its examples and their order.
+        why: the reason for this engine.
+        obstacle: the obstacle to the fused engine, or None if it was not tried.
+        needs: the required abilities; XLA is left to the model.
     """
 
     name = data = "keras"
@@ -39,13 +39,13 @@ class PlainTraining:
     def __init__(
         self,
         model: keras.Model,
-        feed: ExampleStream,
+        stream: ExampleStream,
         *,
         why: str,
         obstacle: str | None = None,
         needs: Needs = NO_NEEDS,
     ) -> None:
-        self.model, self.feed = model, feed
+        self.model, self.stream = model, stream
         self.why, self.obstacle = why, obstacle
         self.jit_compile = bool(model.jit_compile)
         self.step_losses: list[float] = []
@@ -54,34 +54,34 @@ class PlainTraining:
         self._needs = needs
         self._counts = False
         self._epoch = 1
-        self._ledger = tf.Variable(0, dtype=tf.int64)
+        self._checksum = tf.Variable(0, dtype=tf.int64)
         self._last_loss = tf.Variable(0.0)
 
     def compile(self, evaluated: Arrays) -> None:
-        """Compile a step and an evaluation by doing one and undoing it, and note the seconds.
+        """Compile a step and an evaluation by running and undoing them; record the seconds.
 
-        From here on the model's training step also keeps a ledger of the examples that it meets.
+        From then on the training step adds its examples to a checksum.
         """
         start = time.perf_counter()
         build_optimizer(self.model)
         try:
-            with self._tap(), preserve(all_variables(self.model)):
+            with self._captured_loss(), preserve(all_variables(self.model)):
                 self._count_examples()
-                self.model.train_function(iter(self.feed.dataset(lambda: 1).take(1)))
+                self.model.train_function(iter(self.stream.dataset(lambda: 1).take(1)))
                 self.evaluator(keras.tree.map_structure(lambda part: part[:1], evaluated))()
         except BaseException:
-            self._give_back()
+            self._restore_step()
             raise
         self.compile_seconds = time.perf_counter() - start
 
-    def _tap(self) -> contextlib.AbstractContextManager[None]:
+    def _captured_loss(self) -> contextlib.AbstractContextManager[None]:
         needs = self._needs
         if not (needs.record_steps or needs.stop_when_diverged):
             return contextlib.nullcontext()
         return capture_step_loss(self.model, self._last_loss.assign)
 
-    def _give_back(self) -> None:
-        """Leave the model with its own training step."""
+    def _restore_step(self) -> None:
+        """Restore the training step of the model."""
         vars(self.model).pop("train_step", None)
         self.model.train_function = None
 
@@ -90,7 +90,7 @@ class PlainTraining:
 
         def counting_step(batch: tuple[Any, Arrays]) -> Any:
             tags, data = batch
-            self._ledger.assign_add(tf.reduce_sum(tags))
+            self._checksum.assign_add(tf.reduce_sum(tags))
             return train_step(data)
 
         self.model.train_step = counting_step
@@ -98,26 +98,26 @@ class PlainTraining:
 
     def for_plan(self, plan: Plan) -> "PlainTraining":
         """Return a training of the same model by another plan."""
-        feed = replace(self.feed, plan=plan)
-        return PlainTraining(self.model, feed, why=self.why, obstacle=self.obstacle)
+        stream = replace(self.stream, plan=plan)
+        return PlainTraining(self.model, stream, why=self.why, obstacle=self.obstacle)
 
-    def saw_the_right_examples(self, epoch: int, steps: int) -> bool | None:
-        """Tell whether the steps of the epoch just trained met the examples that they should."""
-        return int(self._ledger.numpy()) == self.feed.tag_sum(epoch, steps)
+    def examples_match(self, epoch: int, steps: int) -> bool | None:
+        """Return whether the steps of the last epoch saw the planned examples."""
+        return int(self._checksum.numpy()) == self.stream.checksum(epoch, steps)
 
     def fit(self, options: FitOptions) -> keras.callbacks.History:
         """Train to the end of the plan, or until a callback stops it."""
-        feed, model = self.feed, self.model
-        # BackupAndRestore sets it when the training begins.
+        stream, model = self.stream, self.model
+        # BackupAndRestore sets the initial epoch when the training begins.
         self._epoch = 1 + options.initial_epoch
-        stream = feed.dataset(lambda: max(self._epoch, 1 + keras_private.initial_epoch(model)))
+        dataset = stream.dataset(lambda: max(self._epoch, 1 + keras_private.initial_epoch(model)))
         if not self._counts:
-            stream = stream.map(lambda tags, arrays: keras.utils.pack_x_y_sample_weight(*arrays))
+            dataset = dataset.map(lambda tags, arrays: keras.utils.pack_x_y_sample_weight(*arrays))
         try:
             return model.fit(
-                stream,
-                epochs=feed.epochs,
-                steps_per_epoch=feed.steps_per_epoch,
+                dataset,
+                epochs=stream.epochs,
+                steps_per_epoch=stream.steps_per_epoch,
                 shuffle=False,
                 verbose=options.verbose,
                 initial_epoch=options.initial_epoch,
@@ -126,28 +126,28 @@ class PlainTraining:
             )
         finally:
             if self._counts:
-                self._give_back()
+                self._restore_step()
 
     def _before(self) -> Iterator[keras.callbacks.Callback]:
-        """Yield the callbacks that must hear first of epochs and steps."""
+        """Yield the callbacks that come before those of the caller."""
 
         def begin(epoch: int, logs: Any) -> None:
             self._epoch = epoch + 1
-            self._ledger.assign(0)
+            self._checksum.assign(0)
 
         yield keras.callbacks.LambdaCallback(on_epoch_begin=begin)
         if self._counts and (self._needs.record_steps or self._needs.stop_when_diverged):
             yield _StepLosses(self, self._last_loss, self._needs)
 
     def _after(self) -> Iterator[keras.callbacks.Callback]:
-        """Yield what ends a training whose budget runs out inside an epoch."""
-        if self.feed.plan.ends_inside_an_epoch:
-            yield _StopAtEnd(self.feed.plan)
+        """Yield the callback that ends a training inside an epoch."""
+        if self.stream.plan.ends_inside_an_epoch:
+            yield _StopAtEnd(self.stream.plan)
 
     def evaluator(self, arrays: Arrays) -> Callable[[], dict[str, float]]:
-        """Return a function that measures the model and leaves its metrics as they were."""
+        """Return a function that evaluates the model and preserves its metrics."""
         x, y = arrays
-        scale, rows = self.feed.scale, rows_at_once(arrays)
+        scale, rows = self.stream.scale, rows_at_once(arrays)
 
         def evaluate() -> dict[str, float]:
             nonlocal x, scale
@@ -160,37 +160,37 @@ class PlainTraining:
 
 
 class KerasOwnTraining:
-    """A training by `model.fit` as it was called: the data, and their order, are Keras' business.
+    """A training by `model.fit` with the arguments of the caller; Keras orders the data.
 
     Args:
         model: a compiled model.
-        given: the arguments of Keras' `fit`.
-        obstacle: what keeps every other engine from training this, or None: nothing does.
-        why: why it is used, where there is no obstacle.
+        arguments: the arguments of Keras' `fit`.
+        obstacle: the obstacle to every other engine, or None.
+        why: the reason for this engine if there is no obstacle.
     """
 
     name = data = "keras"
-    feed = None
+    stream = None
     compile_seconds = None
 
     def __init__(
         self,
         model: keras.Model,
-        given: dict[str, Any],
+        arguments: dict[str, Any],
         obstacle: str | None,
         why: str,
     ) -> None:
-        self._model, self._given = model, given
+        self._model, self._arguments = model, arguments
         self.obstacle = obstacle
         self.why = f"plain model.fit, {'because ' + obstacle if obstacle else why}"
 
     def fit(self, options: FitOptions) -> keras.callbacks.History:
-        """Train; the options are among the arguments already."""
-        return self._model.fit(**self._given)
+        """Train; the arguments hold the options."""
+        return self._model.fit(**self._arguments)
 
 
 class _StepLosses(keras.callbacks.Callback):
-    """Looks at the loss of every step: keeps it, and stops a training that has diverged."""
+    """Records the loss of every step, and stops a training that has diverged."""
 
     def __init__(self, training: PlainTraining, last: tf.Variable, needs: Needs) -> None:
         super().__init__()

@@ -11,8 +11,7 @@ Programs know nothing of epochs, plans or callbacks; `fused` drives them.
 
 import contextlib
 import weakref
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -26,26 +25,25 @@ Logs = dict[str, Any]
 """Tensors by the names of metrics; nested where a step returns them so."""
 
 
-@dataclass(frozen=True)
-class BlockResult:
-    """What a block of steps gave.
+class BlockState(NamedTuple):
+    """The state of the loop over the steps of a block; at its end, the result of the block.
 
     Args:
-        steps: the steps that were taken.
-        goes_on: whether another step may follow.
-        ledger: the sum of the tags of the examples they met, int64.
-        watched: the state of the divergence rule after them.
-        last_loss: the loss of the last step, where it is needed.
-        losses: the loss of every step, where they are kept.
-        logs: what Keras' training step returned last.
+        steps: the steps taken, int32.
+        continues: whether another step may follow.
+        checksum: the sum of the tags of the examples in these steps, int64.
+        divergence: the state of the divergence rule.
+        loss: the loss of the last step, where it is needed.
+        losses: the loss of every step, where they are recorded, shape (K,).
+        logs: the last return value of the training step.
     """
 
-    steps: tf.Tensor
-    goes_on: tf.Tensor
-    ledger: tf.Tensor
-    watched: divergence.DivergenceState
-    last_loss: tf.Tensor
-    losses: tf.Tensor
+    steps: Any
+    continues: Any
+    checksum: Any
+    divergence: divergence.DivergenceState
+    loss: Any
+    losses: Any
     logs: Logs
 
 
@@ -74,14 +72,14 @@ class Program:
         self._scale = scale
         self._needs, self._as_tuples = needs, as_tuples
         self._train = tf.function(self._block, autograph=False, jit_compile=True)
-        self._train_plainly = tf.function(self._block, autograph=False, reduce_retracing=True)
+        self._train_without_xla = tf.function(self._block, autograph=False, reduce_retracing=True)
         self._evaluate = tf.function(self._evaluation, autograph=False)
-        for function in (self._train, self._train_plainly, self._evaluate):
+        for function in (self._train, self._train_without_xla, self._evaluate):
             keras_private.silence_retracing(function)
 
     def train(
-        self, arrays: Arrays, tags: tf.Tensor, indices: Any, steps: int, watched: Any
-    ) -> BlockResult:
+        self, arrays: Arrays, tags: tf.Tensor, indices: Any, steps: int, start: Any
+    ) -> BlockState:
         """Take steps over the rows of a block of indices, with XLA.
 
         Args:
@@ -89,26 +87,29 @@ class Program:
             tags: a tag for each example, int64.
             indices: the examples of each step, shape (K, batch size), int32.
             steps: how many of the K rows to use; 0 compiles and changes nothing.
-            watched: the state of the divergence rule before them.
+            start: the state of the divergence rule before them.
         """
-        return BlockResult(*self._train(arrays, tags, indices, tf.constant(steps), watched))
+        state: BlockState = self._train(arrays, tags, indices, tf.constant(steps), start)
+        return state
 
-    def train_plainly(
-        self, arrays: Arrays, tags: tf.Tensor, indices: Any, steps: int, watched: Any
-    ) -> BlockResult:
+    def train_without_xla(
+        self, arrays: Arrays, tags: tf.Tensor, indices: Any, steps: int, start: Any
+    ) -> BlockState:
         """Do the same without XLA: a partial batch, for one, comes but once an epoch."""
-        return BlockResult(*self._train_plainly(arrays, tags, indices, tf.constant(steps), watched))
+        count = tf.constant(steps)
+        state: BlockState = self._train_without_xla(arrays, tags, indices, count, start)
+        return state
 
     def compile(self, arrays: Arrays, tags: tf.Tensor, indices: Any) -> None:
         """Compile with XLA for a shape of indices without taking a step."""
         self._train(arrays, tags, indices, tf.constant(0), divergence.initial_state())
 
-    def compile_plainly(self, arrays: Arrays, tags: tf.Tensor, indices: Any) -> None:
+    def compile_without_xla(self, arrays: Arrays, tags: tf.Tensor, indices: Any) -> None:
         """Compile without XLA, once for any shape of indices."""
         of_any_shape = tf.TensorSpec((None, None), tf.int32)
         given = (tf.constant(0), divergence.initial_state())
-        self._train_plainly.get_concrete_function(arrays, tags, of_any_shape, *given)
-        self._train_plainly(arrays, tags, indices, *given)
+        self._train_without_xla.get_concrete_function(arrays, tags, of_any_shape, *given)
+        self._train_without_xla(arrays, tags, indices, *given)
 
     def evaluate(self, arrays: Arrays, size: int) -> Logs:
         """Measure the model on arrays, `size` rows at a time; the metrics keep the sums."""
@@ -121,39 +122,52 @@ class Program:
             raise ReferenceError("the model of this program is gone")
         return model
 
-    def _block(
-        self, arrays: Arrays, tags: Any, indices: Any, steps: Any, watched: Any
-    ) -> tuple[Any, ...]:
+    def _block(self, arrays: Arrays, tags: Any, indices: Any, steps: Any, start: Any) -> BlockState:
         """Trace the loop over the steps of a block."""
         model, needs = self._the_model(), self._needs
-        by_keras = keras_private.has_keras_step(model, "train_step")
+        is_keras_step = keras_private.has_keras_step(model, "train_step")
 
-        def body(i: Any, go: Any, ledger: Any, watched: Any, loss: Any, losses: Any, logs: Logs):  # type: ignore[no-untyped-def]  # a tuple of the same
-            chosen = indices[i]
-            ledger += tf.reduce_sum(tf.gather(tags, chosen))
-            new_logs, loss = self._step(model, self._batch(arrays, chosen), loss)
+        def body(state: BlockState) -> list[BlockState]:
+            chosen = indices[state.steps]
+            logs, loss = self._step(model, self._batch(arrays, chosen), state.loss)
+            losses, rule, continues = state.losses, state.divergence, state.continues
             if needs.record_steps:
-                losses = tf.tensor_scatter_nd_update(losses, [[i]], [loss])
+                losses = tf.tensor_scatter_nd_update(losses, [[state.steps]], [loss])
             if needs.stop_when_diverged:
-                watched = divergence.next_state(watched, loss)
+                rule = divergence.next_state(rule, loss)
             if needs.stop_at_nan or needs.stop_when_diverged:
-                go = divergence.may_continue(watched, loss)
-            return i + 1, go, ledger, watched, loss, losses, new_logs if not by_keras else logs
+                continues = divergence.may_continue(rule, loss)
+            state = BlockState(
+                steps=state.steps + 1,
+                continues=continues,
+                checksum=state.checksum + tf.reduce_sum(tf.gather(tags, chosen)),
+                divergence=rule,
+                loss=loss,
+                losses=losses,
+                logs=state.logs if is_keras_step else logs,
+            )
+            return [state]
 
-        begin = (
-            tf.constant(0),
-            tf.constant(True),
-            tf.constant(0, tf.int64),
-            watched,
-            tf.constant(0.0),
-            tf.zeros(_length(indices) if needs.record_steps else 0),
-            {} if by_keras else self._empty_logs(model, arrays, indices),
+        first = BlockState(
+            steps=tf.constant(0),
+            continues=tf.constant(True),
+            checksum=tf.constant(0, tf.int64),
+            divergence=start,
+            loss=tf.constant(0.0),
+            losses=tf.zeros(_length(indices) if needs.record_steps else 0),
+            logs={} if is_keras_step else self._empty_logs(model, arrays, indices),
         )
-        *done, logs = tf.while_loop(
-            lambda i, go, *_: tf.logical_and(i < steps, go), body, begin, parallel_iterations=1
+        (last,) = tf.while_loop(
+            lambda state: tf.logical_and(state.steps < steps, state.continues),
+            body,
+            [first],
+            parallel_iterations=1,
         )
         # Keras' own step returns the results of the metrics; once after the loop is enough.
-        return *done, _as_tensors(model.get_metrics_result()) if by_keras else logs
+        result: BlockState = last
+        if is_keras_step:
+            result = last._replace(logs=_as_tensors(model.get_metrics_result()))
+        return result
 
     def _step(self, model: keras.Model, batch: Any, loss: Any) -> tuple[Logs, Any]:
         """Trace Keras' training step; return its logs and, where it is needed, its loss."""
@@ -206,26 +220,26 @@ class Program:
         rows = int(keras.tree.flatten(arrays)[0].shape[0])
         whole, rest = divmod(rows, size)
 
-        by_keras = keras_private.has_keras_step(model, "test_step")
+        is_keras_step = keras_private.has_keras_step(model, "test_step")
 
         def step(start: Any, length: int) -> Logs:
             cut = keras.tree.map_structure(lambda a: _rows(a, start, length), arrays)
             logs = model.test_step(self._packed(cut))
-            return {} if by_keras else _as_tensors(logs)
+            return {} if is_keras_step else _as_tensors(logs)
 
         def body(i: Any, _: Logs) -> tuple[Any, Logs]:
             return i + 1, step(i * size, size)
 
         # A step of the user's own shows by its first run what it returns.
-        logs = {} if by_keras else step(tf.constant(0), size if whole else rest)
-        first = tf.constant(0 if by_keras else 1)
+        logs = {} if is_keras_step else step(tf.constant(0), size if whole else rest)
+        first = tf.constant(0 if is_keras_step else 1)
         if whole:
             _, logs = tf.while_loop(
                 lambda i, _: i < whole, body, (first, logs), parallel_iterations=1
             )
-        if rest and (by_keras or whole):
+        if rest and (is_keras_step or whole):
             logs = step(tf.constant(whole * size), rest)
-        return _as_tensors(model.get_metrics_result()) if by_keras else logs
+        return _as_tensors(model.get_metrics_result()) if is_keras_step else logs
 
 
 def _length(array: Any) -> Any:

@@ -1,21 +1,24 @@
-"""Begins trainings: the fused engine where it can work, plain `model.fit` elsewhere.
+"""Starts trainings: by the fused engine where it can work, by plain `model.fit` elsewhere.
 
-Whatever engine takes them, the batches and their order are the same.
+Both engines train on the same batches in the same order.
 """
 
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import keras
 
 from kerasbatch.engine.device import to_device
-from kerasbatch.engine.model_state import NotBuiltError, build_model
+from kerasbatch.engine.model_state import build_model
+from kerasbatch.engine.obstacle import ObstacleError
 from kerasbatch.engine.options import NO_NEEDS, Arrays, Needs
-from kerasbatch.engine.sources.chunks import CHUNK_BYTES
+from kerasbatch.engine.settings import DEFAULT_SETTINGS, EngineSettings
 from kerasbatch.engine.sources.dataset import BatchSource
 from kerasbatch.engine.sources.example_stream import ExampleStream
-from kerasbatch.engine.sources.source import ResidentSource, StepSource
+from kerasbatch.engine.sources.resident import ResidentSource
+from kerasbatch.engine.sources.source import StepSource
 from kerasbatch.engine.sources.streamed import StreamedSource
 from kerasbatch.engine.training.choose import choose, choose_for_batches, choose_plain
 from kerasbatch.engine.training.compile import NO_ROOM, compile_training
@@ -32,7 +35,7 @@ HALVINGS = 7
 
 def start(
     model: keras.Model,
-    feed: ExampleStream,
+    stream: ExampleStream,
     *,
     engine: Engine = "auto",
     needs: Needs = NO_NEEDS,
@@ -41,42 +44,38 @@ def start(
     evaluated: Arrays | None = None,
     validation: Arrays | None = None,
     streamed: bool = False,
+    settings: EngineSettings = DEFAULT_SETTINGS,
 ) -> Training:
     """Choose an engine and compile; what cannot be compiled is trained by plain `model.fit`.
 
     Args:
         model: a compiled model.
-        feed: its examples and their order.
+        stream: its examples and their order.
         engine: `auto`, `fused` or `keras`.
         needs: what the program must be able to do.
-        cuts: steps of the run at which callbacks must be heard.
-        callbacks: the callbacks that will be used.
-        evaluated: what the model will be evaluated on, to compile for it.
-        validation: what it will be evaluated on where that need not be compiled now.
+        cuts: the steps at whose ends callbacks must be called, ascending.
+        callbacks: the callbacks of the training.
+        evaluated: the arrays of evaluations, to compile for them.
+        validation: the arrays of evaluations that need not be compiled now.
         streamed: take the data to the device chunk by chunk, even where they would fit.
+        settings: the thresholds of the engine.
 
     Raises:
         EngineError: if `engine` is fused and it cannot work.
     """
-    held = [arrays for arrays in (evaluated, validation) if arrays is not None]
-    chosen = choose(model, feed, engine, callbacks, needs.jit_compile, held)
-    if streamed and not chosen.streamed:
-        chosen = replace(chosen, streamed="that was asked for")
-    if chosen.fused:
-        found = compile_training(
-            model,
-            _sources(feed, chosen.streamed),
-            chosen,
-            needs,
-            cuts,
-            evaluated,
-        )
-        if isinstance(found, FusedTraining):
-            return found
-        chosen = choose_plain(model, found)
+    resident = [arrays for arrays in (evaluated, validation) if arrays is not None]
+    choice = choose(model, stream, engine, callbacks, needs.jit_compile, resident, settings)
+    if streamed and not choice.streamed:
+        choice = replace(choice, streamed="that was asked for")
+    if choice.fused:
+        sources = _sources(stream, choice.streamed, settings)
+        try:
+            return compile_training(model, sources, choice, needs, settings, cuts, evaluated)
+        except ObstacleError as obstacle:
+            choice = choose_plain(model, obstacle.reason)
     if engine == "fused":
-        raise refusal(str(chosen.obstacle))
-    plain = PlainTraining(model, feed, why=chosen.why, obstacle=chosen.obstacle, needs=needs)
+        raise refusal(str(choice.obstacle))
+    plain = PlainTraining(model, stream, why=choice.why, obstacle=choice.obstacle, needs=needs)
     if evaluated is not None:
         plain.compile(evaluated)
     return plain
@@ -84,55 +83,65 @@ def start(
 
 def start_on_batches(
     model: keras.Model,
-    source: BatchSource,
+    adapter: Any,
     *,
+    epochs: int,
+    epochs_left: int,
+    steps_per_epoch: int | None,
     needs: Needs = NO_NEEDS,
     callbacks: Sequence[keras.callbacks.Callback] = (),
-) -> FusedTraining | str:
-    """Compile for batches that somebody else makes, or say why plain `model.fit` must train.
+    settings: EngineSettings = DEFAULT_SETTINGS,
+) -> FusedTraining:
+    """Compile for batches that a dataset, a generator or a PyDataset makes.
 
     Args:
         model: a compiled model.
-        source: the batches.
+        adapter: Keras' own adapter for the batches.
+        epochs: the epoch to end with.
+        epochs_left: the number of epochs to train.
+        steps_per_epoch: as in Keras, or None.
         needs: what the program must be able to do.
-        callbacks: the callbacks that will be used.
+        callbacks: the callbacks of the training.
+        settings: the thresholds of the engine.
 
     Raises:
+        ObstacleError: if plain `model.fit` must train.
         Exception: whatever the batches raise.
     """
-    chosen = choose_for_batches(model, callbacks, needs.jit_compile, source.total_steps)
-    if obstacle := source.obstacle or chosen.obstacle:
-        return obstacle
-    if chosen.jit_compile:
-        source.is_doubtful = lambda arrays: invalid_index(model, arrays) is not None
-    try:
-        build_model(model, source.spec)  # what is looked for in the data depends on the outputs
-    except NotBuiltError as error:
-        return error.obstacle
+    per_epoch = steps_per_epoch or adapter.num_batches
+    total = None if per_epoch is None else epochs_left * per_epoch
+    choice = choose_for_batches(model, callbacks, needs.jit_compile, total, settings)
+
+    def has_invalid_index(arrays: Arrays) -> bool:
+        return choice.jit_compile and invalid_index(model, arrays) is not None
+
+    source = BatchSource(adapter, epochs, steps_per_epoch, total, settings, has_invalid_index)
+    source.check_layout()
+    build_model(model, source.spec)  # labels are compared with the outputs, which must exist
     source.open()
-    found = compile_training(
-        model, iter([(", over the batches as they come", source)]), chosen, needs
-    )
-    if isinstance(found, str):
+    named = iter([(", over the batches as they come", source)])
+    try:
+        return compile_training(model, named, choice, needs, settings)
+    except ObstacleError:
         source.close()
-    return found
+        raise
 
 
-def _sources(feed: ExampleStream, streamed: str | None) -> Iterator[tuple[str, StepSource]]:
-    """Yield the data as a whole, if they may be, and then in smaller and smaller chunks."""
+def _sources(
+    stream: ExampleStream, streamed: str | None, settings: EngineSettings
+) -> Iterator[tuple[str, StepSource]]:
+    """Yield the data as a whole, unless they must be streamed, then in ever smaller chunks."""
     if streamed is None:
         streamed = "they do not fit into the memory of the device"
         with contextlib.suppress(*NO_ROOM):
-            yield "", ResidentSource(feed, to_device(feed.arrays))
+            yield "", ResidentSource(stream, to_device(stream.arrays))
     for halved in range(HALVINGS):
         try:
-            source = StreamedSource(feed, CHUNK_BYTES >> halved)
+            source = StreamedSource(stream, settings, settings.chunk_bytes >> halved)
         except MemoryError:
             continue
-        yield (
-            f", the data streamed in chunks of {source.megabytes:,.0f} MB, because {streamed}",
-            source,
-        )
+        size = f"chunks of {source.megabytes:,.0f} MB"
+        yield f", the data streamed in {size}, because {streamed}", source
 
 
 def refusal(obstacle: str) -> EngineError:

@@ -1,4 +1,4 @@
-"""The seam between a sweep and what trains its runs: this process, workers here, a cluster."""
+"""The interface of an executor: this process, workers on this machine, a Ray cluster."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -7,25 +7,23 @@ from typing import Protocol
 from kerasbatch.runs.executors.worker_failure import WorkerFailure
 from kerasbatch.runs.messages import Message
 from kerasbatch.runs.prepare.prepared_run import CheckedRuns, PreparedRun
+from kerasbatch.runs.stop_request import StopRequest
 
 
-class Desk(Protocol):
-    """What a crew asks and tells; all of it in the thread that called the crew."""
+class RunQueue(Protocol):
+    """The side of the coordinator that an executor sees; called from the executor's thread."""
 
     def next_run(self, worker: int) -> PreparedRun | None:
-        """Return what a free worker is to train next, or None if nothing is left."""
+        """Return the next run for a free worker, or None if no run is left."""
 
-    def hear(self, run: PreparedRun, message: Message) -> None:
-        """Take a message of a run that is being trained."""
+    def on_message(self, run: PreparedRun, message: Message) -> None:
+        """Process a message of a run in training."""
 
-    def lost(self, run: PreparedRun, loss: WorkerFailure) -> None:
-        """Take note that a run will tell nothing any more."""
+    def on_failure(self, run: PreparedRun, failure: WorkerFailure) -> None:
+        """Process the loss of a run's worker; no message follows."""
 
     def tick(self) -> None:
-        """Do what is due; called a few times a second."""
-
-    def heed(self) -> None:
-        """Raise KeyboardInterrupt if the runs are to stop; called a few times a second."""
+        """Do periodic work; called a few times a second."""
 
 
 class Executor(ABC):
@@ -39,14 +37,14 @@ class Executor(ABC):
             waiting: called a few times a second; may raise KeyboardInterrupt.
 
         Raises:
-            SpecError: if something is wrong with them.
-            WorkerError: if no worker lives long enough to say so.
+            SpecError: if a run is invalid.
+            WorkerError: if no worker can start.
         """
 
     @abstractmethod
-    def work(self, desk: Desk) -> bool:
-        """Train what the desk hands out, until nothing is left; return False if interrupted."""
+    def work(self, queue: RunQueue, stop: StopRequest) -> bool:
+        """Train the runs of a queue until none is left; return False if interrupted."""
 
     @abstractmethod
     def close(self) -> None:
-        """Let all workers go."""
+        """End all workers."""

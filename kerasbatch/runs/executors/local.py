@@ -1,4 +1,4 @@
-"""The crew of a sweep on this machine: a worker per core, each a process of its own."""
+"""The executor of a sweep on this machine: one worker process per core."""
 
 import contextlib
 import multiprocessing
@@ -29,63 +29,63 @@ _SPAWN = multiprocessing.get_context("spawn")
 
 
 class LocalWorker(Worker):
-    """A process that trains one run at a time.
+    """A process of this machine that trains one run at a time.
 
     Args:
         number: its number, from 0.
-        settings: what it is told at its beginning.
+        settings: the settings of its process.
     """
 
     def __init__(self, number: int, settings: WorkerSettings) -> None:
         super().__init__(number)
         self.settings = replace(settings, parent=os.getpid())
         self._killed_before: int | None = None
-        self.connection, there = _SPAWN.Pipe()
+        self.connection, worker_end = _SPAWN.Pipe()
         self._process = _SPAWN.Process(
-            target=worker_process.worker_main, args=(there, self.settings)
+            target=worker_process.worker_main, args=(worker_end, self.settings)
         )
         with _spawning():
             self._process.start()
-        there.close()  # so that the connection ends with the process
+        worker_end.close()  # so that the connection ends with the process
 
     def order(self, order: Order) -> None:
-        """Let it do something as soon as it can."""
-        with contextlib.suppress(OSError):  # it is gone; its connection says so to who listens
+        """Send an order."""
+        with contextlib.suppress(OSError):  # it has ended, as its connection shows
             self.connection.send(order)
 
     def train(self, run: PreparedRun, timeout: float | None) -> None:
-        """Let it train a run, and note how many processes the kernel had killed by then."""
+        """Order a training, and note how many processes the kernel has killed so far."""
         self._killed_before = worker_failure.killed_for_memory()
         super().train(run, timeout)
 
     @property
     def sentinel(self) -> int:
-        """What becomes ready when the process has ended; its connection may outlive it.
+        """A handle that becomes ready when the process ends.
 
-        A process that own code has forked holds the other end of it too.
+        The connection may stay open longer: a process that user code has forked holds it, too.
         """
         return self._process.sentinel
 
     def kill(self) -> None:
-        """End the process now, whatever it does."""
+        """End the process at once."""
         self._process.kill()
 
     def close(self) -> None:
-        """Wait until a process that was killed, or died, is gone."""
+        """Wait for the end of a process that was killed or died."""
         self._process.join()
         self._process.close()
         self.connection.close()
 
-    def why_gone(self) -> WorkerFailure:
-        """Say how the process ended, by its exit code."""
+    def exit_failure(self) -> WorkerFailure:
+        """Return the failure that the exit code stands for."""
         self._process.join()
         return worker_failure.failure_of_exit(
-            self._process.exitcode or 0, self.printed(), self._killed_before
+            self._process.exitcode or 0, self.output(), self._killed_before
         )
 
-    def printed(self) -> str:
-        """Return what it has printed for its run."""
-        return worker_process.read_output(self.settings.printed)
+    def output(self) -> str:
+        """Return the output of its run."""
+        return worker_process.read_output(self.settings.output)
 
 
 @contextlib.contextmanager
@@ -95,9 +95,9 @@ def _spawning() -> Iterator[None]:
     Python imports the main script of the parent in every process that it spawns; without a guard
     around its last lines, the script would begin anew.
     """
-    main, held = sys.modules["__main__"], {signal.SIGINT, signal.SIGHUP}
+    main, blocked = sys.modules["__main__"], {signal.SIGINT, signal.SIGHUP}
     sys.modules["__main__"] = ModuleType("__main__")
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
     try:
         yield
     finally:
@@ -109,15 +109,15 @@ _PREFIX = "kerasbatch-"
 
 
 class LocalExecutor(WorkerPool[LocalWorker]):
-    """Workers on this machine; they start at once, and load TensorFlow meanwhile.
+    """Workers on this machine; they start at once and load TensorFlow.
 
     Args:
         singles: the runs.
-        access: what they may reach.
-        jobs: how many workers.
-        threads: how many threads each of them computes with.
+        access: the files and code that their specs may use.
+        jobs: the number of workers.
+        threads: the threads of TensorFlow in one worker.
         timeout: the seconds that a run may take, or None.
-        verbose: let what runs print, and TensorFlow's log, appear.
+        verbose: show the output of runs, and TensorFlow's log.
     """
 
     def __init__(
@@ -131,70 +131,70 @@ class LocalExecutor(WorkerPool[LocalWorker]):
         verbose: bool = False,
     ) -> None:
         super().__init__(timeout)
-        self._folder, shared = _new_folder(), resources.gpus()
+        self._folder, gpus = _new_folder(), resources.gpus()
         self._settings = [
             WorkerSettings(
                 access=access,
                 shared=self.data,
                 threads=threads,
-                printed=None if verbose else self._folder / f"printed-{number}.txt",
-                gpu=shared[number % len(shared)] if shared else None,
+                output=None if verbose else self._folder / f"output-{number}.txt",
+                gpu=gpus[number % len(gpus)] if gpus else None,
                 parent=0,
             )
             for number in range(jobs)
         ]
-        self._workers = [LocalWorker(n, told) for n, told in enumerate(self._settings)]
+        self._workers = [LocalWorker(n, settings) for n, settings in enumerate(self._settings)]
         self._workers[0].order(CheckRuns(singles))
 
     @property
     def data(self) -> DataFolder:
-        """The data that all workers share."""
+        """The folder of the data that all workers share."""
         return DataFolder(self._folder / "data")
 
     def check(self, waiting: Callable[[], None]) -> CheckedRuns:
         """Let one worker check all runs, while the others load TensorFlow."""
         while True:
-            for each, message in self._heard():
+            for worker, message in self._run_messages():
                 if isinstance(message, CheckedRuns):
                     return message
                 if isinstance(message, OrderFailed):
                     raise message.error
                 if message is None:
-                    raise start_failure(each)
+                    raise start_failure(worker)
             waiting()
 
     def close(self) -> None:
-        """End all workers, and delete what they shared."""
-        for each in self._workers:
-            each.kill()
-        for each in self._workers:
-            each.close()
+        """End all workers, and delete their shared files."""
+        for worker in self._workers:
+            worker.kill()
+        for worker in self._workers:
+            worker.close()
         self._workers = []
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _messages(self) -> Iterator[tuple[LocalWorker, Any]]:
-        heard = {each.connection: each for each in self._workers}
-        ended = {each.sentinel: each for each in self._workers}
-        ready = wait([*heard, *ended], TICK)
-        for each in [each for connection, each in heard.items() if connection in ready]:
+        workers = list(self._workers)
+        handles = [handle for worker in workers for handle in (worker.connection, worker.sentinel)]
+        ready = wait(handles, TICK)
+        for worker in [worker for worker in workers if worker.connection in ready]:
             try:
-                message = each.connection.recv()
+                message = worker.connection.recv()
             except (EOFError, OSError):
                 message = None
-            yield each, message
-        # What it had to say comes first.
-        for each in [each for sentinel, each in ended.items() if sentinel in ready]:
-            if each in self._workers and not each.connection.poll():
-                yield each, None
+            yield worker, message
+        # The messages of a worker come before its end.
+        for worker in [worker for worker in workers if worker.sentinel in ready]:
+            if worker in self._workers and not worker.connection.poll():
+                yield worker, None
 
-    def _like(self, gone: LocalWorker) -> LocalWorker:
-        return LocalWorker(gone.number, self._settings[gone.number])
+    def _replacement(self, lost: LocalWorker) -> LocalWorker:
+        return LocalWorker(lost.number, self._settings[lost.number])
 
 
 def _new_folder() -> Path:
-    """Make a folder for what workers share; delete those of processes that were killed."""
-    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        pid = left.name.removeprefix(_PREFIX).partition("-")[0]
+    """Make a folder for shared files; delete the folders of processes that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
         if pid.isdecimal() and not psutil.pid_exists(int(pid)):
-            shutil.rmtree(left, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
     return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))

@@ -1,15 +1,14 @@
-"""What all pools of workers do alike, wherever the workers are: hand out, listen, replace, stop."""
+"""The work of all pools of workers: hand out runs, listen, replace lost workers, stop."""
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Generic, TypeVar
 
 from kerasbatch.errors import WorkerError
 from kerasbatch.records.run_status import RunStatus
 from kerasbatch.runs.executors import worker_failure
-from kerasbatch.runs.executors.base import Desk, Executor
-from kerasbatch.runs.executors.interrupts import deferred_interrupt
+from kerasbatch.runs.executors.base import Executor, RunQueue
 from kerasbatch.runs.executors.worker_failure import WorkerFailure
 from kerasbatch.runs.executors.worker_process import (
     Order,
@@ -20,15 +19,16 @@ from kerasbatch.runs.executors.worker_process import (
 )
 from kerasbatch.runs.messages import RunEnded
 from kerasbatch.runs.prepare.prepared_run import PreparedRun
+from kerasbatch.runs.stop_request import StopRequest
 
-MOST_FALSE_STARTS = 3
-"""So many workers in a row may die before they are ready; then something is wrong with all."""
+MAX_FAILED_STARTS = 3
+"""The workers in a row that may die before they are ready; then every worker would."""
 TICK = 0.2
-"""Seconds that go by at most until what is due is done."""
+"""The longest time in seconds between two calls of periodic work."""
 
 
 class Worker(ABC):
-    """A process that trains one run at a time, seen from the one that gives it runs.
+    """A process that trains one run at a time, seen from its pool.
 
     Args:
         number: its number, from 0.
@@ -37,38 +37,33 @@ class Worker(ABC):
     def __init__(self, number: int) -> None:
         self.number = number
         self.ready = False
-        self.condemned = False
+        self.timed_out = False
         self.run: PreparedRun | None = None
         self._deadline: float | None = None
         self._timeout: float | None = None
 
     @abstractmethod
     def order(self, order: Order) -> None:
-        """Let it do something as soon as it can."""
+        """Send an order."""
 
     @abstractmethod
     def kill(self) -> None:
-        """End the process now, whatever it does."""
-
-    def condemn(self) -> None:
-        """Give up a process whose run takes too long; it gets no other one."""
-        self.condemned = True
-        self.kill()
+        """End the process at once."""
 
     @abstractmethod
     def close(self) -> None:
-        """Wait until a process that was killed, or died, is gone."""
+        """Wait for the end of a process that was killed or died."""
 
     @abstractmethod
-    def printed(self) -> str:
-        """Return what it has printed for its run."""
+    def output(self) -> str:
+        """Return the output of its run."""
 
     @abstractmethod
-    def why_gone(self) -> WorkerFailure:
-        """Say how a process ended that was not ended by us."""
+    def exit_failure(self) -> WorkerFailure:
+        """Return the failure of a process that ended by itself."""
 
     def train(self, run: PreparedRun, timeout: float | None) -> None:
-        """Let it train a run.
+        """Order a training.
 
         Args:
             run: the run.
@@ -78,30 +73,36 @@ class Worker(ABC):
         self._deadline = None if timeout is None else time.monotonic() + timeout
         self.order(TrainRun(run))
 
-    def ended(self) -> None:
-        """Take note that its run has ended."""
+    def on_run_ended(self) -> None:
+        """Forget the run."""
         self.run = self._deadline = None
 
     def stop(self) -> None:
-        """Let its run stop after the present block of steps."""
+        """Order a stop after the present block of steps."""
         self.order(StopRun())
 
     def is_late(self) -> bool:
-        """Tell whether its run takes longer than it may."""
+        """Return whether the run takes longer than its timeout."""
         return self._deadline is not None and time.monotonic() > self._deadline
 
-    def why_lost(self) -> WorkerFailure:
-        """Say how the process ended."""
+    def kill_if_late(self) -> None:
+        """End a process whose run takes too long; it gets no other run."""
+        if self.is_late() and not self.timed_out:
+            self.timed_out = True
+            self.kill()
+
+    def failure(self) -> WorkerFailure:
+        """Return the failure of a process that has ended."""
         if self._timeout is not None and self.is_late():
-            return worker_failure.failure_of_timeout(self._timeout, self.printed())
-        return self.why_gone()
+            return worker_failure.failure_of_timeout(self._timeout, self.output())
+        return self.exit_failure()
 
 
 W = TypeVar("W", bound=Worker)
 
 
 class WorkerPool(Executor, Generic[W]):
-    """A crew of workers that are processes of their own.
+    """An executor whose workers are processes of their own.
 
     Args:
         timeout: the seconds that a run may take, or None.
@@ -110,111 +111,101 @@ class WorkerPool(Executor, Generic[W]):
     def __init__(self, timeout: float | None) -> None:
         self._timeout = timeout
         self._workers: list[W] = []
-        self._never_ready = 0
+        self._failed_starts = 0
 
     @abstractmethod
     def _messages(self) -> Iterator[tuple[W, Any]]:
-        """Yield what workers tell within a tick; None of those that are gone."""
+        """Yield the messages of workers within a tick; None from a worker that has ended."""
 
     @abstractmethod
-    def _like(self, gone: W) -> W:
-        """Return a new worker for the place of one that is gone."""
+    def _replacement(self, lost: W) -> W:
+        """Return a new worker for the place of one that has ended."""
 
-    def work(self, desk: Desk) -> bool:
-        """Keep every worker busy until nothing is left; the first interrupt lets runs end."""
-        with deferred_interrupt() as heed:
-            return self._work(desk, heed)
-
-    def _work(self, desk: Desk, heed: Callable[[], None]) -> bool:
-        left, stopping = True, False
+    def work(self, queue: RunQueue, stop: StopRequest) -> bool:
+        """Keep every worker busy until no run is left; the first interrupt lets runs end."""
+        runs_left, stopping = True, False
         while True:
             try:
                 if not stopping:
-                    heed()
-                    desk.heed()
-                    left = self._hand_out(desk)
-                if not self._busy() and (stopping or not left):
+                    stop.raise_if_requested()
+                    runs_left = self._hand_out(queue)
+                if not self._busy() and (stopping or not runs_left):
                     return not stopping
-                self._listen(desk)
-                desk.tick()
+                self._listen(queue)
+                queue.tick()
             except KeyboardInterrupt:
                 if stopping:
-                    self._drop(desk)
+                    self._drop(queue)
                     return False
                 stopping = True
-                for each in self._busy():
-                    each.stop()
+                for worker in self._busy():
+                    worker.stop()
 
     def _busy(self) -> list[W]:
-        return [each for each in self._workers if each.run is not None]
+        return [worker for worker in self._workers if worker.run is not None]
 
-    def _hand_out(self, desk: Desk) -> bool:
-        """Give every free worker a run; return False if none is left."""
-        for each in self._workers:
-            if each.ready and each.run is None and not each.condemned:
-                run = desk.next_run(each.number)
+    def _hand_out(self, queue: RunQueue) -> bool:
+        """Give a run to every free worker; return False if no run is left."""
+        for worker in self._workers:
+            if worker.ready and worker.run is None and not worker.timed_out:
+                run = queue.next_run(worker.number)
                 if run is None:
                     return False
-                each.train(run, self._timeout)
+                worker.train(run, self._timeout)
         return True
 
-    def _listen(self, desk: Desk) -> None:
-        """Take what the workers tell; end what takes too long; replace who is gone."""
-        for each, message in self._heard():
-            run = each.run
+    def _listen(self, queue: RunQueue) -> None:
+        """Process messages, end late runs, replace lost workers."""
+        for worker, message in self._run_messages():
             if message is None:
-                self._replace(each, desk)
-            elif run is not None:
-                if isinstance(message, OrderFailed):
-                    error = f"{type(message.error).__name__}: {message.error}"
-                    desk.lost(
-                        run,
-                        WorkerFailure(
-                            RunStatus.FAILED, error, worker_failure.last_output(each.printed())
-                        ),
-                    )
-                else:
-                    desk.hear(run, message)
-                if isinstance(message, RunEnded | OrderFailed):
-                    each.ended()
-        for each in self._busy():
-            if each.is_late() and not each.condemned:
-                each.condemn()
+                self._replace(worker, queue)
+            elif worker.run is not None:
+                self._on_message(worker, worker.run, message, queue)
+        for worker in self._busy():
+            worker.kill_if_late()
 
-    def _heard(self) -> Iterator[tuple[W, Any]]:
-        """Yield what workers tell of orders; None of those that are gone."""
-        for each, message in self._messages():
+    def _on_message(self, worker: W, run: PreparedRun, message: Any, queue: RunQueue) -> None:
+        if isinstance(message, OrderFailed):
+            error = f"{type(message.error).__name__}: {message.error}"
+            output = worker_failure.last_output(worker.output())
+            queue.on_failure(run, WorkerFailure(RunStatus.FAILED, error, output))
+        else:
+            queue.on_message(run, message)
+        if isinstance(message, RunEnded | OrderFailed):
+            worker.on_run_ended()
+
+    def _run_messages(self) -> Iterator[tuple[W, Any]]:
+        """Yield the messages of runs; None from a worker that has ended."""
+        for worker, message in self._messages():
             if message is not None:
-                each.ready, self._never_ready = True, 0  # TensorFlow is loaded
+                worker.ready, self._failed_starts = True, 0  # TensorFlow is loaded
             if not isinstance(message, WorkerReady):
-                yield each, message
+                yield worker, message
 
-    def _replace(self, gone: W, desk: Desk) -> None:
-        """Put a new worker in the place of one that is gone; only its run is lost with it."""
-        self._never_ready += not gone.ready
-        if self._never_ready >= MOST_FALSE_STARTS:
-            raise start_failure(gone)
-        if gone.run is not None:
-            desk.lost(gone.run, gone.why_lost())
-        gone.close()
-        self._workers[self._workers.index(gone)] = self._like(gone)
+    def _replace(self, lost: W, queue: RunQueue) -> None:
+        """Start a new worker in the place of a lost one; only the lost one's run is lost."""
+        self._failed_starts += not lost.ready
+        if self._failed_starts >= MAX_FAILED_STARTS:
+            raise start_failure(lost)
+        if lost.run is not None:
+            queue.on_failure(lost.run, lost.failure())
+        lost.close()
+        self._workers[self._workers.index(lost)] = self._replacement(lost)
 
-    def _drop(self, desk: Desk) -> None:
+    def _drop(self, queue: RunQueue) -> None:
         """End all runs at once."""
-        for each in self._busy():
-            each.kill()
-            if each.run is not None:
-                desk.lost(
-                    each.run,
-                    WorkerFailure(RunStatus.INTERRUPTED, "stopped at once, in a block of steps"),
-                )
-                each.ended()
+        failure = WorkerFailure(RunStatus.INTERRUPTED, "stopped at once, in a block of steps")
+        for worker in self._busy():
+            worker.kill()
+            if worker.run is not None:
+                queue.on_failure(worker.run, failure)
+                worker.on_run_ended()
 
 
-def start_failure(gone: Worker) -> WorkerError:
-    """Return the error that ends a sweep whose workers cannot even begin."""
-    lost = gone.why_lost()
-    words = f"; it printed last: {lost.error.splitlines()[-1]}" if lost.error else ""
+def start_failure(lost: Worker) -> WorkerError:
+    """Return the error of a sweep whose workers cannot start."""
+    failure = lost.failure()
+    output = f"; it printed last: {failure.error.splitlines()[-1]}" if failure.error else ""
     return WorkerError(
-        f"a worker could not load TensorFlow, or check the runs: {lost.message}{words}"
+        f"a worker could not load TensorFlow, or check the runs: {failure.message}{output}"
     )

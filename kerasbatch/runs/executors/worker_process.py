@@ -1,7 +1,7 @@
-"""What a worker does: a process of its own that imports TensorFlow once and trains run after run.
+"""The worker process: it imports TensorFlow once and trains run after run.
 
-The process that called it speaks with it through a connection. What a run prints goes into a
-file, whose end tells of a crash.
+Orders and messages pass through a connection. The output of a run goes into a file, whose end
+explains a crash.
 """
 
 import contextlib
@@ -25,72 +25,72 @@ from kerasbatch.spec.sweep import SingleRun
 from kerasbatch.spec.trust import Access
 
 MAX_OUTPUT = 2**20
-"""Bytes of what runs print that are kept."""
+"""The largest size in bytes of the output that is kept."""
 _KILL_ME_WITH_MY_PARENT = 1
 """PR_SET_PDEATHSIG of Linux' prctl."""
 
 
 class OrderChannel(Protocol):
-    """How a worker speaks with who gives it orders."""
+    """The connection between a worker and its pool."""
 
     def send(self, message: object, /) -> None:
-        """Tell something."""
+        """Send a message."""
 
     def poll(self) -> bool:
-        """Say whether there is an order."""
+        """Return whether an order has come."""
 
     def recv(self) -> Any:
-        """Wait for an order and return it; EOFError: there will be no more."""
+        """Wait for an order and return it; raise EOFError after the last one."""
 
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """What a worker is told at its beginning.
+    """The settings of a worker process.
 
     Args:
-        access: what specs may reach.
+        access: the files and code that specs may use.
         shared: the data that all workers share.
-        threads: how many threads TensorFlow computes with; 0 leaves it to choose.
-        printed: the file that takes what is printed; None leaves it where it goes.
-        gpu: the number of the GPU that it has for itself, or None.
-        parent: the process that it works for.
+        threads: the threads of TensorFlow; 0 leaves the choice to TensorFlow.
+        output: the file of standard output and error; None does not redirect them.
+        gpu: the number of its own GPU, or None.
+        parent: the id of the parent process.
     """
 
     access: Access
     shared: SharedData
     threads: int
-    printed: Path | None
+    output: Path | None
     gpu: str | None
     parent: int
 
 
 @dataclass(frozen=True)
 class CheckRuns:
-    """An order: check all runs, and write their data where all workers find them."""
+    """The order to check all runs, and to share their data with all workers."""
 
     singles: Sequence[SingleRun]
 
 
 @dataclass(frozen=True)
 class TrainRun:
-    """An order: train a run."""
+    """The order to train a run."""
 
     run: PreparedRun
 
 
 @dataclass(frozen=True)
 class StopRun:
-    """An order: let the run stop after the present block of steps."""
+    """The order to stop the run after the present block of steps."""
 
 
 @dataclass(frozen=True)
 class WorkerReady:
-    """Told when TensorFlow is loaded."""
+    """The message that TensorFlow is loaded."""
 
 
 @dataclass(frozen=True)
 class OrderFailed:
-    """Told of an order that could not be carried out."""
+    """The message that an order raised an error."""
 
     error: Exception
 
@@ -99,24 +99,24 @@ Order = CheckRuns | TrainRun | StopRun
 
 
 class _Worker:
-    """Carries out orders, one after the other, and keeps what runs share."""
+    """Executes orders, one after the other; data and programs are kept between runs."""
 
-    def __init__(self, line: OrderChannel, settings: WorkerSettings) -> None:
+    def __init__(self, channel: OrderChannel, settings: WorkerSettings) -> None:
         from kerasbatch.runs.prepare.data_loader import DataLoader
         from kerasbatch.runs.training.trainer import Trainer
 
-        self._line, self._settings = line, settings
+        self._channel, self._settings = channel, settings
         self._notices: list[str] = []
         self._loader = DataLoader(settings.access, self._notices.append, settings.shared)
         self._trainer = Trainer(self._loader)
 
-    def obey(self, order: Order) -> None:
-        """Carry out an order; a wish to stop that comes too late is none."""
+    def execute(self, order: Order) -> None:
+        """Execute an order; a StopRun that comes after the end of its run has no effect."""
         if isinstance(order, CheckRuns):
-            self._line.send(self._check(order.singles))
+            self._channel.send(self._check(order.singles))
         elif isinstance(order, TrainRun):
-            self._forget_printed(0)
-            self._trainer.train(order.run, self._tell)
+            self._truncate_output(0)
+            self._trainer.train(order.run, self._emit)
 
     def _check(self, singles: Sequence[SingleRun]) -> CheckedRuns:
         from kerasbatch.runs.prepare.checks import check_all
@@ -125,69 +125,69 @@ class _Worker:
         self._loader.forget()
         return checked
 
-    def _tell(self, message: Message) -> None:
-        self._line.send(message)
+    def _emit(self, message: Message) -> None:
+        self._channel.send(message)
         if isinstance(message, ProgressUpdate):
-            self._forget_printed(MAX_OUTPUT)
-            if self._line.poll():  # nothing but a wish to stop comes while a run goes on
-                self._line.recv()
+            self._truncate_output(MAX_OUTPUT)
+            if self._channel.poll():  # only a StopRun comes during a run
+                self._channel.recv()
                 raise KeyboardInterrupt
 
-    def _forget_printed(self, most: int) -> None:
-        """Empty the file of what is printed where it holds more bytes than this."""
-        file = self._settings.printed
-        if file is not None and file.stat().st_size > most:
+    def _truncate_output(self, max_bytes: int) -> None:
+        """Empty the output file if it is larger than `max_bytes`."""
+        file = self._settings.output
+        if file is not None and file.stat().st_size > max_bytes:
             os.truncate(file, 0)
 
 
 def worker_main(connection: Connection, settings: WorkerSettings) -> None:
-    """Be a worker of this machine's pool until the connection ends.
+    """Run a worker of this machine's pool until the connection ends.
 
     Args:
-        connection: brings orders, takes messages.
-        settings: what there is to know at the beginning.
+        connection: the connection to the pool.
+        settings: the settings of the process.
     """
-    _end_with(settings.parent)
-    _leave_signals_to_the_parent()
+    _exit_with(settings.parent)
+    _ignore_signals()
     if settings.gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = settings.gpu
     serve(connection, settings)
 
 
-def serve(line: OrderChannel, settings: WorkerSettings) -> None:
-    """Load TensorFlow, and carry out orders until there will be no more."""
-    if settings.printed is not None:
-        _print_into(settings.printed)
+def serve(channel: OrderChannel, settings: WorkerSettings) -> None:
+    """Load TensorFlow, and execute orders until the channel ends."""
+    if settings.output is not None:
+        _redirect_output(settings.output)
     _load_tensorflow(settings)
-    worker = _Worker(line, settings)
-    line.send(WorkerReady())
-    with contextlib.suppress(EOFError):  # nobody has more orders
+    worker = _Worker(channel, settings)
+    channel.send(WorkerReady())
+    with contextlib.suppress(EOFError):  # no more orders
         while True:
-            order = line.recv()
+            order = channel.recv()
             try:
-                worker.obey(order)
+                worker.execute(order)
             except Exception as error:  # own code may raise anything
-                line.send(_order_failed(error))
+                channel.send(_order_failed(error))
 
 
 def read_output(file: Path | None) -> str:
-    """Return the end of what a worker has printed for its run."""
+    """Return the end of the output of a worker's run."""
     if file is None or not file.exists():
         return ""
     return file.read_bytes()[-MAX_OUTPUT:].decode("utf-8", "replace")
 
 
 def _order_failed(error: Exception) -> OrderFailed:
-    """Return a message of an error, in words where it cannot travel itself."""
+    """Return the message of an error; as text if the error cannot be pickled."""
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301  # our own
-    except Exception:  # an exception of anybody's making
+    except Exception:  # the error of user code
         return OrderFailed(RuntimeError(f"{type(error).__name__}: {error}"))
     return OrderFailed(error)
 
 
-def _end_with(parent: int) -> None:
-    """Let this process die with its parent, also where that one is killed."""
+def _exit_with(parent: int) -> None:
+    """End this process with its parent, also if the parent is killed."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_KILL_ME_WITH_MY_PARENT, signal.SIGKILL)
         if os.getppid() != parent:
@@ -202,18 +202,18 @@ def _watch(parent: int) -> None:
     os._exit(1)
 
 
-def _leave_signals_to_the_parent() -> None:
-    """Ctrl-C and a closed terminal reach every process; the parent says what is to be done."""
+def _ignore_signals() -> None:
+    """Ignore Ctrl-C and a closed terminal; they reach every process, and the parent decides."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGHUP})
 
 
-def _print_into(file: Path) -> None:
-    """Send what is written to the standard output and error into a file, whoever writes it."""
+def _redirect_output(file: Path) -> None:
+    """Redirect standard output and error into a file, for C++ too."""
     handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(ValueError):  # one that is closed holds nothing
+        with contextlib.suppress(ValueError):  # a closed stream holds nothing
             stream.flush()
     os.dup2(handle, 1)
     os.dup2(handle, 2)
@@ -221,11 +221,11 @@ def _print_into(file: Path) -> None:
 
 
 def _load_tensorflow(settings: WorkerSettings) -> None:
-    """Import TensorFlow with this worker's share of threads; warnings and errors are kept."""
+    """Import TensorFlow with this worker's number of threads; warnings and errors are kept."""
     from kerasbatch.engine import environment
 
     environment.set_variables(verbose=True)
-    if settings.printed is not None:
-        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "1"  # with warnings of memory that runs out
+    if settings.output is not None:
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "1"  # keeps warnings of memory that runs out
     environment.load_tensorflow(verbose=True, whole=settings.access.trusted)
     environment.set_threads(settings.threads)

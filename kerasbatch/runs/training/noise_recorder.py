@@ -1,4 +1,4 @@
-"""The noise of the gradient at the evaluations of a run, where its spec records it."""
+"""The gradient noise at the evaluations of a run, if its spec records it."""
 
 import keras
 
@@ -11,7 +11,7 @@ from kerasbatch.types import Row
 
 
 class NoiseRecorder:
-    """Measures the noise of the training data, every time of other examples.
+    """Measures the gradient noise on training examples, other ones at every evaluation.
 
     Args:
         spec: the spec of the run.
@@ -28,13 +28,13 @@ class NoiseRecorder:
         records = "noise" in spec.record
         self._meter = NoiseMeter(model, data.train, data.scale) if records else None
 
-    def look(self, row: Row) -> None:
-        """Measure at a row of the history; where a gradient is not finite, cells are empty."""
+    def on_evaluation(self, row: Row) -> None:
+        """Measure at a row of the history; a gradient that is not finite leaves cells empty."""
         if self._meter is None:
             return
-        step, seen = row["step"], row["examples"]
+        step, examples = row["step"], row["examples"]
         try:
-            found = self._meter.measure(seed=self._seed, draw=len(self.rows) + 1)
-            self.rows.append(found.row(step, seen))
+            noise = self._meter.measure(seed=self._seed, draw=len(self.rows) + 1)
+            self.rows.append(noise.row(step, examples))
         except NotFiniteError:
-            self.rows.append(dict.fromkeys(NOISE_COLUMNS) | {"step": step, "examples": seen})
+            self.rows.append(dict.fromkeys(NOISE_COLUMNS) | {"step": step, "examples": examples})

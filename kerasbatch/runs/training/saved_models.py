@@ -1,6 +1,6 @@
-"""The models that a run keeps: the last one, and the best of its evaluations.
+"""The models that a run saves: the last one, and the best of its evaluations.
 
-They are handed on as the content of files in Keras' own format; who writes them is somebody else.
+They are returned as the content of files in Keras' own format; this module writes no file.
 """
 
 import json
@@ -20,15 +20,15 @@ from kerasbatch.types import Row
 
 
 class SavedModels:
-    """Watches a training for the models that its spec wants to keep.
+    """Keeps the models that the spec saves.
 
-    The best is that of the evaluation whose target metric, or else loss, is best; the untrained
-    model is none.
+    The best model is that of the evaluation whose target metric is best, or its loss if there is
+    no target. The untrained model does not count.
 
     Args:
         spec: a single-run spec.
         model: its model.
-        prefix: what the names of metrics at fixed weights begin with.
+        prefix: the prefix of metrics at fixed weights.
     """
 
     def __init__(self, spec: Spec, model: keras.Model, prefix: str) -> None:
@@ -40,13 +40,13 @@ class SavedModels:
         self._best: tuple[float, list[Any]] | None = None
         self._best_before: tuple[float, list[Any]] | None = None
 
-    def look_again(self, row: Row) -> None:
-        """Look at the last row once more: it was measured anew, with other weights."""
+    def on_averaged_weights(self, row: Row) -> None:
+        """Process the last row again: it was measured anew, with averaged weights."""
         self._best = self._best_before
-        self.look(row)
+        self.on_evaluation(row)
 
-    def look(self, row: Row) -> None:
-        """Look at the row of an evaluation, while the model is as it was evaluated."""
+    def on_evaluation(self, row: Row) -> None:
+        """Keep the weights if they are the best so far."""
         if "best" not in self._saved or row["step"] == 0:
             return
         value, self._best_before = float(row[self._metric]), self._best
@@ -59,11 +59,11 @@ class SavedModels:
         return value < best if self._lower else value > best
 
     def files(self, data: RunData, code: str) -> Iterator[SavedFile]:
-        """Yield the files to keep; the model ends as it is.
+        """Yield the files to save; the weights of the model do not change.
 
         Args:
-            data: what it was trained on.
-            code: what tells its own Python code from other code; empty where there is none.
+            data: the data that it was trained on.
+            code: a hash of its Python code; empty if there is none.
         """
         if not self._saved or ("last" not in self._saved and self._best is None):
             return
@@ -78,12 +78,12 @@ class SavedModels:
 
 
 def _preprocessing(data: RunData, code: str) -> bytes:
-    """Return all that turns data as they come into what the model gets, and its outputs back."""
-    facts = {
+    """Return the preprocessing of inputs and the meaning of outputs, as JSON."""
+    content = {
         "input_shape": list(data.input_shape),
         "classes": data.classes,
         "scale": data.scale,
         "code": code,
         "preprocessing": dict(data.preprocessing),
     }
-    return (json.dumps(facts, indent=2, ensure_ascii=False) + "\n").encode()
+    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()

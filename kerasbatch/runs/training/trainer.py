@@ -1,4 +1,4 @@
-"""Trains checked runs in this process, one after the other; the files are somebody else's."""
+"""Trains checked runs in this process, one after the other; it writes no file."""
 
 import keras
 
@@ -10,44 +10,48 @@ from kerasbatch.records import provenance
 from kerasbatch.runs.messages import Emit, RunEnded
 from kerasbatch.runs.prepare.data_loader import DataLoader
 from kerasbatch.runs.prepare.prepared_run import PreparedRun
+from kerasbatch.runs.training.job import TrainingJob, TrainingSettings
 from kerasbatch.runs.training.objective import run_objective
 from kerasbatch.runs.training.record import run_record
-from kerasbatch.runs.training.session import TrainingJob, train
+from kerasbatch.runs.training.session import train
 from kerasbatch.spec.schema import PythonModel
 from kerasbatch.spec.trust import Access
 
+SETTINGS = TrainingSettings()
+"""The thresholds of every training."""
+
 
 class Trainer:
-    """Trains runs; data, the last model and its compiled programs are kept between them.
+    """Trains runs; data, the last model and its compiled programs are kept between runs.
 
     Args:
-        loader: gives the data.
+        loader: loads the data.
     """
 
     def __init__(self, loader: DataLoader) -> None:
         self._loader = loader
         self._models = ModelCache(loader.access)
 
-    def train(self, prepared: PreparedRun, tell: Emit) -> None:
-        """Train a run; its end is told, whatever it is.
+    def train(self, prepared: PreparedRun, emit: Emit) -> None:
+        """Train a run, and emit its end, whatever it is.
 
         Args:
             prepared: the run.
-            tell: hears of progress, rows and the end.
+            emit: receives progress, rows and the end.
         """
         spec = prepared.single.spec
         data = self._loader(spec)
         built = self._models.get(prepared, data)
         started, memory = provenance.utc_now(), provenance.PeakMemory()
-        outcome = train(
-            TrainingJob(spec, built, data, prepared.plan, self._loader.access, prepared.code), tell
-        )
+        access = self._loader.access
+        job = TrainingJob(spec, built, data, prepared.plan, access, prepared.code, SETTINGS)
+        outcome = train(job, emit)
         if outcome.error:
             self._models.forget()
         record = run_record(prepared, outcome, memory.megabytes())
         if exact := run_objective(spec, built, data):
             record["objective"] = exact
-        tell(
+        emit(
             RunEnded(
                 {**record, "started": started, "ended": provenance.utc_now()}
                 | provenance.provenance()

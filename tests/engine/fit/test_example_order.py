@@ -108,16 +108,16 @@ def test_an_epoch_that_meets_the_end_of_the_data_is_told() -> None:
 def test_an_epoch_of_any_length_misses_no_example(steps: int) -> None:
     """Every pass over the data has each example once, wherever epochs begin."""
     made = plan(N, batch_size=8, epochs=22)
-    feed = ExampleStream((TABLE,), made, seed=0, steps_per_epoch=steps, epochs_asked=22)
+    stream = ExampleStream((TABLE,), made, seed=0, steps_per_epoch=steps, epochs_asked=22)
     passes: dict[int, list[int]] = {}
     for epoch in range(1, 23):
-        number, first = feed.start(epoch)
-        chosen = feed.order(number)[made.batches(first, feed.steps(epoch))]
+        number, first = stream.start(epoch)
+        chosen = stream.order(number)[made.batches(first, stream.steps(epoch))]
         passes.setdefault(number, []).extend(chosen.tolist())
     *whole, last = passes.values()
     assert all(sorted(seen) == list(range(N)) for seen in whole)
     assert len(set(last)) == len(last)
-    assert feed.total_steps == sum(feed.steps(epoch) for epoch in range(1, 23))
+    assert stream.total_steps == sum(stream.steps(epoch) for epoch in range(1, 23))
 
 
 def test_fewer_examples_than_the_default_batch() -> None:

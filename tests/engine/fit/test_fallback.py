@@ -9,6 +9,7 @@ from fit_support import CLASSES, TABLE, L, ready
 from tensorflow.python.ops.control_flow_v2_func_graphs import WhileBodyFuncGraph
 
 import kerasbatch as kb
+from kerasbatch.engine.settings import EngineSettings
 from kerasbatch.engine.training.program import Program
 
 # Keras' own callbacks, and NumPy looking at Keras' variables, meet NumPy 2 with this warning.
@@ -40,7 +41,7 @@ def test_what_needs_every_batch_gets_every_batch() -> None:
 
 
 @pytest.mark.parametrize("kind", ["dataset", "eager", "validation"])
-def test_what_cannot_be_fused(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_fused(kind: str) -> None:
     """It is passed to plain fit with a warning, and refused where fused was asked for."""
     import tensorflow as tf
 
@@ -55,12 +56,12 @@ def test_what_cannot_be_fused(kind: str, monkeypatch: pytest.MonkeyPatch) -> Non
     held = (TABLE, CLASSES) if kind == "validation" else None
     if kind == "dataset":
         x, y = tf.data.Dataset.from_tensor_slices((TABLE, CLASSES)).batch(5), None
-    if kind == "validation":
-        monkeypatch.setattr("kerasbatch.engine.training.choose.MEMORY_SHARE", 1e-9)
+    settings = EngineSettings(memory_share=1e-9 if kind == "validation" else 0.5)
+    options = {"validation_data": held, "verbose": 0, "settings": settings}
     with pytest.raises(kb.EngineError, match=words):
-        kb.fit(model, x, y, engine="fused", validation_data=held, verbose=0)
+        kb.fit(model, x, y, engine="fused", **options)
     with pytest.warns(UserWarning, match=words):
-        history = kb.fit(model, x, y, validation_data=held, verbose=0, shuffle=False)
+        history = kb.fit(model, x, y, shuffle=False, **options)
     assert history.kerasbatch.engine == "keras"
     assert int(model.optimizer.iterations) == (22 if kind == "dataset" else 4)
 

@@ -5,12 +5,13 @@ from typing import Any
 
 import keras
 import numpy as np
+import psutil
 import pytest
 import tensorflow as tf
 from corner_support import CLASSES, SPARSE, TABLE, WEIGHTS, L, both, compiled, dense
 
 import kerasbatch as kb
-from kerasbatch.engine.training import choose, evaluation
+from kerasbatch.engine.settings import DEFAULT_SETTINGS, EngineSettings
 from kerasbatch.engine.training.fused import FusedTraining
 from kerasbatch.engine.training.program import Program
 
@@ -65,14 +66,14 @@ def test_an_evaluation_in_a_callback_measures_what_it_is_given() -> None:
     assert int(model.optimizer.iterations) == 4 + 11 + 1
 
 
-def test_validation_counts_as_data_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    free = choose.psutil.virtual_memory().available
-    monkeypatch.setattr(choose, "MEMORY_SHARE", 2 * TABLE.nbytes / free)
+def test_validation_counts_as_data_in_memory() -> None:
+    free = psutil.virtual_memory().available
+    settings = EngineSettings(memory_share=2 * TABLE.nbytes / free)
     model = compiled()
-    assert kb.fit(model, TABLE, CLASSES, verbose=0).kerasbatch.engine == "fused"
+    assert kb.fit(model, TABLE, CLASSES, verbose=0, settings=settings).kerasbatch.engine == "fused"
     held = (np.tile(TABLE, (40, 1)), np.tile(CLASSES, 40))
     with pytest.warns(UserWarning, match="GB of free memory"):
-        history = kb.fit(model, TABLE, CLASSES, validation_data=held, verbose=0)
+        history = kb.fit(model, TABLE, CLASSES, validation_data=held, verbose=0, settings=settings)
     assert history.kerasbatch.engine == "keras"
 
 
@@ -91,7 +92,7 @@ def test_large_files_are_measured_part_by_part(
     dtype: Any, rows: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the results of arrays in memory, and never more than a part on the device."""
-    monkeypatch.setattr(evaluation, "CHUNK_BYTES", 30 * TABLE[0].nbytes)
+    settings = EngineSettings(chunk_bytes=30 * TABLE[0].nbytes)
     moved: list[int] = []
     evaluate = Program.evaluate
 
@@ -104,8 +105,8 @@ def test_large_files_are_measured_part_by_part(
     np.save(tmp_path / "x.npy", TABLE.astype(dtype))
     found = []
     for x in (TABLE, np.load(tmp_path / "x.npy", mmap_mode="r")):
-        options = {"validation_data": (x, CLASSES), "validation_batch_size": 8, "seed": 1}
-        history = kb.fit(compiled(), TABLE, CLASSES, epochs=2, verbose=0, **options)
+        options = {"validation_data": (x, CLASSES), "validation_batch_size": 8, "verbose": 0}
+        history = kb.fit(compiled(), TABLE, CLASSES, epochs=2, settings=settings, **options)
         found.append(history.history)
     assert found[0].keys() == found[1].keys()
     for name, values in found[0].items():
@@ -118,6 +119,7 @@ def test_large_examples_are_measured_in_small_batches(monkeypatch: pytest.Monkey
     sizes: list[int] = []
     monkeypatch.setattr(Program, "evaluate", lambda self, arrays, size: sizes.append(size))
     training = FusedTraining.__new__(FusedTraining)
+    training._settings = DEFAULT_SETTINGS
     training.program = Program.__new__(Program)
     for side in (1, 1024, 4096):
         training.measurer((np.zeros((24, side, side), np.uint8),))()

@@ -23,32 +23,37 @@ from fit_support import (
 )
 
 import kerasbatch as kb
-from kerasbatch.engine.sources import batches
-from kerasbatch.engine.training import choose
+from kerasbatch.engine.settings import EngineSettings
 from kerasbatch.engine.training.program import Program
 
 WEIGHTS = np.linspace(0.1, 2, len(TABLE)).astype(np.float32)
 Make = Callable[[], tf.data.Dataset]
-
-
-@pytest.fixture(autouse=True)
-def _short_epochs_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choose, "SHORT_EPOCH", 0)
+SHORT = EngineSettings(short_epoch=0)
+"""Settings that train epochs of a few steps in blocks, too."""
+WITH_XLA = EngineSettings(short_epoch=0, xla_batches=1)
 
 
 def rows() -> tf.data.Dataset:
     return tf.data.Dataset.from_tensor_slices((TABLE, CLASSES))
 
 
+def fit(model: keras.Model, *data: Any, settings: EngineSettings = SHORT, **options: Any) -> Any:
+    return kb.fit(model, *data, verbose=0, settings=settings, **options)
+
+
 def both(
-    make: Callable[[], keras.Model], data: Make, tolerance: float = 1e-5, **options: Any
+    make: Callable[[], keras.Model],
+    data: Make,
+    tolerance: float = 1e-5,
+    settings: EngineSettings = SHORT,
+    **options: Any,
 ) -> tuple[Any, Any]:
     """Train by Keras and in blocks, on datasets made alike; weights and histories are equal."""
     models, histories = [make(), make()], []
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Your input ran out of data")
         histories.append(models[0].fit(data(), verbose=0, shuffle=False, **options))
-    histories.append(kb.fit(models[1], data(), verbose=0, **options))
+    histories.append(fit(models[1], data(), settings=settings, **options))
     assert (histories[1].kerasbatch.engine, histories[1].kerasbatch.data) == ("fused", "stacked")
     for theirs, mine in zip(models[0].get_weights(), models[1].get_weights(), strict=True):
         np.testing.assert_allclose(mine, theirs, atol=tolerance, rtol=tolerance)
@@ -110,13 +115,11 @@ def test_the_same_as_by_keras(data: Make, options: dict[str, Any], steps: int) -
 
 
 @pytest.mark.parametrize("rows_of_a_chunk", [16, 24, 64])
-def test_batches_that_lie_across_chunks(
-    rows_of_a_chunk: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_batches_that_lie_across_chunks(rows_of_a_chunk: int) -> None:
     """A chunk is a number of rows, and a batch may begin in one and end in the next."""
-    monkeypatch.setattr(batches, "UNKNOWN_ROWS", rows_of_a_chunk)
-    both(ready, lambda: rows().batch(7).repeat(2), epochs=2)
-    both(ready, lambda: rows().batch(40), epochs=2)
+    settings = EngineSettings(short_epoch=0, unknown_size_rows=rows_of_a_chunk)
+    both(ready, lambda: rows().batch(7).repeat(2), settings=settings, epochs=2)
+    both(ready, lambda: rows().batch(40), settings=settings, epochs=2)
 
 
 @pytest.fixture
@@ -134,22 +137,19 @@ def traced(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int | None, ...]]:
 
 
 @pytest.mark.parametrize("size", [7, 30, 40])
-def test_every_chunk_has_room_for_what_the_one_before_left(
-    size: int, traced: list[Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_chunk_has_room_for_the_rest_of_the_one_before(size: int, traced: list[Any]) -> None:
     """One program takes all whole batches."""
-    monkeypatch.setattr(batches, "UNKNOWN_ROWS", 32)
-    monkeypatch.setattr(choose, "BATCHES_THAT_PAY_FOR_XLA", 1)
-    kb.fit(ready(), rows().batch(size).repeat(2), epochs=2, verbose=0)
+    settings = EngineSettings(short_epoch=0, unknown_size_rows=32, xla_batches=1)
+    fit(ready(), rows().batch(size).repeat(2), epochs=2, settings=settings)
     assert [shape[1] for shape in traced].count(size) == 1
 
 
-@pytest.mark.parametrize(("pays_from", "shapes"), [(1, [8, 3, None]), (1000, [None])])
+@pytest.mark.parametrize(("xla_batches", "shapes"), [(1, [8, 3, None]), (1000, [None])])
 def test_odd_batches_share_a_program(
-    pays_from: int, shapes: list[Any], traced: list[Any], monkeypatch: pytest.MonkeyPatch
+    xla_batches: int, shapes: list[Any], traced: list[Any]
 ) -> None:
-    """Even the first one may be odd: the usual size is that of most. Without XLA, all share it."""
-    monkeypatch.setattr(choose, "BATCHES_THAT_PAY_FOR_XLA", pays_from)
+    """The first batch may be odd: the commonest size counts. Without XLA, all sizes share it."""
+    settings = EngineSettings(short_epoch=0, xla_batches=xla_batches)
     sizes = [3, *[8] * 11, 5, 4, 2, 1]
 
     def odd() -> tf.data.Dataset:
@@ -158,7 +158,7 @@ def test_odd_batches_share_a_program(
             data, end = data.concatenate(rows().skip(end).take(size).batch(8)), end + size
         return data
 
-    both(ready, odd, epochs=2)
+    both(ready, odd, settings=settings, epochs=2)
     assert [shape[1] for shape in traced] == shapes
 
 
@@ -182,7 +182,7 @@ def test_a_batch_that_is_not_what_the_dataset_says() -> None:
         return x, y
 
     with pytest.raises(ValueError, match="fewer than the 8 examples that x says it has"):
-        kb.fit(ready(), rows().batch(8).map(lying), verbose=0)
+        fit(ready(), rows().batch(8).map(lying))
 
 
 @pytest.mark.parametrize("per_epoch", [None, 5, 9, 14, 20])
@@ -190,12 +190,12 @@ def test_a_later_training_on_a_dataset_that_is_shuffled_anew(per_epoch: int | No
     """It counts how often it was begun; so do we."""
     data = [rows().shuffle(N, seed=3).batch(8) for _ in range(2)]
     models = [ready(), ready()]
-    options: dict[str, Any] = {"epochs": 2, "steps_per_epoch": per_epoch, "verbose": 0}
+    options: dict[str, Any] = {"epochs": 2, "steps_per_epoch": per_epoch}
     for _ in range(2):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*ran out of data|the data ran out")
-            models[0].fit(data[0], shuffle=False, **options)
-            kb.fit(models[1], data[1], **options)
+            models[0].fit(data[0], verbose=0, shuffle=False, **options)
+            fit(models[1], data[1], **options)
     for theirs, mine in zip(*(model.get_weights() for model in models), strict=True):
         np.testing.assert_allclose(mine, theirs, atol=1e-6)
 
@@ -208,16 +208,15 @@ def test_a_dataset_of_unknown_length() -> None:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Your input ran out of data")
         plain.fit(data, epochs=1, verbose=0, shuffle=False)
-    history = kb.fit(fused, data, epochs=1, verbose=0)
+    history = fit(fused, data, epochs=1)
     assert (history.kerasbatch.engine, int(fused.optimizer.iterations)) == ("fused", count)
     for theirs, mine in zip(plain.get_weights(), fused.get_weights(), strict=True):
         np.testing.assert_allclose(mine, theirs, atol=1e-5)
 
 
-def test_with_xla(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Which pays in many steps."""
-    monkeypatch.setattr(choose, "BATCHES_THAT_PAY_FOR_XLA", 1)
-    _, history = both(ready, lambda: rows().batch(8), epochs=3)
+def test_with_xla() -> None:
+    """XLA pays in many steps."""
+    _, history = both(ready, lambda: rows().batch(8), settings=WITH_XLA, epochs=3)
     assert "compiled with XLA" in history.kerasbatch.why
 
 
@@ -289,21 +288,19 @@ def test_a_train_step_without_labels() -> None:
     both(make, lambda: tf.data.Dataset.from_tensor_slices(TABLE).batch(8), epochs=2)
 
 
-def test_a_label_that_does_not_exist_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_label_is_detected() -> None:
     """XLA would compute with it; without XLA comes Keras' error, and the model still trains."""
-    monkeypatch.setattr(choose, "BATCHES_THAT_PAY_FOR_XLA", 1)
     wrong = CLASSES.copy()
     wrong[50] = 9
     data = tf.data.Dataset.from_tensor_slices((TABLE, wrong)).batch(8)
     model = ready(lambda: keras.Sequential([L.Dense(4, "softmax")]))  # built by its data
     with pytest.raises(tf.errors.InvalidArgumentError, match="label value of 9"):
-        kb.fit(model, data, verbose=0)
-    assert kb.fit(model, rows().batch(8), verbose=0).kerasbatch.engine == "fused"
+        fit(model, data, settings=WITH_XLA)
+    assert fit(model, rows().batch(8), settings=WITH_XLA).kerasbatch.engine == "fused"
 
 
-def test_what_only_looks_like_a_mistake_is_trained_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_apparent_mistakes_are_trained_on() -> None:
     """A label that is ignored, two Embeddings of different size, outputs in another order."""
-    monkeypatch.setattr(choose, "BATCHES_THAT_PAY_FOR_XLA", 1)
     ignored = np.where(np.arange(N) % 5 == 0, -1, CLASSES)
 
     def ignoring() -> keras.Model:
@@ -336,7 +333,7 @@ def test_what_only_looks_like_a_mistake_is_trained_on(monkeypatch: pytest.Monkey
         (outputs, TABLE, (CLASSES + 4, CLASSES)),
     ):
         data = tf.data.Dataset.from_tensor_slices((x, y)).batch(8)
-        both(make, lambda data=data: data, epochs=2)
+        both(make, lambda data=data: data, settings=WITH_XLA, epochs=2)
 
 
 def test_batches_reach_a_train_step_as_they_are() -> None:
@@ -363,7 +360,7 @@ def test_no_more_rows_are_read_than_needed() -> None:
     data = tf.data.Dataset.range(10_000).map(
         lambda index: tf.py_function(one, [index], (tf.float32, tf.int64))
     )
-    kb.fit(ready(), data.map(shaped).batch(8), steps_per_epoch=5, epochs=2, verbose=0)
+    fit(ready(), data.map(shaped).batch(8), steps_per_epoch=5, epochs=2)
     assert 80 <= len(read) < 100
 
 
@@ -378,7 +375,7 @@ def test_a_dataset_without_a_batch(data: Make, told: str) -> None:
     """Nothing was trained, and that is an error."""
     model = ready()
     with pytest.raises(ValueError, match=told):
-        kb.fit(model, data(), verbose=0)
+        fit(model, data())
     assert int(model.optimizer.iterations) == 0
 
 
@@ -396,8 +393,8 @@ def test_a_dataset_that_fails_on_its_way() -> None:
     data = tf.data.Dataset.from_tensor_slices((TABLE, wrong)).batch(8).map(fail)
     model = ready()
     with pytest.raises(tf.errors.InvalidArgumentError, match="too many classes"):
-        kb.fit(model, data, verbose=0)
-    assert kb.fit(model, rows().batch(8), verbose=0).kerasbatch.engine == "fused"
+        fit(model, data, settings=WITH_XLA)
+    assert fit(model, rows().batch(8), settings=WITH_XLA).kerasbatch.engine == "fused"
 
 
 @pytest.mark.parametrize(
@@ -423,37 +420,37 @@ def test_batches_that_only_keras_can_take(data: Make, why: str) -> None:
     """They go to plain fit, with a warning that says why."""
     model = ready()
     with pytest.raises(kb.EngineError, match=why):
-        kb.fit(model, data(), engine="fused", verbose=0)
+        fit(model, data(), engine="fused")
     with pytest.warns(UserWarning, match=why):
-        history = kb.fit(model, data(), verbose=0, shuffle=False)
+        history = fit(model, data(), shuffle=False)
     assert (history.kerasbatch.engine, history.kerasbatch.data) == ("keras", "keras")
 
 
-def test_large_batches_gain_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_batches_gain_nothing() -> None:
     """They are left to plain fit, without a warning; the fused engine takes them where asked to."""
-    monkeypatch.setattr(choose, "LARGE_BATCH", 50)
+    large = EngineSettings(short_epoch=0, large_batch=50)
     data = rows().batch(60).map(lambda x, y: (x, y)).prefetch(1)
-    report = kb.fit(ready(), data, verbose=0, shuffle=False).kerasbatch
+    report = fit(ready(), data, settings=large, shuffle=False).kerasbatch
     assert report.why == "plain model.fit, because steps of 60 examples gain nothing from blocks"
-    assert kb.fit(ready(), data, verbose=0, engine="fused").kerasbatch.data == "stacked"
-    assert kb.fit(ready(), rows().batch(40), verbose=0).kerasbatch.data == "stacked"
-    monkeypatch.setattr(choose, "SHORT_EPOCH", 14 + 1)
-    report = kb.fit(ready(), rows().batch(8), verbose=0, shuffle=False).kerasbatch
+    assert fit(ready(), data, settings=large, engine="fused").kerasbatch.data == "stacked"
+    assert fit(ready(), rows().batch(40), settings=large).kerasbatch.data == "stacked"
+    short = EngineSettings(short_epoch=14 + 1)
+    report = fit(ready(), rows().batch(8), settings=short, shuffle=False).kerasbatch
     assert report.why == "plain model.fit, because epochs of 14 steps gain nothing from blocks"
-    assert kb.fit(ready(), rows().batch(5), verbose=0).kerasbatch.data == "stacked"
+    assert fit(ready(), rows().batch(5), settings=short).kerasbatch.data == "stacked"
 
 
 def test_a_training_that_is_over() -> None:
     """initial_epoch is the last one already: Keras does nothing, and neither do we."""
     model, options = ready(), {"epochs": 3, "initial_epoch": 3, "steps_per_epoch": 5}
     with pytest.warns(UserWarning, match="there is nothing to do"):
-        kb.fit(model, rows().batch(8), verbose=0, shuffle=False, **options)
+        fit(model, rows().batch(8), shuffle=False, **options)
     assert int(model.optimizer.iterations) == 0
 
 
 def test_plain_fit_as_asked_for() -> None:
     """Without a warning."""
-    history = kb.fit(ready(), rows().batch(8), engine="keras", verbose=0, shuffle=False)
+    history = fit(ready(), rows().batch(8), engine="keras", shuffle=False)
     assert history.kerasbatch.why == "plain model.fit, as asked for"
 
 
@@ -468,5 +465,5 @@ def test_callbacks_hear_of_every_block_and_stop_it() -> None:
             self.model.stop_training = batch >= 3
 
     stop, model = Stop(), ready(mlp)
-    kb.fit(model, rows().batch(1), epochs=3, callbacks=[stop], verbose=0)
+    fit(model, rows().batch(1), epochs=3, callbacks=[stop])
     assert int(model.optimizer.iterations) == stop.heard + 1 < len(TABLE)

@@ -11,11 +11,12 @@ import pytest
 from fit_support import CLASSES, TABLE, N, ready
 
 import kerasbatch as kb
-from kerasbatch.engine.sources import batches
-from kerasbatch.engine.training import choose, compile
+from kerasbatch.engine.settings import EngineSettings
+from kerasbatch.engine.training import compile
 from kerasbatch.engine.training.program import Program
 
 SIZE = 10
+LATE_XLA = EngineSettings(xla_batches=15)
 
 
 def pairs(passes: int = 1) -> Iterator[tuple[Any, Any]]:
@@ -67,7 +68,6 @@ def test_a_generator() -> None:
 @pytest.mark.parametrize("compiles", [True, False])
 def test_xla_once_many_steps_have_come(compiles: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody knows how many a generator yields; what XLA cannot compile goes on without."""
-    monkeypatch.setattr(choose, "BATCHES_THAT_PAY_FOR_XLA", 15)
     by_xla: list[int] = []
     train = Program.train
 
@@ -82,8 +82,8 @@ def test_xla_once_many_steps_have_come(compiles: bool, monkeypatch: pytest.Monke
     monkeypatch.setattr(Program, "compile", compile_)
     monkeypatch.setattr(Program, "train", watched)
     once, fused = ready(), ready()
-    kb.fit(once, pairs(3), verbose=0, jit_compile=False)
-    why = kb.fit(fused, pairs(3), verbose=0).kerasbatch.why
+    kb.fit(once, pairs(3), verbose=0, jit_compile=False, settings=LATE_XLA)
+    why = kb.fit(fused, pairs(3), verbose=0, settings=LATE_XLA).kerasbatch.why
     assert "compiled with XLA after 15 steps" in why
     assert_alike(once, fused)
     assert (sum(by_xla) == 33 - 15) if compiles else not by_xla
@@ -92,12 +92,11 @@ def test_xla_once_many_steps_have_come(compiles: bool, monkeypatch: pytest.Monke
 
 def test_xla_is_not_tried_late_where_it_failed_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """A model that it could not compile is known."""
-    monkeypatch.setattr(choose, "BATCHES_THAT_PAY_FOR_XLA", 15)
     tried: list[Any] = []
     monkeypatch.setattr(Program, "compile", lambda self, *block: tried.append(block))
     model = ready()
     compile._WITHOUT_XLA.add(model)
-    why = kb.fit(model, pairs(3), verbose=0).kerasbatch.why
+    why = kb.fit(model, pairs(3), verbose=0, settings=LATE_XLA).kerasbatch.why
     assert "without XLA, which cannot compile this model" in why
     assert not tried
 
@@ -115,9 +114,8 @@ def test_no_more_batches_are_asked_for_than_needed() -> None:
     assert len(asked) <= 10 + 2  # Keras looks at two before it begins, and gives them back
 
 
-def test_a_slow_generator_is_trained_on_as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_generator_is_trained_on_as_it_comes() -> None:
     """A few batches at a time, so that progress is seen and Ctrl-C is heard."""
-    monkeypatch.setattr(batches, "CHUNK_SECONDS", 0.0)
     made, heard = list[int](), list[int]()
 
     class Listening(keras.callbacks.Callback):
@@ -131,7 +129,8 @@ def test_a_slow_generator_is_trained_on_as_it_comes(monkeypatch: pytest.MonkeyPa
             made.append(number)
             yield pair
 
-    kb.fit(ready(), slow(), callbacks=[Listening()], verbose=0)
+    settings = EngineSettings(chunk_seconds=0.0)
+    kb.fit(ready(), slow(), callbacks=[Listening()], verbose=0, settings=settings)
     assert len(heard) == 33
     assert max(heard) <= 4  # the one in use, the next one, and one that Keras looked at
 

@@ -22,15 +22,15 @@ from fit_support import (
 
 import kerasbatch as kb
 from kerasbatch.engine.options import FitOptions, Needs
-from kerasbatch.engine.sources import chunks
+from kerasbatch.engine.settings import DEFAULT_SETTINGS, EngineSettings
 from kerasbatch.engine.sources.example_stream import ExampleStream
-from kerasbatch.engine.training import start
 from kerasbatch.engine.training.fused import FusedTraining
+from kerasbatch.engine.training.start import start
 from kerasbatch.steps import plan
 
 
-def trained(model: Any, feed: ExampleStream, *, streamed: bool, **options: Any) -> FusedTraining:
-    training = start.start(model, feed, engine="fused", streamed=streamed, **options)
+def trained(model: Any, stream: ExampleStream, *, streamed: bool, **options: Any) -> FusedTraining:
+    training = start(model, stream, engine="fused", streamed=streamed, **options)
     assert isinstance(training, FusedTraining)
     training.fit(FitOptions())
     return training
@@ -39,20 +39,18 @@ def trained(model: Any, feed: ExampleStream, *, streamed: bool, **options: Any) 
 @pytest.mark.parametrize("steps", [1, 3, 512])
 @pytest.mark.parametrize("partial", ["keep", "drop"])
 @pytest.mark.parametrize("sampling", ["shuffle", "replacement"])
-def test_the_same_steps(
-    steps: int, partial: Any, sampling: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Bit for bit, whatever a chunk holds; the ledger holds too."""
-    monkeypatch.setattr(chunks, "CHUNK_STEPS", steps)
+def test_the_same_steps(steps: int, partial: Any, sampling: Any) -> None:
+    """Bit for bit, whatever a chunk holds; the checksum holds too."""
+    settings = EngineSettings(chunk_steps=steps)
     planned = plan(N, batch_size=8, epochs=3, partial_batch=partial)
-    feed = ExampleStream((TABLE, CLASSES), planned, seed=5, sampling=sampling)
+    stream = ExampleStream((TABLE, CLASSES), planned, seed=5, sampling=sampling)
     models = [ready(), ready()]
     for model, streamed in zip(models, (False, True), strict=True):
         needs = Needs(record_steps=True)
-        training = trained(model, feed, streamed=streamed, needs=needs)
+        training = trained(model, stream, streamed=streamed, needs=needs, settings=settings)
         assert training.data == ("streamed" if streamed else "resident")
         assert len(training.step_losses) == planned.total_steps
-        assert training.saw_the_right_examples(3, planned.steps_per_epoch)
+        assert training.examples_match(3, planned.steps_per_epoch)
     for one, other in zip(*(model.get_weights() for model in models), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -73,11 +71,11 @@ def test_scaled_images_and_several_inputs() -> None:
     training = trained(
         two, ExampleStream(arrays, plan(N, batch_size=8, epochs=1), seed=5), streamed=True
     )
-    assert training.saw_the_right_examples(1, 14)
+    assert training.examples_match(1, 14)
 
 
-def test_a_chunk_that_lost_an_example_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The ledger is no constant."""
+def test_a_lost_example_changes_the_checksum(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The checksum is no constant."""
     from kerasbatch.engine.sources.streamed import StreamedSource
 
     gather = StreamedSource.gather
@@ -86,14 +84,14 @@ def test_a_chunk_that_lost_an_example_is_found(monkeypatch: pytest.MonkeyPatch) 
         gather(self, which, np.concatenate([chosen[:-1], chosen[:1]]))
 
     monkeypatch.setattr(StreamedSource, "gather", forgetful)
-    feed = ExampleStream((TABLE, CLASSES), plan(N, batch_size=8, epochs=1), seed=5)
-    assert trained(ready(), feed, streamed=True).saw_the_right_examples(1, 14) is False
+    stream = ExampleStream((TABLE, CLASSES), plan(N, batch_size=8, epochs=1), seed=5)
+    assert trained(ready(), stream, streamed=True).examples_match(1, 14) is False
 
 
-def test_arrays_larger_than_their_share(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_arrays_larger_than_their_share() -> None:
     """They are streamed, and the reason stands in the report."""
-    monkeypatch.setattr("kerasbatch.engine.training.choose.MEMORY_SHARE", 1e-9)
-    report = kb.fit(ready(), TABLE, CLASSES, batch_size=8, verbose=0).kerasbatch
+    settings = EngineSettings(memory_share=1e-9)
+    report = kb.fit(ready(), TABLE, CLASSES, batch_size=8, verbose=0, settings=settings).kerasbatch
     assert (report.engine, report.data) == ("fused", "streamed")
     assert "streamed in chunks of 0 MB, because the data take 0.0 GB, more than" in report.why
 
@@ -125,26 +123,28 @@ def test_a_device_without_room_gets_smaller_chunks(monkeypatch: pytest.MonkeyPat
     rooms = {"room": 3}
 
     def tight(self: FusedTraining, evaluated: Any = None) -> None:
-        tried.append(getattr(self.source, "limit", 0))
+        tried.append(getattr(self.source, "_chunk_bytes", 0))
         if len(tried) <= rooms["room"]:
             raise tf.errors.ResourceExhaustedError(None, None, "no room")
         compile_(self, evaluated)
 
     monkeypatch.setattr(FusedTraining, "compile", tight)
     report = kb.fit(ready(), TABLE, CLASSES, batch_size=8, verbose=0).kerasbatch
-    assert tried == [0, chunks.CHUNK_BYTES, chunks.CHUNK_BYTES // 2, chunks.CHUNK_BYTES // 4]
+    size = DEFAULT_SETTINGS.chunk_bytes
+    assert tried == [0, size, size // 2, size // 4]
     assert report.data == "streamed"
     rooms["room"] = 1000
     with pytest.warns(UserWarning, match="the data do not fit into the memory of the device"):
         assert kb.fit(ready(), TABLE, CLASSES, verbose=0).kerasbatch.engine == "keras"
 
 
-def test_steps_per_epoch_goes_on_in_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_steps_per_epoch_goes_on_in_the_data() -> None:
     """As with resident arrays."""
     models = [ready(), ready()]
+    options: dict[str, Any] = {"batch_size": 8, "seed": 1, "epochs": 3, "steps_per_epoch": 7}
     for model, share in zip(models, (0.5, 1e-9), strict=True):
-        monkeypatch.setattr("kerasbatch.engine.training.choose.MEMORY_SHARE", share)
-        kb.fit(model, TABLE, CLASSES, batch_size=8, seed=1, epochs=3, steps_per_epoch=7, verbose=0)
+        settings = EngineSettings(memory_share=share)
+        kb.fit(model, TABLE, CLASSES, verbose=0, settings=settings, **options)
     for one, other in zip(*(model.get_weights() for model in models), strict=True):
         np.testing.assert_array_equal(one, other)
 

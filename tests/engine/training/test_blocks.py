@@ -18,7 +18,7 @@ from corner_support import (
 )
 
 import kerasbatch as kb
-from kerasbatch.engine.training import choose
+from kerasbatch.engine.settings import EngineSettings
 from kerasbatch.engine.training.obstacles import needs_every_batch
 
 pytestmark = pytest.mark.filterwarnings(
@@ -82,9 +82,8 @@ def test_stopping_is_heard_between_blocks_and_before_the_first() -> None:
         assert int(model.optimizer.iterations) == 1
 
 
-def test_a_block_takes_no_longer_than_it_should(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_block_takes_no_longer_than_it_should() -> None:
     """Where a step is slow, blocks are short, for Ctrl-C and progress."""
-    monkeypatch.setattr("kerasbatch.engine.training.fused.BLOCK_SECONDS", 0.0)
 
     class Listening(keras.callbacks.Callback):
         hears_blocks = True
@@ -93,7 +92,8 @@ def test_a_block_takes_no_longer_than_it_should(monkeypatch: pytest.MonkeyPatch)
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
             self.heard.append(batch)
 
-    kb.fit(compiled(), TABLE, CLASSES, batch_size=1, callbacks=[Listening()], verbose=0)
+    options = {"batch_size": 1, "verbose": 0, "settings": EngineSettings(block_seconds=0.0)}
+    kb.fit(compiled(), TABLE, CLASSES, callbacks=[Listening()], **options)
     assert Listening.heard == list(range(N))
 
 
@@ -132,11 +132,9 @@ def test_initial_epoch_begins_with_the_order_of_that_epoch(engine: Any) -> None:
 
 @pytest.mark.parametrize("what", ["label", "index"])
 @pytest.mark.parametrize("built", [True, False])
-def test_what_xla_would_not_notice_is_trained_without_it(
-    what: str, built: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_xla_would_not_notice_is_trained_without_it(what: str, built: bool) -> None:
     """Keras' error for a label or an index that does not exist must come."""
-    monkeypatch.setattr(choose, "STEPS_THAT_PAY_FOR_XLA", 1)
+    settings = EngineSettings(xla_steps=1)
 
     def words() -> keras.Model:
         layers = [L.Embedding(30, 4), L.GlobalAveragePooling1D(), L.Dense(4, "softmax")]
@@ -144,10 +142,13 @@ def test_what_xla_would_not_notice_is_trained_without_it(
         return keras.Sequential([*begin, *layers])
 
     x, y = RANDOM.randint(0, 30, size=(N, 5)), CLASSES.copy()
-    assert "compiled with XLA" in kb.fit(compiled(words), x, y, verbose=0).kerasbatch.why
+    assert (
+        "compiled with XLA"
+        in kb.fit(compiled(words), x, y, verbose=0, settings=settings).kerasbatch.why
+    )
     (y if what == "label" else x)[3] = 99
     with pytest.raises(tf.errors.InvalidArgumentError):
-        kb.fit(compiled(words), x, y, verbose=0)
+        kb.fit(compiled(words), x, y, verbose=0, settings=settings)
 
 
 def test_warnings_point_at_the_line_that_called_fit() -> None:

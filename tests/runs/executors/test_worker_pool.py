@@ -1,10 +1,10 @@
-"""What all pools do alike, with workers that are made up: they say what a test lets them say."""
+"""The work of all pools, with scripted workers."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from fake_executor import SPEC, FakeCrew
+from fake_executor import SPEC, FakeExecutor
 
 import kerasbatch as kb
 from kerasbatch.runs.executors.worker_failure import WorkerFailure
@@ -12,6 +12,7 @@ from kerasbatch.runs.executors.worker_pool import Worker, WorkerPool
 from kerasbatch.runs.executors.worker_process import Order, WorkerReady
 from kerasbatch.runs.messages import Message, RunEnded
 from kerasbatch.runs.prepare.prepared_run import CheckedRuns, PreparedRun
+from kerasbatch.runs.stop_request import StopRequest
 from kerasbatch.spec import reader, sweep
 
 ENDED = RunEnded({"status": "done"})
@@ -33,10 +34,10 @@ class Puppet(Worker):
     def close(self) -> None:
         pass
 
-    def printed(self) -> str:
+    def output(self) -> str:
         return ""
 
-    def why_gone(self) -> WorkerFailure:
+    def exit_failure(self) -> WorkerFailure:
         return WorkerFailure("crashed", "it is gone")
 
 
@@ -47,14 +48,14 @@ class Puppets(WorkerPool[Puppet]):
         super().__init__(timeout)
         self._workers = [Puppet(0)]
         self._script = iter(script)
-        self.made = 1
+        self.started = 1
 
     def _messages(self) -> Iterator[tuple[Puppet, Any]]:
         yield self._workers[0], next(self._script)
 
-    def _like(self, gone: Puppet) -> Puppet:
-        self.made += 1
-        return Puppet(gone.number)
+    def _replacement(self, lost: Puppet) -> Puppet:
+        self.started += 1
+        return Puppet(lost.number)
 
     def check(self, waiting: Callable[[], None]) -> CheckedRuns:
         raise NotImplementedError
@@ -63,64 +64,61 @@ class Puppets(WorkerPool[Puppet]):
         pass
 
 
-class Notes:
-    """A desk that hands out three runs, and notes what comes."""
+class Queue:
+    """A queue of three runs that records messages."""
 
     def __init__(self) -> None:
         source = reader.spec_from_dict(SPEC | {"sweep": {"seed": [0, 1, 2]}})
-        self.left = list(FakeCrew(sweep.expand(source)).check(lambda: None).runs)
-        self.heard: list[tuple[str, str]] = []
+        self.left = list(FakeExecutor(sweep.expand(source)).check(lambda: None).runs)
+        self.received: list[tuple[str, str]] = []
 
     def next_run(self, worker: int) -> PreparedRun | None:
         return self.left.pop(0) if self.left else None
 
-    def hear(self, run: PreparedRun, message: Message) -> None:
-        self.heard.append((run.run_id, "heard"))
+    def on_message(self, run: PreparedRun, message: Message) -> None:
+        self.received.append((run.run_id, "message"))
 
-    def lost(self, run: PreparedRun, loss: WorkerFailure) -> None:
-        self.heard.append((run.run_id, loss.status))
+    def on_failure(self, run: PreparedRun, failure: WorkerFailure) -> None:
+        self.received.append((run.run_id, failure.status))
 
     def tick(self) -> None:
-        pass
-
-    def heed(self) -> None:
         pass
 
 
 def test_a_successor_that_dies_while_it_begins_costs_nothing() -> None:
     """It gets a successor too; the run of the first is lost, the others are trained."""
-    pool, desk = Puppets(WorkerReady(), None, None, WorkerReady(), ENDED, ENDED), Notes()
-    assert pool.work(desk) is True
-    assert desk.heard == [("seed=0", "crashed"), ("seed=1", "heard"), ("seed=2", "heard")]
-    assert pool.made == 3
+    pool, queue = Puppets(WorkerReady(), None, None, WorkerReady(), ENDED, ENDED), Queue()
+    assert pool.work(queue, StopRequest()) is True
+    assert queue.received == [("seed=0", "crashed"), ("seed=1", "message"), ("seed=2", "message")]
+    assert pool.started == 3
 
 
 def test_workers_that_never_begin_end_the_sweep() -> None:
     """After three in a row."""
     pool = Puppets(WorkerReady(), None, None, None, None)
     with pytest.raises(kb.WorkerError, match="it is gone"):
-        pool.work(Notes())
+        pool.work(Queue(), StopRequest())
 
 
 def test_a_worker_that_was_given_up_gets_no_other_run() -> None:
     """Its run took too long, and ended while it was being killed."""
-    pool, desk = (
+    pool, queue = (
         Puppets(
             WorkerReady(), WorkerReady(), ENDED, None, WorkerReady(), ENDED, ENDED, timeout=0.0
         ),
-        Notes(),
+        Queue(),
     )
     first = pool._workers[0]
     pool._timeout = -1.0
-    heard = pool._messages
+    messages = pool._messages
 
     def then_in_time() -> Iterator[tuple[Puppet, Any]]:
-        for each, message in heard():
+        for worker, message in messages():
             if message is None:
                 pool._timeout = None
-            yield each, message
+            yield worker, message
 
     pool._messages = then_in_time  # type: ignore[method-assign]
-    assert pool.work(desk) is True
+    assert pool.work(queue, StopRequest()) is True
     assert first.killed == 1
-    assert desk.heard == [(f"seed={seed}", "heard") for seed in range(3)]
+    assert queue.received == [(f"seed={seed}", "message") for seed in range(3)]

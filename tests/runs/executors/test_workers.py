@@ -11,15 +11,16 @@ from typing import Any
 import pandas as pd
 import psutil
 import pytest
-from fake_executor import SPEC, FakeCrew, train
+from fake_executor import SPEC, FakeExecutor, train
 from run_support import LINE, run_here
 from worker_support import evil, histories
 
 import kerasbatch as kb
 from kerasbatch.records.table_writer import TableWriter
-from kerasbatch.runs.executors.base import Desk
+from kerasbatch.runs.executors.base import RunQueue
 from kerasbatch.runs.executors.ray.mailbox import Mailbox
 from kerasbatch.runs.executors.worker_failure import WorkerFailure
+from kerasbatch.runs.stop_request import StopRequest
 
 
 class Killer(kb.Watcher):
@@ -98,22 +99,22 @@ def test_what_is_wrong_with_a_run_is_said_by_its_worker(tmp_path: Path) -> None:
 def test_a_run_whose_node_is_gone_is_begun_anew(tmp_path: Path) -> None:
     """Up to three times; then it has crashed."""
 
-    class Homeless(FakeCrew):
-        def work(self, desk: Desk) -> bool:
+    class Homeless(FakeExecutor):
+        def work(self, queue: RunQueue, stop: StopRequest) -> bool:
             for _ in range(3):
-                run = desk.next_run(0)
+                run = queue.next_run(0)
                 assert run is not None
                 assert run.single.spec.seed == 1
-                desk.lost(run, WorkerFailure("crashed", "its node is gone", again=True))
-            return super().work(desk)
+                queue.on_failure(run, WorkerFailure("crashed", "its node is gone", retry=True))
+            return super().work(queue, stop)
 
     spec = SPEC | {"sweep": {"seed": [0, 1]}}
     notices: list[str] = []
     watcher = kb.Watcher()
     watcher.notice = notices.append  # type: ignore[method-assign]
-    results = train(spec, tmp_path, crew=Homeless, watcher=watcher)
+    results = train(spec, tmp_path, executor=Homeless, watcher=watcher)
     assert [result.status for result in results] == ["done", "crashed"]
-    assert notices == ["seed=1: its node is gone; it is trained anew"] * 2
+    assert notices == ["seed=1: its node is gone; it is trained again"] * 2
 
 
 @pytest.mark.parametrize("options", [{"jobs": 0}, {"jobs": -1}, {"timeout": 0.0}])
@@ -160,13 +161,13 @@ def test_the_mailbox_forgets_nothing_unseen() -> None:
     async def talk() -> None:
         box = Mailbox()
         assert await box.take(0.01, 0) == (0, [])
-        await box.give("one", "stop")
-        assert await box.tell("one", "a") is True
-        assert await box.tell("two", "b") is False
+        await box.order("one", "stop")
+        assert await box.send("one", "a") is True
+        assert await box.send("two", "b") is False
         assert await box.take(0.01, 0) == (0, [("one", "a"), ("two", "b")])
         assert await box.take(0.01, 1) == (1, [("two", "b")])
-        assert await box.order("one", 0.01) == ["stop"]
-        assert await box.order("one", 0.01) == []
+        assert await box.next_orders("one", 0.01) == ["stop"]
+        assert await box.next_orders("one", 0.01) == []
         assert await box.take(0.01, 2) == (2, [])
 
     asyncio.run(talk())

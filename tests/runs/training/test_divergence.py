@@ -9,7 +9,10 @@ import pytest
 import tensorflow as tf
 from run_support import LINE, run
 
-from kerasbatch.engine.training import divergence, fused
+from kerasbatch.engine.settings import EngineSettings
+from kerasbatch.engine.training import divergence
+from kerasbatch.runs.training import trainer
+from kerasbatch.runs.training.job import TrainingSettings
 
 EXPLODING: dict[str, Any] = LINE | {
     "name": "exploding",
@@ -37,7 +40,9 @@ def test_both_engines_stop_at_the_step_that_the_rule_says(
     """With blocks of any length: a rule that looks at their ends would depend on the clock."""
     stopped = set()
     for number, (engine, seconds) in enumerate([("fused", 0.2), ("fused", 0.0), ("keras", 0.2)]):
-        monkeypatch.setattr(fused, "BLOCK_SECONDS", seconds)
+        monkeypatch.setattr(
+            trainer, "SETTINGS", TrainingSettings(EngineSettings(block_seconds=seconds))
+        )
         result = run(EXPLODING | {"engine": engine}, tmp_path / str(number))
         assert result.status == "diverged"
         stopped.add(result.row["observed_steps"])

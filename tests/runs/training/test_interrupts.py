@@ -8,7 +8,8 @@ import pytest
 from run_support import run
 
 import kerasbatch as kb
-from kerasbatch.runs.training import session
+from kerasbatch.runs.training import trainer
+from kerasbatch.runs.training.job import TrainingSettings
 
 
 class Impatient(kb.Watcher):
@@ -37,7 +38,7 @@ def test_else_its_cells_are_empty(
     small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where an evaluation would take long."""
-    monkeypatch.setattr(session, "QUICK_EVALUATION", -1.0)
+    monkeypatch.setattr(trainer, "SETTINGS", TrainingSettings(quick_evaluation=-1.0))
     result = run(small | LONG, tmp_path, watcher=Impatient())
     assert result.row["observed_steps"] > 0
     assert not {"val_loss", "best_val_loss"} & result.row.keys()

@@ -10,7 +10,10 @@ import pytest
 from run_support import LINE, run
 
 import kerasbatch as kb
+from kerasbatch.engine.settings import EngineSettings
 from kerasbatch.engine.training.program import Program
+from kerasbatch.runs.training import trainer
+from kerasbatch.runs.training.job import TrainingSettings
 
 
 def test_a_target_ends_the_run(small: dict[str, Any], tmp_path: Path) -> None:
@@ -97,7 +100,7 @@ def test_fused_where_it_cannot_work_says_why_and_what_to_use(
     small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where `auto` would fall back, and say so."""
-    monkeypatch.setattr("kerasbatch.engine.training.choose.MEMORY_SHARE", 0.0)
+    monkeypatch.setattr(trainer, "SETTINGS", TrainingSettings(EngineSettings(memory_share=0.0)))
     failed = run(small | {"engine": "fused"}, tmp_path)
     assert failed.status == "failed"
     assert failed.message.startswith("the fused engine cannot work here: the data take 0.0 GB")
@@ -111,7 +114,7 @@ def test_losses_that_an_interrupt_took_are_counted(
     small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An interrupt may fall between a block and the reading of its losses."""
-    train, blocks = Program.train_plainly, iter(range(100))
+    train, blocks = Program.train_without_xla, iter(range(100))
 
     def interrupted(self: Program, *arguments: Any) -> Any:
         done = train(self, *arguments)
@@ -119,7 +122,7 @@ def test_losses_that_an_interrupt_took_are_counted(
             raise KeyboardInterrupt
         return done
 
-    monkeypatch.setattr(Program, "train_plainly", interrupted)
+    monkeypatch.setattr(Program, "train_without_xla", interrupted)
     result = run(small | {"batch_size": 1, "record": ["steps"]}, tmp_path)
     kept = len(pd.read_csv(result.directory / "steps_loss.csv"))
     lost = result.row["observed_steps"] - kept

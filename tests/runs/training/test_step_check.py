@@ -1,7 +1,6 @@
 """The step check finds an engine that cheats."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,12 @@ from kerasbatch.engine.training.program import Program
 
 
 def _cheat_plain(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
-    """Let the feed drop its second batch, or give the first one in its place."""
+    """Let the stream drop its second batch, or give the first one in its place."""
     honest = ExampleStream.indices
 
-    def indices(feed: ExampleStream, number_of_pass: int) -> Iterator[Any]:
+    def indices(stream: ExampleStream, number_of_pass: int) -> Iterator[Any]:
         first = None
-        for number, chosen in enumerate(honest(feed, number_of_pass)):
+        for number, chosen in enumerate(honest(stream, number_of_pass)):
             first = chosen if first is None else first
             if number == 1 and how == "repeat":
                 yield first
@@ -31,7 +30,7 @@ def _cheat_plain(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
 
 def _cheat_fused(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     """Let the program take its last batch for its first, or claim a step that it left out."""
-    honest = Program.train_plainly  # so few steps go without XLA
+    honest = Program.train_without_xla  # so few steps go without XLA
 
     def train(
         program: Program, arrays: Any, tags: Any, indices: Any, steps: int, watched: Any
@@ -40,9 +39,9 @@ def _cheat_fused(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
             indices[0] = indices[steps - 1]
         drop = 1 if how == "drop" and steps > 1 else 0
         done = honest(program, arrays, tags, indices, steps - drop, watched)
-        return replace(done, steps=tf.constant(steps))
+        return done._replace(steps=tf.constant(steps))
 
-    monkeypatch.setattr(Program, "train_plainly", train)
+    monkeypatch.setattr(Program, "train_without_xla", train)
 
 
 @pytest.mark.filterwarnings("ignore:.*ran out of data")

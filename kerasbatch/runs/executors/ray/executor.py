@@ -1,4 +1,4 @@
-"""The crew of a sweep on a Ray cluster: one worker for every share of it."""
+"""The executor of a sweep on a Ray cluster: one worker for every share of it."""
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,19 +21,19 @@ from kerasbatch.runs.prepare.prepared_run import CheckedRuns
 from kerasbatch.spec.sweep import SingleRun
 from kerasbatch.spec.trust import Access
 
-LEFT_AT_HOME = ["results", ".git", ".venv", "venv", "__pycache__", "*.npz", "*.npy"]
-"""What of a trusted spec's folder does not travel with its code; data travel by themselves."""
+EXCLUDED = ["results", ".git", ".venv", "venv", "__pycache__", "*.npz", "*.npy"]
+"""The files of a trusted spec's folder that are not sent with its code; data are sent apart."""
 
 
 class RayExecutor(WorkerPool[RayWorker]):
-    """Workers on a Ray cluster; the runs are checked here, while they load TensorFlow.
+    """Workers on a Ray cluster; runs are checked on this machine meanwhile.
 
     Args:
         singles: the runs.
-        access: what they may reach.
-        options: which cluster, and how much of it each run gets.
+        access: the files and code that their specs may use.
+        options: the cluster, and the share of a run.
         timeout: the seconds that a run may take, or None.
-        verbose: let what runs print, and Ray's own log, appear.
+        verbose: show the output of runs, and Ray's log.
     """
 
     def __init__(
@@ -73,53 +73,53 @@ class RayExecutor(WorkerPool[RayWorker]):
         self._workers = [self._new(number) for number in range(self.jobs)]
 
     def check(self, waiting: Callable[[], None]) -> CheckedRuns:
-        """Check all runs on this machine; put their data where the whole cluster finds them."""
+        """Check all runs on this machine; put their data into the object store."""
         checked = self._checker.check(waiting)
         folder = self._checker.data
-        # In a list Ray leaves a reference what it is, and does not fetch the data.
+        # Ray resolves a bare reference to its data; one in a list stays a reference.
         stored = {key: [_stored(folder, key)] for key in folder.all()}
-        ray.get(self._mailbox.keep.remote(stored))
+        ray.get(self._mailbox.share.remote(stored))
         self._checker.close()
         return checked
 
     def close(self) -> None:
-        """Leave the cluster; one that was started here ends."""
+        """Leave the cluster; a local cluster ends."""
         self._checker.close()
-        for each in self._workers:
-            each.kill()
-        if self._joined:  # and not somebody else's session
+        for worker in self._workers:
+            worker.kill()
+        if self._joined:  # not a session of the caller
             ray.shutdown()
             self._joined = False
 
     def _messages(self) -> Iterator[tuple[RayWorker, Any]]:
-        by_name = {each.name: each for each in self._workers}
-        first, told = ray.get(self._mailbox.take.remote(TICK, self._seen))
-        for number, (name, message) in enumerate(told, start=first + 1):
+        by_name = {worker.name: worker for worker in self._workers}
+        first, messages = ray.get(self._mailbox.take.remote(TICK, self._seen))
+        for number, (name, message) in enumerate(messages, start=first + 1):
             self._seen = number
-            each = by_name.get(name)  # None: a worker that was given up
-            if each is None:
+            worker = by_name.get(name)  # None: a worker that was replaced
+            if worker is None:
                 continue
             if isinstance(message, WorkerLocation):
-                each.where = message
+                worker.location = message
             else:
-                yield each, message
-        tasks = {each.task: each for each in self._workers}
-        gone, _ = ray.wait(list(tasks), num_returns=len(tasks), timeout=0)
-        for task in gone:
+                yield worker, message
+        tasks = {worker.task: worker for worker in self._workers}
+        ended, _ = ray.wait(list(tasks), num_returns=len(tasks), timeout=0)
+        for task in ended:
             yield tasks[task], None
 
-    def _like(self, gone: RayWorker) -> RayWorker:
-        return self._new(gone.number)
+    def _replacement(self, lost: RayWorker) -> RayWorker:
+        return self._new(lost.number)
 
     def _new(self, number: int) -> RayWorker:
         return RayWorker(number, next(self._names), self._mailbox, self._share)
 
 
 def _stored(folder: DataFolder, key: str) -> ray.ObjectRef[RunData]:
-    """Put data where the whole cluster finds them.
+    """Put data into the object store of the cluster.
 
     Raises:
-        SpecError: if a file is not what it was when the fingerprint was taken.
+        SpecError: if a file has changed since its fingerprint was taken.
     """
     data = load_shared(folder.path / key)
     stored = ray.put(in_memory(data))
@@ -129,9 +129,9 @@ def _stored(folder: DataFolder, key: str) -> ray.ObjectRef[RunData]:
 
 
 def _environment(access: Access, verbose: bool) -> Mapping[str, Any]:
-    """Return Ray's runtime environment: variables, and the folder of a spec that is trusted."""
+    """Return Ray's runtime environment: variables, and the folder of a trusted spec."""
     variables = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "0" if verbose else "1"}
     if not access.trusted:
         return {"env_vars": variables}
     folder = str(access.folder.resolve())
-    return {"env_vars": variables, "working_dir": folder, "excludes": LEFT_AT_HOME}
+    return {"env_vars": variables, "working_dir": folder, "excludes": EXCLUDED}

@@ -1,7 +1,7 @@
-"""How a run on a cluster and the process that asked for it speak: through a mailbox in between.
+"""The mailbox between the workers of a cluster and this process.
 
-The mailbox is an actor of Ray's; nothing here needs Ray itself. Everything is pulled by the one who
-wants it, so no side must be reachable by the other.
+The mailbox is a Ray actor; this module does not need Ray. Both sides poll it, so that neither must
+be reachable from the other.
 """
 
 import asyncio
@@ -10,66 +10,66 @@ from collections.abc import Callable
 from typing import Any
 
 WAIT = 10.0
-"""Seconds after which a worker asks again for an order."""
+"""Seconds after which a worker polls again for an order."""
 
 
 class Mailbox:
-    """Keeps what workers tell until it is taken, and orders until their worker asks for them."""
+    """Holds the messages of workers, and the orders for them, until they are fetched."""
 
     def __init__(self) -> None:
-        self._told: list[tuple[str, Any]] = []
+        self._messages: list[tuple[str, Any]] = []
         self._first = 0
-        self._news = asyncio.Event()
+        self._has_messages = asyncio.Event()
         self._orders: dict[str, deque[Any]] = defaultdict(deque)
-        self._given: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
-        self._kept: dict[str, Any] = {}
+        self._has_orders: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._objects: dict[str, Any] = {}
 
-    async def keep(self, things: dict[str, Any]) -> None:
-        """Keep something for all workers, by names."""
-        self._kept |= things
+    async def share(self, objects: dict[str, Any]) -> None:
+        """Store objects for all workers, by name."""
+        self._objects |= objects
 
-    async def kept(self, name: str) -> Any:
-        """Return what was kept by a name."""
-        return self._kept[name]
+    async def shared(self, name: str) -> Any:
+        """Return the object of a name."""
+        return self._objects[name]
 
-    async def tell(self, worker: str, message: Any) -> bool:
-        """Keep what a worker tells; return whether there is an order for it."""
-        self._told.append((worker, message))
-        self._news.set()
+    async def send(self, worker: str, message: Any) -> bool:
+        """Store a message of a worker; return whether an order waits for it."""
+        self._messages.append((worker, message))
+        self._has_messages.set()
         return bool(self._orders[worker])
 
     async def take(self, seconds: float, seen: int) -> tuple[int, list[tuple[str, Any]]]:
-        """Return what workers have told, and wait for it so long.
+        """Return the messages of workers; wait for the first one.
 
-        Whoever takes may be interrupted before it gets the answer, so nothing is forgotten until
-        it says how much of it was seen.
+        The caller may be interrupted before the answer arrives, so a message is deleted only when
+        a later call says that it was seen.
 
         Args:
-            seconds: how long to wait.
-            seen: how many messages have been seen, of all that there ever were.
+            seconds: the longest wait.
+            seen: the number of messages seen so far, since the beginning.
 
         Returns:
-            The number of messages before the first, and the messages.
+            The number of earlier messages, and the messages.
         """
-        del self._told[: seen - self._first]
+        del self._messages[: seen - self._first]
         self._first = seen
-        if not self._told:
-            self._news.clear()
-            await _wait(self._news, seconds)
-        return self._first, list(self._told)
+        if not self._messages:
+            self._has_messages.clear()
+            await _wait(self._has_messages, seconds)
+        return self._first, list(self._messages)
 
-    async def give(self, worker: str, order: Any) -> None:
-        """Keep an order for a worker."""
+    async def order(self, worker: str, order: Any) -> None:
+        """Store an order for a worker."""
         self._orders[worker].append(order)
-        self._given[worker].set()
+        self._has_orders[worker].set()
 
-    async def order(self, worker: str, seconds: float) -> list[Any]:
-        """Return the next order for a worker, if there is one within so long."""
+    async def next_orders(self, worker: str, seconds: float) -> list[Any]:
+        """Return the next order for a worker, or none within `seconds`."""
         if not self._orders[worker]:
-            self._given[worker].clear()
-            await _wait(self._given[worker], seconds)
-        waiting = self._orders[worker]
-        return [waiting.popleft()] if waiting else []
+            self._has_orders[worker].clear()
+            await _wait(self._has_orders[worker], seconds)
+        orders = self._orders[worker]
+        return [orders.popleft()] if orders else []
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:
@@ -80,12 +80,12 @@ async def _wait(event: asyncio.Event, seconds: float) -> None:
 
 
 class MailboxChannel:
-    """A worker's line to its mailbox.
+    """A worker's connection to its mailbox.
 
     Args:
         worker: the worker's name.
         mailbox: the actor.
-        get: waits for what the actor returns.
+        get: waits for the result of a remote call, as `ray.get` does.
     """
 
     def __init__(self, worker: str, mailbox: Any, get: Callable[[Any], Any]) -> None:
@@ -93,17 +93,17 @@ class MailboxChannel:
         self._has_order = False
 
     def send(self, message: object, /) -> None:
-        """Tell something."""
-        self._has_order = self._get(self._mailbox.tell.remote(self._worker, message))
+        """Send a message."""
+        self._has_order = self._get(self._mailbox.send.remote(self._worker, message))
 
     def poll(self) -> bool:
-        """Say whether there was an order when something was told last."""
+        """Return whether an order waited at the last message."""
         return self._has_order
 
     def recv(self) -> Any:
         """Wait for an order and return it."""
         self._has_order = False
         while True:
-            orders = self._get(self._mailbox.order.remote(self._worker, WAIT))
+            orders = self._get(self._mailbox.next_orders.remote(self._worker, WAIT))
             if orders:
                 return orders[0]

@@ -1,4 +1,4 @@
-"""One worker on a Ray cluster: a task that holds its share of a node, and trains run after run."""
+"""A worker on a Ray cluster: a task that holds a share of a node and trains run after run."""
 
 import os
 import tempfile
@@ -19,18 +19,18 @@ from kerasbatch.runs.executors.worker_process import Order, WorkerSettings
 from kerasbatch.spec.trust import Access
 
 READ_SECONDS = 5.0
-"""How long we wait for the last words of a worker from its node."""
+"""The longest wait for the output of a worker from its node."""
 
 
 @dataclass(frozen=True)
 class Share:
-    """What every worker gets of the cluster, and does with it.
+    """The share of a worker in the cluster, and its settings.
 
     Args:
-        cpus: the processors of a run; threads too.
+        cpus: the processors of a run, and its threads.
         gpus: the GPUs of a run.
         trusted: whether specs may run Python code.
-        verbose: let what runs print appear.
+        verbose: show the output of runs.
     """
 
     cpus: float
@@ -41,69 +41,69 @@ class Share:
 
 @dataclass(frozen=True)
 class DataInStore:
-    """Data shared by a whole cluster, in Ray's object store.
+    """Data shared by a cluster, in Ray's object store.
 
     Args:
-        mailbox: the actor that knows where they are.
+        mailbox: the actor that holds the references.
     """
 
     mailbox: Any
 
     def get(self, key: str, make: Callable[[], RunData]) -> RunData:
         """Return the data of a key; read from the file only once for each node."""
-        (reference,) = ray.get(self.mailbox.kept.remote(key))
+        (reference,) = ray.get(self.mailbox.shared.remote(key))
         return ray.get(reference)  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
 class WorkerLocation:
-    """Where a worker is; told before anything else.
+    """The place of a worker; its first message.
 
     Args:
         node: the id of its node.
-        printed: the file there that takes what it prints, or None.
+        output: its output file on that node, or None.
     """
 
     node: str
-    printed: Path | None
+    output: Path | None
 
 
 def serve(name: str, mailbox: Any, share: Share) -> None:
-    """Be a worker; the body of the task."""
+    """Run a worker; the body of the task."""
     file = None if share.verbose else _logs() / f"kerasbatch-{os.getpid()}.txt"
-    line = MailboxChannel(name, mailbox, ray.get)
-    line.send(WorkerLocation(ray.get_runtime_context().get_node_id(), file))
+    channel = MailboxChannel(name, mailbox, ray.get)
+    channel.send(WorkerLocation(ray.get_runtime_context().get_node_id(), file))
     settings = WorkerSettings(
         access=Access(Path.cwd(), share.trusted),
         shared=DataInStore(mailbox),
         threads=max(1, int(share.cpus)),
-        printed=file,
-        gpu=None,  # Ray has chosen it
+        output=file,
+        gpu=None,  # Ray chooses it
         parent=0,
     )
-    worker_process.serve(line, settings)
+    worker_process.serve(channel, settings)
 
 
 def _logs() -> Path:
-    """Return the folder where Ray keeps, and one day deletes, what its workers print."""
-    printed_into = Path("/proc/self/fd/1")
-    return printed_into.readlink().parent if printed_into.exists() else Path(tempfile.gettempdir())
+    """Return the folder of Ray's log files, which Ray deletes one day."""
+    stdout = Path("/proc/self/fd/1")
+    return stdout.readlink().parent if stdout.exists() else Path(tempfile.gettempdir())
 
 
 class RayWorker(Worker):
-    """A worker of a cluster, seen from the process that gives it runs.
+    """A worker of a cluster, seen from its pool.
 
     Args:
         number: its number, from 0.
-        name: its name in the mailbox; every worker has a new one.
+        name: its name in the mailbox, which is used once.
         mailbox: the actor.
-        share: what it gets of the cluster.
+        share: its share of the cluster.
     """
 
     def __init__(self, number: int, name: str, mailbox: Any, share: Share) -> None:
         super().__init__(number)
         self.name = name
-        self.where: WorkerLocation | None = None
+        self.location: WorkerLocation | None = None
         self._mailbox = mailbox
         task = ray.remote(
             num_cpus=share.cpus,
@@ -114,51 +114,53 @@ class RayWorker(Worker):
         self.task = task.remote(name, mailbox, share)
 
     def order(self, order: Order) -> None:
-        """Let it do something as soon as it can."""
-        self._mailbox.give.remote(self.name, order)
+        """Send an order."""
+        self._mailbox.order.remote(self.name, order)
 
     def kill(self) -> None:
-        """End the process now, whatever it does."""
+        """End the process at once."""
         ray.cancel(self.task, force=True)
 
     def close(self) -> None:
-        """Ray buries its dead itself."""
+        """Do nothing: Ray removes ended tasks."""
 
-    def why_gone(self) -> WorkerFailure:
-        """Say how the process ended, as far as Ray knows."""
-        told = self._error()
-        words = self.printed()
-        if isinstance(told, ray.exceptions.OutOfMemoryError):
+    def exit_failure(self) -> WorkerFailure:
+        """Return the failure that Ray reports."""
+        error = self._error()
+        output = self.output()
+        if isinstance(error, ray.exceptions.OutOfMemoryError):
             return WorkerFailure(
-                RunStatus.OUT_OF_MEMORY, f"Ray ended its process: {_line(told)}", words or None
+                RunStatus.OUT_OF_MEMORY, f"Ray ended its process: {_line(error)}", output or None
             )
-        if self._node_is_gone() or isinstance(told, ray.exceptions.NodeDiedError):
-            return WorkerFailure(RunStatus.CRASHED, "its node is gone", None, again=True)
-        return worker_failure.failure_of_output(f"its process died ({type(told).__name__})", words)
+        if self._node_is_gone() or isinstance(error, ray.exceptions.NodeDiedError):
+            return WorkerFailure(RunStatus.CRASHED, "its node is gone", None, retry=True)
+        return worker_failure.failure_of_output(
+            f"its process died ({type(error).__name__})", output
+        )
 
     def _error(self) -> Exception | None:
         try:
             ray.get(self.task)
-        except Exception as error:  # Ray has many, and own code may raise anything
+        except Exception as error:  # one of Ray, or of user code
             return error
         return None
 
     def _node_is_gone(self) -> bool:
         alive = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
-        return self.where is not None and self.where.node not in alive
+        return self.location is not None and self.location.node not in alive
 
-    def printed(self) -> str:
-        """Return what it printed for its run, if its node can still say."""
-        if self.where is None or self.where.printed is None or self._node_is_gone():
+    def output(self) -> str:
+        """Return the output of its run, if its node still answers."""
+        if self.location is None or self.location.output is None or self._node_is_gone():
             return ""
-        there = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
-            self.where.node, soft=False
+        on_its_node = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
+            self.location.node, soft=False
         )
-        task = ray.remote(num_cpus=0, max_retries=0, scheduling_strategy=there)(
+        task = ray.remote(num_cpus=0, max_retries=0, scheduling_strategy=on_its_node)(
             worker_process.read_output
         )
         try:
-            return str(ray.get(task.remote(self.where.printed), timeout=READ_SECONDS))
+            return str(ray.get(task.remote(self.location.output), timeout=READ_SECONDS))
         except ray.exceptions.RayError:
             return ""
 

@@ -131,7 +131,7 @@ def test_a_killed_node_loses_nothing(cluster: Any, tmp_path: Path) -> None:
     results = on_ray(LONG, tmp_path / "ray", ray=cluster.address, watcher=killer)
     assert killer.node is None
     assert [result.status for result in results] == ["done"] * 6
-    assert any("its node is gone; it is trained anew" in each for each in killer.notices)
+    assert any("its node is gone; it is trained again" in each for each in killer.notices)
     table = pd.read_csv(tmp_path / "ray" / "experiment" / "runs.csv")
     assert len(table) == 6
     here = kb.run_all(LONG, results=tmp_path / "here")

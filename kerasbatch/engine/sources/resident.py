@@ -1,0 +1,70 @@
+"""Data that lie on the device as a whole."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import tensorflow as tf
+
+from kerasbatch.engine.options import Arrays
+from kerasbatch.engine.sources.example_stream import ExampleStream
+from kerasbatch.engine.sources.source import Block, EpochSteps, StreamSource, rows_of_steps
+from kerasbatch.steps import Plan
+
+
+class ResidentSource(StreamSource):
+    """Data that lie on the device as a whole.
+
+    Args:
+        stream: the examples and their order.
+        arrays: its arrays on the device.
+    """
+
+    name = "resident"
+
+    def __init__(self, stream: ExampleStream, arrays: Arrays) -> None:
+        super().__init__(stream, stream.plan.whole_batches)
+        self.arrays, self.tags = arrays, tf.constant(stream.tags)
+
+    def begin(self, epoch: int) -> EpochSteps:
+        """Begin an epoch, counted from 1."""
+        return _ResidentSteps(self, epoch)
+
+    def shapes(self) -> Iterator[Block]:
+        """Yield the blocks that will come."""
+        return self.shapes_over(self.arrays, self.tags)
+
+    def for_plan(self, plan: Plan) -> "ResidentSource":
+        """Return the same data for another plan."""
+        return ResidentSource(replace(self.stream, plan=plan), self.arrays)
+
+
+class _ResidentSteps:
+    """The steps of an epoch over resident data."""
+
+    def __init__(self, source: ResidentSource, epoch: int) -> None:
+        self._source, stream = source, source.stream
+        self._pass, self._batch = stream.start(epoch)
+        self._order = stream.order(self._pass).astype(np.int32)
+        self._end = self._batch + stream.steps(epoch)
+
+    def next(self, max_steps: int) -> Block | None:
+        """Return the next steps, at most so many, or None at the end of the epoch."""
+        if self._batch == self._end:
+            return None
+        source, plan = self._source, self._source.stream.plan
+        whole = plan.whole_batches - self._batch
+        steps = min(max_steps, self._end - self._batch, whole) if whole > 0 else 1
+        chosen = self._order[plan.batches(self._batch, steps)]
+        self._batch += steps
+        if whole <= 0:
+            return Block(source.arrays, source.tags, chosen[None], 1, False)
+        indices = rows_of_steps(chosen, source.max_steps, plan.batch_size)
+        return Block(source.arrays, source.tags, indices, steps, True)
+
+    def taken(self) -> int:
+        """Return the steps of the run up to here, those of earlier epochs too."""
+        return self._source.stream.plan.step_after(self._pass - 1, self._batch) - 1
+
+    def close(self) -> None:
+        """Nothing was prepared."""

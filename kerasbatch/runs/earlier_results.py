@@ -1,0 +1,92 @@
+"""The results of earlier commands: kept if finished, refused if from another version."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from kerasbatch.errors import Fault, SpecError
+from kerasbatch.records import provenance
+from kerasbatch.records.experiment import Experiment
+from kerasbatch.records.run_directory import MODELS, RunDirectory, is_finished, models_lacking
+from kerasbatch.runs.prepare.prepared_run import PreparedRun
+from kerasbatch.runs.progress import Watcher
+from kerasbatch.runs.result import Result
+from kerasbatch.text import counted, shortened
+
+
+def refuse_foreign(runs: Iterable[PreparedRun], experiment: Experiment) -> None:
+    """Raise SpecError if another version wrote results in the directory of a run."""
+    directories = [experiment.run(run.run_id) for run in runs]
+    foreign = [
+        (directory.run_id, content.problem)
+        for directory in directories
+        if (content := directory.found()).foreign
+    ]
+    if foreign:
+        advice = "it is left alone; move it away, or choose another directory with --results"
+        raise SpecError(Fault((), f"{name} {problem}; {advice}") for name, problem in foreign)
+
+
+def notice_other_runs(
+    runs: Iterable[PreparedRun], experiment: Experiment, watcher: Watcher
+) -> None:
+    """Notify of runs of earlier specs in the directory that are no longer in the grid."""
+    in_grid = {run.run_id for run in runs}
+    others = [run.run_id for run in experiment.runs() if run.run_id not in in_grid]
+    if others:
+        stay = "stays" if len(others) == 1 else "stay"
+        names = shortened(", ".join(others), 200)
+        count = counted(len(others), "run")
+        watcher.notice(f"{count} of earlier specs {stay} in {experiment.path.name}: {names}")
+
+
+def finished(prepared: PreparedRun, directory: RunDirectory, watcher: Watcher) -> Result | None:
+    """Return the finished result of an earlier command, or None; notify of its problems."""
+    content = directory.found()
+    if content.problem:
+        watcher.notice(f"{directory.run_id}: {content.problem}; it is trained again")
+    if content.record is None or not is_finished(content):
+        return None
+    if lacking := models_lacking(content.record, prepared.single.spec.save):
+        names = " and ".join(lacking)
+        message = f"has no {names}, which save asks for now; it is trained again"
+        watcher.notice(f"{directory.run_id}: {message}")
+        return None
+    result = Result(directory.path, content.record, prepared.single.swept, reused=True)
+    _compare_engines(prepared.single.spec.engine, result, watcher)
+    _compare_versions(result, watcher)
+    return result
+
+
+def with_saved_models(prepared: PreparedRun, directory: RunDirectory) -> PreparedRun:
+    """Return a run that also saves the models that an earlier training of it saved."""
+    record, spec = directory.found().record, prepared.single.spec
+    files = record["files"] if record else ()
+    union = [name for name, file in MODELS.items() if name in spec.save or file in files]
+    if set(union) == set(spec.save):
+        return prepared
+    wider = spec.model_copy(update={"save": tuple(union)})
+    return replace(prepared, single=replace(prepared.single, spec=wider))
+
+
+def _compare_engines(engine: str, result: Result, watcher: Watcher) -> None:
+    """Notify if a finished result comes from another engine than the spec asks for."""
+    used = result.record["engine"]["name"]
+    if engine not in ("auto", used):
+        name = result.directory.name
+        message = f"{name} was trained earlier by engine {used}; --rerun trains it by {engine}"
+        watcher.notice(message)
+
+
+def _compare_versions(result: Result, watcher: Watcher) -> None:
+    """Notify if a finished result comes from other versions."""
+    then, now = result.record["versions"], provenance.versions()
+    others = [
+        f"{package} {then.get(package)} (now {now[package]})"
+        for package in ("kerasbatch", "keras", "tensorflow")
+        if then.get(package) != now[package]
+    ]
+    if others:
+        name = result.directory.name
+        watcher.notice(
+            f"{name} was trained earlier with {', '.join(others)}; --rerun trains it again"
+        )

@@ -1,0 +1,65 @@
+"""A request to stop, made by a signal and noticed where it loses nothing."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class StopRequest:
+    """Signals that end a program, such as Ctrl-C.
+
+    A signal raises KeyboardInterrupt at once, unless it is deferred: an exception in the middle of
+    TensorFlow may crash the process, and one in the middle of a message loses the message. A
+    deferred signal is raised by `raise_if_requested`, between two blocks of steps; the second
+    signal is not deferred.
+
+    Args:
+        on_deferred: called when a signal is deferred.
+    """
+
+    def __init__(self, on_deferred: Callable[[], None] = lambda: None) -> None:
+        self.signals: list[int] = []
+        self._on_deferred = on_deferred
+        self._is_deferred = False
+
+    def handle(self, number: int, frame: FrameType | None = None) -> None:
+        """Handle a signal; the signature is that of a signal handler."""
+        self.signals.append(number)
+        if not self._is_deferred or len(self.signals) > 1:
+            raise KeyboardInterrupt
+        self._on_deferred()
+
+    def raise_if_requested(self) -> None:
+        """Raise KeyboardInterrupt if a signal has come.
+
+        An exception that is raised inside a destructor is lost, and TensorFlow has many
+        destructors; `signals` is not lost.
+        """
+        if self.signals:
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def deferred(self) -> Iterator[None]:
+        """Defer the first signal until `raise_if_requested` is called."""
+        self._is_deferred = True
+        try:
+            yield
+        finally:
+            self._is_deferred = False
+
+
+@contextmanager
+def handle_ctrl_c() -> Iterator[StopRequest]:
+    """Yield a request that Ctrl-C makes, unless the caller has a handler of their own."""
+    stop = StopRequest()
+    in_main = threading.current_thread() is threading.main_thread()
+    if not in_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield stop
+        return
+    signal.signal(signal.SIGINT, stop.handle)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
