@@ -16,7 +16,6 @@ from kerasbatch.spec.fields import KeyedModel, metadata
 from kerasbatch.spec.keras_registry import canonical_item, canonical_object
 from kerasbatch.spec.schema import KEYS, LayerModel, Spec, keys_where
 
-IDENTITY = keys_where(lambda key: key.identity)
 SECTIONS = {name: key.section for name, key in KEYS.items() if key.section is not None}
 MAX_LABEL = 80
 
@@ -41,7 +40,7 @@ def run_id(spec: Spec, swept: Mapping[str, Any], fingerprint: str, code: str = "
 def identity(spec: Spec) -> dict[str, Any]:
     """Return what makes the numbers of a run: its keys that are not defaults, in one spelling."""
     given = spec.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
-    given = {key: value for key, value in given.items() if key in IDENTITY}
+    given = {key: value for key, value in given.items() if metadata(type(spec), key).identity}
     for key, section in SECTIONS.items():
         given[key] = canonical_object(section, given[key])
     if isinstance(spec.model, LayerModel):
