@@ -40,7 +40,7 @@ def run_id(spec: Spec, swept: Mapping[str, Any], fingerprint: str, code: str = "
 def identity(spec: Spec) -> dict[str, Any]:
     """Return what makes the numbers of a run: its keys that are not defaults, in one spelling."""
     given = spec.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
-    given = {key: value for key, value in given.items() if metadata(type(spec), key).identity}
+    given = _content(spec, given)
     for key, section in SECTIONS.items():
         given[key] = canonical_object(section, given[key])
     if isinstance(spec.model, LayerModel):
