@@ -5,6 +5,7 @@ from typing import Any
 
 from kerasbatch.analysis.comparison.target import parse_target
 from kerasbatch.errors import SpecError
+from kerasbatch.planning import plan
 from kerasbatch.spec import keras_registry
 from kerasbatch.spec import sweep as sweeps
 from kerasbatch.spec.check import check_spec
@@ -12,7 +13,6 @@ from kerasbatch.spec.learning_rate import rate_growth, resolve_learning_rate
 from kerasbatch.spec.reader import SpecSource, resolve_spec
 from kerasbatch.spec.schema import BUDGETS, Spec
 from kerasbatch.spec.yaml_tree import Tree
-from kerasbatch.steps import plan
 
 OFTEN = 1.1
 """Evaluations grow apart by this factor: a target is passed at most a tenth too late."""

@@ -18,10 +18,10 @@ from kerasbatch.engine.options import FitOptions
 from kerasbatch.engine.sources.example_stream import ExampleStream, scale_inputs
 from kerasbatch.engine.training.start import start
 from kerasbatch.models.build import build_model
+from kerasbatch.planning import plan, plan_budget
 from kerasbatch.spec.learning_rate import resolve_learning_rate
 from kerasbatch.spec.schema import Spec
 from kerasbatch.spec.trust import Access
-from kerasbatch.steps import plan, plan_budget
 from kerasbatch.types import BatchSize
 
 ROUNDS = 5

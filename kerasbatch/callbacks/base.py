@@ -6,8 +6,8 @@ from typing import Any
 import keras
 
 from kerasbatch.errors import KerasbatchError
+from kerasbatch.planning import plan as make_plan
 from kerasbatch.steps import Plan
-from kerasbatch.steps import plan as make_plan
 from kerasbatch.types import PartialBatch
 
 

@@ -7,9 +7,10 @@ import numpy as np
 
 from kerasbatch.claims.claim import Claim, Verdict, by_error
 from kerasbatch.claims.claim_runner import ClaimRunner
+from kerasbatch.planning import plan
 from kerasbatch.runs.result import Result
 from kerasbatch.sampling import example_order
-from kerasbatch.steps import Plan, plan
+from kerasbatch.steps import Plan
 
 LINE = {
     "name": "claim",

@@ -22,7 +22,8 @@ from kerasbatch.spec.callback_rules import (
 from kerasbatch.spec.data_schema import TABLES, BuiltInData, NpyData, TableData
 from kerasbatch.spec.keras_validation import check_callbacks, check_layers, check_named
 from kerasbatch.spec.named_paths import named_paths
-from kerasbatch.spec.schema import BUDGETS, Spec, ValidationWord
+from kerasbatch.spec.schema import BUDGETS, Spec
+from kerasbatch.spec.section_schema import ValidationWord
 from kerasbatch.text import show_value, suggestion
 from kerasbatch.types import EveryKind
 

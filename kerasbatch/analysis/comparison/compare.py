@@ -31,7 +31,7 @@ from kerasbatch.columns import TO_TARGET_COLUMNS
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.records.files import write_text
 from kerasbatch.records.run_status import RunStatus
-from kerasbatch.spec.schema import Target
+from kerasbatch.spec.section_schema import Target
 from kerasbatch.text import show_value, suggestion
 
 

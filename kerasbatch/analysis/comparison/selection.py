@@ -15,7 +15,7 @@ from kerasbatch.analysis.loading.load import Loaded, run_names
 from kerasbatch.columns import COST_COLUMNS, TO_TARGET_COLUMNS
 from kerasbatch.records.run_status import FINISHED, RunStatus
 from kerasbatch.spec import keras_registry
-from kerasbatch.spec.schema import Target
+from kerasbatch.spec.section_schema import Target
 
 RATE = "learning_rate"
 SPEEDS = ("steps_per_second", "examples_per_second", "peak_memory_mb")

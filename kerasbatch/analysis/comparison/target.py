@@ -7,7 +7,7 @@ import pandas as pd
 
 from kerasbatch.columns import COST_COLUMNS
 from kerasbatch.errors import Fault, SpecError
-from kerasbatch.spec.schema import Target
+from kerasbatch.spec.section_schema import Target
 from kerasbatch.text import show_value
 
 _TEXT = re.compile(r"\s*([^<>=\s]+)\s*(>=|<=)\s*(\S+)\s*")

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 import kerasbatch as kb
 from kerasbatch.analysis.plots import by_batch_size, by_step, style
 from kerasbatch.analysis.plots.curves import curves
-from kerasbatch.analysis.plots.plot import KINDS
+from kerasbatch.analysis.plots.registry import KINDS
 from kerasbatch.cli import app
 from kerasbatch.records.record import read_record, write_record
 
