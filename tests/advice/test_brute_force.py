@@ -11,7 +11,12 @@ from typer.testing import CliRunner
 import kerasbatch as kb
 from kerasbatch.advice import brute_force
 from kerasbatch.advice.advise import Advice
-from kerasbatch.advice.brute_force import BruteForce, _judged, brute_force_spec, widen_rates
+from kerasbatch.advice.brute_force import (
+    BruteForce,
+    _compare_with_advice,
+    brute_force_spec,
+    widen_rates,
+)
 from kerasbatch.advice.measure import Memory
 from kerasbatch.cli import app
 from kerasbatch.records.files import dump_yaml
@@ -50,7 +55,7 @@ def judged(seconds: list[float], reached: list[int], size: int | None) -> BruteF
         "examples_to_target": 100.0,
         "seconds_to_target": seconds,
     }
-    return _judged(reader.spec_from_dict(DIGITS), advice(size), pd.DataFrame(took), ())
+    return _compare_with_advice(reader.spec_from_dict(DIGITS), advice(size), pd.DataFrame(took), ())
 
 
 def test_rates_go_on_beyond_an_edge() -> None:
@@ -93,7 +98,7 @@ def test_without_advice_nothing_held() -> None:
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"target": None}, "what is to be reached soonest"),
+        ({"target": None}, "brute force needs one"),
         ({"optimizer": "lion"}, "no rule says how its learning rate follows"),
         ({"sweep": {"seed": [0, 1]}}, "leave the sweep out"),
     ],

@@ -77,8 +77,8 @@ def test_intervals_grow_with_the_noise_and_the_timings() -> None:
 @pytest.mark.parametrize(
     ("found", "seconds", "told"),
     [
-        (None, BENT, "could not be told over most of the training"),
-        (noise(90, told=0.4), BENT, "could not be told over most of the training"),
+        (None, BENT, "could not be estimated over most of the training"),
+        (noise(90, told=0.4), BENT, "could not be estimated over most of the training"),
         (noise(90, high=math.inf), BENT, "anywhere from 81 to inf"),
         (noise(90, low=20, high=161), BENT, "anywhere from 20 to 161"),
         (noise(90), {1: [1.0], 10: [1.0]}, "fastest of those that there was time to try, and 100"),
