@@ -87,7 +87,7 @@ class Plan:
 
     @property
     def steps_per_epoch(self) -> int:
-        """The steps of a whole epoch: ceil(n / b), or floor(n / b) if the partial one is dropped."""
+        """The steps of an epoch: ceil(n / b), or floor(n / b) if the partial one is dropped."""
         return -(-self.examples_per_epoch // self.batch_size)
 
     @property

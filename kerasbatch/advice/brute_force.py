@@ -34,11 +34,11 @@ from kerasbatch.spec.reader import SpecSource
 from kerasbatch.spec.trust import Access
 
 SIZES = (8, 16, 32, 64, 128, 256, 512, 1024)
-TIMES = (0.5, 1.0, 2.0)
+RATE_FACTORS = (0.5, 1.0, 2.0)
 """Factors of the rule's learning rate in the first round."""
-WIDER = 2.0
+RATE_STEP = 2.0
 """Factor from the rate at the edge to the next one beyond it."""
-MOST_ROUNDS = 8
+MAX_ROUNDS = 8
 SEEDS = (0, 1, 2)
 COLUMNS = (
     *("spec", "target", "batch_size", "learning_rate", "seeds", "reached", "steps_to_target"),
@@ -119,7 +119,7 @@ def brute_force_spec(
             )
         n = len(load_data(source.spec, Access(source.folder, trust)).x_train)
         source = without_rule(source, n)
-        if not rates_around(source.spec, n, 1, TIMES):
+        if not rates_around(source.spec, n, 1, RATE_FACTORS):
             message = "no rule says how its learning rate follows the batch size; choose another"
             raise SpecError.at(("optimizer",), message)
     return source
@@ -157,12 +157,12 @@ def _tune_learning_rates(
 ) -> tuple[dict[int, float], tuple[int, ...]]:
     """Return the best learning rate of every size, and the sizes where it lies at the edge.
 
-    Rates beyond the edge are added in up to MOST_ROUNDS rounds.
+    Rates beyond the edge are added in up to MAX_ROUNDS rounds.
     """
-    rates = {size: rates_around(source.spec, n, size, TIMES) for size in sizes}
+    rates = {size: rates_around(source.spec, n, size, RATE_FACTORS) for size in sizes}
     best: dict[int, float] = {}
     edges: tuple[int, ...] = ()
-    for round_index in range(MOST_ROUNDS):
+    for round_index in range(MAX_ROUNDS):
         with wait(f"learning rates of {len(sizes)} sizes, round {round_index + 1}"):
             sweep = tuning_sweep(source, "tuning", rates, SEEDS)
             runner.run_all(sweep, results=folder, trust=trust)  # skips finished runs
@@ -179,9 +179,9 @@ def _tune_learning_rates(
 def widen_rates(tried: list[float], best: float) -> list[float]:
     """Return the rates, with one more beyond the best if the best is the first or the last."""
     if math.isclose(best, tried[0]):
-        return [float(f"{tried[0] / WIDER:.4g}"), *tried]
+        return [float(f"{tried[0] / RATE_STEP:.4g}"), *tried]
     if math.isclose(best, tried[-1]):
-        return [*tried, float(f"{tried[-1] * WIDER:.4g}")]
+        return [*tried, float(f"{tried[-1] * RATE_STEP:.4g}")]
     return tried
 
 
@@ -226,6 +226,6 @@ def _compare_with_advice(
     )
 
 
-def joined_tables(results: Sequence[BruteForce]) -> pd.DataFrame:
+def join_tables(results: Sequence[BruteForce]) -> pd.DataFrame:
     """Return the rows of all results in one table."""
     return pd.concat([result.table for result in results], ignore_index=True)

@@ -14,13 +14,13 @@ import numpy as np
 
 from kerasbatch.types import Array
 
-WITHIN = 1.1
+TOLERANCE = 1.1
 """A size whose time or examples lie within this factor of the least counts as equally good."""
-WIDEST = 8.0
+MAX_RATIO = 8.0
 """The largest high / low of the noise scale, and the largest ratio of two sizes, for an advice."""
-GROWN = 10.0
+NOTABLE_GROWTH = 10.0
 """The growth of the noise scale from which a note names an early and a late size."""
-UNSTEADY = 2.0
+MAX_ROUND_RATIO = 2.0
 """The largest factor between rounds of timing a step that counts as consistent."""
 EARLY, LATE = 0.1, 0.9
 """Shares of the steps."""
@@ -54,7 +54,7 @@ class MeanNoise:
         high: the mean of the upper ends.
         early: the noise scale at a tenth of the steps.
         late: the noise scale at nine tenths.
-        told: the share of the steps for which it could be estimated.
+        estimated_share: the share of the steps for which it could be estimated.
     """
 
     scale: float
@@ -62,7 +62,7 @@ class MeanNoise:
     high: float
     early: float
     late: float
-    told: float
+    estimated_share: float
 
 
 @dataclass(frozen=True)
@@ -91,12 +91,12 @@ class Costs:
     @property
     def in_range(self) -> list[int]:
         """The batch sizes whose time is nearly the shortest."""
-        return [int(size) for size in self.sizes[self.seconds <= WITHIN]]
+        return [int(size) for size in self.sizes[self.seconds <= TOLERANCE]]
 
     @property
     def thrifty(self) -> int:
         """The largest batch size that needs nearly the fewest examples."""
-        return int(max(self.sizes[self.examples <= WITHIN]))
+        return int(max(self.sizes[self.examples <= TOLERANCE]))
 
 
 def mean_noise(rows: Sequence[NoiseAt]) -> MeanNoise | None:
@@ -120,7 +120,7 @@ def mean_noise(rows: Sequence[NoiseAt]) -> MeanNoise | None:
         high=float(shares[counted] @ highs[counted]),
         early=float(np.interp(EARLY, steps / edges[-1], scales)),
         late=float(np.interp(LATE, steps / edges[-1], scales)),
-        told=float(shares[estimated].sum()),
+        estimated_share=float(shares[estimated].sum()),
     )
 
 
@@ -201,14 +201,14 @@ def advice_obstacle(
         seconds: of a step, by batch size, one for each round of timing.
         sizes: the batch sizes to time, ascending.
     """
-    if noise is None or noise.told < 0.5:
+    if noise is None or noise.estimated_share < 0.5:
         return (
             "the noise of the gradient could not be estimated over most of the training; more "
             "data, or a training that learns more, would decide"
         )
     if noise.low <= 0 and math.isfinite(noise.high) and noise.high < 1:
         return "the gradients of the examples hardly differ; other data would decide"
-    if not math.isfinite(noise.high) or noise.high > WIDEST * noise.low:
+    if not math.isfinite(noise.high) or noise.high > MAX_RATIO * noise.low:
         return (
             f"the noise scale lies anywhere from {noise.low:,.0f} to {noise.high:,.0f}; more "
             "training examples would decide"
@@ -242,8 +242,8 @@ def _unsteady_sizes(scale: float, seconds: Mapping[int, Sequence[float]]) -> lis
     return [
         b
         for b, rounds in seconds.items()
-        if max(rounds) > UNSTEADY * min(rounds)
-        and (1 + scale / b) * min(rounds) <= WITHIN * shortest
+        if max(rounds) > MAX_ROUND_RATIO * min(rounds)
+        and (1 + scale / b) * min(rounds) <= TOLERANCE * shortest
     ]
 
 
@@ -251,18 +251,18 @@ def _nearly_fastest(scale: float, seconds: Mapping[int, Sequence[float]]) -> lis
     """Return the batch sizes whose time is within 10 % of the shortest at a noise scale."""
     times = _times(scale, seconds)
     return [
-        b for b, time in zip(sorted(seconds), times, strict=True) if time <= WITHIN * min(times)
+        b for b, time in zip(sorted(seconds), times, strict=True) if time <= TOLERANCE * min(times)
     ]
 
 
 def _far_apart(sizes: Sequence[int], others: Sequence[int]) -> bool:
     """Return whether all sizes of one group lie far from all sizes of the other."""
-    return all(max(a, b) > WIDEST * min(a, b) for a in sizes for b in others)
+    return all(max(a, b) > MAX_RATIO * min(a, b) for a in sizes for b in others)
 
 
 def noise_growth_note(noise: MeanNoise, seconds: Mapping[int, Sequence[float]]) -> str:
     """Return a note if the noise grew much, or an empty text."""
-    if noise.late < GROWN * noise.early:
+    if noise.late < NOTABLE_GROWTH * noise.early:
         return ""
     early, late = fastest(noise.early, seconds), fastest(noise.late, seconds)
     return (

@@ -14,7 +14,7 @@ from kerasbatch.spec.reader import SpecSource, resolve_spec
 from kerasbatch.spec.schema import BUDGETS, Spec
 from kerasbatch.spec.yaml_tree import Tree
 
-OFTEN = 1.1
+EVALUATION_GROWTH = 1.1
 """The factor between the steps of two evaluations: a target is seen at most 10 % too late."""
 
 
@@ -71,7 +71,7 @@ def tuning_sweep(
 def train_to_target(source: SpecSource, **changes: Any) -> SpecSource:
     """Return a spec that stops at its target, evaluates often, and saves nothing else."""
     target = source.spec.plain()["target"] | {"stop": True}
-    interval = {"growth": OFTEN}
+    interval = {"growth": EVALUATION_GROWTH}
     return spec_variant(
         source, target=target, evaluate_every=interval, save=[], record=[], callbacks=[], **changes
     )

@@ -80,7 +80,7 @@ def bfloat16_table(speeds: Speeds) -> pd.DataFrame:
 
 
 def advice_table(
-    memory: Memory, speeds: Speeds, costs: Costs | None, *, told: bool
+    memory: Memory, speeds: Speeds, costs: Costs | None, *, conclusive: bool
 ) -> pd.DataFrame:
     """Return one row for each batch size with any measurement."""
     sizes = sorted({*memory.peaks, *speeds.engine})
@@ -91,7 +91,7 @@ def advice_table(
         if size in speeds.engine:
             row["steps_per_second"] = 1 / float(np.median(speeds.engine[size]))
             row["plain_steps_per_second"] = 1 / float(np.median(speeds.plain[size]))
-            row |= _cost_columns(costs, size, conclusive=told)
+            row |= _cost_columns(costs, size, conclusive=conclusive)
         rows.append(row)
     return pd.DataFrame(rows, columns=list(COLUMNS))
 

@@ -15,13 +15,13 @@ from kerasbatch.analysis.loading.load import load
 from kerasbatch.runs.executors import resources
 from kerasbatch.spec.reader import SpecSource
 
-NEIGHBOUR = 4
+NEIGHBOUR_FACTOR = 4
 """The factor between the advised size and its neighbours."""
-TIMES = (0.5, 1.0, 2.0)
+RATE_FACTORS = (0.5, 1.0, 2.0)
 """Factors of the rule's learning rate, which is only a start for tuning."""
 HELD = 1.5
 """The advice held if the advised size took at most this many times the best."""
-LEAST_SECONDS = 5.0
+MIN_RUN_SECONDS = 5.0
 """The least time limit of a run."""
 
 
@@ -66,12 +66,14 @@ def verify_advice(
     Returns:
         The times at the sizes, measured and predicted, and the verdict.
     """
-    sizes = sorted({max(1, advised // NEIGHBOUR), advised, min(n, advised * NEIGHBOUR)})
-    rates = {size: rates_around(source.spec, n, size, TIMES) for size in sizes}
+    sizes = sorted(
+        {max(1, advised // NEIGHBOUR_FACTOR), advised, min(n, advised * NEIGHBOUR_FACTOR)}
+    )
+    rates = {size: rates_around(source.spec, n, size, RATE_FACTORS) for size in sizes}
     sweep = tuning_sweep(source, "verify", rates)
     jobs = resources.default_jobs()
-    turns = math.ceil(len(sizes) * len(TIMES) / jobs) + 1  # one for the start of the workers
-    timeout = max(LEAST_SECONDS, (until - time.monotonic()) / turns)
+    turns = math.ceil(len(sizes) * len(RATE_FACTORS) / jobs) + 1  # one for the start of the workers
+    timeout = max(MIN_RUN_SECONDS, (until - time.monotonic()) / turns)
     runner.run_all(sweep, results=folder, jobs=jobs, rerun=True, timeout=timeout, trust=trust)
     table = compare(load(folder / "verify")).table.set_index("batch_size")
     seconds = {size: float(table["seconds_to_target"].get(size, math.nan)) for size in sizes}

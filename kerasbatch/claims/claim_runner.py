@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import kerasbatch.runs.runner as runner
-from kerasbatch.benchmark.engines import FusedTimer, build_for_batch_size
+from kerasbatch.benchmark.timers import FusedTimer, build_for_batch_size
 from kerasbatch.data.run_data import RunData, load_data
 from kerasbatch.runs.result import Result
 from kerasbatch.spec.data_schema import BuiltInName

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasbatch.benchmark.engines import build_for_batch_size
+from kerasbatch.benchmark.timers import build_for_batch_size
 from kerasbatch.claims.claim import Claim, by_error, by_ratio
 from kerasbatch.claims.claim_runner import ClaimRunner
 from kerasbatch.claims.gradient_variance import Gradients, variance_law

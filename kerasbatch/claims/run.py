@@ -8,7 +8,7 @@ from pathlib import Path
 from kerasbatch.claims import counting, descent, speed
 from kerasbatch.claims.claim import Claim
 from kerasbatch.claims.claim_runner import ClaimRunner
-from kerasbatch.data.builtin import is_at_hand
+from kerasbatch.data.builtin import is_available_offline
 from kerasbatch.spec.data_schema import BuiltInName
 
 PREFERRED: BuiltInName = "mnist"
@@ -23,7 +23,7 @@ STUDIES: tuple[Study, ...] = (
 
 def default_data() -> tuple[BuiltInName, str | None]:
     """Return the data for the claims, and a notice of the choice or None."""
-    if is_at_hand(PREFERRED):
+    if is_available_offline(PREFERRED):
         return PREFERRED, None
     return OFFLINE, f"{PREFERRED} is not available here; the claims are tested on {OFFLINE}"
 

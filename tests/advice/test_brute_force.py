@@ -114,8 +114,8 @@ def test_what_it_refuses(changes: dict[str, Any], told: str) -> None:
 def test_the_whole_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two sizes and the advised one, on real digits; two rates each, the best at the edge."""
     monkeypatch.setattr(brute_force, "SIZES", (16, 256))
-    monkeypatch.setattr(brute_force, "TIMES", (0.5, 1.0))
-    monkeypatch.setattr(brute_force, "MOST_ROUNDS", 1)
+    monkeypatch.setattr(brute_force, "RATE_FACTORS", (0.5, 1.0))
+    monkeypatch.setattr(brute_force, "MAX_ROUNDS", 1)
     monkeypatch.setattr(brute_force, "SEEDS", (0,))
     spec, csv = tmp_path / "little.yaml", tmp_path / "found.csv"
     spec.write_text(dump_yaml(DIGITS), encoding="utf-8")
