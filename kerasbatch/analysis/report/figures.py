@@ -1,4 +1,4 @@
-"""The pictures of a report: each panel an SVG of its own, which a phone stands in a column."""
+"""The figures of a report: one SVG per panel, so that a narrow screen can stack the panels."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 WIDTH, HEIGHT = 4.6, 3.7
-"""Of a panel, in inches: texts keep their size on a phone."""
+"""The size of a panel in inches; small enough that text stays readable on a phone."""
 
 
 @dataclass(frozen=True)
@@ -42,39 +42,39 @@ class PanelFigure:
 
     Args:
         svg: the panel, as an `svg` element.
-        readable: what stands under the pointer.
-        alternative: what is to be seen, in words.
-        wide: whether it needs the room of several.
+        hover: the data of the tooltips, as `hover_data` returns it.
+        alternative: a description of the panel for screen readers.
+        wide: whether the panel takes a full row.
     """
 
     svg: str
-    readable: dict[str, Any]
+    hover: dict[str, Any]
     alternative: str
     wide: bool = False
 
 
 @dataclass(frozen=True)
 class View:
-    """Panels that are seen together.
+    """Panels that are shown together.
 
     Args:
-        choice: what a person chooses it by, where there are several; or empty.
-        panels: what is seen.
+        label: the label of the radio button that selects the view; empty for a single view.
+        panels: the panels, in their order on the page.
     """
 
-    choice: str
+    label: str
     panels: tuple[PanelFigure, ...]
 
 
 @dataclass(frozen=True)
 class ReportFigure:
-    """One picture of the report.
+    """One figure of the report.
 
     Args:
-        name: letters, digits and dashes.
-        title: what it shows.
-        note: what must be known of it, or empty.
-        views: one, or several to choose from.
+        name: an identifier of letters, digits and dashes.
+        title: its title.
+        note: a remark below the title, or empty.
+        views: one view, or several to choose from.
     """
 
     name: str
@@ -84,112 +84,114 @@ class ReportFigure:
 
 
 def report_figures(
-    loaded: Loaded, found: Comparison, name: str
+    loaded: Loaded, comparison: Comparison, name: str
 ) -> tuple[list[ReportFigure], list[str]]:
-    """Draw whatever the runs have.
+    """Draw every figure that the runs have data for.
 
     Args:
         loaded: the runs.
-        found: their comparison by batch size.
-        name: how the names of the pictures begin.
+        comparison: their comparison by batch size.
+        name: the prefix of the names of the figures.
 
     Returns:
-        The pictures, and why others are not drawn.
+        The figures, and the reasons why others are not drawn.
     """
-    made, missing = [], []
+    figures, missing = [], []
     with style.drawing_context():
         for kind, draw in KINDS.items():
             try:
-                made.append(draw(loaded, found, f"{name}-{kind.replace('_', '-')}"))
+                figures.append(draw(loaded, comparison, f"{name}-{kind.replace('_', '-')}"))
             except SpecError as error:
                 missing.append(error.faults[0].message)
-    return made, missing
+    return figures, missing
 
 
-def _to_target(loaded: Loaded, found: Comparison, name: str) -> ReportFigure:
-    points = to_target(loaded, found)
-    return _by_size(points, name, "a dot is a run at its best learning rate, the line the median")
+def _to_target(loaded: Loaded, comparison: Comparison, name: str) -> ReportFigure:
+    panels = to_target(loaded, comparison)
+    return _size_figure(
+        panels, name, "a dot is a run at its best learning rate, the line the median"
+    )
 
 
-def _throughput(loaded: Loaded, found: Comparison, name: str) -> ReportFigure:
-    return _by_size(throughput(loaded), name, "every run is a dot")
+def _throughput(loaded: Loaded, comparison: Comparison, name: str) -> ReportFigure:
+    return _size_figure(throughput(loaded), name, "every run is a dot")
 
 
-def _memory(loaded: Loaded, found: Comparison, name: str) -> ReportFigure:
-    return _by_size(memory(loaded), name, "every run is a dot")
+def _memory(loaded: Loaded, comparison: Comparison, name: str) -> ReportFigure:
+    return _size_figure(memory(loaded), name, "every run is a dot")
 
 
-def _by_size(found: Panels, name: str, note: str) -> ReportFigure:
-    def panel(number: int, each: Panel) -> PanelFigure:
-        return _drawn(
+def _size_figure(panels: Panels, name: str, note: str) -> ReportFigure:
+    def panel_figure(number: int, panel: Panel) -> PanelFigure:
+        return _panel_figure(
             f"{name}-{number}",
-            lambda axes: draw_panel(axes, each, found.sizes),
-            hover.of_panel(each),
-            _medians(each),
+            lambda axes: draw_panel(axes, panel, panels.sizes),
+            hover.of_panel(panel),
+            _describe_medians(panel),
         )
 
-    panels = tuple(panel(number, each) for number, each in enumerate(found.panels))
-    return ReportFigure(name, found.title, "; ".join([note, *found.notes]), (View("", panels),))
+    figures = tuple(panel_figure(number, panel) for number, panel in enumerate(panels.panels))
+    return ReportFigure(name, panels.title, "; ".join([note, *panels.notes]), (View("", figures),))
 
 
-def _medians(panel: Panel) -> str:
-    told = [
+def _describe_medians(panel: Panel) -> str:
+    medians = [
         f"{size:,}: {style.tick_label(value)}" for size, value in zip(*panel.medians, strict=True)
     ]
     missed = f"; {len(panel.missed)} runs did not reach the target" if panel.missed else ""
-    return f"{panel.measure} by batch size, medians: {', '.join(told) or 'none'}{missed}"
+    return f"{panel.measure} by batch size, medians: {', '.join(medians) or 'none'}{missed}"
 
 
-def _curves(loaded: Loaded, found: Comparison, name: str) -> ReportFigure:
+def _curves(loaded: Loaded, comparison: Comparison, name: str) -> ReportFigure:
     views, note = [], "the runs at the best learning rate of each batch size"
     for cost in style.COSTS:
-        drawn = curves(loaded, found, cost)
-        panels = (_curve(drawn, cost, part, name) for part in ("training", "evaluated"))
+        drawn = curves(loaded, comparison, cost)
+        panels = (_curve_panel(drawn, cost, part, name) for part in ("training", "evaluated"))
         views.append(View(f"over {style.COSTS[cost]}", tuple(panels)))
     if drawn.left_out:
         note = f"{note}; {curves_left_out(drawn)}"
     return ReportFigure(name, f"Training and {drawn.metric}", note, tuple(views))
 
 
-def _curve(found: Curves, cost: str, part: str, name: str) -> PanelFigure:
-    what = "running mean in training" if part == "training" else "at fixed weights"
-    sizes = sorted({each.batch_size for each in found.curves})
-    return _drawn(
+def _curve_panel(drawn: Curves, cost: str, part: str, name: str) -> PanelFigure:
+    measure = "running mean in training" if part == "training" else "at fixed weights"
+    sizes = sorted({curve.batch_size for curve in drawn.curves})
+    return _panel_figure(
         f"{name}-{cost}-{part}",
-        lambda axes: draw_curve_panel(axes, found, cost, part),
-        hover.of_curves(found, part),
-        f"{found.metric}, {what}, over {style.COSTS[cost]}: {len(found.curves)} runs at batch size "
-        f"{', '.join(f'{size:,}' for size in sizes)}",
+        lambda axes: draw_curve_panel(axes, drawn, cost, part),
+        hover.of_curves(drawn, part),
+        f"{drawn.metric}, {measure}, over {style.COSTS[cost]}: {len(drawn.curves)} runs at "
+        f"batch size {', '.join(f'{size:,}' for size in sizes)}",
         legend="batch size",
     )
 
 
-def _step_loss(loaded: Loaded, found: Comparison, name: str) -> ReportFigure:
+def _step_loss(loaded: Loaded, comparison: Comparison, name: str) -> ReportFigure:
     lines = step_losses(loaded)
-    return _over_steps(lines, "The loss of every step", "loss of a step", name)
+    return _step_figure(lines, "The loss of every step", "loss of a step", name)
 
 
-def _noise(loaded: Loaded, found: Comparison, name: str) -> ReportFigure:
+def _noise(loaded: Loaded, comparison: Comparison, name: str) -> ReportFigure:
     lines = noise(loaded, "steps")
     measure = "noise scale, examples (95 % interval)"
-    return _over_steps(lines, "The noise of the gradient", measure, name)
+    return _step_figure(lines, "The noise of the gradient", measure, name)
 
 
-def _over_steps(found: Lines, title: str, measure: str, name: str) -> ReportFigure:
-    panel = _drawn(
+def _step_figure(lines: Lines, title: str, measure: str, name: str) -> ReportFigure:
+    panel = _panel_figure(
         name,
-        lambda axes: draw_line_panel(axes, found, "steps", measure),
-        hover.of_lines(found),
-        f"{measure} over the steps of {len(found.lines)} runs",
+        lambda axes: draw_line_panel(axes, lines, "steps", measure),
+        hover.of_lines(lines),
+        f"{measure} over the steps of {len(lines.lines)} runs",
         legend="run",
     )
-    note = lines_left_out(found) if found.left_out else ""
+    note = lines_left_out(lines) if lines.left_out else ""
     return ReportFigure(name, title, note, (View("", (panel,)),))
 
 
-def _contour(loaded: Loaded, found: Comparison, name: str) -> ReportFigure:
+def _contour(loaded: Loaded, comparison: Comparison, name: str) -> ReportFigure:
     objective, paths = trajectories(loaded)
-    ways = _drawn(
+    contours = _panel_figure(
         f"{name}-paths",
         lambda axes: draw_contours(axes, objective, paths),
         hover.of_paths(paths),
@@ -197,17 +199,17 @@ def _contour(loaded: Loaded, found: Comparison, name: str) -> ReportFigure:
         wide=True,
     )
 
-    def over(cost: str) -> PanelFigure:
-        return _drawn(
+    def cost_panel(cost: str) -> PanelFigure:
+        return _panel_figure(
             f"{name}-{cost}",
             lambda axes: draw_cost(axes, cost, objective, paths),
             hover.of_costs(paths, cost, objective),
             f"J, less its minimum, over {style.COSTS[cost]}",
         )
 
-    costs = map(over, style.COSTS)
+    costs = map(cost_panel, style.COSTS)
     title = "Paths of gradient descent over the contours of J"
-    return ReportFigure(name, title, "", (View("", (ways, *costs)),))
+    return ReportFigure(name, title, "", (View("", (contours, *costs)),))
 
 
 KINDS: dict[str, Callable[[Loaded, Comparison, str], ReportFigure]] = {
@@ -221,7 +223,7 @@ KINDS: dict[str, Callable[[Loaded, Comparison, str], ReportFigure]] = {
 }
 
 
-def _drawn(
+def _panel_figure(
     name: str,
     draw: Callable[["Axes"], None],
     lines: Sequence[HoverPoints],
@@ -230,10 +232,10 @@ def _drawn(
     *,
     wide: bool = False,
 ) -> PanelFigure:
-    larger = 1.5 if wide else 1.0
-    figure, (axes,) = style.new_figure(1, width=larger * WIDTH, height=larger * HEIGHT)
+    scale = 1.5 if wide else 1.0
+    figure, (axes,) = style.new_figure(1, width=scale * WIDTH, height=scale * HEIGHT)
     draw(axes)
-    axes.set_title("")  # the page has one
+    axes.set_title("")  # the caption on the page has it
     if legend:
         style.add_legend(figure, axes, legend, below=True)
     return PanelFigure(
