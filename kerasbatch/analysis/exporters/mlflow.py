@@ -85,14 +85,11 @@ class MlflowExporter:
 
     def _experiment(self, name: str) -> str:
         """Return the id of an experiment; create it if needed, and cache its runs."""
-        experiment = self._client.get_experiment_by_name(name)
-        if experiment is not None and experiment.lifecycle_stage == "deleted":
+        stored = self._client.get_experiment_by_name(name)
+        if stored is not None and stored.lifecycle_stage == "deleted":
             message = f"the experiment {name!r} is deleted in MLflow; restore it there"
             raise SpecError([Fault(("--to",), message)])
-        if experiment:
-            experiment_id = experiment.experiment_id
-        else:
-            experiment_id = self._client.create_experiment(name)
+        experiment_id = stored.experiment_id if stored else self._client.create_experiment(name)
         if experiment_id not in self._runs:
             self._runs[experiment_id] = self._search_runs(experiment_id)
         return str(experiment_id)
