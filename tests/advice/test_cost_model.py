@@ -15,7 +15,7 @@ BENT = {1: [1.0], 10: [1.0], 100: [2.0], 1000: [20.0]}
 
 
 def noise(scale: float, **other: float) -> MeanNoise:
-    estimated_share = {
+    values = {
         "low": scale * 0.9,
         "high": scale * 1.1,
         "early": scale,
@@ -81,7 +81,7 @@ def test_intervals_grow_with_the_noise_and_the_timings() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "seconds", "estimated_share"),
+    ("found", "seconds", "words"),
     [
         (None, BENT, "could not be estimated over most of the training"),
         (noise(90, estimated_share=0.4), BENT, "could not be estimated over most of the training"),
@@ -98,7 +98,7 @@ def test_it_abstains(found: MeanNoise | None, seconds: dict[int, list[float]], w
     """And says what would decide."""
     said = cost_model.advice_obstacle(found, seconds, SIZES)
     assert said is not None
-    assert estimated_share in said
+    assert words in said
     assert "would decide" in said
 
 

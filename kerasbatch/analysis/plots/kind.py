@@ -72,11 +72,11 @@ class PlotView:
     """Panels that are shown together.
 
     Args:
-        choice: the text of the choice between several views, or empty.
+        label: the text of the choice between several views, or empty.
         panels: the panels.
     """
 
-    choice: str
+    label: str
     panels: tuple[PlotPanel, ...]
 
 

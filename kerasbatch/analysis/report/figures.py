@@ -21,13 +21,13 @@ class PanelFigure:
 
     Args:
         svg: the panel, as an `svg` element.
-        readable: the values under the pointer.
+        hover: the values under the pointer.
         alternative: the content in words.
         wide: whether it needs the width of several panels.
     """
 
     svg: str
-    readable: dict[str, Any]
+    hover: dict[str, Any]
     alternative: str
     wide: bool = False
 
@@ -37,11 +37,11 @@ class View:
     """Panels that are shown together.
 
     Args:
-        choice: the text of the choice between several views, or empty.
+        label: the text of the choice between several views, or empty.
         panels: the panels.
     """
 
-    choice: str
+    label: str
     panels: tuple[PanelFigure, ...]
 
 
@@ -93,7 +93,7 @@ def _figure(kind: str, request: PlotRequest, name: str) -> ReportFigure:
 
 
 def _view(view: PlotView, name: str) -> View:
-    return View(view.choice, tuple(_panel(panel, name) for panel in view.panels))
+    return View(view.label, tuple(_panel(panel, name) for panel in view.panels))
 
 
 def _panel(panel: PlotPanel, name: str) -> PanelFigure:
