@@ -103,8 +103,8 @@ def _best_by_column(context: ComparisonContext) -> Iterator[tuple[str, Any]]:
 def _may_be_equal(one: "pd.Series[float]", other: "pd.Series[float]") -> bool:
     """Return whether two rows may be equal, given their values for each seed.
 
-    Without two common seeds they are independent samples (Welch); with one seed each, there is no
-    test, and the answer is False.
+    Without two common seeds they are independent samples (Welch); without two seeds in each, the
+    answer is False.
     """
     differences = (one - other).replace([np.inf, -np.inf], np.nan).dropna().to_numpy()
     if len(differences) < 2:

@@ -18,8 +18,8 @@ from kerasbatch.columns import TO_TARGET_COLUMNS
 from kerasbatch.text import counted
 
 CONFIDENCE = 0.95
-LEAST_SIZES = 4
-MOST_RESIDUAL = 0.5
+MIN_SIZES = 4
+MAX_RESIDUAL = 0.5
 """The largest mean distance of the points from the curve, in octaves."""
 WITHIN = 4.0
 """Scaling is perfect up to a quarter of B_crit, and maximal from four times B_crit."""
@@ -92,19 +92,18 @@ def fit(sizes: Sequence[float] | Floats, steps: Sequence[float] | Floats) -> Fit
     """
     b, s = np.asarray(sizes, float), np.log2(np.asarray(steps, float))
     different = np.unique(b)
-    if len(different) < LEAST_SIZES:
+    if len(different) < MIN_SIZES:
         return NoFit(
-            f"{counted(len(different), 'batch size')} reached the target; a curve needs "
-            f"{LEAST_SIZES}"
+            f"{counted(len(different), 'batch size')} reached the target; a curve needs {MIN_SIZES}"
         )
     weights = _weights(b, s)
     log_crit = _best_log_crit(b, s, weights)
     residuals = s - _curve(b, s, weights, log_crit)
     residual = float(np.mean(np.abs(residuals)))
-    if residual > MOST_RESIDUAL:
+    if residual > MAX_RESIDUAL:
         return NoFit(
             f"the points lie {residual:.2f} octaves off the curve on the average, more than "
-            f"{MOST_RESIDUAL:g}"
+            f"{MAX_RESIDUAL:g}"
         )
     low, high = _interval(b, s, weights, log_crit)
     crit = 2.0**log_crit

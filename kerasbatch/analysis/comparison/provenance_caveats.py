@@ -13,7 +13,7 @@ from kerasbatch.step_check import is_mismatch
 NO_SETTING = frozenset(keys_where(lambda key: not key.setting))
 """Keys that do not distinguish settings; budgets have their own caveat."""
 _UNKNOWN: tuple[Any, ...] = (None, (), (None,) * 5)
-"""The values of a run that has not ended."""
+"""The origins of a run that has not ended."""
 VERSIONS = ("kerasbatch", "keras", "tensorflow", "numpy", "python")
 
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from kerasbatch.analysis.comparison.critical_batch_size import Fit, NoFit
 
 COUNTS = ("runs", "seeds", "reached", "unknown", "steps_to_target", "examples_to_target")
-LEFT_OUT = ("peak_memory_mb", "examples_per_second", "unknown")
-"""Columns of the CSV that are not shown; except `unknown`, if it is not 0 in every row."""
+HIDDEN = ("peak_memory_mb", "examples_per_second", "unknown")
+"""Columns of the CSV that are not shown; `unknown` is shown if a row has such seeds."""
 
 
 def shown_columns(comparison: "Comparison") -> Iterator[str]:
@@ -26,7 +26,7 @@ def shown_columns(comparison: "Comparison") -> Iterator[str]:
             continue
         if name.endswith(("_low", "_high")):
             continue
-        if name in LEFT_OUT and not (name == "unknown" and table[name].any()):
+        if name in HIDDEN and not (name == "unknown" and table[name].any()):
             continue
         yield name
 
@@ -99,11 +99,7 @@ def fit_sentence(fit: "Fit | NoFit") -> str:
     )
 
 
-EXTREMES = {
-    "steps": "the fewest steps",
-    "examples": "the fewest examples",
-    "seconds": "the least time",
-}
+BEST = {"steps": "the fewest steps", "examples": "the fewest examples", "seconds": "the least time"}
 UNITS = {"steps": "steps", "examples": "examples", "seconds": "of training"}
 ALONE = "there is no other to compare it with"
 
@@ -127,7 +123,7 @@ def answer_sentence(comparison: "Comparison") -> str:
         rows = _best_rows(comparison, f"{name}_to_target", lower=True)
         winners |= set(rows)
         doubt = _ties_clause(comparison, f"{name}_to_target", rows)
-        cost = f"{EXTREMES[name]} ({_cost(name, dict(comparison.table.loc[rows[0]]))}{doubt})"
+        cost = f"{BEST[name]} ({_cost(name, dict(comparison.table.loc[rows[0]]))}{doubt})"
         by_row.setdefault(_row_labels(comparison, rows), []).append(cost)
     answer = _join([f"{label} {_join(costs)}" for label, costs in by_row.items()])
     first = next(iter(by_row))
@@ -153,7 +149,7 @@ def _without_target(comparison: "Comparison") -> str:
 
 
 def _not_reached(comparison: "Comparison") -> str:
-    """Return that no row reached the target, the nearest row, and the number of unknown rows."""
+    """Return the answer if no row reached the target: the nearest row, and the unknown rows."""
     target, table = comparison.question.target, comparison.table
     unknown = int((table["unknown"] > 0).sum())
     has = "has reached" if unknown else "reached"
