@@ -64,8 +64,8 @@ def fit(
     rounding of float32. Random layers such as Dropout start from the same seeds, but XLA's
     generator may draw other masks than TensorFlow's. Sequential, functional and subclassed models
     work, on arrays, lists or dicts of arrays, datasets, generators and PyDatasets, and with a
-    custom `train_step`. Afterwards the model is in the state in which `model.fit` would leave it. If
-    training in blocks is impossible, plain `model.fit` trains, with a warning that gives the reason.
+    custom `train_step`. Afterwards the model is in the same state as after `model.fit`. If training
+    in blocks is impossible, plain `model.fit` trains, with a warning that gives the reason.
 
     Four arguments of `model.fit` have additional rules:
         batch_size: `full` means all n examples; None means 32, or n if that is less.

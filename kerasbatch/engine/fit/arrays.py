@@ -1,4 +1,4 @@
-"""The data of a `fit` as arrays of one length, by the rules of Keras; reports all faults at once."""
+"""The data of a `fit` as arrays of one length, by the rules of Keras; all faults at once."""
 
 import types
 from collections.abc import Iterator
@@ -162,7 +162,10 @@ def _named(names: list[str], arrays: Arrays) -> Iterator[tuple[str, Any]]:
 
 
 def _not_finite(prefix: str, arrays: Arrays) -> str | None:
-    """Return a description of values that are not finite, or None; some losses mask them in Keras."""
+    """Return a description of values that are not finite, or None.
+
+    Some losses mask such values, so Keras may train on them.
+    """
     for name, array in _named(_names(prefix), arrays):
         if array.dtype.kind == "f" and (not_finite := first_not_finite(array)):
             row, count = not_finite

@@ -153,8 +153,8 @@ def _fieller(
 ) -> tuple[float, float]:
     """Return the ends of the interval of trace / squared_norm, not below 0.
 
-    It holds the ratios r for which trace - r squared_norm is within z standard errors of 0, which is
-    a quadratic condition in r. It is unbounded above if squared_norm may be 0.
+    It holds the ratios r for which trace - r squared_norm is within z standard errors of 0: a
+    quadratic condition in r. It is unbounded above if squared_norm may be 0.
     """
     if math.isnan(cov):
         return 0.0, math.inf

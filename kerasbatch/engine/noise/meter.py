@@ -95,8 +95,8 @@ def gradient_noise(
         are drawn from; for `all`, the exact values for these examples.
 
     Raises:
-        SpecError: if the data are wrong or too few, if the model has no loss or a custom train_step,
-            or if a gradient is not finite.
+        SpecError: if the data are wrong or too few, if the model has no loss or has a custom
+            train_step, or if a gradient is not finite.
     """
     return noise_meter(model, x, y, sample_weight).measure(examples, seed=seed)
 
