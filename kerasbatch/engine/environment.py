@@ -64,7 +64,7 @@ def _hidden_packages(names: tuple[str, ...]) -> Iterator[None]:
 
 
 def set_threads(threads: int) -> None:
-    """Set the number of threads of TensorFlow before its first computation; 0 leaves the default."""
+    """Set the number of threads of TensorFlow before its first computation; 0: the default."""
     if threads == 0:
         return
     import tensorflow as tf

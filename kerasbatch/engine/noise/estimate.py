@@ -174,7 +174,7 @@ def _undecided(sums: GradientSums, squared_norm: float) -> str:
     message = f"|G|^2 cannot be told from 0 by {sums.examples:,} examples"
     _, variance, _ = _jackknife(sums)
     if math.isnan(variance):
-        return f"{message}; more would tell an interval"
+        return f"{message}; more would give an interval"
     z = _quantile(len(sums.counts))
     if squared_norm <= 0:
         return f"{message}; more than {sums.examples:,} more would decide"
