@@ -192,7 +192,7 @@ def _example_stream(arguments: FitArguments, train: Arrays, seed: int | None) ->
     )
     if per_epoch is None or per_epoch == one_pass.steps_per_epoch:
         return stream
-    stream = replace(stream, steps_per_epoch=per_epoch, epochs_asked=epochs)
+    stream = replace(stream, steps_per_epoch=per_epoch, requested_epochs=epochs)
     passes = stream.start(epochs)[0]
     return replace(stream, plan=one_pass.with_budget("epochs", passes))
 

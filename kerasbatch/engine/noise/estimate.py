@@ -20,7 +20,7 @@ from kerasbatch.columns import NOISE_COLUMNS
 from kerasbatch.types import Array
 
 CONFIDENCE = 0.95
-LEAST_GROUPS = 3
+MIN_GROUPS = 3
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def exact_noise(sums: GradientSums) -> GradientNoise:
 def estimate_noise(sums: GradientSums) -> GradientNoise:
     """Estimate the noise scale of the population that the examples are drawn from."""
     trace, squared_norm = _parts(sums, sums.dots.sum(), sums.squares.sum(), sums.batches)
-    z = _quantile(len(sums.counts)) if len(sums.counts) >= LEAST_GROUPS else math.nan
+    z = _quantile(len(sums.counts)) if len(sums.counts) >= MIN_GROUPS else math.nan
     low, high = _fieller(float(trace), float(squared_norm), z, *_jackknife(sums))
     is_significant = math.isfinite(high) and squared_norm > 0
     scale = float(trace / squared_norm) if is_significant else None
@@ -138,7 +138,7 @@ def _jackknife(sums: GradientSums) -> tuple[float, float, float]:
     """
     groups = len(sums.counts)
     remaining = sums.batches - sums.counts
-    if groups < LEAST_GROUPS or remaining.min() < 2:
+    if groups < MIN_GROUPS or remaining.min() < 2:
         return math.nan, math.nan, math.nan
     norm = sums.dots.sum() - 2 * sums.dots + sums.norms
     without = np.stack(_parts(sums, norm, sums.squares.sum() - sums.squares, remaining))

@@ -37,7 +37,7 @@ CHUNK, MAX_EXAMPLES = 2048, 16_384
 """The first and the largest number of examples, if the caller sets none."""
 NARROW = 4.0
 """The ratio high / low below which no more examples are added."""
-GROUPS, LEAST_GROUPS = 32, 8
+GROUPS, MIN_GROUPS = 32, 8
 GROUP_BYTES = 2**28
 """The memory limit for the sums of all groups; a larger model gets fewer groups."""
 SMALL_BATCH, LARGE_MODEL = 8, 2_000_000
@@ -165,7 +165,7 @@ class NoiseMeter:
 
     def _groups(self, batches: int) -> int:
         max_groups: int = GROUP_BYTES // (4 * max(self._weights, 1))
-        return max(1, min(batches, GROUPS, max(LEAST_GROUPS, max_groups)))
+        return max(1, min(batches, GROUPS, max(MIN_GROUPS, max_groups)))
 
     def _sums(self, chosen: Array, total: GradientTotals) -> GradientSums:
         """Add the gradients of examples to a total, a chunk at a time."""

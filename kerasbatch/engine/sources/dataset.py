@@ -59,7 +59,7 @@ class BatchSource:
     ) -> None:
         self.total_steps, self._settings = total_steps, settings
         self._has_invalid_index = has_invalid_index or (lambda arrays: False)
-        self.adapter, self.steps_asked = adapter, steps_per_epoch
+        self.adapter, self.requested_steps_per_epoch = adapter, steps_per_epoch
         self._dataset = adapter.get_tf_dataset()
         self.batches_per_pass: int | None = adapter.num_batches
         self.spec = self._dataset.element_spec
@@ -150,7 +150,7 @@ class BatchSource:
 
     def _max_batches(self) -> int | None:
         """Return the largest number of batches to read, or None for all."""
-        return self.batches_per_pass if self.steps_asked is None else self.total_steps
+        return self.batches_per_pass if self.requested_steps_per_epoch is None else self.total_steps
 
     def shapes(self) -> Iterator[Block]:
         """Yield a block of the shape of the first one, to compile for."""
@@ -208,7 +208,7 @@ class _BatchSteps:
         self._source, self._done = source, 0
         self._ended: int | None = None
         source.adapter.on_epoch_begin()
-        if source.chunk_steps is None or source.steps_asked is None:
+        if source.chunk_steps is None or source.requested_steps_per_epoch is None:
             source.restart()
 
     def is_empty(self) -> bool:
@@ -219,12 +219,12 @@ class _BatchSteps:
     def next(self, max_steps: int) -> Block | None:
         """Return at most `max_steps` next steps, or None at the end of the epoch."""
         source = self._source
-        if source.chunk_steps is None or self._done == source.steps_asked:
+        if source.chunk_steps is None or self._done == source.requested_steps_per_epoch:
             return None
         limit = (
             max_steps
-            if source.steps_asked is None
-            else min(max_steps, source.steps_asked - self._done)
+            if source.requested_steps_per_epoch is None
+            else min(max_steps, source.requested_steps_per_epoch - self._done)
         )
         block = source.chunk_steps.next(limit)
         if block is None:
@@ -237,9 +237,9 @@ class _BatchSteps:
         source = self._source
         self._ended = self.taken()
         source.close_chunks()
-        if source.steps_asked is not None:
+        if source.requested_steps_per_epoch is not None:
             warnings.warn(
-                f"the data ran out after {self._done} of {source.steps_asked} steps of an epoch; "
+                f"the data ran out after {self._done} of {source.requested_steps_per_epoch} steps of an epoch; "
                 "let them repeat, or ask for fewer steps",
                 stacklevel=2,
             )
@@ -255,9 +255,9 @@ class _BatchSteps:
         """End the epoch in the data as well."""
         source = self._source
         is_over = self.taken() == source.batches_per_pass
-        if source.steps_asked is None or is_over:
+        if source.requested_steps_per_epoch is None or is_over:
             source.close_chunks()
-        if source.steps_asked is None and is_over:
+        if source.requested_steps_per_epoch is None and is_over:
             source.restart_as_keras()
-        source.restarts = source.steps_asked is not None and is_over
+        source.restarts = source.requested_steps_per_epoch is not None and is_over
         source.adapter.on_epoch_end()

@@ -32,7 +32,7 @@ class ExampleStream:
         scale: the factor for x, or None.
         steps_per_epoch: Keras' `steps_per_epoch` if an epoch is not a full pass: an epoch continues
             in the data after the previous one, and ends at the latest with the pass.
-        epochs_asked: the epochs of `fit` if they are not full passes.
+        requested_epochs: the epochs of `fit` if they are not full passes.
     """
 
     arrays: Arrays
@@ -41,12 +41,12 @@ class ExampleStream:
     sampling: Sampling = "shuffle"
     scale: float | None = None
     steps_per_epoch: int | None = None
-    epochs_asked: int | None = None
+    requested_epochs: int | None = None
 
     @property
     def epochs(self) -> int:
         """The last epoch, as counted by `fit`."""
-        return self.epochs_asked or self.plan.epochs
+        return self.requested_epochs or self.plan.epochs
 
     @property
     def total_steps(self) -> int:

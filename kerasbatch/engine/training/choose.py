@@ -110,7 +110,7 @@ def choose_for_batches(
     threshold = settings.xla_batches
     expected = threshold if steps is None else steps
     jit, why = _requested_xla(jit_compile) or choose_xla(model, (), expected, threshold)
-    is_automatic = jit_compile is None and keras_private.asked_for_xla(model) is None
+    is_automatic = jit_compile is None and keras_private.requested_xla(model) is None
     if steps is None and jit and is_automatic:
         later = f"compiled with XLA after {threshold:,} steps, for nobody knows how many will come"
         return Choice(True, jit, f"{BLOCKS}, {later}", xla_after=threshold)
@@ -166,7 +166,7 @@ def choose_xla(model: keras.Model, arrays: Arrays, steps: int, threshold: int) -
         steps: the steps of the training.
         threshold: the number of steps from which on XLA pays.
     """
-    requested = keras_private.asked_for_xla(model)
+    requested = keras_private.requested_xla(model)
     if requested is not None:
         return requested, f"{'with' if requested else 'without'} XLA, as jit_compile says"
     if not keras_private.supports_xla(model):

@@ -30,7 +30,7 @@ def needs_every_batch(callback: keras.callbacks.Callback) -> bool:
     Some callbacks of Keras use batches only if a frequency argument requires it. For
     TerminateOnNaN, the program itself stops after the step whose loss is not finite.
     """
-    if getattr(callback, "hears_blocks", False):
+    if getattr(callback, "accepts_blocks", False):
         return False
     harmless = [vars(kind).get(hook) for kind in _HARMLESS for hook in BATCH_HOOKS]
     hooks = [vars(callback).get(hook) or getattr(type(callback), hook) for hook in BATCH_HOOKS]
