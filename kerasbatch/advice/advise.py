@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from kerasbatch.advice.cost_model import Costs, advice_obstacle, batch_size_costs, mean_noise
+from kerasbatch.advice.cost_model import Costs, batch_size_costs, mean_noise
 from kerasbatch.advice.measure import (
     SPEED_SETTINGS,
     Memory,
@@ -27,6 +27,7 @@ from kerasbatch.advice.measure import (
     sizes_for,
 )
 from kerasbatch.advice.noise_run import NoiseTraining, run_noise_training
+from kerasbatch.advice.obstacles import advice_obstacle
 from kerasbatch.advice.spec_variants import (
     numeric_batch_size,
     rate_at,

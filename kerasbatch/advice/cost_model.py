@@ -7,7 +7,7 @@ the timings, by seeded draws.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -132,7 +132,7 @@ def batch_size_costs(noise: MeanNoise, seconds: Mapping[int, Sequence[float]]) -
         seconds: of a step, by batch size, one for each round of timing.
     """
     sizes = np.array(sorted(seconds), float)
-    time = _times(noise.scale, seconds)
+    time = relative_times(noise.scale, seconds)
     low, high = np.quantile(_draw_relative_times(noise, sizes, seconds), [0.025, 0.975], axis=0)
     examples = sizes + noise.scale
     return Costs(sizes, time / time.min(), low, high, examples / examples.min())
@@ -153,7 +153,7 @@ def _draw_relative_times(
 
 def fastest(scale: float, seconds: Mapping[int, Sequence[float]]) -> int:
     """Return the batch size of the shortest time at a noise scale."""
-    return sorted(seconds)[int(np.argmin(_times(scale, seconds)))]
+    return sorted(seconds)[int(np.argmin(relative_times(scale, seconds)))]
 
 
 def speedup(
@@ -166,98 +166,13 @@ def speedup(
         seconds: of a step, by batch size, one for each round of timing.
         other: the same with another setting.
     """
-    times = _times(scale, seconds).min() / _times(scale, other).min()
+    times = relative_times(scale, seconds).min() / relative_times(scale, other).min()
     return fastest(scale, other), float(times)
 
 
-def _times(scale: float, seconds: Mapping[int, Sequence[float]]) -> Array:
+def relative_times(scale: float, seconds: Mapping[int, Sequence[float]]) -> Array:
     """Return (1 + B / b) times the median seconds of a step, by ascending batch size."""
     return np.array([(1 + scale / b) * float(np.median(seconds[b])) for b in sorted(seconds)])
-
-
-def untimed_neighbour(best: int, timed: Iterable[int], sizes: Sequence[int]) -> int | None:
-    """Return the next untimed size if the best is at the edge of the timed sizes, else None.
-
-    Args:
-        best: the best size.
-        timed: the sizes that were timed.
-        sizes: all sizes to time, ascending.
-    """
-    ordered = sorted(timed)
-    larger = [size for size in sizes if size > best and size not in ordered]
-    smaller = [size for size in sizes if size < best and size not in ordered]
-    if best == ordered[-1] and larger:
-        return larger[0]
-    return smaller[-1] if best == ordered[0] and smaller else None
-
-
-def advice_obstacle(
-    noise: MeanNoise | None, seconds: Mapping[int, Sequence[float]], sizes: Sequence[int]
-) -> str | None:
-    """Return the obstacle to an advice with its remedy, or None.
-
-    Args:
-        noise: the mean noise over a training.
-        seconds: of a step, by batch size, one for each round of timing.
-        sizes: the batch sizes to time, ascending.
-    """
-    if noise is None or noise.estimated_share < 0.5:
-        return (
-            "the noise of the gradient could not be estimated over most of the training; more "
-            "data, or a training that learns more, would decide"
-        )
-    if noise.low <= 0 and math.isfinite(noise.high) and noise.high < 1:
-        return "the gradients of the examples hardly differ; other data would decide"
-    if not math.isfinite(noise.high) or noise.high > MAX_RATIO * noise.low:
-        return (
-            f"the noise scale lies anywhere from {noise.low:,.0f} to {noise.high:,.0f}; more "
-            "training examples would decide"
-        )
-    if unsteady := _unsteady_sizes(noise.scale, seconds):
-        return (
-            f"a step at batch size {unsteady[0]:,} took {min(seconds[unsteady[0]]):.2g} s in one "
-            f"round and {max(seconds[unsteady[0]]):.2g} s in another; an idle machine would decide"
-        )
-    best = fastest(noise.scale, seconds)
-    if untimed := untimed_neighbour(best, seconds, sizes):
-        return (
-            f"batch size {best:,} is the fastest of those that there was time to try, and "
-            f"{untimed:,} was not tried; more minutes would decide"
-        )
-    early, late = fastest(noise.early, seconds), fastest(noise.late, seconds)
-    if _far_apart(_nearly_fastest(noise.early, seconds), _nearly_fastest(noise.late, seconds)):
-        return (
-            f"the noise grows so much that {early:,} would be right early and {late:,} late; a "
-            "target that says how far to train would decide, or a batch size that grows"
-        )
-    return None
-
-
-def _unsteady_sizes(scale: float, seconds: Mapping[int, Sequence[float]]) -> list[int]:
-    """Return the sizes that may be the best and whose rounds of timing differ much.
-
-    A size that is far from the best even by its quickest round is left out.
-    """
-    shortest = _times(scale, seconds).min()
-    return [
-        b
-        for b, rounds in seconds.items()
-        if max(rounds) > MAX_ROUND_RATIO * min(rounds)
-        and (1 + scale / b) * min(rounds) <= TOLERANCE * shortest
-    ]
-
-
-def _nearly_fastest(scale: float, seconds: Mapping[int, Sequence[float]]) -> list[int]:
-    """Return the batch sizes whose time is within 10 % of the shortest at a noise scale."""
-    times = _times(scale, seconds)
-    return [
-        b for b, time in zip(sorted(seconds), times, strict=True) if time <= TOLERANCE * min(times)
-    ]
-
-
-def _far_apart(sizes: Sequence[int], others: Sequence[int]) -> bool:
-    """Return whether all sizes of one group lie far from all sizes of the other."""
-    return all(max(a, b) > MAX_RATIO * min(a, b) for a in sizes for b in others)
 
 
 def noise_growth_note(noise: MeanNoise, seconds: Mapping[int, Sequence[float]]) -> str:

@@ -6,16 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kerasbatch.advice.cost_model import (
-    Costs,
-    MeanNoise,
-    fastest,
-    noise_growth_note,
-    speedup,
-    untimed_neighbour,
-)
+from kerasbatch.advice.cost_model import Costs, MeanNoise, fastest, noise_growth_note, speedup
 from kerasbatch.advice.measure import Memory, Speeds
 from kerasbatch.advice.noise_run import NoiseTraining
+from kerasbatch.advice.obstacles import untimed_neighbour
 
 COLUMNS = (
     *("batch_size", "peak_memory_mb", "steps_per_second", "plain_steps_per_second"),

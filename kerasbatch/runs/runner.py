@@ -118,21 +118,13 @@ def run_all(
         singles = sweep.expand(source)
         in_process = source.spec.sweep is None and timeout is None
         options = (jobs, timeout, verbose)
+        experiment = Experiment(folder / source.spec.name)
         with (
             _executor(singles, access, in_process, *options, cluster) as (executor, workers),
             handle_ctrl_c() if stop is None else nullcontext(stop) as request,
         ):
-            experiment = Experiment(folder / source.spec.name)
-            return train_all(
-                source,
-                experiment,
-                executor,
-                access,
-                workers=workers,
-                rerun=rerun,
-                watcher=watcher or Watcher(),
-                stop=request,
-            )
+            session = (workers, rerun, watcher or Watcher(), request)
+            return train_all(source, experiment, executor, access, *session)
 
 
 @contextmanager
@@ -195,7 +187,6 @@ def train_all(
     experiment: Experiment,
     executor: Executor,
     access: Access,
-    *,
     workers: int,
     rerun: bool,
     watcher: Watcher,

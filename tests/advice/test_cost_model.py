@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from kerasbatch.advice import cost_model
+from kerasbatch.advice import cost_model, obstacles
 from kerasbatch.advice.cost_model import MeanNoise, NoiseAt
 
 FLAT = {1: [1.0, 1.0], 10: [1.0, 1.0], 100: [1.0, 1.0], 1000: [1.0, 1.0]}
@@ -47,7 +47,7 @@ def test_what_could_not_be_told_lies_above_its_lower_end() -> None:
     assert found.low == pytest.approx(0.25 * 9 + 0.5 * 18 + 0.25 * 300)
     assert (found.high, found.estimated_share) == (math.inf, 0.75)
     assert found.late > 200
-    assert "anywhere from 86 to inf" in str(cost_model.advice_obstacle(found, BENT, SIZES))
+    assert "anywhere from 86 to inf" in str(obstacles.advice_obstacle(found, BENT, SIZES))
 
 
 def test_where_steps_cost_the_same_large_batches_look_free() -> None:
@@ -96,7 +96,7 @@ def test_intervals_grow_with_the_noise_and_the_timings() -> None:
 )
 def test_it_abstains(found: MeanNoise | None, seconds: dict[int, list[float]], words: str) -> None:
     """And says what would decide."""
-    said = cost_model.advice_obstacle(found, seconds, SIZES)
+    said = obstacles.advice_obstacle(found, seconds, SIZES)
     assert said is not None
     assert words in said
     assert "would decide" in said
@@ -104,18 +104,18 @@ def test_it_abstains(found: MeanNoise | None, seconds: dict[int, list[float]], w
 
 def test_what_decides_nothing_is_no_obstacle() -> None:
     """A size far from the best may be timed badly; sizes that are as good early as late are one."""
-    assert cost_model.advice_obstacle(noise(90), {**BENT, 10: [1.0, 2.1]}, SIZES) is None
+    assert obstacles.advice_obstacle(noise(90), {**BENT, 10: [1.0, 2.1]}, SIZES) is None
     level = {1: [1.0], 10: [9.0], 100: [85.0]}
     assert cost_model.fastest(0.5, level) == 1
     assert cost_model.fastest(9000.0, level) == 100
-    assert cost_model.advice_obstacle(noise(9000, early=0.5), level, [1, 10, 100]) is not None
-    assert cost_model.advice_obstacle(noise(9000, early=100.0), level, [1, 10, 100]) is None
+    assert obstacles.advice_obstacle(noise(9000, early=0.5), level, [1, 10, 100]) is not None
+    assert obstacles.advice_obstacle(noise(9000, early=100.0), level, [1, 10, 100]) is None
 
 
 def test_it_advises_up_to_the_bounds() -> None:
     """A factor of 8 in the noise, of 2 in the timings."""
     assert (
-        cost_model.advice_obstacle(noise(90, low=20, high=160), {**BENT, 10: [1.0, 2.0]}, SIZES)
+        obstacles.advice_obstacle(noise(90, low=20, high=160), {**BENT, 10: [1.0, 2.0]}, SIZES)
         is None
     )
     assert cost_model.noise_growth_note(noise(90, early=10, late=99), BENT) == ""

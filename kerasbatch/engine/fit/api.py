@@ -59,13 +59,11 @@ def fit(
 ) -> keras.callbacks.History:
     """Train a compiled Keras model as `model.fit` does, many steps in one compiled program.
 
-    Every argument of `model.fit` works, by position or by name. The arithmetic is Keras' own
-    `train_step`: the same batches in the same order give the weights of `model.fit`, up to the
-    rounding of float32. Random layers such as Dropout start from the same seeds, but XLA's
-    generator may draw other masks than TensorFlow's. Sequential, functional and subclassed models
-    work, on arrays, lists or dicts of arrays, datasets, generators and PyDatasets, and with a
-    custom `train_step`. Afterwards the model is in the same state as after `model.fit`. If training
-    in blocks is impossible, plain `model.fit` trains, with a warning that gives the reason.
+    Every argument of `model.fit` works, by position or by name, for any kind of model and data.
+    The arithmetic is Keras' own `train_step`, or a custom one: the same batches in the same order
+    give the weights of `model.fit`, up to the rounding of float32. XLA may draw other masks than
+    TensorFlow for random layers such as Dropout. If training in blocks is impossible, plain
+    `model.fit` trains, with a warning that gives the reason.
 
     Four arguments of `model.fit` have additional rules:
         batch_size: `full` means all n examples; None means 32, or n if that is less.

@@ -145,3 +145,21 @@ class ChunkSteps:
     def close(self) -> None:
         """End the thread that prepares chunks."""
         self._chunks.close()
+
+
+def chunk_capacity(usual: int, size: int) -> int:
+    """Return the rows of a chunk with room for complete batches of one size.
+
+    Args:
+        usual: the smallest number of collected rows.
+        size: the examples of a batch; rows of an incomplete one move to the next chunk.
+    """
+    return usual + size if usual % size else usual
+
+
+def round_up(rows: int, room: int) -> int:
+    """Round rows up to a multiple of a room, because every new shape compiles again.
+
+    The padding costs no time, because its memory is never touched.
+    """
+    return -(-rows // room) * room

@@ -17,15 +17,14 @@ from kerasbatch.engine.obstacle import ObstacleError
 from kerasbatch.engine.options import Arrays
 from kerasbatch.engine.settings import EngineSettings
 from kerasbatch.engine.sources.batches import (
-    as_arrays,
     check_batch_spec,
     chunks_of_dataset,
-    chunks_of_iterator,
     guaranteed_batch_size,
     rows_of_batches,
     rows_per_chunk,
 )
 from kerasbatch.engine.sources.chunks import Chunk, ChunkSteps, pack
+from kerasbatch.engine.sources.iterator_chunks import as_arrays, chunks_of_iterator
 from kerasbatch.engine.sources.source import Block, EpochSteps, steps_per_block
 from kerasbatch.steps import Plan
 
@@ -239,8 +238,8 @@ class _BatchSteps:
         source.close_chunks()
         if source.requested_steps_per_epoch is not None:
             warnings.warn(
-                f"the data ran out after {self._done} of {source.requested_steps_per_epoch} steps of an epoch; "
-                "let them repeat, or ask for fewer steps",
+                f"the data ran out after {self._done} of {source.requested_steps_per_epoch} steps "
+                "of an epoch; let them repeat, or ask for fewer steps",
                 stacklevel=2,
             )
         elif not self._done:

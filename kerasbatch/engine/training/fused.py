@@ -21,6 +21,7 @@ from kerasbatch.engine.sources.source import Block, EpochSteps, StepSource
 from kerasbatch.engine.training import divergence
 from kerasbatch.engine.training.evaluation import device_parts, rows_at_once, stays_in_files
 from kerasbatch.engine.training.program import BlockState, Logs, Program
+from kerasbatch.engine.training.step_callbacks import StepCallbacks
 from kerasbatch.steps import Plan
 
 
@@ -104,7 +105,7 @@ class FusedTraining:
                 block.
         """
         source, model, validation = self.source, self.model, options.validation
-        self._callbacks = _StepCallbacks(
+        self._callbacks = StepCallbacks(
             list(options.callbacks),
             add_history=True,
             add_progbar=options.verbose != 0,
@@ -238,28 +239,6 @@ class FusedTraining:
         for part in device_parts(arrays, rows, self._settings):
             logs = self.program.evaluate(part, rows)
         return logs
-
-
-class _StepCallbacks(keras.callbacks.CallbackList):
-    """Callbacks whose batch hooks are called for steps, and not for the one item of `fit`."""
-
-    epoch = 0
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self.epoch = epoch
-        super().on_epoch_begin(epoch, logs)
-
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        pass
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        pass
-
-    def steps_begin(self, batch: int) -> None:
-        super().on_train_batch_begin(batch)
-
-    def steps_end(self, batch: int, logs: Any) -> None:
-        super().on_train_batch_end(batch, logs)
 
 
 def _wrap_int64(value: int) -> int:
