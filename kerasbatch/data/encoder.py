@@ -48,13 +48,17 @@ class Encoder:
                 standardize=spec.data.standardize,
                 fill_missing=isinstance(spec.data, TableData) and spec.data.missing == "mean",
             )
-        return cls(raw, replace(preprocessing, labels=parts.labels, target=_target_scale(spec, parts)))
+        return cls(
+            raw, replace(preprocessing, labels=parts.labels, target=_target_scale(spec, parts))
+        )
 
     def x(self, part: Array) -> Array:
         """Return examples, encoded if they are a table, with floats as float32."""
         preprocessing = self.preprocessing
         if self.raw.is_table:
-            part = renumbered(part, preprocessing.columns, self.raw.arrays.words, preprocessing.words)
+            part = renumbered(
+                part, preprocessing.columns, self.raw.arrays.words, preprocessing.words
+            )
             part = preprocessing.x(part)
         return cast_float32(part, "x", preprocessing.encoded_columns, ("data",))
 
@@ -68,7 +72,9 @@ class Encoder:
             for part_name, part in parts.items():
                 if part is None:
                     continue
-                codes = renumbered(part, preprocessing.columns, words, preprocessing.words)[:, position]
+                codes = renumbered(part, preprocessing.columns, words, preprocessing.words)[
+                    :, position
+                ]
                 count = int((np.isnan(codes) & ~np.isnan(part[:, position])).sum())
                 if count:
                     yield (

@@ -125,7 +125,11 @@ def _open_npy(path: Path, name: str) -> Array:
         with np.errstate(over="ignore"):  # from an impossible shape in a header
             array = np.lib.format.open_memmap(path, mode="r")
     except (OSError, ValueError, EOFError, TypeError, SyntaxError, OverflowError) as error:
-        problem = "holds Python objects" if "object" in str(error).lower() else "is not a complete npy file"
+        problem = (
+            "holds Python objects"
+            if "object" in str(error).lower()
+            else "is not a complete npy file"
+        )
         message = f"{path.name} {problem}; write an array of numbers with np.save"
         raise SpecError.at((*NPY_LOCATION, name), message) from None
     if name.startswith("x_") and array.dtype.name not in NPY_TYPES:

@@ -117,12 +117,12 @@ def no_array(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
-        (truncated, "data.npy.x_train: x_train.npy is no whole npy file"),
-        (no_array, "x_train.npy is no whole npy file"),
+        (truncated, "data.npy.x_train: x_train.npy is not a complete npy file"),
+        (no_array, "x_train.npy is not a complete npy file"),
         (of_objects, "x_train.npy holds Python objects"),
         (of_another_type, "x_train.npy has type float64; must be one of uint8, float32, float16"),
         (by_columns, "x_train.npy is stored column by column"),
-        (shorter, "x_train has 1,500 examples and y_train 1,400; must be as many"),
+        (shorter, "x_train has 1,500 examples and y_train 1,400; the numbers must be equal"),
     ],
 )
 def test_files_that_are_wrong(spoil: Any, told: str, folder: Path, tmp_path: Path) -> None:
