@@ -148,7 +148,7 @@ def texts(
     filled, problem = cells[~empty], None
     if len(filled) and filled.map(lambda cell: _DATE.fullmatch(cell) is not None).all():
         problem = (
-            "holds dates or times; write the relevant parts of them as columns of numbers (year, "
+            "holds dates or times; write what matters of them as columns of numbers (year, "
             "month, weekday, hour), or list the columns to use: columns: [...]"
         )
     elif (count := filled.nunique()) > MAX_WORDS:
