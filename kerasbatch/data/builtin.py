@@ -105,7 +105,7 @@ def missing_folder() -> str | None:
     folder = data_folder()
     if folder is None or folder.is_dir():
         return None
-    return f"KERASBATCH_DATA is {os.environ['KERASBATCH_DATA']}, which is not a folder"
+    return f"KERASBATCH_DATA is {os.environ['KERASBATCH_DATA']}, and there is no such folder"
 
 
 def builtin_notice(name: BuiltInName) -> str | None:

@@ -15,8 +15,8 @@ from kerasbatch.spec.data_schema import BuiltInData
 from kerasbatch.spec.schema import Spec
 from kerasbatch.types import Array
 
-MIN_CLASSES_FOR_GAPS, MAX_GAPS = 1000, 10
-"""Labels from MIN_CLASSES_FOR_GAPS up must be below MAX_GAPS times the number of classes."""
+MIN_LABEL_FOR_GAPS, MAX_GAP_RATIO = 1000, 10
+"""The highest label must be below the first, or below the second times the number of classes."""
 
 
 def encode_labels(spec: Spec, raw: RawData) -> tuple[RawData, tuple[str, ...] | None]:
@@ -77,9 +77,9 @@ def _as_type(labels: Array, dtype: DTypeLike, name: str) -> Array:
 def _number_of_classes(y: Array) -> int:
     """Return the number of outputs that class numbers need: the highest number plus 1."""
     highest, distinct = int(y.max()), len(np.unique(y))
-    if highest >= max(MIN_CLASSES_FOR_GAPS, MAX_GAPS * distinct):
+    if highest >= max(MIN_LABEL_FOR_GAPS, MAX_GAP_RATIO * distinct):
         message = (
-            f"the labels go up to {highest:,}, but only {distinct:,} of them are different; "
+            f"the labels go up to {highest:,}, and only {distinct:,} of them are different; "
             f"number the classes 0, 1, 2, ..., or write mse if they are not classes"
         )
         raise SpecError.at(("data",), message)

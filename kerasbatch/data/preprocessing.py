@@ -27,7 +27,7 @@ class Standardization:
 
     @classmethod
     def of(cls, table: Array) -> "Standardization":
-        """Fit to a table of shape (rows, columns); the deviation of a constant column is 1."""
+        """Return the standardization of a table; a constant column has deviation 1."""
         from sklearn.preprocessing import StandardScaler
 
         fitted = StandardScaler().fit(table.astype(np.float64))
@@ -91,7 +91,7 @@ class Preprocessing:
 
     @property
     def encodes(self) -> bool:
-        """The need to transform a table before the model gets it."""
+        """True if a table must be transformed before the model gets it."""
         return bool(self.words) or self.fill is not None or self.standard is not None
 
     @property

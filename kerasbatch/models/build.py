@@ -178,7 +178,7 @@ def make_optimizer(spec: Spec, rate: LearningRate) -> keras.optimizers.Optimizer
 
 @keras.saving.register_keras_serializable(package="kerasbatch")  # type: ignore[untyped-decorator]  # Keras has no types
 def half_mse(y_true: Any, y_pred: Any) -> Any:
-    """Return the notes' J, half the mean squared error: 1/(2m) * sum (h(x_i) - y_i)^2."""
+    """Return half the mean squared error: 1/(2m) * sum (h(x_i) - y_i)^2."""
     return 0.5 * keras.losses.mean_squared_error(y_true, y_pred)
 
 

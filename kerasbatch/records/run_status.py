@@ -26,12 +26,12 @@ class RunStatus(StrEnum):
 
     @property
     def is_finished(self) -> bool:
-        """The run has its final numbers, so that it is not trained again."""
+        """True if the run has its final numbers, so that it is not trained again."""
         return self in (RunStatus.DONE, RunStatus.TARGET, RunStatus.DIVERGED)
 
     @property
     def is_failure(self) -> bool:
-        """The run ended with an error; a diverged or interrupted run did not."""
+        """True if the run ended with an error; a diverged or interrupted run did not."""
         return self in (
             RunStatus.FAILED,
             RunStatus.CRASHED,
