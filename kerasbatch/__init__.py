@@ -4,7 +4,7 @@
     result = kb.run("experiments/digits_b16.yaml")
     result.history, result.steps        # pandas DataFrames
 
-Importing this package loads neither TensorFlow nor pandas; they are loaded where they are used.
+Importing this package loads neither TensorFlow nor pandas; both are loaded at their first use.
 Type checkers and editors read the names from __init__.pyi; a test compares the two.
 """
 

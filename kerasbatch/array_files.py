@@ -1,4 +1,4 @@
-"""The files that arrays are mapped from, and whether they have changed since."""
+"""The files that arrays are mapped from, and a check that they have not changed."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -9,26 +9,26 @@ import numpy as np
 from kerasbatch.types import Array
 
 FileState = tuple[int, int]
-"""The size of a file in bytes, and when it was changed, in nanoseconds; -1 where it is gone."""
+"""The size of a file in bytes and its time of change in nanoseconds; -1 if it does not exist."""
 
 
-def in_a_file(array: Any) -> bool:
-    """Tell whether an array lies in a file; a copy of one is a memmap too, but in memory."""
+def is_memory_mapped(array: Any) -> bool:
+    """Return whether an array is mapped from a file; a copy is a memmap too, but in memory."""
     return isinstance(array, np.memmap) and array.filename is not None
 
 
 def file_names(arrays: Iterable[Any]) -> set[str]:
-    """Return the files that some of the arrays are mapped from."""
-    return {str(array.filename) for array in arrays if in_a_file(array)}
+    """Return the files that arrays are mapped from."""
+    return {str(array.filename) for array in arrays if is_memory_mapped(array)}
 
 
 def file_states(arrays: Iterable[Any]) -> dict[str, FileState]:
-    """Return the files that some of the arrays are mapped from, as they are now."""
+    """Return the present state of the files that arrays are mapped from."""
     return {file: _file_state(file) for file in file_names(arrays)}
 
 
-def changed_file(files: Mapping[str, FileState]) -> str | None:
-    """Say which file is not what it was, or None."""
+def changed_file_message(files: Mapping[str, FileState]) -> str | None:
+    """Return a message about the first file that has changed, or None."""
     for file, state in files.items():
         if _file_state(file) != state:
             return f"{file} was changed while it was trained on"
@@ -37,25 +37,25 @@ def changed_file(files: Mapping[str, FileState]) -> str | None:
 
 def _file_state(file: str) -> FileState:
     try:
-        found = Path(file).stat()
+        status = Path(file).stat()
     except FileNotFoundError:
         return -1, -1
-    return found.st_size, found.st_mtime_ns
+    return status.st_size, status.st_mtime_ns
 
 
 PART_BYTES = 2**26
-"""What is looked at at once: a mask, or a copy, of the whole could be larger than memory."""
+"""The size of a part in bytes; a mask or a copy of the full array could exceed the memory."""
 
 
 def parts(array: Array) -> Iterator[tuple[int, Array]]:
-    """Yield an array in parts, each with the place of its first row."""
+    """Yield an array in parts, each with the position of its first row."""
     rows = max(1, PART_BYTES // max(1, array.nbytes // max(1, len(array))))
     for first in range(0, len(array), rows):
         yield first, array[first : first + rows]
 
 
 def first_not_finite(array: Array) -> tuple[int, int] | None:
-    """Return the first row with a value that is not finite, and how many values are not; or None.
+    """Return the first row with a value that is not finite and the number of such values; or None.
 
     Args:
         array: floats, shape (n, ...).

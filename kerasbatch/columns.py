@@ -1,4 +1,4 @@
-"""The columns of a run's tables, in their order; those of runs.csv are the fields of `RunRow`."""
+"""The columns of a run's tables in order; the columns of runs.csv are the fields of `RunRow`."""
 
 HISTORY_COLUMNS = ("epoch", "step", "examples", "seconds", "learning_rate")
 """The first columns of history.csv; losses and metrics follow."""
@@ -23,4 +23,4 @@ COST_COLUMNS = {"steps": "step", "examples": "examples", "seconds": "seconds"}
 TO_TARGET_COLUMNS = tuple(f"{cost}_to_target" for cost in COST_COLUMNS)
 """The cost of the first evaluation that reaches the target."""
 TARGET_COLUMNS = ("target", *TO_TARGET_COLUMNS)
-"""The columns of runs.csv of runs that have a target."""
+"""The columns of runs.csv for runs with a target."""

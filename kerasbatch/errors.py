@@ -1,14 +1,14 @@
-"""The exceptions that kerasbatch raises on purpose.
+"""The exceptions that kerasbatch raises.
 
     KerasbatchError
     ├── SpecError (a ValueError too)   a spec, command line or argument is wrong
-    │   └── DataUnavailableError       a built-in data set can neither be found nor downloaded
-    ├── EngineError                    the fused engine was asked for and cannot work here
-    ├── StepMismatchError              the steps observed are not the steps planned (own callback)
+    │   └── DataUnavailableError       a built-in data set is neither stored here nor downloadable
+    ├── EngineError                    the fused engine was requested and does not work here
+    ├── StepMismatchError              the observed steps differ from the planned ones (StepCounter)
     ├── DirectoryInUseError            another process owns the experiment's directory
-    └── WorkerError                    no worker lives long enough to train anything
+    └── WorkerError                    no worker lives long enough to train a run
 
-Anything else that comes out is a bug, or an error of the user's own code.
+Any other exception is a bug of kerasbatch or an error of the user's own code.
 """
 
 import copy
@@ -17,24 +17,24 @@ from dataclasses import dataclass
 from typing import Self
 
 Location = tuple[str | int, ...]
-"""Where in a spec: keys and list positions, from the outermost in."""
+"""A place in a spec: keys and list positions, the outermost first."""
 
 
 class KerasbatchError(Exception):
-    """The root of every error that kerasbatch raises on purpose."""
+    """The base class of every error that kerasbatch raises."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong with a spec.
+    """One fault of a spec.
 
     Args:
-        location: the keys that lead to the faulty place; empty for the whole spec.
-        message: what was found, what must hold and what to write instead.
-        file: the file it stands in, when there is one.
-        line: its line, counted from 1.
-        column: its column, counted from 1.
-        at_key: whether the key is at fault, and not the value behind it.
+        location: the keys that lead to the fault; empty for the spec as a whole.
+        message: the value found, the rule it breaks, and what to write instead.
+        file: the file of the fault, if there is one.
+        line: the line, counted from 1.
+        column: the column, counted from 1.
+        at_key: whether the key is at fault rather than its value.
     """
 
     location: Location
@@ -51,10 +51,10 @@ class Fault:
 
 
 class SpecError(KerasbatchError, ValueError):
-    """A spec, a command line or an argument is wrong: all its faults, none of them guessed.
+    """A spec, a command line or an argument is wrong; the error holds all its faults.
 
     Attributes:
-        faults: every fault that was found, in the order of the file.
+        faults: all faults, in the order of the file.
     """
 
     def __init__(self, faults: Iterable[Fault]) -> None:
@@ -66,22 +66,22 @@ class SpecError(KerasbatchError, ValueError):
 
     @classmethod
     def at(cls, location: Sequence[str | int], message: str) -> "SpecError":
-        """Make an error of a single fault at a place in the spec."""
+        """Return an error with a single fault at a place in the spec."""
         return cls([Fault(tuple(location), message)])
 
     def with_faults(self, faults: Iterable[Fault]) -> Self:
-        """Return the same error with other faults, those that know their place for instance."""
+        """Return a copy of the error with other faults, for instance with their lines filled in."""
         other = copy.copy(self)
         other.faults = tuple(faults)
         return other
 
 
 class DataUnavailableError(SpecError):
-    """A built-in data set can neither be found on this machine nor downloaded.
+    """A built-in data set is neither on this machine nor downloadable.
 
     Args:
         faults: the single fault, with the ways to provide the data.
-        reason: why it cannot be had, in a few words.
+        reason: the reason in a few words.
     """
 
     def __init__(self, faults: Iterable[Fault], reason: str = "") -> None:
@@ -90,11 +90,11 @@ class DataUnavailableError(SpecError):
 
 
 class EngineError(KerasbatchError):
-    """The fused engine was asked for, and cannot work with this model, data or callbacks."""
+    """The fused engine was requested and does not support this model, data or callbacks."""
 
 
 class StepMismatchError(KerasbatchError):
-    """The steps that were observed are not the steps that were planned."""
+    """The observed steps differ from the planned steps."""
 
 
 class DirectoryInUseError(KerasbatchError):
@@ -102,11 +102,11 @@ class DirectoryInUseError(KerasbatchError):
 
 
 class WorkerError(KerasbatchError):
-    """A worker ended before it could train anything."""
+    """A worker ended before it could train a run."""
 
 
 def dotted(location: Location) -> str:
-    """Write a location the way a person reads it: `model.layers[1].Dense.units`."""
+    """Return a location as text, such as `model.layers[1].Dense.units`."""
     text = ""
     for part in location:
         text += f"[{part}]" if isinstance(part, int) else f".{part}"

@@ -1,9 +1,9 @@
-"""The order in which a training sees its examples: seeded, stateless, the same everywhere.
+"""The order of the training examples: seeded, stateless, the same on every machine.
 
 Keras shuffles too, but with `keras.utils.set_random_seed` it repeats one permutation in every
-epoch. An experiment about batches needs an order of its own. It comes from NumPy's `RandomState`,
-whose streams NumPy promises never to change, so a seed means the same order on every machine
-and with every version.
+epoch. An experiment about batches needs a new order in every epoch. It comes from NumPy's
+`RandomState`, whose streams NumPy promises never to change, so a seed means the same order on
+every machine and with every version.
 """
 
 import numpy as np
@@ -15,10 +15,10 @@ from kerasbatch.types import Sampling
 def example_order(
     n: int, *, seed: int, epoch: int, sampling: Sampling = "shuffle"
 ) -> NDArray[np.int64]:
-    """Return the order in which an epoch sees its examples.
+    """Return the order of the examples in an epoch.
 
     Args:
-        n: how many examples there are to train on.
+        n: the number of training examples.
         seed: the seed of the run, 0 or more.
         epoch: the epoch, counted from 1.
         sampling: `shuffle` for a fresh permutation in every epoch, `replacement` for n independent
@@ -54,16 +54,16 @@ def example_order(
 def stratified_sample(
     n: int, size: int, *, key: int, classes: NDArray[np.integer] | None = None
 ) -> NDArray[np.int64]:
-    """Choose `size` of n examples, the same ones every time.
+    """Return `size` of n examples, the same ones every time.
 
-    The examples are shuffled, grouped by class and read off at even distances, so that each class
-    gets its share up to one example, whatever the size.
+    The examples are shuffled, grouped by class and taken at even distances, so that each class
+    gets its share up to one example, for every size.
 
     Args:
-        n: how many examples there are.
-        size: how many of them to choose, from 0 to n.
-        key: names the choice: another key, another sample.
-        classes: the class of each example, shape (n,), or None to choose without regard to it.
+        n: the number of examples.
+        size: the number of examples to choose, from 0 to n.
+        key: the seed of the sample; another key gives another sample.
+        classes: the class of each example, shape (n,), or None for a sample that is not stratified.
 
     Returns:
         The sorted positions of the chosen examples, shape (size,).
@@ -71,7 +71,7 @@ def stratified_sample(
     shuffled = _generator(key, 0).permutation(n)
     if classes is not None:
         shuffled = shuffled[np.argsort(classes[shuffled], kind="stable")]
-    # The k-th choice stands in the middle of the k-th of `size` equal stretches.
+    # The k-th choice is the middle of the k-th of `size` equal sections.
     places = ((2 * np.arange(size, dtype=np.int64) + 1) * n) // (2 * max(size, 1))
     return np.sort(shuffled[places]).astype(np.int64, copy=False)
 

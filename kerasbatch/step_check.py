@@ -1,9 +1,9 @@
-"""The step check: what was counted against what was planned.
+"""The step check: observed counts against planned counts.
 
-Three counts are compared for every epoch: batches (told by Keras to callbacks), updates (the
-optimizer's own counter) and examples (the rows that Keras' loss metric has averaged over). Where
-the engine is ours, the training step also adds up random tags of the examples it meets, so that a
-batch that is dropped for another one, repeated, cannot hide behind right counts.
+Three counts are compared for every epoch: batches (from Keras' callback hooks), updates (the
+optimizer's own counter) and examples (the rows that Keras' loss metric has averaged over). The
+fused engine also sums random tags of the examples in its training step. The sum reveals a batch
+that replaces another one, which leaves the counts unchanged.
 """
 
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ OK = "ok"
 
 @dataclass(frozen=True)
 class ObservedEpoch:
-    """What was counted in an epoch; None for what could not be counted.
+    """The counts of an epoch; None for a count that is not available.
 
     Args:
-        updates: steps by the optimizer's counter.
-        batches: batches by the callbacks.
-        examples: rows by Keras' loss metric.
-        examples_match: whether these were the examples that the order says, each as often.
+        updates: the steps, by the optimizer's counter.
+        batches: the batches, by the callbacks.
+        examples: the rows, by Keras' loss metric.
+        examples_match: whether the examples are those of the planned order, each as often.
     """
 
     updates: int
@@ -41,8 +41,8 @@ def epoch_check(
     Args:
         planned: the epoch as planned.
         batch_size: the batch size as a number.
-        seen: what was counted.
-        ending: why the run ended inside this epoch, if it did.
+        seen: the observed counts.
+        ending: the reason why the run ended inside this epoch, if it did.
     """
     if seen.batches is not None and seen.updates != seen.batches:
         cause = "skipped_updates" if seen.updates < seen.batches else "repeated_updates"
@@ -55,13 +55,13 @@ def epoch_check(
     miscounted = seen.examples is not None and seen.examples != expected
     if miscounted or seen.examples_match is False:
         return "mismatch: wrong_examples"
-    if seen.updates < planned.steps or ending == "failed":  # its last step may be half a step
+    if seen.updates < planned.steps or ending == "failed":  # its last step may be incomplete
         return f"ended_early: {ending}"
-    return OK if planned.whole else "ended_early: budget"
+    return OK if planned.is_complete else "ended_early: budget"
 
 
 def is_mismatch(check: str) -> bool:
-    """Tell whether a check found something wrong; a training that ended early is not."""
+    """Return whether a check is a mismatch; an early end is not one."""
     return check.startswith("mismatch")
 
 
@@ -83,15 +83,15 @@ def check_row(plan: Plan, epoch: int, seen: ObservedEpoch, ending: Ending | None
 
 
 def run_check(plan: Plan, rows: list[dict[str, Any]], ending: Ending | None) -> str:
-    """Return the check of a whole run from the rows of its epochs.
+    """Return the check of a run from the rows of its epochs.
 
-    The first mismatch decides. A run that took every planned step is ok, also where its budget
+    The first mismatch decides. A run that took every planned step is ok, even if its budget
     ends inside an epoch.
     """
-    for each in rows:
-        if is_mismatch(each["check"]):
-            return str(each["check"])
-    observed = sum(each["observed_steps"] for each in rows)
+    for row in rows:
+        if is_mismatch(row["check"]):
+            return str(row["check"])
+    observed = sum(row["observed_steps"] for row in rows)
     if observed == plan.total_steps:
         return OK
     if observed > plan.total_steps:

@@ -38,14 +38,14 @@ class EpochPlan:
         steps: its number of steps.
         examples: the number of examples it sees.
         last_batch_size: the number of examples in its last step.
-        whole: False if the budget ends inside it.
+        is_complete: False if the budget ends inside it.
     """
 
     epoch: int
     steps: int
     examples: int
     last_batch_size: int
-    whole: bool
+    is_complete: bool
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ class Plan:
             steps=steps,
             examples=after.examples - before.examples,
             last_batch_size=after.examples - self.position(after.step - 1).examples,
-            whole=steps == self.steps_per_epoch,
+            is_complete=steps == self.steps_per_epoch,
         )
 
     def evaluation_steps(self, kind: EveryKind, amount: float) -> Iterator[int]:

@@ -8,13 +8,13 @@ from typing import Any
 _FOLDERS = re.compile(r"(?<![\w.~])~?/(?:[^/\s\"':]+/)+")
 
 
-def shortened(text: str, most: int) -> str:
-    """Return a text of at most so many characters."""
-    return text if len(text) <= most else f"{text[: most - 3]}..."
+def shortened(text: str, max_length: int) -> str:
+    """Return a text, cut to a number of characters."""
+    return text if len(text) <= max_length else f"{text[: max_length - 3]}..."
 
 
 def without_folders(text: str) -> str:
-    """Return a text in which files are named without the folders that they lie in."""
+    """Return a text in which files are named without their folders."""
     return _FOLDERS.sub("", text)
 
 
@@ -24,10 +24,10 @@ def counted(number: float, noun: str) -> str:
 
 
 def format_number(value: object) -> str:
-    """Write a measured number so that it can be read: 0.9709, 1,234.57, 2.13e+11; None is empty."""
+    """Return a measured number as text: 0.9709, 1,234.57, 2.13e+11; None is empty."""
     if value is None:
         return ""
-    number = float(str(value))  # not finite ones are texts in a record
+    number = float(str(value))  # inf and nan are texts in a record
     if number != 0 and not 1e-4 <= abs(number) < 1e6:
         return f"{number:.4g}"
     return f"{number:,.4f}" if abs(number) < 1000 else f"{number:,.2f}"
@@ -36,12 +36,12 @@ def format_number(value: object) -> str:
 def suggestion(word: str, legal: Iterable[str]) -> str:
     """Return `; did you mean X?` for the legal word nearest to `word`, or nothing."""
     by_lower = {name.lower(): name for name in sorted(legal)}
-    found = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
-    return f"; did you mean {by_lower[found[0]]}?" if found else ""
+    matches = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    return f"; did you mean {by_lower[matches[0]]}?" if matches else ""
 
 
 def show_value(value: Any) -> str:
-    """Write a value from a spec the way an error names it, shortened to one line."""
+    """Return a value from a spec as an error names it, shortened to one line."""
     if value is None:
         return "nothing (null)"
     if isinstance(value, bool):

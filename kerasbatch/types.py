@@ -1,4 +1,4 @@
-"""The words of a spec that several packages share, as types."""
+"""The types of spec values that several packages share."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -6,17 +6,17 @@ from typing import Any, Literal
 from numpy.typing import NDArray
 
 Engine = Literal["auto", "fused", "keras"]
-"""How steps are executed."""
+"""The engine that executes the steps."""
 Sampling = Literal["shuffle", "replacement", "sequential"]
-"""How the examples of an epoch are drawn."""
+"""The way in which the examples of an epoch are drawn."""
 PartialBatch = Literal["keep", "drop"]
-"""What becomes of the smaller batch at the end of an epoch."""
+"""The treatment of the smaller batch at the end of an epoch."""
 BudgetKind = Literal["epochs", "steps", "examples"]
-"""What ends a run."""
+"""The unit of a budget."""
 EveryKind = Literal["epochs", "steps", "examples", "growth"]
-"""In what unit the points of evaluation are given."""
+"""The unit in which the points of evaluation are specified."""
 BatchSize = int | Literal["full"]
-"""Examples of one step, or all of them."""
+"""The examples of one step, or all of them."""
 Array = NDArray[Any]
 
 
@@ -26,7 +26,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a training stands; the speed is that of the last moments."""
+    """The progress of a training; the speed is that of the most recent steps."""
 
     step: int
     total_steps: int

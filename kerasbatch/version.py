@@ -1,3 +1,3 @@
-"""The version of kerasbatch, its one home; reading it imports nothing."""
+"""The version of kerasbatch; this module imports nothing."""
 
 VERSION = "0.1.0"

@@ -50,7 +50,7 @@ def test_a_budget_in_steps_may_end_inside_an_epoch() -> None:
     made = plan(100, batch_size=20, steps=7)
     assert (made.total_steps, made.epochs, made.examples) == (7, 2, 140)
     last = made.epoch_plan(2)
-    assert (last.steps, last.examples, last.whole) == (2, 40, False)
+    assert (last.steps, last.examples, last.is_complete) == (2, 40, False)
     assert made.position(7).epoch == pytest.approx(1.4)
     assert made.document_steps == pytest.approx(7)
 

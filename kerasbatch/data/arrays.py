@@ -1,4 +1,4 @@
-"""The arrays of a data set as they come."""
+"""The arrays of a data set before any processing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,22 +8,22 @@ from kerasbatch.types import Array
 
 @dataclass(frozen=True)
 class RawArrays:
-    """A data set as it comes: x of shape (examples, ...), y of shape (examples,).
+    """A data set before any processing: x of shape (examples, ...), y of shape (examples,).
 
-    Tables keep their float64, and the names of their columns, until they are encoded.
+    A table keeps float64 and the names of its columns until it is encoded.
 
     Args:
         x: the examples.
         y: their labels or numbers.
-        x_test: examples of a test part, or None.
+        x_test: the examples of the test part, or None.
         y_test: their labels or numbers, or None.
         columns: the names of a table's columns, or None.
-        x_val: examples that come for validation, or None.
+        x_val: the examples of a separate validation part, or None.
         y_val: their labels or numbers, or None.
         weight: the weight of each example of x, or None.
-        words: by the name of a column of text, its words; in x stand their numbers from 0, and
+        words: the words of each column of text, by its name; x holds their numbers from 0, and
             nan for a missing one.
-        told: what a person must know of them, or None.
+        notice: a message for the user about the data, or None.
     """
 
     x: Array
@@ -35,4 +35,4 @@ class RawArrays:
     y_val: Array | None = None
     weight: Array | None = None
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    told: str | None = None
+    notice: str | None = None

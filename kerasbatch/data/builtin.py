@@ -1,7 +1,7 @@
-"""The built-in data sets: their sizes as constants, and the arrays as they come.
+"""The built-in data sets: their sizes as constants, and their arrays before any processing.
 
-The sizes let a run be planned without loading anything; a test compares them with the data. Data
-are found or downloaded, never changed, here; `data` splits and scales them.
+The sizes allow a run to be planned without loading any data; a test compares them with the data.
+This module finds or downloads data and never changes them; `run_data` splits and scales them.
 """
 
 import contextlib
@@ -27,11 +27,11 @@ DOWNLOAD_TIMEOUT = 20.0
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What is known of a data set before it is loaded.
+    """The properties of a data set that are known before it is loaded.
 
     Args:
-        train_examples: examples that come for training.
-        test_examples: examples that come for testing; 0 where the set has no such part.
+        train_examples: the number of training examples.
+        test_examples: the number of test examples; 0 where there is no test part.
         input_shape: the shape of one example.
         classes: the number of classes, or None where the target is a number.
         kind: `image` (scaled to 0..1) or `table` (standardized).
@@ -60,7 +60,7 @@ DATASETS: dict[BuiltInName, DatasetInfo] = {
 }
 LINE_NOISE = 1.0
 LINE_START, LINE_SLOPE = 1.0, 2.0
-# Where Keras keeps what it has downloaded, by its versions so far.
+# The cache files of Keras, which differ between its versions.
 _CACHED = {
     "fashion_mnist": "fashion-mnist/*.gz",
     "cifar10": "cifar-10-batches-py*",
@@ -75,11 +75,11 @@ def load_builtin(
 
     Args:
         name: the data set.
-        examples: for `line`, how many examples to make.
+        examples: for `line`, the number of examples to generate.
         noise: for `line`, the standard deviation around the line.
 
     Raises:
-        DataUnavailableError: if it can neither be found nor downloaded.
+        DataUnavailableError: if the data set is neither stored locally nor downloadable.
     """
     if name == "line":
         return _line(
@@ -101,7 +101,7 @@ def local_file(name: str) -> Path | None:
 
 
 def missing_folder() -> str | None:
-    """Say so where `$KERASBATCH_DATA` is set and is no folder."""
+    """Return an error message if `$KERASBATCH_DATA` is set and is not a folder, else None."""
     folder = data_folder()
     if folder is None or folder.is_dir():
         return None
@@ -109,7 +109,7 @@ def missing_folder() -> str | None:
 
 
 def builtin_notice(name: BuiltInName) -> str | None:
-    """Return what a person must know of made data."""
+    """Return the notice of generated data, or None."""
     if name != "line":
         return None
     return (
@@ -119,7 +119,7 @@ def builtin_notice(name: BuiltInName) -> str | None:
 
 
 def is_available_offline(name: BuiltInName) -> bool:
-    """Tell whether a data set can be had without a download, as far as a glance can tell."""
+    """Return whether a data set seems to be available without a download; no file is opened."""
     if name not in get_args(KerasData):
         return True
     home = Path(os.environ.get("KERAS_HOME", Path("~/.keras").expanduser()))
@@ -128,7 +128,7 @@ def is_available_offline(name: BuiltInName) -> bool:
 
 
 def _line(examples: int, noise: float) -> RawArrays:
-    """Make y = LINE_START + LINE_SLOPE x + noise, x uniform in -2..2; the same every time."""
+    """Return y = LINE_START + LINE_SLOPE x + noise, x uniform in -2..2; the same every time."""
     random = np.random.RandomState(20)
     x = random.uniform(-2.0, 2.0, size=(examples, 1))
     y = LINE_START + LINE_SLOPE * x[:, 0] + noise * random.standard_normal(examples)
@@ -157,7 +157,7 @@ def _from_npz(file: Path, name: BuiltInName) -> RawArrays:
     y, y_test, facts = y.reshape(-1), y_test.reshape(-1), DATASETS[name]
     parts = ((x, y, facts.train_examples), (x_test, y_test, facts.test_examples))
     for images, labels, examples in parts:
-        if not _is_as_promised(images, labels, (examples, *facts.input_shape), facts.classes):
+        if not _has_expected_content(images, labels, (examples, *facts.input_shape), facts.classes):
             message = (
                 f"{where} does not hold {examples:,} uint8 images of shape {facts.input_shape}"
             )
@@ -165,7 +165,7 @@ def _from_npz(file: Path, name: BuiltInName) -> RawArrays:
     return RawArrays(x, y, x_test, y_test)
 
 
-def _is_as_promised(x: Array, y: Array, shape: tuple[int, ...], classes: int | None) -> bool:
+def _has_expected_content(x: Array, y: Array, shape: tuple[int, ...], classes: int | None) -> bool:
     if x.shape != shape or y.shape != shape[:1]:
         return False
     labels = y.dtype.kind in "iu" and int(y.min()) >= 0 and int(y.max()) < (classes or 1)
@@ -175,22 +175,22 @@ def _is_as_promised(x: Array, y: Array, shape: tuple[int, ...], classes: int | N
 def _through_keras(name: BuiltInName) -> RawArrays:
     import keras
 
-    before = socket.getdefaulttimeout()
+    previous_timeout = socket.getdefaulttimeout()
     socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
     try:
-        # Keras prints where it downloads from; printing is the command line's business.
+        # Keras prints the address of a download; only the command line may print.
         with contextlib.redirect_stdout(io.StringIO()):
             (x, y), (x_test, y_test) = getattr(keras.datasets, name).load_data()
     except Exception as error:  # Keras wraps network errors in a bare Exception
         raise _unavailable(name, f"Keras could not download it ({error})") from error
     finally:
-        socket.setdefaulttimeout(before)
+        socket.setdefaulttimeout(previous_timeout)
     return RawArrays(x, y.reshape(-1), x_test, y_test.reshape(-1))
 
 
 def _unavailable(name: str, reason: str) -> DataUnavailableError:
     message = (
-        f"{name} cannot be had: {reason}. Three ways to provide it: connect to the internet, so "
+        f"{name} is not available: {reason}. Three ways to provide it: connect to the internet, so "
         f"that Keras downloads it once; or put {name}.npz (x_train, y_train, x_test, y_test) into "
         f"a folder and set KERASBATCH_DATA to that folder; or name data that need no download, "
         f"with `fallback: digits` beside the name or `data: digits` instead of it"

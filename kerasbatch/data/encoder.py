@@ -1,11 +1,11 @@
-"""Brings the parts of data to the numbers that the model gets, fitted to the training part."""
+"""The encoding of data as the numbers that the model gets, fitted to the training part."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kerasbatch.array_files import in_a_file
+from kerasbatch.array_files import is_memory_mapped
 from kerasbatch.data.preprocessing import (
     Preprocessing,
     Standardization,
@@ -24,11 +24,11 @@ from kerasbatch.types import Array
 
 @dataclass(frozen=True)
 class Encoder:
-    """Brings the parts of a data set to the numbers that the model gets.
+    """Encodes the parts of a data set as the numbers that the model gets.
 
     Args:
         raw: the data set.
-        preprocessing: what was fitted to the training part.
+        preprocessing: the transformations that were fitted to the training part.
     """
 
     raw: RawData
@@ -36,53 +36,59 @@ class Encoder:
 
     @classmethod
     def fitted(cls, spec: Spec, parts: SplitData) -> "Encoder":
-        """Fit to the training part."""
-        raw, made = parts.raw, Preprocessing(labels=parts.labels)
+        """Return an encoder that is fitted to the training part."""
+        raw, preprocessing = parts.raw, Preprocessing(labels=parts.labels)
         if raw.is_table:
             columns, words = raw.arrays.columns, raw.arrays.words
-            seen = seen_words(parts.x, columns, words)
-            made = fit_preprocessing(
-                renumbered(parts.x, columns, words, seen),
+            training_words = seen_words(parts.x, columns, words)
+            preprocessing = fit_preprocessing(
+                renumbered(parts.x, columns, words, training_words),
                 columns,
-                seen,
+                training_words,
                 standardize=spec.data.standardize,
                 fill_missing=isinstance(spec.data, TableData) and spec.data.missing == "mean",
             )
-        return cls(raw, replace(made, labels=parts.labels, target=_target_scale(spec, parts)))
+        return cls(
+            raw, replace(preprocessing, labels=parts.labels, target=_target_scale(spec, parts))
+        )
 
     def x(self, part: Array) -> Array:
-        """Return examples, encoded where they are a table, and floats as float32."""
-        made = self.preprocessing
+        """Return examples, encoded if they are a table, with floats as float32."""
+        preprocessing = self.preprocessing
         if self.raw.is_table:
-            part = renumbered(part, made.columns, self.raw.arrays.words, made.words)
-            part = made.x(part)
-        return cast_float32(part, "x", made.encoded_columns, ("data",))
+            part = renumbered(
+                part, preprocessing.columns, self.raw.arrays.words, preprocessing.words
+            )
+            part = preprocessing.x(part)
+        return cast_float32(part, "x", preprocessing.encoded_columns, ("data",))
 
-    def notices(self, told: str | None, parts: Mapping[str, Array | None]) -> Iterator[str]:
-        """Yield what a person must know: that, and words that the training part does not hold."""
-        if told:
-            yield told
-        made, words = self.preprocessing, self.raw.arrays.words
-        for name in made.words:
-            place = list(made.columns or ()).index(name)
-            for called, part in parts.items():
+    def notices(self, notice: str | None, parts: Mapping[str, Array | None]) -> Iterator[str]:
+        """Yield a notice, if any, and one for each column with words that training did not see."""
+        if notice:
+            yield notice
+        preprocessing, words = self.preprocessing, self.raw.arrays.words
+        for name in preprocessing.words:
+            position = list(preprocessing.columns or ()).index(name)
+            for part_name, part in parts.items():
                 if part is None:
                     continue
-                codes = renumbered(part, made.columns, words, made.words)[:, place]
-                unseen = int((np.isnan(codes) & ~np.isnan(part[:, place])).sum())
-                if unseen:
+                codes = renumbered(part, preprocessing.columns, words, preprocessing.words)[
+                    :, position
+                ]
+                count = int((np.isnan(codes) & ~np.isnan(part[:, position])).sum())
+                if count:
                     yield (
-                        f"{counted(unseen, 'row')} of column {shortened(name, 60)} for {called} "
+                        f"{counted(count, 'row')} of column {shortened(name, 60)} for {part_name} "
                         f"hold words that the training part does not; they count as none"
                     )
 
     def y(self, part: Array) -> Array:
-        """Return labels as they are, and numbers as float32, standardized if asked for."""
+        """Return labels unchanged, and numbers as float32, standardized if the spec asks for it."""
         return cast_float32(self.preprocessing.y(part), "the target", None, ("data",))
 
 
 def _target_scale(spec: Spec, parts: SplitData) -> Standardization | None:
-    """Return by what the target is standardized, or None."""
+    """Return the standardization of the target, or None."""
     check_target(spec, parts)
     if not spec.data.standardize_target:
         return None
@@ -90,7 +96,7 @@ def _target_scale(spec: Spec, parts: SplitData) -> Standardization | None:
 
 
 def check_target(spec: Spec, parts: SplitData) -> None:
-    """Refuse to standardize classes."""
+    """Raise an error if the spec standardizes a target of classes."""
     if not spec.data.standardize_target:
         return
     if parts.raw.classes is not None or parts.y.dtype.kind != "f":
@@ -103,25 +109,25 @@ MAX_LOSS_OF_SPREAD = 0.01
 
 
 def cast_float32(array: Array, name: str, columns: Sequence[str] | None, where: Location) -> Array:
-    """Return an array of floats as float32; other arrays as they are.
+    """Return an array of floats as float32; other arrays unchanged.
 
     Args:
         array: shape (n,) or (n, ...).
-        name: what to call it in an error.
-        columns: the names of its columns, where they have names.
-        where: the place in the spec that an error belongs to.
+        name: its name in an error.
+        columns: the names of its columns, or None.
+        where: the place in the spec of an error.
 
     Raises:
-        SpecError: naming every column that is too large for float32, or loses its spread.
+        SpecError: if a column is too large for float32 or loses its spread; all such columns.
     """
     if array.dtype.kind != "f" or array.dtype.itemsize <= np.dtype(np.float32).itemsize:
-        # What is mapped from a file stays there.
-        stays = array.dtype.kind != "f" or in_a_file(array)
-        return array if stays else array.astype(np.float32)
+        # An array that is mapped from a file stays mapped.
+        unchanged = array.dtype.kind != "f" or is_memory_mapped(array)
+        return array if unchanged else array.astype(np.float32)
     with np.errstate(over="ignore"):
-        small = np.asarray(array).astype(np.float32)
+        narrow_array = np.asarray(array).astype(np.float32)
     table = array.ndim == 2 and array.shape[1] > 1
-    pairs = zip(array.T, small.T, strict=True) if table else [(array, small)]
+    pairs = zip(array.T, narrow_array.T, strict=True) if table else [(array, narrow_array)]
     faults = [
         Fault(where, f"{_column_label(name, columns, number, table)} {problem}")
         for number, (wide, narrow) in enumerate(pairs)
@@ -129,7 +135,7 @@ def cast_float32(array: Array, name: str, columns: Sequence[str] | None, where: 
     ]
     if faults:
         raise SpecError(faults)
-    return small
+    return narrow_array
 
 
 def _column_label(name: str, columns: Sequence[str] | None, number: int, table: bool) -> str:

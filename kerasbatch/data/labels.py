@@ -1,4 +1,4 @@
-"""Labels -> class numbers, where the loss is about classes; else numbers."""
+"""The encoding of labels: class numbers for a loss of classes, else plain numbers."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,15 +15,15 @@ from kerasbatch.spec.data_schema import BuiltInData
 from kerasbatch.spec.schema import Spec
 from kerasbatch.types import Array
 
-LEAST_FOR_GAPS, MAX_GAPS = 1000, 10
-"""From so many classes on, labels must not be this many times sparser than their highest."""
+MIN_LABEL_FOR_GAPS, MAX_GAP_RATIO = 1000, 10
+"""The highest label must be below the first, or below the second times the number of classes."""
 
 
 def encode_labels(spec: Spec, raw: RawData) -> tuple[RawData, tuple[str, ...] | None]:
-    """Turn labels into class numbers where the loss is about classes, else into numbers.
+    """Encode labels as class numbers if the loss compares classes, else as numbers.
 
     Returns:
-        The data, and the labels of the classes where they were text.
+        The data, and the labels of the classes if they were text.
     """
     if isinstance(spec.data, BuiltInData):
         return raw, None
@@ -46,17 +46,17 @@ def encode_labels(spec: Spec, raw: RawData) -> tuple[RawData, tuple[str, ...] | 
 
 
 def _labels(arrays: RawArrays, encode: Callable[[Array, str], Array]) -> RawArrays:
-    """Return data whose labels are encoded, those of every part."""
+    """Return data with the labels of every part encoded."""
     parts = {"y": arrays.y, "y_val": arrays.y_val, "y_test": arrays.y_test}
-    called = {"y_val": "the file for validation"}
+    part_names = {"y_val": "the file for validation"}
     if arrays.columns is not None:
-        called["y_test"] = "the file for the test"
-    changed: dict[str, Any] = {
-        name: encode(part, called.get(name, name))
+        part_names["y_test"] = "the file for the test"
+    encoded: dict[str, Any] = {
+        name: encode(part, part_names.get(name, name))
         for name, part in parts.items()
         if part is not None
     }
-    return replace(arrays, **changed)
+    return replace(arrays, **encoded)
 
 
 def _numbered(labels: Array, words: Array, name: str) -> Array:
@@ -65,22 +65,22 @@ def _numbered(labels: Array, words: Array, name: str) -> Array:
     return np.searchsorted(words, labels)
 
 
-def _as_type(labels: Array, wanted: DTypeLike, name: str) -> Array:
+def _as_type(labels: Array, dtype: DTypeLike, name: str) -> Array:
     if labels.dtype.kind == "U":
         raise SpecError.at(("data",), f"{name} holds text, and the target of training numbers")
-    if labels.dtype.kind == "f" and wanted is np.int64 and not (labels == np.round(labels)).all():
-        raise SpecError.at(("data",), f"{name} holds numbers that are no classes")
-    encoded: Array = labels.astype(wanted)
+    if labels.dtype.kind == "f" and dtype is np.int64 and not (labels == np.round(labels)).all():
+        raise SpecError.at(("data",), f"{name} holds numbers that are not classes")
+    encoded: Array = labels.astype(dtype)
     return encoded
 
 
 def _number_of_classes(y: Array) -> int:
-    """Return how many outputs class numbers need: the highest and one more."""
-    highest, different = int(y.max()), len(np.unique(y))
-    if highest >= max(LEAST_FOR_GAPS, MAX_GAPS * different):
+    """Return the number of outputs that class numbers need: the highest number plus 1."""
+    highest, distinct = int(y.max()), len(np.unique(y))
+    if highest >= max(MIN_LABEL_FOR_GAPS, MAX_GAP_RATIO * distinct):
         message = (
-            f"the labels go up to {highest:,}, and only {different:,} of them are different; "
-            f"number the classes 0, 1, 2, ..., or write mse if they are no classes"
+            f"the labels go up to {highest:,}, and only {distinct:,} of them are different; "
+            f"number the classes 0, 1, 2, ..., or write mse if they are not classes"
         )
         raise SpecError.at(("data",), message)
     return max(highest + 1, 2)

@@ -1,7 +1,7 @@
-"""Reading an npz file of anybody: arrays of plain numbers within the memory there is, or an error.
+"""Safe reading of untrusted npz and npy files: arrays of numbers that fit into memory, or an error.
 
-NumPy raises many kinds of errors for a file that is damaged or made to do harm, and allocates what
-its headers ask for.
+NumPy raises many kinds of errors for a damaged or malicious file, and allocates as much memory as
+its headers request.
 """
 
 import struct
@@ -23,7 +23,7 @@ from kerasbatch.types import Array
 
 MEMORY_SHARE = 0.5
 """The share of free memory that the arrays of a file may take."""
-_READING = (
+_READ_ERRORS = (
     OSError,
     ValueError,
     TypeError,
@@ -43,15 +43,15 @@ _READING = (
 
 
 class NpzError(Exception):
-    """A file that is no npz file with arrays; the message follows "cannot be read: "."""
+    """A file that is not an npz file with arrays; the message follows "cannot be read: "."""
 
 
 def read_npz(path: Path, keys: Iterable[str]) -> dict[str, Array]:
-    """Return those of some arrays that a file holds.
+    """Return the arrays of an npz file that have the given keys.
 
     Raises:
-        NpzError: if it is no npz file, holds something else than arrays, or more than fits into
-            the memory.
+        NpzError: if it is not an npz file, holds anything but arrays, or does not fit into
+            memory.
     """
     try:
         with path.open("rb") as stream:
@@ -59,15 +59,15 @@ def read_npz(path: Path, keys: Iterable[str]) -> dict[str, Array]:
             if isinstance(stored, np.ndarray):
                 raise NpzError("it is a single array; write x_train and y_train with np.savez")
             _check_unpacked_size(path)
-            found = {key: stored[key] for key in keys if key in stored.files}
-    except _READING as error:
+            arrays = {key: stored[key] for key in keys if key in stored.files}
+    except _READ_ERRORS as error:
         pickled = "pickle" in str(error).lower() and zipfile.is_zipfile(path)
-        reason = "it holds Python objects" if pickled else "it is no npz file"
+        reason = "it holds Python objects" if pickled else "it is not an npz file"
         raise NpzError(f"{reason}; write plain arrays with np.savez") from None
-    for key, value in found.items():
+    for key, value in arrays.items():
         if not isinstance(value, np.ndarray):
-            raise NpzError(f"its {key} is no array; write plain arrays with np.savez")
-    return found
+            raise NpzError(f"its {key} is not an array; write plain arrays with np.savez")
+    return arrays
 
 
 def npz_names(path: Path) -> list[str]:
@@ -77,7 +77,7 @@ def npz_names(path: Path) -> list[str]:
 
 
 def _check_unpacked_size(path: Path) -> None:
-    """Refuse a file that would grow beyond the memory, before anything is unpacked."""
+    """Raise an error for a file that would not fit into memory, before it is unpacked."""
     with zipfile.ZipFile(path) as archive:
         size = sum(member.file_size for member in archive.infolist())
     free: Any = psutil.virtual_memory().available
@@ -88,30 +88,30 @@ def _check_unpacked_size(path: Path) -> None:
 
 NPY_LOCATION: Location = ("data", "npy")
 NPY_TYPES = ("uint8", "float32", "float16")
-"""Types of examples: what a file holds is what the model gets, and nothing is copied."""
+"""The types of examples; the model gets the values of the file without a copy."""
 
 
 def read_npy(data: NpyData, access: Access) -> RawArrays:
     """Open the arrays of a spec; examples stay in their files, labels are read.
 
     Raises:
-        SpecError: if a file is not there or no npy file of numbers; all faults at once.
+        SpecError: if a file is missing or is not an npy file of numbers; all faults at once.
     """
-    found, faults = dict[str, Array](), list[Fault]()
+    arrays, faults = dict[str, Array](), list[Fault]()
     for name, file in data.npy.files().items():
         try:
-            found[name] = _open_npy(access.file(file, (*NPY_LOCATION, name)), name)
+            arrays[name] = _open_npy(access.file(file, (*NPY_LOCATION, name)), name)
         except SpecError as error:
             faults += error.faults
     if faults:
         raise SpecError(faults)
-    x_test = found.get("x_test")
+    x_test = arrays.get("x_test")
     return RawArrays(
-        found["x_train"],
-        np.array(found["y_train"]),
+        arrays["x_train"],
+        np.array(arrays["y_train"]),
         x_test,
-        np.array(found["y_test"]) if "y_test" in found else None,
-        weight=np.array(found["sample_weight"]) if "sample_weight" in found else None,
+        np.array(arrays["y_test"]) if "y_test" in arrays else None,
+        weight=np.array(arrays["sample_weight"]) if "sample_weight" in arrays else None,
     )
 
 
@@ -119,19 +119,23 @@ def _open_npy(path: Path, name: str) -> Array:
     """Map an array from a file.
 
     Raises:
-        SpecError: if that cannot be, or its type is none that a model gets as it is.
+        SpecError: if it cannot be mapped, or has a type that the model cannot get unchanged.
     """
     try:
-        with np.errstate(over="ignore"):  # of a shape that no file has
+        with np.errstate(over="ignore"):  # from an impossible shape in a header
             array = np.lib.format.open_memmap(path, mode="r")
     except (OSError, ValueError, EOFError, TypeError, SyntaxError, OverflowError) as error:
-        told = "holds Python objects" if "object" in str(error).lower() else "is no whole npy file"
-        message = f"{path.name} {told}; write an array of numbers with np.save"
+        problem = (
+            "holds Python objects"
+            if "object" in str(error).lower()
+            else "is not a complete npy file"
+        )
+        message = f"{path.name} {problem}; write an array of numbers with np.save"
         raise SpecError.at((*NPY_LOCATION, name), message) from None
     if name.startswith("x_") and array.dtype.name not in NPY_TYPES:
         message = (
-            f"{path.name} has type {array.dtype}; must be one of {', '.join(NPY_TYPES)}, for what "
-            "the file holds is trained on as it is"
+            f"{path.name} has type {array.dtype}; must be one of {', '.join(NPY_TYPES)}, because "
+            "the values are not converted before training"
         )
         raise SpecError.at((*NPY_LOCATION, name), message)
     if not array.flags.c_contiguous:

@@ -1,9 +1,9 @@
-"""What is done to data on their way to the model, and to its outputs on their way back.
+"""The transformations of data before the model, and of its outputs after it.
 
-Fitted by scikit-learn on the training part alone, and kept as plain numbers and words, so that a
-prediction years later does the same and no file of code is ever loaded: columns of numbers get the
-mean in place of missing values, and are standardized; columns of text become one column for each
-word that training saw; a target may be standardized.
+Missing numbers become the mean of their column, and columns of numbers are standardized. A column
+of text becomes one column for each word of the training part. A target may be standardized.
+scikit-learn fits all of this on the training part alone. The result is stored as plain numbers and
+words, so that later predictions repeat it without loading pickled code.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Standardization:
-    """Means and standard deviations by which columns are standardized."""
+    """The means and standard deviations that standardize columns."""
 
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
 
     @classmethod
     def of(cls, table: Array) -> "Standardization":
-        """Fit to a table of shape (rows, columns); the deviation of a constant column is 1."""
+        """Return the standardization of a table; a constant column has deviation 1."""
         from sklearn.preprocessing import StandardScaler
 
         fitted = StandardScaler().fit(table.astype(np.float64))
-        # Its own scale_ takes a column for constant whose spread is small beside its mean.
+        # StandardScaler.scale_ treats a column as constant if its spread is small beside its mean.
         varies = table.min(axis=0) < table.max(axis=0)
         deviation = np.where(varies, np.sqrt(fitted.var_), 1.0)
         return cls(tuple(fitted.mean_.tolist()), tuple(deviation.tolist()))
@@ -44,29 +44,29 @@ class Standardization:
         scaler.var_, scaler.n_features_in_ = scaler.scale_**2, len(self.mean)
         return scaler
 
-    def forward(self, table: Array) -> Array:
-        """Return a table, standardized, in float64."""
+    def transform(self, table: Array) -> Array:
+        """Return a table in standard units, as float64."""
         standardized: Array = self._scaler().transform(table.astype(np.float64))
         return standardized
 
-    def back(self, table: Array) -> Array:
-        """Return a standardized table in its own units, in float64."""
-        own: Array = self._scaler().inverse_transform(table.astype(np.float64))
-        return own
+    def inverse_transform(self, table: Array) -> Array:
+        """Return a standardized table in its original units, as float64."""
+        restored: Array = self._scaler().inverse_transform(table.astype(np.float64))
+        return restored
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What was fitted on the training part.
+    """The transformations fitted on the training part.
 
     Args:
-        columns: the names of a table's columns as they come, or None.
-        words: by column of text, the words that training saw, in the order of their numbers.
-        fill: the values that stand in for missing numbers, one for each column of numbers; None
-            where nothing may be missing.
-        standard: by what columns of numbers are standardized, or None.
-        target: by what the target is standardized, or None.
-        labels: the labels of the classes where they were text, or None.
+        columns: the names of a table's columns before encoding, or None.
+        words: by column of text, the words of the training part, in the order of their numbers.
+        fill: the replacements of missing numbers, one for each column of numbers; None if no
+            value may be missing.
+        standard: the standardization of the columns of numbers, or None.
+        target: the standardization of the target, or None.
+        labels: the labels of the classes if they were text, or None.
     """
 
     columns: tuple[str, ...] | None = None
@@ -78,7 +78,7 @@ class Preprocessing:
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> "Preprocessing":
-        """Make it again from what `json` returned."""
+        """Return the object that `json` described."""
         standards = {
             key: None if plain[key] is None else Standardization(**_tuples(plain[key]))
             for key in ("standard", "target")
@@ -86,20 +86,22 @@ class Preprocessing:
         return cls(**_tuples(plain) | standards)
 
     def json(self) -> dict[str, Any]:
-        """Return it as plain values."""
+        """Return the object as plain values."""
         return asdict(self)
 
     @property
     def encodes(self) -> bool:
-        """Whether anything is done to a table at all."""
+        """True if a table must be transformed before the model gets it."""
         return bool(self.words) or self.fill is not None or self.standard is not None
 
     @property
     def encoded_columns(self) -> tuple[str, ...] | None:
-        """The names of the columns that the model gets: numbers first, then words."""
+        """The names of the encoded columns: numbers first, then words."""
         if self.columns is None:
             return None
-        words = [f"{name}={word}" for name, known in self.words.items() for word in known]
+        words = [
+            f"{name}={word}" for name, column_words in self.words.items() for word in column_words
+        ]
         return (*self._numbers(), *words)
 
     def _numbers(self) -> list[str]:
@@ -110,7 +112,8 @@ class Preprocessing:
 
         Args:
             table: shape (rows, columns); a word by its number in `words`, nan for a missing value.
-                A word that training did not see is missing; it has 0 in every column of words.
+                A word that is not in the training part is missing: it has 0 in every column of
+                words.
         """
         if not self.words:
             return self._scaled(table)
@@ -122,26 +125,28 @@ class Preprocessing:
     def _scaled(self, numbers: Array) -> Array:
         if self.fill:
             numbers = np.where(np.isnan(numbers), np.array(self.fill), numbers)
-        return numbers if self.standard is None else self.standard.forward(numbers)
+        return numbers if self.standard is None else self.standard.transform(numbers)
 
     def _encoder(self) -> "OneHotEncoder":
         from sklearn.preprocessing import OneHotEncoder
 
-        known = [np.arange(len(words), dtype=np.float64) for words in self.words.values()]
-        encoder = OneHotEncoder(categories=known, handle_unknown="ignore", sparse_output=False)
-        return encoder.fit(np.zeros((1, len(known))))
+        categories = [np.arange(len(words), dtype=np.float64) for words in self.words.values()]
+        encoder = OneHotEncoder(categories=categories, handle_unknown="ignore", sparse_output=False)
+        return encoder.fit(np.zeros((1, len(categories))))
 
     def y(self, target: Array) -> Array:
-        """Return a target as the model learns it."""
+        """Return a target in the units that the model learns."""
         if self.target is None:
             return target
-        return self.target.forward(target.reshape(len(target), -1)).reshape(target.shape)
+        return self.target.transform(target.reshape(len(target), -1)).reshape(target.shape)
 
-    def own_units(self, outputs: Array) -> Array:
-        """Return what the model gives in the target's own units."""
+    def unscale_outputs(self, outputs: Array) -> Array:
+        """Return the outputs of the model in the target's own units."""
         if self.target is None:
             return outputs
-        return self.target.back(outputs.reshape(len(outputs), -1)).reshape(outputs.shape)
+        return self.target.inverse_transform(outputs.reshape(len(outputs), -1)).reshape(
+            outputs.shape
+        )
 
 
 def _tuples(value: Any) -> Any:
@@ -158,33 +163,33 @@ def fit_preprocessing(
     standardize: bool,
     fill_missing: bool,
 ) -> Preprocessing:
-    """Fit to the training part of a table.
+    """Return the preprocessing that fits the training part of a table.
 
     Args:
         x: shape (rows, columns), float64; a word by its number, nan for a missing value.
         columns: the names of the columns, or None.
-        words: by column of text, the words that occur in x, in the order of their numbers.
+        words: by column of text, the words in x, in the order of their numbers.
         standardize: whether columns of numbers are standardized.
-        fill_missing: whether missing numbers get the mean of their column.
+        fill_missing: whether missing numbers become the mean of their column.
     """
     numbers = x[:, ~_is_text(columns, words)] if words else x
     names = None if columns is None else tuple(columns)
     fill = _means(numbers) if fill_missing else None
-    made = Preprocessing(columns=names, words=words, fill=fill)
+    preprocessing = Preprocessing(columns=names, words=words, fill=fill)
     if not standardize or not numbers.size:
-        return made
-    return replace(made, standard=Standardization.of(made._scaled(numbers)))
+        return preprocessing
+    return replace(preprocessing, standard=Standardization.of(preprocessing._scaled(numbers)))
 
 
 def seen_words(
     x: Array, columns: Sequence[str] | None, words: Mapping[str, tuple[str, ...]]
 ) -> dict[str, tuple[str, ...]]:
-    """Return the words that occur in the training part, by column of text."""
-    found = {}
-    for name, known in words.items():
+    """Return the words of the training part, by column of text."""
+    seen = {}
+    for name, column_words in words.items():
         codes = x[:, list(columns or ()).index(name)]
-        found[name] = tuple(known[int(code)] for code in np.unique(codes[~np.isnan(codes)]))
-    return found
+        seen[name] = tuple(column_words[int(code)] for code in np.unique(codes[~np.isnan(codes)]))
+    return seen
 
 
 def renumbered(
@@ -193,15 +198,17 @@ def renumbered(
     words: Mapping[str, tuple[str, ...]],
     seen: Mapping[str, tuple[str, ...]],
 ) -> Array:
-    """Return a table in which words have the numbers of those that training saw; nan for others."""
+    """Return a table with words renumbered from `words` to `seen`; nan for words not in `seen`."""
     if words == seen:
         return x
     x = x.copy()
-    for name, known in words.items():
-        place = list(columns or ()).index(name)
+    for name, column_words in words.items():
+        position = list(columns or ()).index(name)
         number = {word: float(code) for code, word in enumerate(seen[name])}
-        codes = np.array([*(number.get(word, np.nan) for word in known), np.nan])
-        x[:, place] = codes[np.nan_to_num(x[:, place], nan=len(known)).astype(np.int64)]
+        codes = np.array([*(number.get(word, np.nan) for word in column_words), np.nan])
+        x[:, position] = codes[
+            np.nan_to_num(x[:, position], nan=len(column_words)).astype(np.int64)
+        ]
     return x
 
 
@@ -210,7 +217,7 @@ def _is_text(columns: Sequence[str] | None, words: Mapping[str, tuple[str, ...]]
 
 
 def _means(numbers: Array) -> tuple[float, ...]:
-    """Return the mean of every column without its missing values; none of no columns."""
+    """Return the mean of every column without its missing values."""
     if not numbers.size:
         return ()
     from sklearn.impute import SimpleImputer

@@ -1,6 +1,6 @@
-"""spec.data -> arrays as they come, before labels are encoded, divided or scaled.
+"""spec.data -> raw arrays, before labels are encoded and the data are split and scaled.
 
-Nothing here depends on any other key of a spec, so runs that differ in their loss share it.
+The result depends on no other key of a spec, so runs that differ in their loss share it.
 """
 
 import hashlib
@@ -28,25 +28,25 @@ from kerasbatch.text import short_name, show_value, suggestion
 from kerasbatch.types import Array
 
 WHITE = 255.0
-"""The value of a white pixel in one's own images of bytes."""
+"""The value of a white pixel in a user's images of bytes."""
 
 _KINDS: dict[type, str] = {NpzData: "npz", NpyData: "npy", PythonData: "python"}
 
 
 @dataclass(frozen=True)
 class RawData:
-    """A data set as it comes.
+    """A data set before any processing.
 
     Args:
-        used: the name of the data really used.
+        used: the name of the data that are used, which may be a fallback.
         arrays: the arrays.
         fingerprint: a hash of the arrays.
         is_table: whether it is a table of rows and columns, which may be standardized.
-        scale: what images are multiplied by on their way to the model, or None.
-        classes: the number of classes of built-in data; None for numbers, and for own data, whose
-            labels depend on the loss.
-        notice: what a person must know, such as a fallback; or None.
-        files: what arrays are mapped from, as it was before the fingerprint was taken.
+        scale: the factor of images before the model, or None.
+        classes: the number of classes of built-in data; None for numbers, and for user data,
+            whose labels depend on the loss.
+        notice: a message for the user, such as a fallback; or None.
+        files: the state of the mapped files before the fingerprint was computed.
     """
 
     used: str
@@ -60,11 +60,11 @@ class RawData:
 
 
 def read_raw(data: AnyData, access: Access) -> RawData:
-    """Read or make the arrays of a spec's data.
+    """Return the arrays of a spec's data.
 
     Raises:
-        DataUnavailableError: if built-in data cannot be had and there is no fallback.
-        SpecError: if own data cannot be read.
+        DataUnavailableError: if built-in data are not available and there is no fallback.
+        SpecError: if user data cannot be read.
     """
     if isinstance(data, BuiltInData):
         return _built_in(data)
@@ -72,17 +72,19 @@ def read_raw(data: AnyData, access: Access) -> RawData:
     arrays = load_user_data(data, access)
     image = arrays.x.dtype == np.uint8 and arrays.x.ndim >= 3
     rows = arrays.x.dtype.kind == "f" and arrays.x.ndim == 2
-    table = rows and not isinstance(data, NpyData)  # which are taken as they are
+    table = rows and not isinstance(data, NpyData)  # npy files are used unchanged
     scale = 1 / WHITE if image else None
     files = file_states(vars(arrays).values())
-    return RawData(used, arrays, fingerprint(arrays), table, scale, notice=arrays.told, files=files)
+    return RawData(
+        used, arrays, fingerprint(arrays), table, scale, notice=arrays.notice, files=files
+    )
 
 
 def _built_in(data: BuiltInData) -> RawData:
     used, notice = data.name, None
     try:
         arrays = load_builtin(data.name, examples=data.examples, noise=data.noise)
-        arrays = _chosen(arrays, data.columns)
+        arrays = _select_columns(arrays, data.columns)
     except DataUnavailableError as error:
         if data.fallback is None:
             raise
@@ -91,27 +93,29 @@ def _built_in(data: BuiltInData) -> RawData:
     facts = DATASETS[used]
     scale = 1 / facts.white if facts.kind == "image" else None
     table = facts.kind == "table"
-    told = notice or builtin_notice(used)
-    return RawData(used, arrays, fingerprint(arrays), table, scale, facts.classes, told)
+    notice = notice or builtin_notice(used)
+    return RawData(used, arrays, fingerprint(arrays), table, scale, facts.classes, notice)
 
 
-def _chosen(arrays: RawArrays, names: Sequence[str] | None) -> RawArrays:
-    """Return data with some of their columns only, by name."""
+def _select_columns(arrays: RawArrays, names: Sequence[str] | None) -> RawArrays:
+    """Return data with only the named columns."""
     if names is None or arrays.columns is None:
         return arrays
-    has = arrays.columns
-    listing = f"; it has {short_name(', '.join(has))}"
+    columns = arrays.columns
+    hint = f"; it has {short_name(', '.join(columns))}"
     faults = [
         Fault(
             ("data", "columns", number),
-            f"the data have no column {show_value(name)}{suggestion(name, has) or listing}",
+            f"the data have no column {show_value(name)}{suggestion(name, columns) or hint}",
         )
         for number, name in enumerate(names)
-        if name not in has
+        if name not in columns
     ]
     if faults:
         raise SpecError(faults)
-    return replace(arrays, x=arrays.x[:, [has.index(name) for name in names]], columns=tuple(names))
+    return replace(
+        arrays, x=arrays.x[:, [columns.index(name) for name in names]], columns=tuple(names)
+    )
 
 
 def _fallback_notice(data: BuiltInData, error: DataUnavailableError) -> str:
@@ -127,9 +131,9 @@ def fingerprint(arrays: RawArrays) -> str:
     digest = hashlib.sha256()
     for array in (arrays.x, arrays.y, arrays.x_test, arrays.y_test):
         _add(digest, b"none" if array is None else array)
-    # What is new in a later version must leave the hashes of all other data as they were.
-    later = {"x_val": arrays.x_val, "y_val": arrays.y_val, "weight": arrays.weight}
-    for name, array in later.items():
+    # A field of a later version must not change the hashes of data without it.
+    optional_arrays = {"x_val": arrays.x_val, "y_val": arrays.y_val, "weight": arrays.weight}
+    for name, array in optional_arrays.items():
         if array is not None:
             digest.update(name.encode())
             _add(digest, array)
@@ -139,7 +143,7 @@ def fingerprint(arrays: RawArrays) -> str:
 
 
 def _add(digest: "hashlib._Hash", content: bytes | Array) -> None:
-    """Add the type, the shape and the bytes of an array, part by part: it may be a large file."""
+    """Add the type, shape and bytes of an array in parts, because it may be a large file."""
     if isinstance(content, bytes):
         digest.update(content)
         return

@@ -1,7 +1,7 @@
-"""spec.data -> the arrays of a run: split, scaled, and with a fingerprint.
+"""spec.data -> the arrays of a run: split, encoded, and with a fingerprint.
 
-Images stay in their own type; `scale` says by what a batch is multiplied on its way to the model.
-Tables are encoded by what `preprocessing` fits to the training part.
+Images keep their type; a batch is multiplied by `scale` before the model.
+Tables are encoded by the preprocessing that was fitted to the training part.
 """
 
 from collections.abc import Mapping
@@ -27,20 +27,20 @@ class RunData:
     """The arrays of a run.
 
     Args:
-        used: the name of the data really used.
+        used: the name of the data that are used, which may be a fallback.
         x_train: training examples, shape (n, ...).
         y_train: their labels or numbers, shape (n,).
         x_val: examples for validation, or None.
         y_val: their labels, or None.
         x_test: examples for the test at the end, or None.
         y_test: their labels, or None.
-        scale: what x is multiplied by on its way to the model, or None.
+        scale: the factor of x before the model, or None.
         classes: the number of classes, or None where y is a number.
-        fingerprint: a hash of the data as they came.
-        preprocessing: what was fitted to the training part, as plain values.
-        w_train: the weights of the training examples, shape (n,), or None where all count alike.
-        notice: what a person must know, such as a fallback; or None.
-        files: what is still mapped from a file, as it was before the fingerprint was taken.
+        fingerprint: a hash of the data before any processing.
+        preprocessing: the transformations fitted to the training part, as plain values.
+        w_train: the weights of the training examples, shape (n,), or None if all are equal.
+        notice: a message for the user, such as a fallback; or None.
+        files: the state of the mapped files before the fingerprint was computed.
     """
 
     used: str
@@ -60,13 +60,13 @@ class RunData:
 
     @property
     def train(self) -> tuple[Array, ...]:
-        """What is trained on: (x, y), or (x, y, weights)."""
+        """The training data: (x, y), or (x, y, weights)."""
         weights = () if self.w_train is None else (self.w_train,)
         return (self.x_train, self.y_train, *weights)
 
     @property
     def target_units(self) -> Standardization | None:
-        """By what the target is standardized, or None."""
+        """The standardization of the target, or None."""
         return Preprocessing.from_json(self.preprocessing).target
 
     @property
@@ -76,7 +76,7 @@ class RunData:
 
     @property
     def evaluated(self) -> tuple[Array, Array]:
-        """What a run is evaluated on: validation data, or else a fixed part of the training."""
+        """The data of the evaluations: validation data, or else a fixed sample of training data."""
         if self.x_val is not None and self.y_val is not None:
             return self.x_val, self.y_val
         chosen = evaluation_subset(len(self.x_train), self.y_train if self.classes else None)
@@ -85,13 +85,13 @@ class RunData:
 
 @dataclass(frozen=True)
 class DataSizes:
-    """What is known of the data of a run before they are loaded.
+    """The sizes of the data of a run, known before they are loaded.
 
     Args:
         used: the name of the data.
-        train_examples: how many examples there are to train on.
-        held_back: how many are taken from the training data for validation.
-        notice: what a person must know of them, or None.
+        train_examples: the number of training examples.
+        held_back: the number of examples taken from the training data for validation.
+        notice: a message for the user about the data, or None.
     """
 
     used: str
@@ -101,21 +101,21 @@ class DataSizes:
 
 
 def load_data(spec: Spec, access: Access) -> RunData:
-    """Read, encode, divide and scale the data of a run.
+    """Read, encode, split and scale the data of a run.
 
     Args:
         spec: a single-run spec.
-        access: what the spec may reach.
+        access: the files and code that the spec may use.
 
     Raises:
-        DataUnavailableError: if they cannot be had and the spec names no fallback.
+        DataUnavailableError: if they are not available and the spec names no fallback.
         SpecError: if they cannot be read, or do not fit the spec.
     """
     return prepare_data(spec, read_raw(spec.data, access))
 
 
 def prepare_data(spec: Spec, raw: RawData) -> RunData:
-    """Encode the labels of raw data for a spec's loss, divide them and scale them.
+    """Encode the labels of raw data for a spec's loss, then split and scale the data.
 
     Raises:
         SpecError: if they do not fit the spec.
@@ -145,17 +145,17 @@ def prepare_data(spec: Spec, raw: RawData) -> RunData:
 
 
 def data_sizes(spec: Spec, access: Access) -> DataSizes:
-    """Return how many examples a run will train on, without loading built-in data.
+    """Return the sizes of the data of a run, without loading built-in data.
 
     Raises:
-        SpecError: if the sizes do not fit each other, or own data cannot be read.
+        SpecError: if the sizes do not fit each other, or user data cannot be read.
     """
     data = spec.data
     if not isinstance(data, BuiltInData):
         raw = read_raw(data, access)
         parts = split_data(spec, *encode_labels(spec, raw))
         check_target(spec, parts)
-        if spec.class_weight != "balanced":  # which needs scikit-learn, and fits any classes
+        if spec.class_weight != "balanced":  # balanced needs scikit-learn, and fits any classes
             training_weights(spec, parts.y, parts.weight, parts.labels)
         return DataSizes(raw.used, len(parts.x), len(parts.held), parts.notice)
     facts = DATASETS[data.name]
@@ -165,8 +165,8 @@ def data_sizes(spec: Spec, access: Access) -> DataSizes:
     if not is_available_offline(data.name):
         notice = f"{data.name} is not on this machine; a run would try to download it"
         if data.fallback:
-            other = train_size(data, spec.validation, *_fallback_sizes(data.fallback))
-            notice += f", and use {data.fallback} ({other:,} examples) if it cannot"
+            fallback_train = train_size(data, spec.validation, *_fallback_sizes(data.fallback))
+            notice += f", and use {data.fallback} ({fallback_train:,} examples) if it cannot"
     _, held = validation_sizes(spec.validation, total, facts.test_examples > 0)
     return DataSizes(data.name, train, held, notice or builtin_notice(data.name))
 

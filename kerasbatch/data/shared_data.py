@@ -1,4 +1,4 @@
-"""Data as files that several processes share: written once, mapped into memory by each of them."""
+"""Data in files that several processes share: written once, mapped into memory by each."""
 
 import json
 import mmap
@@ -15,10 +15,10 @@ _FIELDS = "facts.json"
 
 
 class SharedData(Protocol):
-    """Data that several processes share, by a key."""
+    """A store of data by key, shared by several processes."""
 
     def get(self, key: str, make: Callable[[], RunData]) -> RunData:
-        """Return the data of a key; made, and shared from now on, where nobody has them yet."""
+        """Return the data of a key; call `make` and share the result if there are none yet."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class DataFolder:
     """Data shared by the processes of one machine, as files.
 
     Args:
-        path: the folder; made when the first data are.
+        path: the folder; created with the first data.
     """
 
     path: Path
@@ -39,23 +39,23 @@ class DataFolder:
         return load_shared(folder)
 
     def all(self) -> list[str]:
-        """Return the keys of all data that are here."""
+        """Return the keys of all stored data."""
         return sorted(entry.name for entry in self.path.iterdir()) if self.path.exists() else []
 
 
 def save_shared(data: RunData, folder: Path) -> None:
-    """Write data into a new folder; it appears at once, whole.
+    """Write data into a new folder, which appears only when it is complete.
 
     Args:
         data: the data of a run.
-        folder: where to; must not exist.
+        folder: the new folder; must not exist.
     """
     unfinished = folder.with_name(f"{folder.name}.writing")
     unfinished.mkdir(parents=True)
     facts: dict[str, Any] = {}
     for field in fields(data):
         value = getattr(data, field.name)
-        if is_whole_file(value):
+        if is_unmodified_map(value):
             facts[field.name] = {"file": str(value.filename), "offset": value.offset}
             facts[field.name] |= {"dtype": value.dtype.str, "shape": value.shape}
         elif isinstance(value, np.ndarray):
@@ -67,9 +67,9 @@ def save_shared(data: RunData, folder: Path) -> None:
 
 
 def load_shared(folder: Path) -> RunData:
-    """Map the data of a folder into memory; the pages are shared by all who do.
+    """Map the data of a folder into memory; all processes that do so share the pages.
 
-    Writing to an array changes the writer's own copy of a page, never the file.
+    A write to an array changes a private copy of the page, never the file.
     """
     facts = json.loads((folder / _FIELDS).read_text(encoding="utf-8"))
     arrays: dict[str, Any] = {
@@ -83,8 +83,8 @@ def load_shared(folder: Path) -> RunData:
     return RunData(**facts | arrays | {"files": files})
 
 
-def is_whole_file(value: Any) -> bool:
-    """Tell whether a value is mapped from a file as a whole: nobody needs a copy of it."""
+def is_unmodified_map(value: Any) -> bool:
+    """Return whether a value is an unmodified map of a file, which needs no copy."""
     return (
         isinstance(value, np.memmap)
         and isinstance(value.base, mmap.mmap)
@@ -94,9 +94,9 @@ def is_whole_file(value: Any) -> bool:
 
 
 def in_memory(data: RunData) -> RunData:
-    """Return data whose arrays are plain ones, and not mapped from files.
+    """Return data whose arrays are in memory rather than mapped from files.
 
-    They may go to machines that have no such files.
+    The result can be sent to machines that do not have the files.
     """
     arrays: dict[str, Any] = {
         field.name: np.asarray(value)

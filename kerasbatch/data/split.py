@@ -1,7 +1,7 @@
-"""Which examples are trained on and which are held back: sizes and positions.
+"""The split into examples for training and for validation: sizes and positions.
 
-What is taken for validation or left out by `train_examples` is chosen by a constant, so runs that
-differ in their seed share their data.
+The choice of examples for validation and for `train_examples` has a constant seed, so runs that
+differ in their own seed share their data.
 """
 
 from collections.abc import Sequence
@@ -27,8 +27,8 @@ from kerasbatch.types import Array
 
 DEFAULT_VALIDATION = FractionForValidation(fraction=0.2)
 MAX_TRAIN_EVALUATION = 10_000
-"""Training examples that stand in for validation data where there are none."""
-# Names for the choices made by `stratified_sample`, so that they are independent of each other.
+"""The training examples that replace validation data if there are none."""
+# The seeds of the samples, different so that the samples are independent of each other.
 _VALIDATION_KEY, _TRAIN_KEY, _EVALUATION_KEY = 101, 102, 103
 Positions = NDArray[np.int64]
 Labels = NDArray[np.integer[Any]]
@@ -36,7 +36,7 @@ Labels = NDArray[np.integer[Any]]
 
 @dataclass(frozen=True)
 class SplitPositions:
-    """The positions of the examples to train on, and of those held back for validation."""
+    """The positions of the training examples, and of those held back for validation."""
 
     train: Positions
     held: Positions
@@ -48,39 +48,39 @@ def split_positions(
     total: int,
     has_test: bool,
     labels: Labels | None,
-    has_own: bool = False,
+    has_validation: bool = False,
 ) -> SplitPositions:
-    """Divide the examples of a data set.
+    """Return the positions of the training and validation examples of a data set.
 
     Args:
         data: the spec's data; it may ask for fewer `train_examples`.
-        validation: what the spec says of validation.
-        total: how many examples there are.
-        has_test: whether the data have a test part of their own.
+        validation: the spec's validation.
+        total: the number of examples.
+        has_test: whether the data have a separate test part.
         labels: the class of each example, shape (total,), or None.
-        has_own: whether the data have a part of their own for validation.
+        has_validation: whether the data have a separate validation part.
 
     Raises:
         SpecError: if the sizes do not fit each other.
     """
-    size = train_size(data, validation, total, has_test or has_own)
-    _, held_out = validation_sizes(validation, total, has_test or has_own)
+    size = train_size(data, validation, total, has_test or has_validation)
+    _, held_out = validation_sizes(validation, total, has_test or has_validation)
     held = stratified_sample(total, held_out, key=_VALIDATION_KEY, classes=labels)
     kept = np.setdiff1d(np.arange(total), held, assume_unique=True)
     if size < len(kept):
-        inner = None if labels is None else labels[kept]
-        kept = kept[stratified_sample(len(kept), size, key=_TRAIN_KEY, classes=inner)]
+        kept_labels = None if labels is None else labels[kept]
+        kept = kept[stratified_sample(len(kept), size, key=_TRAIN_KEY, classes=kept_labels)]
     return SplitPositions(kept, held)
 
 
 def evaluation_subset(n: int, labels: Labels | None) -> Positions:
-    """Choose the training examples that are measured where there is nothing to validate on."""
+    """Return the training examples to evaluate on if there are no validation data."""
     size = min(n, MAX_TRAIN_EVALUATION)
     return stratified_sample(n, size, key=_EVALUATION_KEY, classes=labels)
 
 
 def train_size(data: AnyData, validation: AnyValidation | None, total: int, has_test: bool) -> int:
-    """Return n: what is left after validation, or the `train_examples` taken from that."""
+    """Return n: the examples left after validation, or the `train_examples` taken from them."""
     train, _ = validation_sizes(validation, total, has_test)
     if train < 1:
         raise SpecError.at(("validation",), f"leaves none of the {total:,} examples for training")
@@ -97,7 +97,7 @@ def train_size(data: AnyData, validation: AnyValidation | None, total: int, has_
 def validation_sizes(
     validation: AnyValidation | None, total: int, has_test: bool
 ) -> tuple[int, int]:
-    """Return how many examples stay for training and how many are held back for validation."""
+    """Return the numbers of examples for training and for validation."""
     if validation is None and not has_test:
         validation = DEFAULT_VALIDATION
     if validation is not None and validation.kind == "test" and not has_test:
@@ -112,15 +112,15 @@ def validation_sizes(
 
 @dataclass(frozen=True)
 class SplitData:
-    """Data as they come, divided into parts.
+    """Raw data, split into parts.
 
     Args:
-        raw: the whole.
-        labels: the labels of the classes where they were text.
-        x: the examples to train on.
+        raw: the complete data.
+        labels: the labels of the classes if they were text.
+        x: the training examples.
         y: their targets.
         weight: their weights, or None.
-        held: the positions of those that were held back for validation.
+        held: the positions of the examples held back for validation.
     """
 
     raw: RawData
@@ -130,19 +130,19 @@ class SplitData:
     weight: Array | None
     held: Positions
 
-    def validation(self, given: AnyValidation | None) -> tuple[Array | None, Array | None]:
-        """Return the part for validation."""
+    def validation(self, validation: AnyValidation | None) -> tuple[Array | None, Array | None]:
+        """Return the validation part, by the spec's validation."""
         arrays = self.raw.arrays
         if len(self.held):
             return arrays.x[self.held], arrays.y[self.held]
-        if given is not None and given.kind == "none":
+        if validation is not None and validation.kind == "none":
             return None, None
         if arrays.x_val is not None:
             return arrays.x_val, arrays.y_val
         return arrays.x_test, arrays.y_test
 
     def test(self) -> tuple[Array | None, Array | None]:
-        """Return the part for the test at the end, where validation is another one."""
+        """Return the part for the test at the end, if validation does not use it."""
         arrays = self.raw.arrays
         if len(self.held) or arrays.x_val is not None:
             return arrays.x_test, arrays.y_test
@@ -150,30 +150,30 @@ class SplitData:
 
     @property
     def notice(self) -> str | None:
-        """What a person must know."""
-        told = [self.raw.notice, _one_class(self.y if self.raw.classes else None)]
-        return "; ".join(text for text in told if text) or None
+        """A message for the user about the data, or None."""
+        notices = [self.raw.notice, _one_class(self.y if self.raw.classes else None)]
+        return "; ".join(text for text in notices if text) or None
 
 
 def split_data(spec: Spec, raw: RawData, labels: tuple[str, ...] | None) -> SplitData:
-    """Divide the examples of a data set, as a spec says.
+    """Split the examples of a data set as a spec demands.
 
     Args:
         spec: a single-run spec.
-        raw: the data, their labels encoded.
-        labels: the labels of the classes where they were text.
+        raw: the data, with their labels encoded.
+        labels: the labels of the classes if they were text.
 
     Raises:
         SpecError: if the sizes do not fit each other, or a single column is constant.
     """
     arrays, total = raw.arrays, len(raw.arrays.x)
     classes = arrays.y if raw.classes else None
-    has_own = arrays.x_val is not None
+    has_validation = arrays.x_val is not None
     parts = split_positions(
-        spec.data, spec.validation, total, arrays.x_test is not None, classes, has_own
+        spec.data, spec.validation, total, arrays.x_test is not None, classes, has_validation
     )
-    whole = len(parts.train) == total
-    x, y = (part if whole else part[parts.train] for part in (arrays.x, arrays.y))
+    is_complete = len(parts.train) == total
+    x, y = (part if is_complete else part[parts.train] for part in (arrays.x, arrays.y))
     weight = arrays.weight if arrays.weight is None else arrays.weight[parts.train]
     if raw.is_table:
         _refuse_constant(x, arrays.columns)
@@ -181,10 +181,10 @@ def split_data(spec: Spec, raw: RawData, labels: tuple[str, ...] | None) -> Spli
 
 
 def _refuse_constant(x: Array, columns: Sequence[str] | None) -> None:
-    """Refuse a table whose only column is the same for all examples.
+    """Check that a table of one column is not constant.
 
     Raises:
-        SpecError: if it is such a table.
+        SpecError: if it is constant.
     """
     if len(x) < 2 or x.shape[1] != 1 or len(np.unique(x)) > 1:
         return

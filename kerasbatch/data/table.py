@@ -1,7 +1,7 @@
-"""A table with named columns -> its numbers: every column by its name, every fault by its line.
+"""A table with named columns, and its conversion to numbers.
 
-A column of text becomes the numbers of its words; how they are encoded for the model is the
-business of `preprocessing`. Errors name columns and lines, never the contents of a file.
+A column of text becomes the numbers of its words; `preprocessing` encodes them for the model.
+Errors name columns and lines, never the contents of a file.
 """
 
 import re
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MAX_WORDS = 1000
-"""Different words that a column of text may have: each becomes a column for the model."""
+"""The limit of distinct words in a column of text; each becomes a column for the model."""
 MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "NULL"})
-"""What stands for a missing number where the spec says what to do with those."""
+"""The texts of a missing number, if the spec says how to treat missing values."""
 ADVICE = "fill it in, write missing: mean or drop, or list the columns to use: columns: [...]"
 NO_NUMBER = (
     "write numbers in all of its rows, or text in all, which is encoded; or list the columns to "
@@ -37,13 +37,13 @@ Words = Mapping[str, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Table:
-    """A table as it was read.
+    """A table before any conversion.
 
     Args:
         cells: columns of float64, or of text without blanks around it.
-        where: the place in the spec that its faults belong to.
-        line: names the place of a row (from 0) in the file.
-        called: what it is, to begin a sentence.
+        where: the place in the spec of its faults.
+        line: the function that names the place of a row (from 0) in the file.
+        called: the name of the table, to begin a sentence.
     """
 
     cells: "pd.DataFrame"
@@ -54,14 +54,14 @@ class Table:
     def __len__(self) -> int:
         return len(self.cells)
 
-    def check_columns(self, wanted: Mapping[str, Location]) -> list[Fault]:
-        """Return a fault for every column that is wanted and not there."""
+    def check_columns(self, required: Mapping[str, Location]) -> list[Fault]:
+        """Return a fault for every required column that is missing."""
         return [
             Fault(
                 place,
                 f"{self.called} has no column {show_value(name)}{self._hint(name)}",
             )
-            for name, place in wanted.items()
+            for name, place in required.items()
             if name not in self.cells.columns
         ]
 
@@ -73,7 +73,7 @@ class Table:
         return hint or f"; it has {short_name(', '.join(columns))}"
 
     def parsed(self, name: str) -> tuple[Array, Array]:
-        """Return a column as float64, nan for what is no number, and which cells are filled."""
+        """Return a column as float64, nan for non-numbers, and a mask of the filled cells."""
         import pandas as pd
 
         cells = self.cells[name]
@@ -83,48 +83,48 @@ class Table:
         return values, ~cells.isin(MISSING).to_numpy()
 
     def is_text(self, name: str) -> bool:
-        """Tell whether a column is text: some cell is filled, and none is a number."""
+        """Return whether a column is text: some cell is filled, and none is a number."""
         values, filled = self.parsed(name)
         return bool(np.isnan(values).all() and filled.any())
 
     def words(self, name: str) -> "pd.Series[Any]":
-        """Return a column of text; true and false in one spelling, as pandas reads them too."""
+        """Return a column of text, with true and false in lower case, as pandas accepts them."""
         cells = self.cells[name].astype(str)
         return cells.where(~cells.str.lower().isin(("true", "false")), cells.str.lower())
 
     def empty(self, name: str, *, text: bool) -> Array:
-        """Return which cells of a column are missing, shape (rows,)."""
+        """Return a mask of the missing cells of a column, shape (rows,)."""
         if text:
             return (self.cells[name].astype(str) == "").to_numpy()
         return ~self.parsed(name)[1]
 
     def without(self, rows: Array) -> "Table":
-        """Return the table without some rows, shape (rows,) of truth values."""
+        """Return the table without the rows of a mask of shape (rows,)."""
         kept = np.nonzero(~rows)[0]
         cells = self.cells.iloc[kept].reset_index(drop=True)
         return Table(cells, self.where, lambda row: self.line(int(kept[row])))
 
-    def fault(self, name: str, bad: Array, what: str, advice: str) -> SpecError:
-        """Return the error of a column's bad cells, with the place of the first."""
+    def fault(self, name: str, bad: Array, problem: str, advice: str) -> SpecError:
+        """Return the error of a column's bad cells, with the place of the first one."""
         place, count = self.line(int(np.argmax(bad))), int(bad.sum())
-        message = f"column {show_value(name)} has {what} in {place} ({count} such); {advice}"
+        message = f"column {show_value(name)} has {problem} in {place} ({count} such); {advice}"
         return SpecError.at(self.where, message)
 
 
-def numbers(table: Table, name: str, *, may_miss: bool, advice: str = ADVICE) -> Array:
-    """Return a column of numbers, nan for a missing one.
+def numbers(table: Table, name: str, *, allow_missing: bool, advice: str = ADVICE) -> Array:
+    """Return a column of numbers, nan for a missing cell.
 
     Args:
         table: the table.
         name: the column.
-        may_miss: whether cells may be missing.
-        advice: what to do about a cell that is missing.
+        allow_missing: whether cells may be missing.
+        advice: the advice for a missing cell.
 
     Raises:
-        SpecError: naming the first cell that is no finite number.
+        SpecError: if a cell is not a finite number; it names the first one.
     """
     values, filled = table.parsed(name)
-    bad = ~np.isfinite(values) & (filled | (not may_miss))
+    bad = ~np.isfinite(values) & (filled | (not allow_missing))
     if bad.any():
         blank = table.empty(name, text=table.cells[name].dtype != np.float64)
         if blank[int(np.argmax(bad))]:
@@ -133,15 +133,17 @@ def numbers(table: Table, name: str, *, may_miss: bool, advice: str = ADVICE) ->
     return values
 
 
-def texts(table: Table, name: str, *, may_miss: bool, advice: str = ADVICE) -> "pd.Series[Any]":
+def texts(
+    table: Table, name: str, *, allow_missing: bool, advice: str = ADVICE
+) -> "pd.Series[Any]":
     """Return a column of text, "" for a missing cell.
 
     Raises:
-        SpecError: if cells are missing that may not, or it holds dates, or too many words.
+        SpecError: if cells are missing and may not be, or the column holds dates or too many words.
     """
     cells = table.words(name)
     empty = table.empty(name, text=True)
-    if empty.any() and not may_miss:
+    if empty.any() and not allow_missing:
         raise table.fault(name, empty, "an empty cell", advice)
     filled, problem = cells[~empty], None
     if len(filled) and filled.map(lambda cell: _DATE.fullmatch(cell) is not None).all():
@@ -160,33 +162,33 @@ def texts(table: Table, name: str, *, may_miss: bool, advice: str = ADVICE) -> "
 
 
 def matrix(
-    table: Table, columns: Sequence[str], words: Words, *, may_miss: bool, advice: str = ADVICE
+    table: Table, columns: Sequence[str], words: Words, *, allow_missing: bool, advice: str = ADVICE
 ) -> Array:
-    """Return columns as float64, shape (rows, columns); a word by its number, nan for others.
+    """Return columns as float64, shape (rows, columns); words as numbers, nan for missing ones.
 
     Args:
         table: the table.
         columns: the columns, in their order.
         words: the words of every column of text.
-        may_miss: whether cells may be missing; they become nan.
-        advice: what to do about a cell that is missing.
+        allow_missing: whether cells may be missing; they become nan.
+        advice: the advice for a missing cell.
 
     Raises:
         SpecError: with the faults of all columns.
     """
-    found, faults = list[Array](), list[Fault]()
+    arrays, faults = list[Array](), list[Fault]()
     for name in columns:
         try:
             if name in words:
-                cells = texts(table, name, may_miss=may_miss, advice=advice)
-                found.append(_codes(cells, words[name]))
+                cells = texts(table, name, allow_missing=allow_missing, advice=advice)
+                arrays.append(_codes(cells, words[name]))
             else:
-                found.append(numbers(table, name, may_miss=may_miss, advice=advice))
+                arrays.append(numbers(table, name, allow_missing=allow_missing, advice=advice))
         except SpecError as error:
             faults += error.faults
     if faults:
         raise SpecError(faults)
-    return np.stack(found, axis=1)
+    return np.stack(arrays, axis=1)
 
 
 def _codes(cells: "pd.Series[Any]", words: tuple[str, ...]) -> Array:
@@ -195,20 +197,20 @@ def _codes(cells: "pd.Series[Any]", words: tuple[str, ...]) -> Array:
 
 
 def words_of(tables: Iterable[Table], columns: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Return the words of the columns that hold text in the first table, of all tables, sorted."""
-    every, found = list(tables), {}
+    """Return the sorted words of all tables, for the columns that are text in the first table."""
+    all_tables, words_by_column = list(tables), {}
     for name in columns:
-        if every[0].is_text(name):
-            words = {word for each in every for word in each.words(name)}
-            found[name] = tuple(sorted(words - {""}))
-    return found
+        if all_tables[0].is_text(name):
+            words = {word for table in all_tables for word in table.words(name)}
+            words_by_column[name] = tuple(sorted(words - {""}))
+    return words_by_column
 
 
 def target(table: Table, name: str, where: Location) -> Array:
-    """Return the target: numbers, whole ones as int64, or labels as text.
+    """Return the target: integers as int64, other numbers as float64, or labels as text.
 
     Raises:
-        SpecError: if a cell is empty, or some are numbers and others are none.
+        SpecError: if a cell is empty, or only some cells are numbers.
     """
     values, _ = table.parsed(name)
     empty = table.empty(name, text=table.cells[name].dtype != np.float64)
@@ -221,5 +223,5 @@ def target(table: Table, name: str, where: Location) -> Array:
     if not np.isfinite(values).all():
         line = table.line(int(np.argmax(~np.isfinite(values))))
         raise SpecError.at(where, f"{column} has numbers and, in {line}, none")
-    whole = bool((values == np.round(values)).all() and np.abs(values).max() < 2**53)
-    return values.astype(np.int64) if whole else values
+    is_integer = bool((values == np.round(values)).all() and np.abs(values).max() < 2**53)
+    return values.astype(np.int64) if is_integer else values

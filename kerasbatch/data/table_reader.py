@@ -1,4 +1,4 @@
-"""A user's own table, in one file or in three: the columns that the spec names, as arrays."""
+"""The reader of a user's table, in up to three files: the columns of the spec as arrays."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,21 +19,21 @@ def read_table(data: data_schema.TableData, access: Access) -> RawArrays:
     """Return the columns of a table as examples, target and weights.
 
     Raises:
-        SpecError: if a file is no table with these columns; all faults at once.
+        SpecError: if a file is not a table with these columns; all faults at once.
     """
     tables = dict(_tables(data, access))
     columns = _columns(data, tables["train"])
     _check(data, tables, columns)
-    words, told = words_of(tables.values(), columns), []
+    words, notices = words_of(tables.values(), columns), []
     if data.missing == "drop":
         for part, table in tables.items():
-            tables[part], notices = _whole_rows(data, table, columns, words)
-            told += notices
-    return _arrays(data, tables, columns, words, "; ".join(told) or None)
+            tables[part], part_notices = _drop_incomplete_rows(data, table, columns, words)
+            notices += part_notices
+    return _arrays(data, tables, columns, words, "; ".join(notices) or None)
 
 
 def open_table(kind: data_schema.TableKind, path: Path, where: Location) -> Table:
-    """Read a file of either kind."""
+    """Read a CSV or Parquet file."""
     return {"csv": read_csv, "parquet": read_parquet}[kind](path, where)
 
 
@@ -56,17 +56,17 @@ def _columns(data: data_schema.TableData, table: Table) -> list[str]:
 
 
 def _check(data: data_schema.TableData, tables: dict[str, Table], columns: list[str]) -> None:
-    """Refuse columns that are not there, stand there twice, or have two roles."""
+    """Raise an error for columns that are missing, listed twice, or have two roles."""
     roles = {"target": data.target} | ({"weight": data.weight} if data.weight else {})
-    wanted: dict[str, Location] = {name: ("data", "columns", i) for i, name in enumerate(columns)}
-    wanted |= {name: ("data", role) for role, name in roles.items()}
-    faults = tables["train"].check_columns(wanted)
+    places: dict[str, Location] = {name: ("data", "columns", i) for i, name in enumerate(columns)}
+    places |= {name: ("data", role) for role, name in roles.items()}
+    faults = tables["train"].check_columns(places)
     for part, table in tables.items():
-        if part != "train":  # weights belong to the examples that are trained on
+        if part != "train":  # only training examples have weights
             names = dict.fromkeys([data.target, *columns], table.where)
             faults += table.check_columns(names)
     if twice := [name for name in dict.fromkeys(columns) if columns.count(name) > 1]:
-        faults.append(Fault(("data", "columns"), f"{', '.join(twice)} stands here twice"))
+        faults.append(Fault(("data", "columns"), f"{', '.join(twice)} is listed twice"))
     faults += [
         Fault(("data", "columns"), f"{name} is the {role}; leave it out here")
         for role, name in roles.items()
@@ -80,10 +80,10 @@ def _check(data: data_schema.TableData, tables: dict[str, Table], columns: list[
         raise SpecError(faults)
 
 
-def _whole_rows(
+def _drop_incomplete_rows(
     data: data_schema.TableData, table: Table, columns: list[str], words: Words
 ) -> tuple[Table, list[str]]:
-    """Return a table without the rows that lack a value, and what is told of them."""
+    """Return a table without the rows that lack a value, and the notices about them."""
     text = {*words, *([data.target] if table.is_text(data.target) else [])}
     used = [*columns, data.target]
     if data.weight and table.where == ("data", data.kind):
@@ -103,29 +103,29 @@ def _arrays(
     tables: dict[str, Table],
     columns: list[str],
     words: Words,
-    told: str | None,
+    notice: str | None,
 ) -> RawArrays:
-    found, faults, weight = {}, list[Fault](), None
+    arrays, faults, weight = {}, list[Fault](), None
     for part, table in tables.items():
         place: Location = ("data", "target") if part == "train" else table.where
         try:
-            x = matrix(table, columns, words, may_miss=data.missing == "mean")
-            found[part] = x, target(table, data.target, place)
+            x = matrix(table, columns, words, allow_missing=data.missing == "mean")
+            arrays[part] = x, target(table, data.target, place)
             if part == "train" and data.weight:
-                weight = numbers(table, data.weight, may_miss=False, advice="write a number")
+                weight = numbers(table, data.weight, allow_missing=False, advice="write a number")
         except SpecError as error:
             faults += error.faults
     if faults:
         raise SpecError(faults)
-    x, y = found["train"]
-    _refuse_empty(data, x, columns)
-    x_val, y_val = found.get("validation", (None, None))
-    x_test, y_test = found.get("test", (None, None))
-    return RawArrays(x, y, x_test, y_test, tuple(columns), x_val, y_val, weight, words, told)
+    x, y = arrays["train"]
+    _check_not_empty(data, x, columns)
+    x_val, y_val = arrays.get("validation", (None, None))
+    x_test, y_test = arrays.get("test", (None, None))
+    return RawArrays(x, y, x_test, y_test, tuple(columns), x_val, y_val, weight, words, notice)
 
 
-def _refuse_empty(data: data_schema.TableData, x: Array, columns: list[str]) -> None:
-    """Refuse a column that has no value at all, and so no mean."""
+def _check_not_empty(data: data_schema.TableData, x: Array, columns: list[str]) -> None:
+    """Raise an error for a column without any value, because it has no mean."""
     empty = [name for name, column in zip(columns, x.T, strict=True) if np.isnan(column).all()]
     if empty:
         message = f"{', '.join(empty)} has no value at all; list the columns to use: columns: [...]"

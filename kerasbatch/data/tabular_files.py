@@ -1,4 +1,4 @@
-"""A user's own table in a CSV file: rows of text cells under the names of their columns."""
+"""The readers of a user's table in a CSV or Parquet file."""
 
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 MAX_COLUMNS = 100_000
 MAX_HEADER = 10_000_000
-"""Characters that the first line of a file may have."""
+"""The maximum number of characters in the first line of a file."""
 
 
 def read_csv(path: Path, where: Location) -> Table:
-    """Read a CSV file as text cells, every row as long as the header.
+    """Read a CSV file as text cells.
 
     Args:
         path: the file.
-        where: the place in the spec that errors belong to.
+        where: the place in the spec for errors.
 
     Raises:
-        SpecError: if it is no table with a header and rows.
+        SpecError: if it is not a table with a header and rows.
     """
     import pandas as pd
 
@@ -52,7 +52,7 @@ def read_csv(path: Path, where: Location) -> Table:
             reason = f"it is a Parquet file; write parquet: {path.name}"
         raise SpecError.at(where, f"is not a table with a header: {reason}") from None
     filled = (table.fillna("") != "").any(axis=1).to_numpy()
-    last = int(np.max(np.nonzero(filled)[0], initial=0))  # blank lines at the end are no rows
+    last = int(np.max(np.nonzero(filled)[0], initial=0))  # blank lines at the end are not rows
     header = [str(name).strip() for name in table.iloc[0]]
     table = table.iloc[1 : last + 1].set_axis(header, axis=1)
     if not len(table):
@@ -64,7 +64,7 @@ def read_csv(path: Path, where: Location) -> Table:
 
 
 def _check_header(line: str, where: Location) -> None:
-    """Refuse a first line that is no header, before the whole file is read."""
+    """Raise an error for a first line that is not a header, before the whole file is read."""
     problem = None
     if len(line) > MAX_HEADER or line.count(",") >= MAX_COLUMNS:
         problem = f"has more than {MAX_COLUMNS:,} columns, or no end of its first line"
@@ -75,7 +75,7 @@ def _check_header(line: str, where: Location) -> None:
 
 
 def _lines(table: "pd.DataFrame") -> Callable[[int], str]:
-    """Return what names the line in which a row (from 0) begins; cells may hold line ends."""
+    """Return a function that names the first line of a row (from 0); cells may hold line breaks."""
 
     def line(row: int) -> str:
         above = table.iloc[:row]
@@ -85,18 +85,18 @@ def _lines(table: "pd.DataFrame") -> Callable[[int], str]:
     return line
 
 
-_ODD = (complex, bytes)
+_UNSUPPORTED = (complex, bytes)
 
 
 def read_parquet(path: Path, where: Location) -> Table:
-    """Read a Parquet file: numbers as float64, everything else as text cells.
+    """Read a Parquet file: numbers as float64, other values as text cells.
 
     Args:
         path: the file.
-        where: the place in the spec that errors belong to.
+        where: the place in the spec for errors.
 
     Raises:
-        SpecError: if it is no such file, or pyarrow is not installed.
+        SpecError: if it is not a Parquet file, or pyarrow is not installed.
     """
     if find_spec("pyarrow") is None:
         message = "Parquet files are read by pyarrow; write pip install 'kerasbatch[parquet]'"
@@ -108,36 +108,36 @@ def read_parquet(path: Path, where: Location) -> Table:
         table = pd.read_parquet(path, engine="pyarrow")
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         reason = type(error).__name__
-        raise SpecError.at(where, f"is no Parquet file that can be read ({reason})") from None
+        raise SpecError.at(where, f"is not a readable Parquet file ({reason})") from None
     if not len(table) or not len(table.columns):
         raise SpecError.at(where, "the file has no rows or no columns")
     table = table.reset_index() if table.index.name is not None else table
-    whole = typed_cells(table, where, [str(name) for name in table.columns])
-    return Table(whole, where, lambda row: f"row {row + 1}")
+    cells = typed_cells(table, where, [str(name) for name in table.columns])
+    return Table(cells, where, lambda row: f"row {row + 1}")
 
 
-def typed_cells(table: "pd.DataFrame", where: Location, wanted: Sequence[str]) -> "pd.DataFrame":
-    """Return the columns of a table that are wanted, as float64, or text without blanks around it.
+def typed_cells(table: "pd.DataFrame", where: Location, required: Sequence[str]) -> "pd.DataFrame":
+    """Return the required columns of a table as float64, or as text without blanks around it.
 
-    The others are empty; their names may help who has misspelt one.
+    The others are empty; their names are kept for suggestions about misspelt names.
 
     Raises:
-        SpecError: if a wanted column is there twice, or holds neither numbers nor text.
+        SpecError: if a required column occurs twice, or holds neither numbers nor text.
     """
     import pandas as pd
 
     names = [str(name) for name in table.columns]
-    if twice := [name for name in wanted if names.count(name) > 1]:
-        raise SpecError.at(where, f"two columns have the name {shortened(twice[0], 60)}")
-    found = {
-        name: _typed_column(table.iloc[:, number], where) if name in wanted else ""
+    if repeated := [name for name in required if names.count(name) > 1]:
+        raise SpecError.at(where, f"two columns have the name {shortened(repeated[0], 60)}")
+    columns = {
+        name: _typed_column(table.iloc[:, number], where) if name in required else ""
         for number, name in enumerate(names)
     }
-    return pd.DataFrame(found, index=range(len(table)))
+    return pd.DataFrame(columns, index=range(len(table)))
 
 
 def _typed_column(column: "pd.Series[Any]", where: Location) -> "pd.Series[Any]":
-    """Return a column of numbers as float64, another one as text; "" is a missing cell."""
+    """Return a column of numbers as float64, any other column as text; "" is a missing cell."""
     import pandas as pd
 
     kind = pd.api.types
@@ -145,8 +145,10 @@ def _typed_column(column: "pd.Series[Any]", where: Location) -> "pd.Series[Any]"
     plain = column.reset_index(drop=True)
     if is_number and not kind.is_complex_dtype(column):
         return plain.astype("Float64").astype("float64")
-    odd = plain.dropna().map(lambda cell: isinstance(cell, _ODD) or kind.is_list_like(cell))
-    if odd.any():
+    unsupported = plain.dropna().map(
+        lambda cell: isinstance(cell, _UNSUPPORTED) or kind.is_list_like(cell)
+    )
+    if unsupported.any():
         message = f"column {shortened(str(column.name), 60)!r} holds neither numbers nor text"
         raise SpecError.at(where, message)
     return plain.astype(object).where(plain.notna(), "").map(str).str.strip()

@@ -1,4 +1,4 @@
-"""A user's own data: a table, an npz file, or what a Python function returns.
+"""User data: a table, an npz file, npy files, or the result of a Python function.
 
 Errors name columns and lines, never the contents of a file.
 """
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasbatch.array_files import first_not_finite, in_a_file
+from kerasbatch.array_files import first_not_finite, is_memory_mapped
 from kerasbatch.data.arrays import RawArrays
 from kerasbatch.data.numpy_files import NPY_LOCATION, NpzError, npz_names, read_npy, read_npz
 from kerasbatch.data.sample_weights import weight_problems
@@ -26,15 +26,15 @@ _NPZ_KEYS = ("x_train", "y_train", "x_test", "y_test", "sample_weight")
 
 
 def load_user_data(data: TableData | NpzData | NpyData | PythonData, access: Access) -> RawArrays:
-    """Return the arrays of own data; x of numbers, y of numbers or of labels as text.
+    """Return the arrays of user data; x of numbers, y of numbers or of labels as text.
 
     Raises:
-        SpecError: if they cannot be read, or are no data to train on; all faults at once.
+        SpecError: if they cannot be read or cannot be trained on; all faults at once.
     """
     if isinstance(data, TableData):
         arrays = read_table(data, access)
         where: Location = ("data", "weight")
-        faults = [Fault(where, message) for message in _wrong_weight(arrays)]
+        faults = [Fault(where, message) for message in _weight_problems(arrays)]
         if faults:
             raise SpecError(faults)
         return arrays
@@ -47,14 +47,14 @@ def load_user_data(data: TableData | NpzData | NpyData | PythonData, access: Acc
     else:
         where = ("data", "python")
         arrays = _python(data.python, access, where)
-    faults = [Fault(where, message) for message in _wrong(arrays)]
+    faults = [Fault(where, message) for message in _array_problems(arrays)]
     if faults:
         raise SpecError(faults)
     return replace(arrays, y=_flat(arrays.y), y_test=_flat(arrays.y_test))  # type: ignore[arg-type]  # y stays an array
 
 
 def _flat(y: Array | None) -> Array | None:
-    """Return labels that stand in a column as a row of them."""
+    """Return labels of shape (n, 1) with shape (n,)."""
     is_column = y is not None and y.ndim == 2 and y.shape[1] == 1 and y.dtype.kind in "iuSU"
     return y[:, 0] if y is not None and is_column else y
 
@@ -77,67 +77,73 @@ def _python(name: str, access: Access, location: Location) -> RawArrays:
     returned = user_code.call(name, access, location)
     legal = "(x, y) or ((x, y), (x_test, y_test))"
     if not isinstance(returned, tuple | list) or len(returned) != 2:
-        raise SpecError.at(location, f"{name} returned {_kind(returned)}; must return {legal}")
+        raise SpecError.at(location, f"{name} returned {_describe(returned)}; must return {legal}")
     first, second = returned
     if isinstance(first, tuple) and len(first) == 2:
         if not isinstance(second, tuple | list) or len(second) != 2:
-            raise SpecError.at(location, f"{name} returned {_kind(second)} second; {legal}")
+            raise SpecError.at(location, f"{name} returned {_describe(second)} second; {legal}")
         parts = [*first, *second]
     else:
         parts = [first, second]
     if any(isinstance(part, np.ma.MaskedArray) for part in parts):
-        message = f"{name} returned a masked array, whose gaps would be trained on; fill it"
+        message = (
+            f"{name} returned a masked array, whose masked values would be trained on; fill it"
+        )
         raise SpecError.at(location, message)
     try:
-        # What is mapped from a file stays mapped.
-        arrays = [p if in_a_file(p) else np.asarray(p) for p in parts]
+        # An array that is mapped from a file stays mapped.
+        arrays = [p if is_memory_mapped(p) else np.asarray(p) for p in parts]
         return RawArrays(arrays[0], arrays[1], *arrays[2:4])  # type: ignore[arg-type]  # at most four
     except ValueError as error:
-        message = f"{name} returned something that is no array: {error}"
+        message = f"{name} returned a value that is not an array: {error}"
         raise SpecError.at(location, message) from None
 
 
-def _kind(value: Any) -> str:
+def _describe(value: Any) -> str:
     count = f" of {len(value)}" if isinstance(value, tuple | list | dict) else ""
     return f"{type(value).__name__}{count}"
 
 
-def _wrong(arrays: RawArrays) -> list[str]:
-    """Return what is wrong with arrays, whatever they came from."""
+def _array_problems(arrays: RawArrays) -> list[str]:
+    """Return the problems of arrays from any source."""
     if (arrays.x_test is None) != (arrays.y_test is None):
         return ["has only one of x_test and y_test; give both or neither"]
-    found = _wrong_pair("x_train", arrays.x, "y_train", arrays.y)
+    problems = _pair_problems("x_train", arrays.x, "y_train", arrays.y)
     if arrays.x_test is not None and arrays.y_test is not None:
-        found += _wrong_pair("x_test", arrays.x_test, "y_test", arrays.y_test)
-        if not found and arrays.x_test.shape[1:] != arrays.x.shape[1:]:
+        problems += _pair_problems("x_test", arrays.x_test, "y_test", arrays.y_test)
+        if not problems and arrays.x_test.shape[1:] != arrays.x.shape[1:]:
             shapes = f"{arrays.x.shape[1:]} in x_train, {arrays.x_test.shape[1:]} in x_test"
-            found.append(f"an example has shape {shapes}; they must be the same")
-        if not found and (arrays.x_test.dtype == np.uint8) != (arrays.x.dtype == np.uint8):
+            problems.append(f"an example has shape {shapes}; they must be the same")
+        if not problems and (arrays.x_test.dtype == np.uint8) != (arrays.x.dtype == np.uint8):
             types = f"{arrays.x.dtype}, and x_test has {arrays.x_test.dtype}"
-            found.append(f"x_train has type {types}; bytes are scaled to 0..1, so give both alike")
-    return found or _wrong_weight(arrays)
+            problems.append(
+                f"x_train has type {types}; bytes are scaled to 0..1, so give both the same type"
+            )
+    return problems or _weight_problems(arrays)
 
 
-def _wrong_weight(arrays: RawArrays) -> list[str]:
+def _weight_problems(arrays: RawArrays) -> list[str]:
     weight = arrays.weight
     return [] if weight is None else weight_problems(weight, len(arrays.x))
 
 
-def _wrong_pair(x_name: str, x: Array, y_name: str, y: Array) -> list[str]:
-    found = []
+def _pair_problems(x_name: str, x: Array, y_name: str, y: Array) -> list[str]:
+    problems = []
     for name, array, kinds in ((x_name, x, _NUMBERS), (y_name, y, _NUMBERS + "U")):
         if array.dtype.kind not in kinds:
-            found.append(f"{name} has type {array.dtype}; must be numbers")
+            problems.append(f"{name} has type {array.dtype}; must be numbers")
         elif array.ndim < (2 if array is x else 1):
             shape = f"found shape {array.shape}"
-            found.append(f"{name}: {shape}; must be (examples, ...), one row for each example")
-        elif array.dtype.kind == "f" and (wrong := first_not_finite(array)):
-            row, count = wrong
-            found.append(
-                f"{name} has {count} values that are no finite numbers, first in row {row}"
+            problems.append(f"{name}: {shape}; must be (examples, ...), one row for each example")
+        elif array.dtype.kind == "f" and (not_finite := first_not_finite(array)):
+            row, count = not_finite
+            problems.append(
+                f"{name} has {count} values that are not finite numbers, first in row {row}"
             )
-    if not found and len(x) != len(y):
-        found.append(f"{x_name} has {len(x):,} examples and {y_name} {len(y):,}; must be as many")
-    if not found and not x.size:
-        found.append(f"{x_name} is empty (its shape is {x.shape})")
-    return found
+    if not problems and len(x) != len(y):
+        problems.append(
+            f"{x_name} has {len(x):,} examples and {y_name} {len(y):,}; the numbers must be equal"
+        )
+    if not problems and not x.size:
+        problems.append(f"{x_name} is empty (its shape is {x.shape})")
+    return problems

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasbatch.array_files import in_a_file
+from kerasbatch.array_files import is_memory_mapped
 from kerasbatch.engine.options import Arrays
 from kerasbatch.types import Array
 
@@ -52,7 +52,7 @@ def is_mapped(array: Any) -> bool:
 
     TensorFlow does not accept read-only memory.
     """
-    is_file = in_a_file(array) and array.flags.c_contiguous and array.size
+    is_file = is_memory_mapped(array) and array.flags.c_contiguous and array.size
     return bool(
         is_file
         and array.flags.writeable

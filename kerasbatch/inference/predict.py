@@ -1,4 +1,4 @@
-"""Predictions by the model that a run kept, with the preprocessing of its training."""
+"""Predictions by the saved model of a run, with the preprocessing of its training."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -21,154 +21,164 @@ if TYPE_CHECKING:
     import pandas as pd
 
 THRESHOLD = 0.5
-"""Above this, a single output stands for the class 1, as in Keras' binary accuracy."""
+"""A single output above this value predicts class 1, as in Keras' binary accuracy."""
 _ADVICE = "this model was trained without missing values, so fill it in"
 
 
-def predict_file(kept: SavedModel, file: Path) -> tuple["pd.DataFrame", list[str]]:
-    """Predict for the rows of a CSV file, or of one that ends in .parquet.
+def predict_file(saved: SavedModel, file: Path) -> tuple["pd.DataFrame", list[str]]:
+    """Predict for the rows of a CSV or Parquet file; the ending .parquet decides.
 
     Returns:
-        A table of `prediction`, with a `probability_<label>` for each class where there are
-        classes; and what a person must know.
+        A table of `prediction`, with a `probability_<label>` for each class if there are
+        classes; and notices for the user.
 
     Raises:
-        SpecError: if a column is missing, or a cell is none that the model was trained for.
+        SpecError: if a column is missing, or a cell does not fit the training data.
     """
     if not file.is_file():
         raise SpecError.at(("--csv",), f"there is no file {file}")
     kind: TableKind = "parquet" if file.suffix.lower() == ".parquet" else "csv"
-    examples, notices = _encode_table(kept, open_table(kind, file, ("--csv",)))
-    return _prediction_table(kept, model_outputs(kept, examples)), notices
+    examples, notices = _encode_table(saved, open_table(kind, file, ("--csv",)))
+    return _prediction_table(saved, model_outputs(saved, examples)), notices
 
 
-def encode_examples(kept: SavedModel, x: Any) -> tuple[Array, list[str]]:
-    """Return examples as the model gets them, from arrays or a DataFrame as they come.
+def encode_examples(saved: SavedModel, x: Any) -> tuple[Array, list[str]]:
+    """Return the encoded examples of an array or a DataFrame.
 
     Args:
-        kept: the model.
-        x: a DataFrame with the columns of the training, in any order and beside others; or an array
-            of shape (n, ...) as the data had it before standardizing or scaling.
+        saved: the model.
+        x: a DataFrame that has the columns of the training, in any order and among others; or an
+            array of shape (n, ...) in the form of the data before standardizing or scaling.
 
     Returns:
-        The examples, and what a person must know.
+        The examples, and notices for the user.
 
     Raises:
-        SpecError: if they do not fit what the model was trained on.
+        SpecError: if they do not fit the training data.
     """
     if hasattr(x, "columns"):
-        wanted = kept.preprocessing.columns or ()
-        cells = typed_cells(x, ("x",), wanted)
-        return _encode_table(kept, Table(cells, ("x",), lambda row: f"row {row}", "the DataFrame"))
+        columns = saved.preprocessing.columns or ()
+        cells = typed_cells(x, ("x",), columns)
+        return _encode_table(saved, Table(cells, ("x",), lambda row: f"row {row}", "the DataFrame"))
     if isinstance(x, str | Path | Mapping):
         raise SpecError.at(("x",), f"found {type(x).__name__}; give a DataFrame or an array")
-    array, made = np.asarray(x), kept.preprocessing
-    if made.words:
+    array, preprocessing = np.asarray(x), saved.preprocessing
+    if preprocessing.words:
         message = "this model was trained on columns of text; give a DataFrame with their names"
         raise SpecError.at(("x",), message)
-    if array.dtype.kind not in "biuf" or array.shape[1:] != kept.input_shape:
-        found = f"found type {array.dtype} and shape {array.shape}"
-        shape = f"(n, {', '.join(map(str, kept.input_shape))})"
-        raise SpecError.at(("x",), f"{found}; must be numbers of shape {shape}")
-    _refuse_odd(kept, array)
-    bad = np.isinf(array) if made.fill is not None else ~np.isfinite(array)
-    if bad.any():
-        row = int(np.argwhere(bad)[0][0])
-        raise SpecError.at(("x",), f"row {row} holds a value that is no finite number; {_ADVICE}")
-    return _encoded(kept, array), []
+    if array.dtype.kind not in "biuf" or array.shape[1:] != saved.input_shape:
+        description = f"found type {array.dtype} and shape {array.shape}"
+        shape = f"(n, {', '.join(map(str, saved.input_shape))})"
+        raise SpecError.at(("x",), f"{description}; must be numbers of shape {shape}")
+    _check_examples(saved, array)
+    is_bad = np.isinf(array) if preprocessing.fill is not None else ~np.isfinite(array)
+    if is_bad.any():
+        row = int(np.argwhere(is_bad)[0][0])
+        raise SpecError.at(
+            ("x",), f"row {row} holds a value that is not a finite number; {_ADVICE}"
+        )
+    return _encoded(saved, array), []
 
 
-def _refuse_odd(kept: SavedModel, array: Array) -> None:
-    """Refuse no examples at all, and images that were scaled already."""
+def _check_examples(saved: SavedModel, array: Array) -> None:
+    """Raise an error for an empty array, or for images that are scaled already."""
     if not len(array):
         raise SpecError.at(("x",), "there is no row to predict for")
-    if kept.scale is not None and array.dtype.kind == "f" and array.max() <= 1:
-        white = f"{1 / kept.scale:g}"
+    if saved.scale is not None and array.dtype.kind == "f" and array.max() <= 1:
+        white = f"{1 / saved.scale:g}"
         message = f"all values lie in 0..1, and this model was trained on images of 0..{white}"
-        raise SpecError.at(("x",), f"{message}, which are scaled here; give them as they were")
+        raise SpecError.at(("x",), f"{message}, which kerasbatch scales itself; give them unscaled")
 
 
-def model_outputs(kept: SavedModel, examples: Array) -> Array:
-    """Return what the model gives for encoded examples.
+def model_outputs(saved: SavedModel, examples: Array) -> Array:
+    """Return the outputs of the model for encoded examples.
 
-    Probabilities where there are classes, also of a model that gives logits; numbers in the
-    target's own units.
+    Outputs are probabilities if there are classes, also for a model that returns logits; else
+    numbers in the target's own units.
     """
-    given = np.asarray(kept.model.predict(examples, verbose=0))
-    if kept.from_logits:
-        single = given.shape[1:] in ((), (1,))
-        given = np.asarray(expit(given) if single else softmax(given, axis=-1))
-    return kept.preprocessing.own_units(given)
+    outputs = np.asarray(saved.model.predict(examples, verbose=0))
+    if saved.from_logits:
+        single = outputs.shape[1:] in ((), (1,))
+        outputs = np.asarray(expit(outputs) if single else softmax(outputs, axis=-1))
+    return saved.preprocessing.unscale_outputs(outputs)
 
 
-def predicted_labels(kept: SavedModel, given: Array) -> Array:
+def predicted_labels(saved: SavedModel, outputs: Array) -> Array:
     """Return the predicted label of each example, or the numbers themselves.
 
     Args:
-        kept: the model.
-        given: what it gave, shape (n,) or (n, outputs).
+        saved: the model.
+        outputs: its outputs, shape (n,) or (n, outputs).
     """
-    single = given.ndim == 1 or given.shape[1:] == (1,)
-    if kept.classes is None:
-        return given.reshape(-1) if single else given
-    numbers = (given.reshape(-1) > THRESHOLD).astype(np.int64) if single else given.argmax(axis=-1)
-    if kept.preprocessing.labels is None:
+    single = outputs.ndim == 1 or outputs.shape[1:] == (1,)
+    if saved.classes is None:
+        return outputs.reshape(-1) if single else outputs
+    numbers = (
+        (outputs.reshape(-1) > THRESHOLD).astype(np.int64) if single else outputs.argmax(axis=-1)
+    )
+    if saved.preprocessing.labels is None:
         return numbers
-    named: Array = np.array(_names(kept, given.shape[-1]))[numbers]
-    return named
+    labels: Array = np.array(_names(saved, outputs.shape[-1]))[numbers]
+    return labels
 
 
-def _names(kept: SavedModel, outputs: int) -> list[str]:
-    """Return a name for each class, and for outputs that no class has."""
-    names = list(kept.preprocessing.labels or map(str, range(kept.classes or 0)))
+def _names(saved: SavedModel, outputs: int) -> list[str]:
+    """Return a name for each class, and for outputs beyond the classes."""
+    names = list(saved.preprocessing.labels or map(str, range(saved.classes or 0)))
     return names + [f"output_{number}" for number in range(len(names), max(outputs, 2))]
 
 
-def _prediction_table(kept: SavedModel, given: Array) -> "pd.DataFrame":
+def _prediction_table(saved: SavedModel, outputs: Array) -> "pd.DataFrame":
     import pandas as pd
 
-    predicted, wide = predicted_labels(kept, given), given.reshape(len(given), -1)
-    if kept.classes is None:
-        several = [f"prediction_{number}" for number in range(wide.shape[1])]
-        return pd.DataFrame(wide, columns=several if wide.shape[1] > 1 else ["prediction"])
-    names = _names(kept, wide.shape[1])
-    known = names[1:2] if wide.shape[1] == 1 else names
+    predicted, wide = predicted_labels(saved, outputs), outputs.reshape(len(outputs), -1)
+    if saved.classes is None:
+        column_names = [f"prediction_{number}" for number in range(wide.shape[1])]
+        return pd.DataFrame(wide, columns=column_names if wide.shape[1] > 1 else ["prediction"])
+    names = _names(saved, wide.shape[1])
+    class_names = names[1:2] if wide.shape[1] == 1 else names
     probabilities = {
-        f"probability_{name}": column for name, column in zip(known, wide.T, strict=False)
+        f"probability_{name}": column for name, column in zip(class_names, wide.T, strict=False)
     }
     return pd.DataFrame({"prediction": predicted} | probabilities)
 
 
-def _encode_table(kept: SavedModel, table: Table) -> tuple[Array, list[str]]:
-    made = kept.preprocessing
-    if made.columns is None:
+def _encode_table(saved: SavedModel, table: Table) -> tuple[Array, list[str]]:
+    preprocessing = saved.preprocessing
+    if preprocessing.columns is None:
         message = "this model was not trained on a table of columns with names; give an array"
         raise SpecError.at(table.where, message)
-    if faults := table.check_columns(dict.fromkeys(made.columns, table.where)):
+    if faults := table.check_columns(dict.fromkeys(preprocessing.columns, table.where)):
         raise SpecError(faults)
     if not len(table):
         raise SpecError.at(table.where, "there is no row to predict for")
-    may_miss = made.fill is not None
-    numbers = matrix(table, made.columns, made.words, may_miss=may_miss, advice=_ADVICE)
-    return _encoded(kept, numbers), list(_unseen(kept, table, numbers))
+    allow_missing = preprocessing.fill is not None
+    numbers = matrix(
+        table,
+        preprocessing.columns,
+        preprocessing.words,
+        allow_missing=allow_missing,
+        advice=_ADVICE,
+    )
+    return _encoded(saved, numbers), list(_unseen_words(saved, table, numbers))
 
 
-def _unseen(kept: SavedModel, table: Table, numbers: Array) -> Iterator[str]:
-    """Say which columns hold words that training did not see."""
-    columns = list(kept.preprocessing.columns or ())
-    for name in kept.preprocessing.words:
+def _unseen_words(saved: SavedModel, table: Table, numbers: Array) -> Iterator[str]:
+    """Yield a notice for each column with words that training did not see."""
+    columns = list(saved.preprocessing.columns or ())
+    for name in saved.preprocessing.words:
         unknown = np.isnan(numbers[:, columns.index(name)]) & ~table.empty(name, text=True)
         if unknown.any():
-            what = f"{counted(int(unknown.sum()), 'row')} of column {name}"
-            yield f"{what} hold words that training did not see; they count as none of its words"
+            rows = f"{counted(int(unknown.sum()), 'row')} of column {name}"
+            yield f"{rows} hold words that training did not see; they count as none of its words"
 
 
-def _encoded(kept: SavedModel, examples: Array) -> Array:
-    made = kept.preprocessing
-    if kept.scale is not None:
-        return np.asarray(scale_inputs(examples, kept.scale))
-    if made.encodes:
-        examples = made.x(examples.astype(np.float64))
+def _encoded(saved: SavedModel, examples: Array) -> Array:
+    preprocessing = saved.preprocessing
+    if saved.scale is not None:
+        return np.asarray(scale_inputs(examples, saved.scale))
+    if preprocessing.encodes:
+        examples = preprocessing.x(examples.astype(np.float64))
     if examples.dtype.kind != "f":
         return examples
     if (abs(examples) > np.finfo(np.float32).max).any():

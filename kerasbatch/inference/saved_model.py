@@ -1,8 +1,8 @@
-"""The model that a run kept: found, checked, and loaded without running what a file says.
+"""The saved model of a run, checked and loaded without running code from a file.
 
-Nothing is deserialised. The model is built by the run's own spec, which is checked like any other,
-and only numbers are read from the file. Python code of one's own runs with trust only, and must be
-that of the training.
+Nothing is deserialized. The model is built from the run's own spec, which is checked like any
+other, and only numbers are read from the file. User code runs only with trust, and must be the
+code of the training.
 """
 
 import json
@@ -32,15 +32,15 @@ from kerasbatch.text import counted, shortened
 
 @dataclass(frozen=True)
 class SavedModel:
-    """A model and what belongs to it.
+    """A model with its preprocessing and the shape of its data.
 
     Args:
-        model: built and compiled, with the weights and the optimizer's state of the training.
-        preprocessing: what is done to data and outputs.
+        model: the compiled model, with the weights and the optimizer's state of the training.
+        preprocessing: the transformations of data and outputs.
         input_shape: the shape of one example as the model gets it.
         classes: the number of classes, or None where the loss compares numbers.
-        scale: what images are multiplied by, or None.
-        from_logits: whether the loss takes what the model gives for logits.
+        scale: the factor of images, or None.
+        from_logits: whether the loss treats the outputs as logits.
     """
 
     model: keras.Model
@@ -52,12 +52,12 @@ class SavedModel:
 
 
 def load_model(run: str | Path, *, which: Saved | None = None, trust: bool = False) -> keras.Model:
-    """Load the model that a run kept, compiled as it was trained.
+    """Load the saved model of a run, compiled as in its training.
 
     Args:
         run: the directory of the run; its spec had `save: last`, `best` or both.
-        which: `last` or `best`; None takes the best where there is one.
-        trust: let the run's spec run Python code.
+        which: `last` or `best`; None loads the best if there is one.
+        trust: whether the run's spec may run Python code.
 
     Raises:
         SpecError: if there is no such model, it was changed on disk, or needs trust.
@@ -68,17 +68,17 @@ def load_model(run: str | Path, *, which: Saved | None = None, trust: bool = Fal
 def load_saved_model(
     run: str | Path, *, which: Saved | None = None, trust: bool = False
 ) -> SavedModel:
-    """Load the model that a run kept, with its preprocessing; the arguments of `load_model`."""
+    """Load the saved model of a run with its preprocessing; arguments as in `load_model`."""
     directory = RunDirectory(Path(run))
-    record = _whole_record(directory)
+    record = _checked_record(directory)
     file = directory.path / _file(directory, record, which)
     facts = _facts(directory)
     source = load_spec(directory.path / "spec.yaml")
     with source.located():
-        built = _built(source, record, facts, Access(source.folder, trust))
-    _read_weights(built, file, directory)
+        model = _build(source, record, facts, Access(source.folder, trust))
+    _read_weights(model, file, directory)
     return SavedModel(
-        built,
+        model,
         facts["preprocessing"],
         facts["input_shape"],
         None if label_kind(source.spec.loss.name) == "number" else facts["classes"],
@@ -87,25 +87,25 @@ def load_saved_model(
     )
 
 
-def _whole_record(directory: RunDirectory) -> dict[str, Any]:
-    """Return the record of a run whose files are all as they were written."""
+def _checked_record(directory: RunDirectory) -> dict[str, Any]:
+    """Return the record of a run, after a check that none of its files has changed."""
     try:
-        found = directory.found()
-        problem = found.problem or _not_a_run(directory.path)
-        record = None if found.problem else found.record
+        stored = directory.read()
+        problem = stored.problem or _not_a_run(directory.path)
+        record = None if stored.problem else stored.record
         if record is not None:
             operator.index(record["row"]["train_examples"])
             return record
     except (LookupError, TypeError, AttributeError):
-        problem = "its record.json says nothing that can be used"
+        problem = "its record.json is incomplete"
     raise SpecError.at((), f"{directory.path}: {problem}")
 
 
 def _not_a_run(path: Path) -> str:
-    """Say what is there in place of a run, and which runs are inside."""
+    """Return a message about a directory that is not a run, with the runs inside it."""
     if not path.is_dir():
-        return "is no directory of a run"
-    inside = sorted(each.parent.name for each in path.glob("*/record.json"))
+        return "is not the directory of a run"
+    inside = sorted(record_file.parent.name for record_file in path.glob("*/record.json"))
     if not inside:
         return "holds no run (no record.json); give the directory of one run"
     names = shortened(", ".join(inside), 300)
@@ -115,55 +115,55 @@ def _not_a_run(path: Path) -> str:
 def _facts(directory: RunDirectory) -> dict[str, Any]:
     try:
         plain = json.loads((directory.path / PREPROCESSING).read_bytes())
-        made = Preprocessing.from_json(plain["preprocessing"])
+        preprocessing = Preprocessing.from_json(plain["preprocessing"])
         shape = tuple(int(size) for size in plain["input_shape"])
-        known = {key: plain[key] for key in ("classes", "scale", "code")}
+        values = {key: plain[key] for key in ("classes", "scale", "code")}
     except (OSError, ValueError, TypeError, LookupError):
-        message = f"{directory.path}: its {PREPROCESSING} says nothing that can be used"
+        message = f"{directory.path}: its {PREPROCESSING} is damaged or incomplete"
         raise SpecError.at((), message) from None
-    return known | {"preprocessing": made, "input_shape": shape}
+    return values | {"preprocessing": preprocessing, "input_shape": shape}
 
 
 def _file(directory: RunDirectory, record: dict[str, Any], which: Saved | None) -> str:
-    there = [name for name, file in MODELS.items() if file in record["files"]]
-    if not there:
+    saved = [name for name, file in MODELS.items() if file in record["files"]]
+    if not saved:
         message = "this run kept no model; write save: best into its spec, and run it again"
         raise SpecError.at((), f"{directory.path}: {message}")
-    chosen = which or there[-1]  # the best stands last
-    if chosen not in there:
-        message = f"this run kept no {chosen} model, only the {there[0]} one"
+    chosen = which or saved[-1]  # the best is the last one
+    if chosen not in saved:
+        message = f"this run kept no {chosen} model, only the {saved[0]} one"
         raise SpecError.at((), f"{directory.path}: {message}")
     for name in (MODELS[chosen], PREPROCESSING, "spec.yaml"):
-        # Its checksum was compared if the record names it; a link may lead anywhere.
+        # Only files named in the record have a checked checksum; a link may lead anywhere.
         if name not in record["files"] or (directory.path / name).is_symlink():
-            raise SpecError.at((), f"{directory.path}: its {name} is none that this run wrote")
+            raise SpecError.at((), f"{directory.path}: its {name} was not written by this run")
     return MODELS[chosen]
 
 
-def _built(
+def _build(
     source: SpecSource, record: dict[str, Any], facts: dict[str, Any], access: Access
 ) -> keras.Model:
     spec, n = source.spec, record["row"]["train_examples"]
     plan = plan_budget(n, spec.batch_size, spec.budget, spec.partial_batch)
     rate = resolve_learning_rate(spec, plan)
     shape, units = facts["input_shape"], facts["preprocessing"].target
-    built = compile_model(spec, shape, facts["classes"], rate, access, units)
+    model = compile_model(spec, shape, facts["classes"], rate, access, units)
     if isinstance(spec.model, PythonModel):
-        place = ("model", "python")
-        if user_code.identity(spec.model.python, access, place) != facts["code"]:
+        location = ("model", "python")
+        if user_code.identity(spec.model.python, access, location) != facts["code"]:
             name = Path(spec.model.python.rpartition(":")[0]).name
-            message = f"{name} has changed since this run was trained; bring back what it was"
-            raise SpecError.at(place, message)
-    return built
+            message = f"{name} has changed since this run was trained; restore its old content"
+            raise SpecError.at(location, message)
+    return model
 
 
-def _read_weights(built: keras.Model, file: Path, directory: RunDirectory) -> None:
-    build_optimizer(built)
+def _read_weights(model: keras.Model, file: Path, directory: RunDirectory) -> None:
+    build_optimizer(model)
     try:
         with warnings.catch_warnings():
-            # Keras warns of weights that it did not find, and leaves them as they were drawn.
+            # Keras warns about missing weights, and keeps their initial values.
             warnings.simplefilter("error", UserWarning)
-            built.load_weights(file)
+            model.load_weights(file)
     except (ValueError, OSError, KeyError, UserWarning) as error:
         reason = shortened(" ".join(str(error).split()), 200)
         message = f"its {file.name} does not fit the model of its spec ({reason})"

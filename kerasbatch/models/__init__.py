@@ -1,1 +1,1 @@
-"""The model of a spec, built and compiled, and its callbacks."""
+"""The model of a spec, built and compiled, and the callbacks of a spec."""

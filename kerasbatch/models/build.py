@@ -1,8 +1,7 @@
 """spec.model + optimizer + loss -> a built, compiled Keras model.
 
-Classes are taken by name from the allow-list in `keras_names` and called with the arguments of the
-spec; nothing is ever deserialised. What Keras refuses comes out as a fault at its place in the
-spec.
+Classes are looked up by name in the allow-list of `keras_registry` and called with the arguments of
+the spec; nothing is deserialized. An error of Keras becomes a fault at its place in the spec.
 """
 
 import contextlib
@@ -35,7 +34,7 @@ def build_model(spec: Spec, data: RunData, rate: LearningRate, access: Access) -
         spec: a single-run spec.
         data: its data.
         rate: the learning rate, by the spec's rule.
-        access: what the spec may reach.
+        access: the files and code that the spec may use.
 
     Raises:
         SpecError: if Keras refuses a layer, an argument or their combination.
@@ -52,17 +51,17 @@ def compile_model(
     access: Access,
     units: Standardization | None,
 ) -> keras.Model:
-    """Build and compile as `build` does, with weights drawn by whatever seeds are in force.
+    """Build and compile like `build_model`, with weights drawn by the current seeds.
 
     Args:
         spec: a single-run spec.
         input_shape: the shape of one example.
         classes: the number of classes, or None where the target is a number.
         rate: the learning rate, by the spec's rule.
-        access: what the spec may reach.
-        units: by what the target is standardized, or None; metrics are told in its own units.
+        access: the files and code that the spec may use.
+        units: the standardization of the target, or None; metrics are in its own units.
     """
-    with _precision(spec.precision):
+    with _precision_policy(spec.precision):
         model = _model(spec, input_shape, classes, access)
     metrics = [_metric(metric, ("metrics", i)) for i, metric in enumerate(spec.metrics)]
     model.compile(
@@ -74,13 +73,13 @@ def compile_model(
 
 
 @contextlib.contextmanager
-def _precision(policy: str) -> Iterator[None]:
-    before = keras.config.dtype_policy()
+def _precision_policy(policy: str) -> Iterator[None]:
+    previous = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
         yield
     finally:
-        keras.config.set_dtype_policy(before)
+        keras.config.set_dtype_policy(previous)
 
 
 def _model(
@@ -100,8 +99,8 @@ def _from_python(
     location: Location = ("model", "python")
     model = user_code.call(name, access, location, input_shape, classes)
     if not isinstance(model, keras.Model):
-        found = type(model).__name__
-        message = f"{name} returned {found}; must return an uncompiled keras.Model"
+        returned = type(model).__name__
+        message = f"{name} returned {returned}; must return an uncompiled keras.Model"
         raise SpecError.at(location, message)
     if not model.built:
         with keras_refusals(location):
@@ -111,12 +110,12 @@ def _from_python(
 
 def _from_layers(layers: tuple[Any, ...], input_shape: tuple[int, ...]) -> keras.Model:
     inputs = outputs = keras.Input(input_shape)
-    for number, written in enumerate(layers):
+    for number, layer_spec in enumerate(layers):
         location: Location = ("model", "layers", number)
-        name = written if isinstance(written, str) else next(iter(written))
-        layer = _layer(written, location)
-        below = location if isinstance(written, str) else (*location, name)
-        with keras_refusals(below, _channels(name, tuple(outputs.shape[1:]))):
+        name = layer_spec if isinstance(layer_spec, str) else next(iter(layer_spec))
+        layer = _layer(layer_spec, location)
+        place = location if isinstance(layer_spec, str) else (*location, name)
+        with keras_refusals(place, _channels(name, tuple(outputs.shape[1:]))):
             if name in _SELF_ATTENTION_PAIR:
                 outputs = layer([outputs, outputs])
             elif name == "MultiHeadAttention":
@@ -127,7 +126,7 @@ def _from_layers(layers: tuple[Any, ...], input_shape: tuple[int, ...]) -> keras
 
 
 def _channels(layer: str, shape: tuple[int, ...]) -> str:
-    """Say how images without channels get them, which the layers for images need."""
+    """Return the advice to add channels to images for a 2D layer, or an empty text."""
     if len(shape) != 2 or "2D" not in layer:
         return ""
     return (
@@ -135,11 +134,11 @@ def _channels(layer: str, shape: tuple[int, ...]) -> str:
     )
 
 
-def _layer(written: Any, location: Location) -> keras.layers.Layer:
-    if isinstance(written, str):
-        name, arguments = written, {}
+def _layer(layer_spec: Any, location: Location) -> keras.layers.Layer:
+    if isinstance(layer_spec, str):
+        name, arguments = layer_spec, {}
     else:
-        ((name, arguments),) = written.items()
+        ((name, arguments),) = layer_spec.items()
         location = (*location, name)
     values = _values(keras_registry.with_floats("layers", name, arguments or {}), location)
     with keras_refusals(location):
@@ -147,7 +146,7 @@ def _layer(written: Any, location: Location) -> keras.layers.Layer:
 
 
 def _values(arguments: dict[str, Any], location: Location) -> dict[str, Any]:
-    """Make the values of arguments: nested layers, and initializers and their like with names."""
+    """Return the values of arguments: nested layers, and named initializers and the like."""
     return {name: _value(name, value, (*location, name)) for name, value in arguments.items()}
 
 
@@ -158,60 +157,60 @@ def _value(argument: str, value: Any, location: Location) -> Any:
     if section is None or not isinstance(value, dict):
         return tuple(value) if isinstance(value, list) else value
     arguments = dict(value)
-    known = keras_registry.class_name(section, arguments.pop("name"))
+    class_name = keras_registry.class_name(section, arguments.pop("name"))
     module = keras.optimizers.schedules if section == "schedules" else getattr(keras, section)
     with keras_refusals(location):
-        arguments = keras_registry.with_floats(section, str(known), arguments)
-        return getattr(module, str(known))(**_values(arguments, location))
+        arguments = keras_registry.with_floats(section, str(class_name), arguments)
+        return getattr(module, str(class_name))(**_values(arguments, location))
 
 
 def make_optimizer(spec: Spec, rate: LearningRate) -> keras.optimizers.Optimizer:
-    """Make the optimizer of a spec with its learning rate."""
+    """Return the optimizer of a spec with its learning rate."""
     location: Location = ("optimizer",)
-    known = str(keras_registry.class_name("optimizers", spec.optimizer.name))
-    given = keras_registry.with_floats("optimizers", known, spec.optimizer.arguments)
-    arguments = _values(given, location)
+    class_name = str(keras_registry.class_name("optimizers", spec.optimizer.name))
+    options = keras_registry.with_floats("optimizers", class_name, spec.optimizer.arguments)
+    arguments = _values(options, location)
     if rate.value is not None:
-        warming = rate.warmup_steps and WarmUp(rate.value, rate.warmup_steps)
-        arguments["learning_rate"] = warming or rate.value
+        warmup = rate.warmup_steps and WarmUp(rate.value, rate.warmup_steps)
+        arguments["learning_rate"] = warmup or rate.value
     with keras_refusals(location):
-        return getattr(keras.optimizers, known)(**arguments | rate.arguments)
+        return getattr(keras.optimizers, class_name)(**arguments | rate.arguments)
 
 
 @keras.saving.register_keras_serializable(package="kerasbatch")  # type: ignore[untyped-decorator]  # Keras has no types
 def half_mse(y_true: Any, y_pred: Any) -> Any:
-    """Return the notes' J, half the mean squared error: 1/(2m) * sum (h(x_i) - y_i)^2."""
+    """Return half the mean squared error: 1/(2m) * sum (h(x_i) - y_i)^2."""
     return 0.5 * keras.losses.mean_squared_error(y_true, y_pred)
 
 
 def _loss(loss: NamedObject) -> Any:
     if loss.name == "half_mse":
         return half_mse
-    known = str(keras_registry.class_name("losses", loss.name))
+    class_name = str(keras_registry.class_name("losses", loss.name))
     with keras_refusals(("loss",)):
-        return getattr(keras.losses, known)(
-            **_values(keras_registry.with_floats("losses", known, loss.arguments), ("loss",))
+        return getattr(keras.losses, class_name)(
+            **_values(keras_registry.with_floats("losses", class_name, loss.arguments), ("loss",))
         )
 
 
 def _metric(metric: NamedObject, location: Location) -> Any:
     if metric.name in keras_registry.CHOSEN_METRICS:
         return metric.name  # Keras chooses the kind of accuracy by the shape of the labels
-    known = str(keras_registry.class_name("metrics", metric.name))
+    class_name = str(keras_registry.class_name("metrics", metric.name))
     with keras_refusals(location):
-        given = keras_registry.with_floats("metrics", known, metric.arguments)
-        values = _values(given, location)
-        return getattr(keras.metrics, known)(name=metric.name, **values)
+        options = keras_registry.with_floats("metrics", class_name, metric.arguments)
+        values = _values(options, location)
+        return getattr(keras.metrics, class_name)(name=metric.name, **values)
 
 
 @contextlib.contextmanager
 def keras_refusals(location: Location, advice: str = "") -> Iterator[None]:
-    """Turn what Keras raises into a fault at its place in the spec, with what to write instead."""
+    """Turn an exception of Keras into a fault at its place in the spec, with advice."""
     try:
         yield
     except SpecError:
         raise
-    except Exception as error:  # Keras raises whatever its checks and TensorFlow's do
+    except Exception as error:  # the checks of Keras and TensorFlow raise many types
         text = " ".join(str(error).split()) or type(error).__name__
         raise SpecError.at(
             location, f"Keras refuses this: {shortened(text, 400)}{advice}"

@@ -1,4 +1,4 @@
-"""The callbacks that a spec names, made anew for every run."""
+"""The callbacks of a spec, created for every run."""
 
 from typing import Any
 
@@ -13,34 +13,36 @@ from kerasbatch.spec.trust import Access
 
 
 def make_callbacks(spec: Spec, access: Access) -> list[keras.callbacks.Callback]:
-    """Make the callbacks of a single-run spec, in their order.
+    """Return new callbacks of a single-run spec, in their order.
 
     Raises:
-        SpecError: if Keras refuses an argument, or own code makes no callback, or without trust.
+        SpecError: if Keras refuses an argument, if user code returns no callback, or without trust.
     """
     return [
-        _own(written["python"], access, ("callbacks", number, "python"))
-        if is_user_callback(written)
-        else _of_keras(written, ("callbacks", number))
-        for number, written in enumerate(spec.callbacks)
+        _user_callback(callback_spec["python"], access, ("callbacks", number, "python"))
+        if is_user_callback(callback_spec)
+        else _keras_callback(callback_spec, ("callbacks", number))
+        for number, callback_spec in enumerate(spec.callbacks)
     ]
 
 
-def _own(name: str, access: Access, location: Location) -> keras.callbacks.Callback:
-    made = user_code.call(name, access, location)
-    if not isinstance(made, keras.callbacks.Callback):
-        message = f"{name} returned {type(made).__name__}; must return a keras.callbacks.Callback"
+def _user_callback(name: str, access: Access, location: Location) -> keras.callbacks.Callback:
+    callback = user_code.call(name, access, location)
+    if not isinstance(callback, keras.callbacks.Callback):
+        message = (
+            f"{name} returned {type(callback).__name__}; must return a keras.callbacks.Callback"
+        )
         raise SpecError.at(location, message)
-    return made
+    return callback
 
 
-def _of_keras(written: Any, location: Location) -> keras.callbacks.Callback:
-    name, arguments = name_and_arguments(written)
-    watched = monitored(name, arguments)
-    if watched is not None and arguments.get("mode", "auto") == "auto":
-        # Keras guesses by the name and takes an AUC for a loss; metrics are known here.
-        metric = watched.removeprefix("val_").removeprefix("train_")
+def _keras_callback(callback_spec: Any, location: Location) -> keras.callbacks.Callback:
+    name, arguments = name_and_arguments(callback_spec)
+    monitor = monitored(name, arguments)
+    if monitor is not None and arguments.get("mode", "auto") == "auto":
+        # Keras guesses the mode by the name and treats an AUC as a loss.
+        metric = monitor.removeprefix("val_").removeprefix("train_")
         arguments["mode"] = "min" if keras_registry.lower_is_better(metric) else "max"
-    with keras_refusals(location if isinstance(written, str) else (*location, name)):
-        given = keras_registry.with_floats("callbacks", name, arguments)
-        return getattr(keras.callbacks, name)(**given)
+    with keras_refusals(location if isinstance(callback_spec, str) else (*location, name)):
+        options = keras_registry.with_floats("callbacks", name, arguments)
+        return getattr(keras.callbacks, name)(**options)

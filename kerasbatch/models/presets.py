@@ -1,4 +1,4 @@
-"""The models that a spec may name by one word: linear, mlp, cnn."""
+"""The preset models of a spec: linear, mlp, cnn."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ SMALLEST_VALID_IMAGE = 10
 
 
 def _output(classes: int | None) -> keras.layers.Layer:
-    # float32 under every precision: a softmax in bfloat16 loses small probabilities.
+    # float32 with every precision: a softmax in bfloat16 loses small probabilities.
     if classes is None:
         return keras.layers.Dense(1, dtype="float32")
     return keras.layers.Dense(classes, activation="softmax", dtype="float32")
@@ -52,4 +52,4 @@ PRESETS: dict[Preset, Callable[[tuple[int, ...], int | None], list[keras.layers.
     "mlp": _mlp,
     "cnn": _cnn,
 }
-"""The layers of each, for the shape of an example and the number of classes."""
+"""The functions that make the layers, for the shape of an example and the number of classes."""

@@ -7,7 +7,7 @@ import keras
 
 
 def keras_file_content(model: keras.Model) -> bytes:
-    """Return what a .keras file of a model holds."""
+    """Return the content of a .keras file of a model."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "model.keras")
         model.save(file)

@@ -1,4 +1,4 @@
-"""Metrics of a standardized target, told in the target's own units."""
+"""Metrics of a standardized target in the target's own units."""
 
 from typing import Any
 
@@ -10,13 +10,13 @@ from kerasbatch.data.preprocessing import Standardization
 
 @keras.saving.register_keras_serializable(package="kerasbatch")
 class UnscaledMetric(keras.metrics.Metric):
-    """Hands targets and outputs to a metric after they were brought back to their own units.
+    """A metric of targets and outputs in the target's own units.
 
     Args:
-        metric: the metric, or Keras' name of one.
+        metric: the metric, or its name in Keras.
         mean: the target's mean, one number for each output.
         deviation: its standard deviation.
-        name: the name under which it is logged.
+        name: the name of the metric in the logs.
     """
 
     def __init__(
@@ -28,26 +28,28 @@ class UnscaledMetric(keras.metrics.Metric):
         self._mean, self._deviation = mean, deviation
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """Take a batch."""
+        """Add a batch."""
         return self._inner.update_state(
-            self._own(y_true), self._own(y_pred), sample_weight=sample_weight
+            self._unscale(y_true), self._unscale(y_pred), sample_weight=sample_weight
         )
 
-    def _own(self, values: Any) -> Any:
-        wide = keras.ops.cast(values, "float32")
-        # Of several outputs the last dimension holds them; of one, a batch may lack it.
-        return wide * np.array(self._deviation, np.float32) + np.array(self._mean, np.float32)
+    def _unscale(self, values: Any) -> Any:
+        float_values = keras.ops.cast(values, "float32")
+        # Several outputs are the last dimension; with one output, a batch may lack that dimension.
+        return float_values * np.array(self._deviation, np.float32) + np.array(
+            self._mean, np.float32
+        )
 
     def result(self) -> Any:
         """Return the metric of all batches so far."""
         return self._inner.result()
 
     def reset_state(self) -> None:
-        """Forget all batches."""
+        """Reset the metric to no batches."""
         self._inner.reset_state()
 
     def get_config(self) -> dict[str, Any]:
-        """Return what makes the same metric again."""
+        """Return the arguments that create the same metric."""
         inner = keras.saving.serialize_keras_object(self._inner)
         return {
             "name": self.name,
@@ -58,10 +60,10 @@ class UnscaledMetric(keras.metrics.Metric):
 
 
 def unscale_metric(metric: Any, units: Standardization) -> UnscaledMetric:
-    """Return a metric that is told in the target's own units.
+    """Return a metric in the target's own units.
 
     Args:
-        metric: a metric, or Keras' name of one.
-        units: by what the target was standardized.
+        metric: a metric, or its name in Keras.
+        units: the standardization of the target.
     """
     return UnscaledMetric(metric, list(units.mean), list(units.deviation))

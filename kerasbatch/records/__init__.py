@@ -1,1 +1,1 @@
-"""The files of a run and of an experiment; nothing here needs Keras."""
+"""The files of a run and of an experiment; this package does not import Keras."""

@@ -1,4 +1,4 @@
-"""The directory of an experiment: owned by one process at a time, and its table of runs.
+"""The directory of an experiment, locked by one process at a time, and its runs.
 
 results/<experiment>/experiment.yaml, runs.csv, .lock
 """
@@ -14,11 +14,11 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from kerasbatch.errors import DirectoryInUseError, SpecError
-from kerasbatch.records.files import sweep_temporary, write_text
+from kerasbatch.records.files import delete_temporary_files, write_text
 from kerasbatch.records.run_directory import RunDirectory
 
-LEAST_ROOM = 10_000_000
-"""Bytes that must be free before a training begins."""
+MIN_FREE_BYTES = 10_000_000
+"""The disk space that must be free before a training begins."""
 
 
 @dataclass(frozen=True)
@@ -32,19 +32,19 @@ class Experiment:
         return RunDirectory(self.path / run_id)
 
     @contextlib.contextmanager
-    def owned(self) -> Iterator[None]:
-        """Make the directory and own it; the kernel lets go of it when the process ends.
+    def locked(self) -> Iterator[None]:
+        """Create the directory and lock it; the kernel releases the lock when the process ends.
 
         Raises:
-            SpecError: if it cannot be made or written.
-            DirectoryInUseError: if another process owns it.
+            SpecError: if it cannot be created or written.
+            DirectoryInUseError: if another process has locked it.
         """
         if self.path.is_symlink():
             message = f"{self.path} is a symbolic link; results are written into a folder only"
             raise SpecError.at((), f"{message}: remove the link, or choose another --results")
         lock, owner = FileLock(self.path / ".lock", timeout=0), self.path / ".owner"
         try:
-            _check_room(self.path)
+            _check_free_space(self.path)
             self.path.mkdir(parents=True, exist_ok=True)
             lock.acquire()
             write_text(owner, f"{os.getpid()}\n")
@@ -63,39 +63,39 @@ class Experiment:
             lock.release()
 
     def write_spec(self, text: str) -> None:
-        """Keep the spec as it was given."""
+        """Write the original text of the spec."""
         write_text(self.path / "experiment.yaml", text)
 
     def runs(self) -> list[RunDirectory]:
-        """Return the directories of its runs, by name."""
+        """Return the directories of its runs, sorted by name."""
         inside = (path for path in self.path.iterdir() if path.is_dir())
         return [RunDirectory(p) for p in sorted(inside) if not p.name.startswith(".")]
 
     def _recover(self) -> None:
-        """Finish what a process that was killed left: renames half done, temporary files."""
-        for left in list(self.path.glob(".old-*")):
-            place = RunDirectory(left.with_name(left.name.removeprefix(".old-")))
-            if not place.path.exists() and not place.successor().is_finished():
-                left.rename(place.path)
+        """Complete the renames of a killed process, and delete its temporary files."""
+        for path in list(self.path.glob(".old-*")):
+            target = RunDirectory(path.with_name(path.name.removeprefix(".old-")))
+            if not target.path.exists() and not target.successor().is_finished():
+                path.rename(target.path)
             else:
-                shutil.rmtree(left)
-        for left in list(self.path.glob(".rerun-*")):
-            place = RunDirectory(left.with_name(left.name.removeprefix(".rerun-")))
-            if not place.path.exists() and RunDirectory(left).is_finished():
-                left.rename(place.path)
+                shutil.rmtree(path)
+        for path in list(self.path.glob(".rerun-*")):
+            target = RunDirectory(path.with_name(path.name.removeprefix(".rerun-")))
+            if not target.path.exists() and RunDirectory(path).is_finished():
+                path.rename(target.path)
             else:
-                shutil.rmtree(left)
+                shutil.rmtree(path)
         for folder in (self.path, *(directory.path for directory in self.runs())):
-            sweep_temporary(folder)
+            delete_temporary_files(folder)
 
 
 def _text(path: Path) -> str:
     return path.read_bytes().decode("utf-8", "replace").strip() if path.is_file() else ""
 
 
-def _check_room(path: Path) -> None:
+def _check_free_space(path: Path) -> None:
     existing = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
     free = shutil.disk_usage(existing).free
-    if free < LEAST_ROOM:
-        needed = f"{LEAST_ROOM // 10**6} MB are needed at least"
-        raise OSError(errno.ENOSPC, f"only {free / 1e6:.1f} MB are free, {needed}")
+    if free < MIN_FREE_BYTES:
+        requirement = f"at least {MIN_FREE_BYTES // 10**6} MB are needed"
+        raise OSError(errno.ENOSPC, f"only {free / 1e6:.1f} MB are free, {requirement}")

@@ -1,6 +1,6 @@
-"""Writing files so that each is complete or not there, whatever happens.
+"""Atomic writing of files: a file is either complete or absent.
 
-A file is written beside its place, flushed to the disk and moved over the old one.
+A temporary file in the same folder is written, flushed to the disk and moved over the old file.
 """
 
 import csv
@@ -14,16 +14,16 @@ from typing import Any
 import yaml
 
 TEMPORARY = ".writing"
-"""What the names of files end in that are not complete yet."""
+"""The suffix of incomplete files."""
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text so that the file is either the old one or the new one, whatever happens."""
+    """Write a text atomically: the file has either its old or its new content."""
     write_bytes(path, text.encode("utf-8"))
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file so that it is either the old one or the new one, whatever happens."""
+    """Write a file atomically: it has either its old or its new content."""
     handle, temporary = tempfile.mkstemp(TEMPORARY, f".{path.name}.", path.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
@@ -47,16 +47,16 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, An
 
 
 def columns_of(rows: Iterable[Mapping[str, Any]], first: Sequence[str] = ()) -> list[str]:
-    """Return the columns of a table: the given ones, then the others as they appear."""
+    """Return the columns of a table: the first ones, then the others in order of appearance."""
     return list(dict.fromkeys([*first, *(key for row in rows for key in row)]))
 
 
 def dump_yaml(value: Any) -> str:
-    """Write plain values as YAML in their own order."""
+    """Return plain values as YAML text, with keys in their own order."""
     return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100)
 
 
-def sweep_temporary(folder: Path) -> None:
-    """Delete what a writing that was cut off has left in a folder."""
+def delete_temporary_files(folder: Path) -> None:
+    """Delete the temporary files of interrupted writes in a folder."""
     for path in folder.glob(f".*{TEMPORARY}"):
         path.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
-"""Where a result came from: versions, machine, git commit, and the peak memory of a run.
+"""The provenance of a result: versions, machine and git commit; and the peak memory of a run.
 
-The machine is told by what it is, not by its name, so that results can be published.
+The machine is described without its name, so that results can be published.
 """
 
 import functools
@@ -24,7 +24,7 @@ def provenance() -> dict[str, Any]:
 
 @functools.cache
 def versions() -> dict[str, str]:
-    """Return the versions of what makes the numbers of a run."""
+    """Return the versions of Python and of the packages that affect the numbers of a run."""
     return {
         "kerasbatch": VERSION,
         "python": platform.python_version(),
@@ -33,7 +33,7 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> dict[str, Any]:
-    """Return what machine this is: its processor, its cores and its system, but not its name."""
+    """Return the processor, the number of cores and the system of this machine."""
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
@@ -45,31 +45,31 @@ def machine() -> dict[str, Any]:
 def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:  # only Linux has it
+    except OSError:  # the file exists on Linux only
         return platform.processor() or platform.machine()
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(names, platform.machine())
 
 
 def git_commit(folder: Path) -> str | None:
-    """Return the commit that a folder is at, or None outside of git or without git."""
+    """Return the current commit of a folder, or None outside a repository or without git."""
     command = ["git", "-C", str(folder), "rev-parse", "--verify", "--quiet", "HEAD"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)  # noqa: S603  # a constant command
+        process = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)  # noqa: S603  # a constant command
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.strip() or None
+    return process.stdout.strip() or None
 
 
 def utc_now() -> str:
-    """Return the time as ISO 8601 in UTC, to the second."""
+    """Return the current time in UTC as ISO 8601, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 class PeakMemory:
-    """The highest resident memory of this process since the object was made.
+    """The highest resident memory of this process since the object was created.
 
-    Only Linux lets a process reset its high-water mark; elsewhere the value is unknown.
+    Only Linux allows a process to reset its high-water mark; elsewhere the value is unknown.
     """
 
     def __init__(self) -> None:
@@ -80,7 +80,7 @@ class PeakMemory:
             self._reset = False
 
     def megabytes(self) -> float | None:
-        """Return the peak in MB (10^6 bytes), or None where it cannot be known."""
+        """Return the peak in MB (10^6 bytes), or None if it is unknown."""
         if not self._reset:
             return None
         for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():

@@ -1,7 +1,7 @@
-"""record.json: written with checksums of itself and of the run's files, and read back by them.
+"""record.json, with checksums of itself and of the run's files, which are verified on reading.
 
-What does not match is damaged and never shown. A record of another format belongs to another
-version of kerasbatch; it is named and left alone.
+A record or file that does not match its checksum is damaged and never shown. A record of another
+format belongs to another version of kerasbatch; it is reported and not changed.
 """
 
 import hashlib
@@ -15,29 +15,29 @@ from typing import Any
 from kerasbatch.records.files import write_text
 
 FORMAT = 2
-"""The version of the files; a run of another version is not taken for a finished one."""
+"""The version of the file format; a run of another version does not count as finished."""
 NAME = "record.json"
 _CHECKSUM, _FILES = "checksum", "files"
 
 
 @dataclass(frozen=True)
 class StoredRecord:
-    """What was found where a record should be.
+    """The result of reading a record: the record, or the problem with it.
 
     Args:
-        record: the record, or None where there is none or it is damaged.
-        problem: what is wrong with it, to follow the name of the run in a sentence, or None.
-        foreign: whether it was written in another format; then only its row is of use.
+        record: the record, or None if it is missing or damaged.
+        problem: the problem, to follow the name of the run in a sentence, or None.
+        foreign: whether it has another format; then only its row is usable.
     """
 
     record: dict[str, Any] | None = None
     problem: str | None = None
-    foreign: bool = False
+    other_format: bool = False
 
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> dict[str, Any]:
-    """Write the record of a run, with checksums of all files beside it; return what was added."""
-    files = {path.name: _hash(path) for path in sorted(folder.iterdir()) if _belongs(path)}
+    """Write the record of a run, with checksums of its files; return the added keys."""
+    files = {path.name: _hash(path) for path in sorted(folder.iterdir()) if _has_checksum(path)}
     plain = _without_special_numbers({"format": FORMAT, **record, _FILES: files})
     plain[_CHECKSUM] = _checksum(plain)
     text = json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False)
@@ -45,7 +45,7 @@ def write_record(folder: Path, record: Mapping[str, Any]) -> dict[str, Any]:
     return {"format": FORMAT, _FILES: files}
 
 
-def _belongs(path: Path) -> bool:
+def _has_checksum(path: Path) -> bool:
     return path.is_file() and path.name != NAME and not path.name.startswith(".")
 
 
@@ -62,10 +62,10 @@ def read_record(folder: Path) -> StoredRecord:
     if not isinstance(record, dict) or not isinstance(record.get("format"), int):
         return StoredRecord(problem=f"its {NAME} is damaged")
     written = record.pop(_CHECKSUM, None)
-    is_ours = record["format"] == FORMAT
-    if (written is not None or is_ours) and written != _checksum(record):
+    is_current = record["format"] == FORMAT
+    if (written is not None or is_current) and written != _checksum(record):
         return StoredRecord(problem=f"its {NAME} does not match its checksum")
-    if is_ours:
+    if is_current:
         return StoredRecord(record)
     return StoredRecord(
         record, f"was written in format {record['format']} by another version", True
@@ -73,7 +73,7 @@ def read_record(folder: Path) -> StoredRecord:
 
 
 def damaged_files(folder: Path, record: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the names of a run's files that are not what its record says, or not there."""
+    """Yield the names of a run's files that are missing or do not match their checksum."""
     for name, checksum in record[_FILES].items():
         path = folder / name
         if not path.is_file() or _hash(path) != checksum:
@@ -90,7 +90,7 @@ def _checksum(record: Mapping[str, Any]) -> str:
 
 
 def _without_special_numbers(value: Any) -> Any:
-    """Write inf and nan as text, which JSON has no numbers for."""
+    """Return a value with inf and nan as text, because JSON has no such numbers."""
     if isinstance(value, Mapping):
         return {key: _without_special_numbers(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):

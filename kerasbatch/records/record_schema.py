@@ -1,4 +1,4 @@
-"""What a record must look like to be read: a stranger's may be signed well, and hold anything."""
+"""The schema of a record; a record from outside may have a valid checksum and any content."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -14,7 +14,7 @@ Text = Annotated[str, Field(strict=True)] | None
 Scalar = bool | Number | Text
 Time = Annotated[str, AfterValidator(lambda text: datetime.fromisoformat(text) and text)] | None
 TEXTS = ("run_id", "status", "data_used", "optimizer", "engine", "step_check", "target")
-"""Columns of a run's row that hold texts; all others of RUN_COLUMNS hold numbers."""
+"""The columns of a run's row that hold texts; all others of RUN_COLUMNS hold numbers."""
 COUNTS = ("planned_steps", "observed_steps", "batch_size", "seed", "train_examples")
 
 
@@ -50,24 +50,24 @@ class _Record(BaseModel):
 
 
 def record_problem(record: Mapping[str, Any]) -> str | None:
-    """Say what of a record is not as it must be, to follow the name of its run; or None."""
+    """Return the first violation of the schema, to follow the name of the run; or None."""
     try:
         _Record.model_validate(record)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        return f"its record.json holds no {place} as it must be ({first['msg'].lower()})"
+        return f"its record.json has an invalid {place} ({first['msg'].lower()})"
     return _row_problem(record["row"])
 
 
 def _row_problem(row: Mapping[str, Any]) -> str | None:
-    if lacking := [name for name in RUN_COLUMNS if name not in row]:
-        return f"its record.json has no row.{lacking[0]}"
+    if missing := [name for name in RUN_COLUMNS if name not in row]:
+        return f"its record.json has no row.{missing[0]}"
     for name, value in row.items():
         try:
             _adapter(name).validate_python(value)
         except ValidationError:
-            return f"its record.json holds no row.{name} as it must be"
+            return f"its record.json has an invalid row.{name}"
     return None
 
 

@@ -2,7 +2,7 @@
 
     <run_id>/spec.yaml, history.csv, steps.csv, record.json, ...
 
-A run is finished when its record.json says so, and its files are those that the record names.
+A run is finished if its record.json says so and its files match the checksums of the record.
 """
 
 import shutil
@@ -17,7 +17,7 @@ from kerasbatch.records.run_status import FINISHED, RunStatus
 from kerasbatch.spec.schema import Spec
 
 MODELS = {"last": "model.keras", "best": "best.keras"}
-"""The files of the models that a spec may ask for by `save`."""
+"""The files of the models, by the values of the spec's `save`."""
 PREPROCESSING = "preprocessing.json"
 FILES = (
     "record.json",
@@ -43,7 +43,7 @@ class RunDirectory:
         return self.path.name
 
     def start(self, spec: Spec) -> None:
-        """Make the directory for a new training; what an earlier one left is no longer finished."""
+        """Create the directory for a new training, and delete the files of an earlier one."""
         self.path.mkdir(parents=True, exist_ok=True)
         for old in FILES:
             (self.path / old).unlink(missing_ok=True)
@@ -54,36 +54,36 @@ class RunDirectory:
         write_csv(self.path / name, columns_of(rows, first), rows)
 
     def save(self, name: str, content: bytes) -> None:
-        """Write a file of the run that is no table."""
+        """Write a file of the run that is not a table."""
         write_bytes(self.path / name, content)
 
     def finish(self, record: Mapping[str, Any]) -> dict[str, Any]:
-        """Write the record; from here on the run has a status. Return it as it was written."""
+        """Write the record, which gives the run a status, and return its content."""
         return {**record, **write_record(self.path, record)}
 
-    def found(self) -> StoredRecord:
-        """Read the record, and check the run's files against it."""
-        found = read_record(self.path)
-        if found.record is None or found.foreign:
-            return found
-        if damaged := list(damaged_files(self.path, found.record)):
+    def read(self) -> StoredRecord:
+        """Read the record, and check the run's files against its checksums."""
+        stored = read_record(self.path)
+        if stored.record is None or stored.other_format:
+            return stored
+        if damaged := list(damaged_files(self.path, stored.record)):
             return StoredRecord(problem=f"its {damaged[0]} does not match its checksum")
-        return found
+        return stored
 
     def is_finished(self) -> bool:
-        """Tell whether there is a finished, undamaged result."""
-        return is_finished(self.found())
+        """Return whether there is a finished, undamaged result."""
+        return is_finished(self.read())
 
     def successor(self) -> "RunDirectory":
-        """Return a directory beside this one, to train again without losing what is here."""
+        """Return a directory beside this one, for a new training that keeps the old result."""
         return RunDirectory(self.path.with_name(f".rerun-{self.run_id}"))
 
     def predecessor(self) -> "RunDirectory":
-        """Return where this one stands for a moment while its successor takes its place."""
+        """Return the temporary directory of this run while its successor replaces it."""
         return RunDirectory(self.path.with_name(f".old-{self.run_id}"))
 
     def take_over(self, successor: "RunDirectory") -> None:
-        """Put a finished successor in this place."""
+        """Replace this directory by a finished successor."""
         old = self.predecessor().path
         shutil.rmtree(old, ignore_errors=True)
         self.path.rename(old)
@@ -91,18 +91,18 @@ class RunDirectory:
         shutil.rmtree(old)
 
 
-def is_finished(found: StoredRecord) -> bool:
-    """Tell whether a record is that of a finished run."""
-    record = None if found.foreign else found.record
+def is_finished(stored: StoredRecord) -> bool:
+    """Return whether a record is that of a finished run."""
+    record = None if stored.other_format else stored.record
     return record is not None and record["status"] in FINISHED
 
 
-def models_lacking(record: Mapping[str, Any], saved: Iterable[str]) -> list[str]:
-    """Return the files of models that a run should have and has not.
+def missing_models(record: Mapping[str, Any], saved: Iterable[str]) -> list[str]:
+    """Return the files of requested models that a run does not have.
 
     Args:
-        record: the record of a finished run; one that has diverged keeps what it has.
-        saved: what its spec asks for: last, best.
+        record: the record of a finished run; a diverged run needs no models.
+        saved: the models that its spec requests: last, best.
     """
     if record["status"] == RunStatus.DIVERGED:
         return []

@@ -1,7 +1,7 @@
-"""The name of a run: readable, and the same for whatever gives the same numbers.
+"""The name of a run: readable, and equal for specs that give the same numbers.
 
-Only keys that differ from their defaults enter it, under one spelling of each name, so that a new
-key of a later version changes no name.
+The name depends only on keys that differ from their defaults, in canonical spelling, so a new key
+of a later version changes no name.
 """
 
 import hashlib
@@ -22,12 +22,12 @@ MAX_LABEL = 80
 
 
 def run_id(spec: Spec, swept: Mapping[str, Any], fingerprint: str, code: str = "") -> str:
-    """Name a run: the swept values, readable, and a hash of all that makes its numbers.
+    """Return the name of a run: its swept values, and a hash of all that determines its numbers.
 
     Args:
         spec: the resolved spec of the run.
         swept: the swept keys and values; without any, the batch size is shown.
-        fingerprint: the hash of the data really used.
+        fingerprint: the hash of the data that are used.
         code: a hash of the Python code that the spec names.
     """
     text = json.dumps([identity(spec), fingerprint, code, FORMAT], sort_keys=True)
@@ -39,41 +39,41 @@ def run_id(spec: Spec, swept: Mapping[str, Any], fingerprint: str, code: str = "
 
 
 def identity(spec: Spec) -> dict[str, Any]:
-    """Return what makes the numbers of a run: its keys that are not defaults, in one spelling."""
-    given = spec.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
-    given = _content(spec, given)
+    """Return the keys that determine the numbers of a run, without defaults, in one spelling."""
+    plain = spec.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    plain = _identity_keys(spec, plain)
     for key, section in SECTIONS.items():
-        given[key] = canonical_object(section, given[key])
+        plain[key] = canonical_object(section, plain[key])
     if isinstance(spec.model, LayerModel):
         layers = [canonical_item("layers", layer) for layer in spec.model.layers]
-        given["model"] = {"layers": layers}
+        plain["model"] = {"layers": layers}
     if spec.callbacks:
-        given["callbacks"] = [_callback(each) for each in spec.callbacks]
-    for name in given:
-        given[name] = _content(getattr(spec, name), given[name])
-    whole: dict[str, Any] = _whole_numbers(given)
-    return whole
+        plain["callbacks"] = [_canonical_callback(callback) for callback in spec.callbacks]
+    for name in plain:
+        plain[name] = _identity_keys(getattr(spec, name), plain[name])
+    normalized: dict[str, Any] = _normalized_numbers(plain)
+    return normalized
 
 
-def _content(model: Any, plain: Any) -> Any:
-    """Return the keys of a mapping that are part of the identity; what files hold is hashed."""
+def _identity_keys(model: Any, plain: Any) -> Any:
+    """Return the keys of a mapping that are part of the identity; file contents are hashed."""
     if not isinstance(model, KeyedModel) or not isinstance(plain, dict):
         return plain
     inner = {name: metadata(type(model), name) for name in plain}
     return {name: value for name, value in plain.items() if (key := inner[name]) and key.identity}
 
 
-def _callback(written: Any) -> dict[str, Any]:
-    """Return a callback in one spelling; of one's own, the name of its function."""
-    if isinstance(written, dict) and "python" in written:
-        return {"python": written["python"].rpartition(":")[2]}
-    return canonical_item("callbacks", written)
+def _canonical_callback(callback: Any) -> dict[str, Any]:
+    """Return a callback in one spelling; for a user callback, the name of its function."""
+    if isinstance(callback, dict) and "python" in callback:
+        return {"python": callback["python"].rpartition(":")[2]}
+    return canonical_item("callbacks", callback)
 
 
-def _whole_numbers(value: Any) -> Any:
-    """Write 1.0 as 1, which are the same number in a spec."""
+def _normalized_numbers(value: Any) -> Any:
+    """Return a value with 1.0 as 1, because both are the same number in a spec."""
     if isinstance(value, dict):
-        return {key: _whole_numbers(inner) for key, inner in value.items()}
+        return {key: _normalized_numbers(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_whole_numbers(inner) for inner in value]
+        return [_normalized_numbers(inner) for inner in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -6,7 +6,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class RunRow:
-    """What runs.csv says of every run, in the order of its columns; metrics come behind them."""
+    """The fields of every run in runs.csv, in the order of the columns; metrics follow."""
 
     run_id: str
     status: str
@@ -32,7 +32,7 @@ class RunRow:
     peak_memory_mb: float | None
 
     def with_metrics(self, metrics: dict[str, Any]) -> dict[str, Any]:
-        """Return the whole row."""
+        """Return the complete row, with the metrics at its end."""
         return asdict(self) | metrics
 
 
@@ -43,9 +43,9 @@ RENAMED_KEYS = {
     "optimizer.name": "optimizer",
     "optimizer.learning_rate": "learning_rate",
 }
-"""Dotted keys of the spec that have a column under another name."""
+"""The dotted keys of the spec that have a column with another name."""
 
 
 def per_second(count: int | None, seconds: float | None) -> float | None:
-    """Return a speed, or None where one of its parts was not measured."""
+    """Return a speed, or None if the count or the time was not measured."""
     return round(count / seconds, 3) if seconds and count else None

@@ -1,10 +1,10 @@
-"""The states of a run, as record.json, runs.csv and every table name them."""
+"""The states of a run, as named in record.json, runs.csv and all tables."""
 
 from enum import StrEnum
 
 
 class RunStatus(StrEnum):
-    """How a run ended, or that it has not."""
+    """The way in which a run ended, or `unfinished`."""
 
     DONE = "done"
     """It took every planned step, or a callback of its spec stopped it."""
@@ -26,12 +26,12 @@ class RunStatus(StrEnum):
 
     @property
     def is_finished(self) -> bool:
-        """Whether its numbers are those of a whole run, so that it is not trained again."""
+        """True if the run has its final numbers, so that it is not trained again."""
         return self in (RunStatus.DONE, RunStatus.TARGET, RunStatus.DIVERGED)
 
     @property
     def is_failure(self) -> bool:
-        """Whether something went wrong with it; to diverge or to be interrupted is no failure."""
+        """True if the run ended with an error; a diverged or interrupted run did not."""
         return self in (
             RunStatus.FAILED,
             RunStatus.CRASHED,

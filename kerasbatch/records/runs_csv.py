@@ -1,7 +1,7 @@
-"""runs.csv of an experiment: kept in memory while runs come to their ends, written now and then.
+"""runs.csv of an experiment: kept in memory while runs end, and written at intervals.
 
-It is derived from the records of the runs; what a process that was killed had not written is
-derived anew by the next one.
+The table is derived from the records of the runs; after a crash, the next process derives it
+again.
 """
 
 import time
@@ -18,32 +18,35 @@ from kerasbatch.spec.schema import keys_where
 from kerasbatch.types import Row
 
 INTERVAL = 1.0
-"""Seconds between two writings while runs end."""
+"""The minimum number of seconds between two writes while runs end."""
 SHARE = 50
-"""A writing is followed by so many times its own duration without one."""
+"""The minimum pause after a write, as a multiple of the duration of the write."""
 
 
 class RunsCsv:
     """The table of an experiment's runs.
 
     Args:
-        experiment: the experiment, owned by this process.
+        experiment: the experiment, locked by this process.
     """
 
     def __init__(self, experiment: Experiment) -> None:
         self._file = experiment.path / "runs.csv"
-        found = ((each.run_id, record.read_record(each.path).record) for each in experiment.runs())
-        self._entries = {run_id: run_entry(record) for run_id, record in found if record}
+        records = (
+            (directory.run_id, record.read_record(directory.path).record)
+            for directory in experiment.runs()
+        )
+        self._entries = {run_id: run_entry(record) for run_id, record in records if record}
         self._due = 0.0
         self._is_written = False
 
     def put(self, run_id: str, record: Mapping[str, Any]) -> None:
-        """Take the record of a run that has ended."""
+        """Add or replace the record of a run that has ended."""
         self._entries[run_id] = run_entry(record)
         self._is_written = False
 
     def write_if_due(self) -> None:
-        """Write the table if it is out of date, and the last writing is long enough ago."""
+        """Write the table if it is out of date and the last write is long enough ago."""
         start = time.monotonic()
         if not self._is_written and start >= self._due:
             self.write()
@@ -57,24 +60,24 @@ class RunsCsv:
 
 
 SHOWN = frozenset({*RUN_COLUMNS, *keys_where(lambda key: not key.identity), *RENAMED_KEYS})
-"""Keys that have a column already, some under another name; or that change no run."""
+"""The keys that have a column already, perhaps with another name, or that change no run."""
 
 
 def flatten_spec(plain: Mapping[str, Any], above: str = "") -> Row:
-    """Return the values of a plain spec by their dotted keys; lists as a sweep labels them.
+    """Return the values of a plain spec by their dotted keys; lists as sweep labels.
 
     Args:
         plain: a spec as plain values.
-        above: the dotted key that it stands under, with a dot at its end.
+        above: the dotted key of its parent, with a dot at its end.
     """
-    found: Row = {}
+    values: Row = {}
     for key, value in plain.items():
         inner = dict(enumerate(value)) if _holds_mappings(value) else value
         if isinstance(inner, dict):
-            found |= flatten_spec({str(k): v for k, v in inner.items()}, f"{above}{key}.")
+            values |= flatten_spec({str(k): v for k, v in inner.items()}, f"{above}{key}.")
         else:
-            found[f"{above}{key}"] = sweep.label(value) if isinstance(value, list) else value
-    return found
+            values[f"{above}{key}"] = sweep.label(value) if isinstance(value, list) else value
+    return values
 
 
 def _holds_mappings(value: Any) -> bool:
@@ -83,12 +86,12 @@ def _holds_mappings(value: Any) -> bool:
 
 @dataclass(frozen=True)
 class RunEntry:
-    """What the table needs of a record.
+    """The parts of a record that the table needs.
 
     Args:
         row: the run's row.
         keys: the values of its spec by their dotted keys.
-        place: where it stands between the others.
+        place: the key by which the rows are sorted.
     """
 
     row: Row
@@ -97,7 +100,7 @@ class RunEntry:
 
 
 def run_entry(record: Mapping[str, Any]) -> RunEntry | None:
-    """Take what the table needs of a record of this format or another, if it has it."""
+    """Return the entry of a record of any format, or None if it has no row."""
     row = record.get("row")
     if not isinstance(row, dict) or not isinstance(row.get("run_id"), str):
         return None
@@ -108,11 +111,11 @@ def runs_table(entries: Iterable[RunEntry | None]) -> tuple[list[str], list[Row]
     """Return the columns and the rows of runs.csv.
 
     Args:
-        entries: what it needs of every record.
+        entries: the entries of all records; None is skipped.
     """
-    ordered = sorted((each for each in entries if each is not None), key=lambda e: e.place)
-    rows: list[Row] = [dict(each.row) for each in ordered]
-    keys = [each.keys for each in ordered]
+    ordered = sorted((entry for entry in entries if entry is not None), key=lambda e: e.place)
+    rows: list[Row] = [dict(entry.row) for entry in ordered]
+    keys = [entry.keys for entry in ordered]
     differing = [key for key in columns_of(keys) if _differ(key, keys)]
     for row, values in zip(rows, keys, strict=True):
         row.update({key: values.get(key) for key in differing})
@@ -126,7 +129,7 @@ def _differ(key: str, specs: Sequence[Row]) -> bool:
 
 
 def _place(record: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Order runs by their swept values, numbers as numbers, then by name."""
+    """Return the sort key of a run: its swept values, numbers as numbers, then its name."""
     row = record["row"]
     swept = record.get("swept") or {"batch_size": row.get("batch_size")}
     return (tuple((key, *_as_number(value)) for key, value in swept.items()), row["run_id"])

@@ -1,4 +1,4 @@
-"""The tables of a run as their rows come in, written again and again while it goes on."""
+"""The writer of the tables of a run, which writes new rows at intervals during the run."""
 
 import time
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from kerasbatch.records.run_directory import RunDirectory
 from kerasbatch.types import Row
 
 INTERVAL = 1.0
-"""Seconds between two writings while rows come in."""
+"""The minimum number of seconds between two writes while rows arrive."""
 
 
 @dataclass
@@ -16,7 +16,7 @@ class TableWriter:
     """The tables of a run.
 
     Args:
-        directory: where they are written.
+        directory: the directory of the run.
     """
 
     directory: RunDirectory
@@ -26,22 +26,22 @@ class TableWriter:
     _due: float = field(default_factory=lambda: time.monotonic() + INTERVAL)
 
     def put(self, table: str, start: int, rows: Sequence[Row], columns: Sequence[str]) -> None:
-        """Take rows of a table in place of those from `start` on.
+        """Replace the rows of a table from `start` on.
 
         Raises:
-            ValueError: if rows before them never came.
+            ValueError: if rows before `start` are missing.
         """
-        came = self.rows.setdefault(table, [])
-        if start > len(came):
-            raise ValueError(f"{table}: rows from {start} on, and {len(came)} came")
-        came[start:] = rows
+        stored_rows = self.rows.setdefault(table, [])
+        if start > len(stored_rows):
+            raise ValueError(f"{table}: rows from {start} on, and {len(stored_rows)} came")
+        stored_rows[start:] = rows
         self._columns[table] = columns
         self._unwritten.add(table)
 
     def write_if_due(self) -> None:
-        """Write what is new, if the last writing is long enough ago.
+        """Write the changed tables if the last write is long enough ago.
 
-        A long table takes longer to write and is written less often.
+        A long table takes longer to write, so it is written less often.
         """
         start = time.monotonic()
         if start >= self._due:
@@ -50,7 +50,7 @@ class TableWriter:
             self._due = now + max(INTERVAL, 20 * (now - start))
 
     def write(self) -> None:
-        """Write every table that is not on the disk as it is."""
+        """Write every table that has changed since its last write."""
         for table in sorted(self._unwritten):
             self.directory.write(table, self.rows[table], self._columns[table])
         self._unwritten.clear()

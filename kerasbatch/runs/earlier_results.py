@@ -6,7 +6,7 @@ from dataclasses import replace
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.records import provenance
 from kerasbatch.records.experiment import Experiment
-from kerasbatch.records.run_directory import MODELS, RunDirectory, is_finished, models_lacking
+from kerasbatch.records.run_directory import MODELS, RunDirectory, is_finished, missing_models
 from kerasbatch.runs.prepare.prepared_run import PreparedRun
 from kerasbatch.runs.progress import Watcher
 from kerasbatch.runs.result import Result
@@ -19,7 +19,7 @@ def refuse_foreign(runs: Iterable[PreparedRun], experiment: Experiment) -> None:
     foreign = [
         (directory.run_id, content.problem)
         for directory in directories
-        if (content := directory.found()).foreign
+        if (content := directory.read()).other_format
     ]
     if foreign:
         advice = "it is left alone; move it away, or choose another directory with --results"
@@ -41,12 +41,12 @@ def notice_other_runs(
 
 def finished(prepared: PreparedRun, directory: RunDirectory, watcher: Watcher) -> Result | None:
     """Return the finished result of an earlier command, or None; notify of its problems."""
-    content = directory.found()
+    content = directory.read()
     if content.problem:
         watcher.notice(f"{directory.run_id}: {content.problem}; it is trained again")
     if content.record is None or not is_finished(content):
         return None
-    if lacking := models_lacking(content.record, prepared.single.spec.save):
+    if lacking := missing_models(content.record, prepared.single.spec.save):
         names = " and ".join(lacking)
         message = f"has no {names}, which save asks for now; it is trained again"
         watcher.notice(f"{directory.run_id}: {message}")
@@ -59,7 +59,7 @@ def finished(prepared: PreparedRun, directory: RunDirectory, watcher: Watcher) -
 
 def with_saved_models(prepared: PreparedRun, directory: RunDirectory) -> PreparedRun:
     """Return a run that also saves the models that an earlier training of it saved."""
-    record, spec = directory.found().record, prepared.single.spec
+    record, spec = directory.read().record, prepared.single.spec
     files = record["files"] if record else ()
     union = [name for name, file in MODELS.items() if name in spec.save or file in files]
     if set(union) == set(spec.save):

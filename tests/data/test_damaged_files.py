@@ -30,7 +30,7 @@ def test_tables_that_are_not_what_they_seem(tmp_path: Path, text: str, words: st
 def test_a_column_that_is_named_twice(tmp_path: Path) -> None:
     """It would be trained on twice."""
     spec = REGRESSION | csv(tmp_path, "a,b,y\n1,2,3\n4,5,6\n", columns=["a", "a"])
-    with pytest.raises(kb.SpecError, match="a stands here twice"):
+    with pytest.raises(kb.SpecError, match="a is listed twice"):
         load(tmp_path, spec)
 
 

@@ -68,7 +68,7 @@ def test_a_sweep_maps_the_files_and_copies_none(folder: Path) -> None:
     """What workers share is the files that there are."""
     made = reader.load_spec(source(folder, {"npy": FILES}))
     loaded = run_data.load_data(made.spec, Access(folder))
-    assert shared_data.is_whole_file(loaded.x_train)
+    assert shared_data.is_unmodified_map(loaded.x_train)
     shared_data.save_shared(loaded, folder / "shared")
     assert not (folder / "shared/x_train.npy").exists()
     again = shared_data.load_shared(folder / "shared")
@@ -117,12 +117,12 @@ def no_array(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
-        (truncated, "data.npy.x_train: x_train.npy is no whole npy file"),
-        (no_array, "x_train.npy is no whole npy file"),
+        (truncated, "data.npy.x_train: x_train.npy is not a complete npy file"),
+        (no_array, "x_train.npy is not a complete npy file"),
         (of_objects, "x_train.npy holds Python objects"),
         (of_another_type, "x_train.npy has type float64; must be one of uint8, float32, float16"),
         (by_columns, "x_train.npy is stored column by column"),
-        (shorter, "x_train has 1,500 examples and y_train 1,400; must be as many"),
+        (shorter, "x_train has 1,500 examples and y_train 1,400; the numbers must be equal"),
     ],
 )
 def test_files_that_are_wrong(spoil: Any, told: str, folder: Path, tmp_path: Path) -> None:

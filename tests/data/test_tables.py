@@ -132,7 +132,7 @@ def test_parquet_is_read_as_csv_is(tmp_path: Path) -> None:
     np.testing.assert_array_equal(by_csv.x_train, by_parquet.x_train)
     np.testing.assert_array_equal(by_csv.y_train, by_parquet.y_train)
     (tmp_path / "t.parquet").write_bytes(b"PAR1 and nothing else")
-    with pytest.raises(kb.SpecError, match="is no Parquet file that can be read"):
+    with pytest.raises(kb.SpecError, match="is not a readable Parquet file"):
         load(tmp_path, REGRESSION | spec)
 
 

@@ -74,7 +74,7 @@ def test_an_npz_with_images_and_a_test_part(tmp_path: Path) -> None:
         ({"x_train": X, "y_train": np.ones(4), "x_test": X}, "only one of x_test and y_test"),
         ({"x_train": X[:0], "y_train": np.ones(0)}, "x_train is empty"),
         ({"x_train": np.ones(4), "y_train": np.ones(4)}, r"found shape \(4,\)"),
-        ({"x_train": X * np.nan, "y_train": np.ones(4)}, "8 values that are no finite numbers"),
+        ({"x_train": X * np.nan, "y_train": np.ones(4)}, "8 values that are not finite numbers"),
         ({"x_train": X, "y_train": [1, 2, 3, np.inf]}, "first in row 3"),
         ({"x_train": X.astype(str), "y_train": np.ones(4)}, "must be numbers"),
         ({"x_train": X, "y_train": np.array([{}] * 4, dtype=object)}, "it holds Python objects"),
@@ -125,7 +125,7 @@ def test_data_from_python_need_trust(tmp_path: Path) -> None:
         ("load = 3", "has no function load"),
         ("def load(): return 3", "returned int; must return"),
         ("def load(): return 1, 2, 3", "returned tuple of 3"),
-        ("def load(): return [[1], [2, 3]], [1, 2]", "is no array"),
+        ("def load(): return [[1], [2, 3]], [1, 2]", "is not an array"),
         ("def load(): return ([[1.0]], [1]), 5", "returned int second"),
         (
             "def load():\n    return 1 / 0",

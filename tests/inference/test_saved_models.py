@@ -322,7 +322,7 @@ def test_averages_are_kept_as_they_are_told(tmp_path: Path) -> None:
         (np.zeros((0, 4)), "there is no row to predict for"),
         ("t.csv", "found str; give a DataFrame or an array"),
         (np.full((1, 4), 1e300), "too large for float32"),
-        (np.full((1, 4), np.nan), "row 0 holds a value that is no finite number"),
+        (np.full((1, 4), np.nan), "row 0 holds a value that is not a finite number"),
         (pd.DataFrame(np.ones((1, 2)), columns=["a", "a"]), "DataFrame has no column"),
     ],
 )
@@ -350,12 +350,12 @@ def test_files_of_a_run_must_be_its_own(tmp_path: Path) -> None:
     (result.directory / "spec.yaml").unlink()
     (result.directory / "spec.yaml").symlink_to(tmp_path / "secret.yaml")
     write_record(result.directory, record)
-    with pytest.raises(kb.SpecError, match=r"its spec.yaml is none that this run wrote") as caught:
+    with pytest.raises(kb.SpecError, match=r"its spec.yaml was not written by this run") as caught:
         result.model()
     assert "secret" not in str(caught.value)
     with pytest.raises(kb.SpecError, match=r"holds 1 run; give one of them: batch_size=16-"):
         kb.load_model(result.directory.parent)
     record.pop("row")
     write_record(result.directory, record)
-    with pytest.raises(kb.SpecError, match=r"its record.json says nothing that can be used"):
+    with pytest.raises(kb.SpecError, match=r"its record.json is incomplete"):
         result.model()

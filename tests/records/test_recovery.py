@@ -15,7 +15,7 @@ def _finished(directory: RunDirectory, seed: int) -> None:
 
 
 def _seed(experiment: Experiment) -> int:
-    record = experiment.run("a-1").found().record
+    record = experiment.run("a-1").read().record
     assert record is not None
     return int(record["row"]["seed"])
 
@@ -34,7 +34,7 @@ def test_a_rerun_that_was_killed_leaves_a_result(tmp_path: Path, killed: str) ->
         directory.path.rename(directory.predecessor().path)
     if killed == "after":
         directory.successor().path.rename(directory.path)
-    with experiment.owned():
+    with experiment.locked():
         pass
     assert _seed(experiment) == (2 if killed in ("between", "after") else 1)
     left = [path.name for path in experiment.path.iterdir() if path.is_dir()]
@@ -49,7 +49,7 @@ def test_temporary_files_are_swept_up(tmp_path: Path) -> None:
     (folder / ".record.json.abc123.writing").write_text("{", encoding="utf-8")
     (experiment.path / ".runs.csv.abc123.writing").write_text("run", encoding="utf-8")
     (folder / ".mine").write_text("kept", encoding="utf-8")
-    with experiment.owned():
+    with experiment.locked():
         pass
     assert sorted(path.name for path in folder.iterdir()) == [".mine", "record.json"]
     assert not list(experiment.path.glob(".runs.csv*"))

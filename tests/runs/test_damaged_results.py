@@ -41,15 +41,15 @@ def _damaged(content: bytes, count: int) -> Iterator[bytes]:
 def test_no_damage_goes_unseen(name: str, small: dict[str, Any], tmp_path: Path) -> None:
     """Of 200 flipped bytes and cuts; blanks between the values of a record may be any."""
     first = run(small, tmp_path)
-    whole = RunDirectory(first.directory).found().record
+    whole = RunDirectory(first.directory).read().record
     file = first.directory / name
     content = file.read_bytes()
     for damaged in _damaged(content, 200):
         file.write_bytes(damaged)
-        found = RunDirectory(first.directory).found()
+        found = RunDirectory(first.directory).read()
         assert found.problem or found.record == whole
     file.write_bytes(content)
-    assert RunDirectory(first.directory).found().record == whole
+    assert RunDirectory(first.directory).read().record == whole
 
 
 @pytest.mark.parametrize("name", ["record.json", "history.csv"])

@@ -50,7 +50,7 @@ def test_a_directory_in_use_is_named(small: dict[str, Any], tmp_path: Path) -> N
     from kerasbatch.records.experiment import Experiment
 
     with (
-        Experiment(tmp_path / "experiment").owned(),
+        Experiment(tmp_path / "experiment").locked(),
         pytest.raises(kb.DirectoryInUseError, match=r"in use by another process \(pid \d+\)"),
     ):
         run(small, tmp_path)

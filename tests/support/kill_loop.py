@@ -68,7 +68,7 @@ def _told(folder: Path) -> dict[str, Any]:
     experiment = folder / "experiment"
     found: dict[str, Any] = {}
     for path in sorted(path for path in experiment.iterdir() if path.is_dir()):
-        whole = RunDirectory(path).found()
+        whole = RunDirectory(path).read()
         if whole.problem or whole.record is None:
             raise SystemExit(f"{path.name}: {whole.problem or 'no record'}")
         found[path.name] = whole.record["row"], (path / "history.csv").read_text()

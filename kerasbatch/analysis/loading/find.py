@@ -101,7 +101,7 @@ def _walk(path: Path, depth: int) -> Iterator[Path]:
 
 
 def _read(path: Path) -> RunFiles:
-    stored = RunDirectory(path).found()
+    stored = RunDirectory(path).read()
     if stored.problem:  # the record does not match the files
         return RunFiles(path, None, stored.problem)
     if stored.record is not None:

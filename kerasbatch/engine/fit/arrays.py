@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasbatch.array_files import first_not_finite, in_a_file
+from kerasbatch.array_files import first_not_finite, is_memory_mapped
 from kerasbatch.engine import keras_private
 from kerasbatch.engine.fit.arguments import FitArguments
 from kerasbatch.engine.options import Arrays
@@ -177,7 +177,7 @@ def _not_finite(prefix: str, arrays: Arrays) -> str | None:
 def _array(value: Any, column: bool) -> Any:
     if value is None:
         return None
-    if in_a_file(value):
+    if is_memory_mapped(value):
         return value  # data that may exceed memory are cast chunk by chunk
     array = np.asarray(value)
     if _is_pandas(value) and column and array.ndim == 1:

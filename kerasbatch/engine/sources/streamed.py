@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasbatch.array_files import changed_file, file_states
+from kerasbatch.array_files import changed_file_message, file_states
 from kerasbatch.engine.device import aligned, bytes_of, in_place, type_on_device
 from kerasbatch.engine.settings import EngineSettings
 from kerasbatch.engine.sources.chunks import (
@@ -77,7 +77,7 @@ class StreamedSource(StreamSource):
         Raises:
             EngineError: if a file of the data has changed.
         """
-        if changed := changed_file(self._files):
+        if changed := changed_file_message(self._files):
             raise EngineError(changed)
         np.take(self._stream.tags, chosen, out=self._tags[slot][: len(chosen)])
         pairs = zip(

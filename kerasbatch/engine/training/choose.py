@@ -8,7 +8,7 @@ import numpy as np
 import psutil
 import tensorflow as tf
 
-from kerasbatch.array_files import in_a_file
+from kerasbatch.array_files import is_memory_mapped
 from kerasbatch.engine import keras_private, tensorflow_private
 from kerasbatch.engine.device import bytes_of, is_mapped
 from kerasbatch.engine.model_state import build_model
@@ -208,6 +208,6 @@ def _copied_from_file(arrays: Arrays) -> str | None:
     """Return the reason to stream arrays in files that cannot be mapped without a full copy."""
     for array in keras.tree.flatten(arrays):
         is_cast = array.dtype.kind == "f" and array.dtype != keras.config.floatx()
-        if in_a_file(array) and (is_cast or not is_mapped(array)):
+        if is_memory_mapped(array) and (is_cast or not is_mapped(array)):
             return "they lie in a file"
     return None

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import keras
 
-from kerasbatch.array_files import in_a_file
+from kerasbatch.array_files import is_memory_mapped
 from kerasbatch.engine.device import bytes_of, cast_for_device, is_mapped, to_device
 from kerasbatch.engine.options import Arrays
 from kerasbatch.engine.settings import DEFAULT_SETTINGS, EngineSettings
@@ -22,7 +22,7 @@ def rows_at_once(arrays: Arrays, settings: EngineSettings = DEFAULT_SETTINGS) ->
 def stays_in_files(arrays: Arrays, settings: EngineSettings = DEFAULT_SETTINGS) -> bool:
     """Return whether to evaluate arrays in parts, because they are large and in files."""
     leaves = keras.tree.flatten(arrays)
-    in_files = any(in_a_file(leaf) and not is_mapped(leaf) for leaf in leaves)
+    in_files = any(is_memory_mapped(leaf) and not is_mapped(leaf) for leaf in leaves)
     return in_files and bytes_of(arrays) > settings.chunk_bytes
 
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import keras
 
-from kerasbatch.array_files import changed_file
+from kerasbatch.array_files import changed_file_message
 from kerasbatch.callbacks.evaluation_relay import EvaluationRelay
 from kerasbatch.callbacks.progress import ProgressReporter
 from kerasbatch.callbacks.recorder import Recorder
@@ -55,7 +55,7 @@ def train(job: TrainingJob, emit: Emit) -> Outcome:
 
 def _refuse_changed_files(job: TrainingJob) -> None:
     """Raise an error if a data file has changed since its fingerprint was taken."""
-    if changed := changed_file(job.data.files):
+    if changed := changed_file_message(job.data.files):
         raise EngineError(changed)
 
 

@@ -82,7 +82,7 @@ class ModelCache:
         if is_cached and not isinstance(spec.model, PythonModel):
             copy_model_state(fresh, self._last)
             if rate.warmup_steps:
-                keras_private.schedule(self._last).become(keras_private.schedule(fresh))
+                keras_private.schedule(self._last).copy_from(keras_private.schedule(fresh))
             return self._last
         self._last, self._program_key = fresh, prepared.program_key
         return fresh

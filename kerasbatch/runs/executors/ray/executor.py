@@ -7,7 +7,7 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from kerasbatch.array_files import changed_file
+from kerasbatch.array_files import changed_file_message
 from kerasbatch.data.run_data import RunData
 from kerasbatch.data.shared_data import DataFolder, in_memory, load_shared
 from kerasbatch.errors import SpecError
@@ -123,7 +123,7 @@ def _stored(folder: DataFolder, key: str) -> ray.ObjectRef[RunData]:
     """
     data = load_shared(folder.path / key)
     stored = ray.put(in_memory(data))
-    if changed := changed_file(data.files):
+    if changed := changed_file_message(data.files):
         raise SpecError.at(("data",), changed)
     return stored
 
