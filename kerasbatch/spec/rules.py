@@ -1,12 +1,12 @@
 """Rules between the keys of a spec, beyond the legal values of a single key.
 
-Every rule is a generator that yields the faults of a spec; `RULES` names the keys that it reads, so
-that a rule with a faulty key is skipped.
+Every rule is a generator that yields the faults of a spec. A rule ends where it reads a faulty key.
 """
 
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
+from types import MethodType
 from typing import Any, get_args
 
 from kerasbatch.errors import Fault
@@ -196,35 +196,59 @@ def names_and_arguments(raw: dict[str, Any]) -> Iterator[Fault]:
         yield from check_named("metrics", metric, ("metrics", number))
 
 
-RULES: tuple[tuple[frozenset[str], Callable[[Spec], Iterator[Fault]]], ...] = (
-    (frozenset(BUDGETS), one_budget),
-    (frozenset({"name"}), safe_name),
-    (frozenset({"data"}), built_in_data),
-    (frozenset({"evaluate_every"}), one_point_rule),
-    (frozenset({"target", "metrics", "validation"}), target),
-    (frozenset({"metrics"}), unique_metrics),
-    (frozenset({"data", "validation"}), validation_of_a_table),
-    (frozenset({"data", "validation"}), undivided_files),
-    (frozenset({"save"}), saved),
-    (frozenset({"class_weight", "data", "loss"}), weights),
-    (frozenset({"callbacks"}), callback_arguments),
-    (frozenset({"callbacks", "evaluate_every"}), evaluation_at_epoch_ends),
-    (frozenset({"callbacks", "metrics", "validation", "loss"}), monitored_columns),
-    (frozenset({"callbacks", "optimizer", "learning_rate_rule"}), reducible_learning_rate),
-    (frozenset({"learning_rate_rule", "optimizer"}), learning_rate_rule),
+RULES: tuple[Callable[[Any], Iterator[Fault]], ...] = (
+    one_budget,
+    safe_name,
+    built_in_data,
+    one_point_rule,
+    target,
+    unique_metrics,
+    validation_of_a_table,
+    undivided_files,
+    saved,
+    weights,
+    callback_arguments,
+    evaluation_at_epoch_ends,
+    monitored_columns,
+    reducible_learning_rate,
+    learning_rate_rule,
 )
+
+
+class _FaultyKeyError(Exception):
+    """A rule has read a key that is faulty already."""
+
+
+class _GuardedSpec:
+    """A spec whose faulty keys cannot be read, not even by its own properties and methods."""
+
+    def __init__(self, spec: Spec, wrong: frozenset[str]) -> None:
+        self._spec, self._wrong = spec, wrong
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self._wrong:
+            raise _FaultyKeyError(name)
+        member = getattr(type(self._spec), name, None)
+        if isinstance(member, property):
+            return member.__get__(self)
+        return MethodType(member, self) if callable(member) else getattr(self._spec, name)
 
 
 def check_rules(spec: Spec, wrong: frozenset[str] = frozenset()) -> Iterator[Fault]:
     """Yield the faults between the keys of a spec whose single keys are legal.
 
+    A rule ends where it reads a faulty key.
+
     Args:
         spec: the spec; keys in `wrong` hold placeholders.
         wrong: the top-level keys with faults.
     """
-    for keys, rule in RULES:
-        if not keys & wrong:
-            yield from rule(spec)
+    guarded = _GuardedSpec(spec, wrong)
+    for rule in RULES:
+        try:
+            yield from rule(guarded)
+        except _FaultyKeyError:
+            continue
 
 
 def names_files(spec: Spec) -> bool:
