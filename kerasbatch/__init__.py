@@ -41,7 +41,8 @@ _PUBLIC_NAMES = {
     "runs.result": ("Result",),
     "runs.runner": ("run", "run_all"),
     "sampling": ("example_order",),
-    "steps": ("Budget", "Plan", "plan"),
+    "planning": ("plan",),
+    "steps": ("Budget", "Plan"),
 }
 """The public names by module; each module is imported at the first use of a name."""
 _MODULE_OF = {name: module for module, names in _PUBLIC_NAMES.items() for name in names}

@@ -23,6 +23,7 @@ from kerasbatch.errors import SpecError as SpecError
 from kerasbatch.errors import StepMismatchError as StepMismatchError
 from kerasbatch.errors import WorkerError as WorkerError
 from kerasbatch.inference.saved_model import load_model as load_model
+from kerasbatch.planning import plan as plan
 from kerasbatch.runs.executors.ray.cluster import RayOptions as RayOptions
 from kerasbatch.runs.progress import RunInfo as RunInfo
 from kerasbatch.runs.progress import SweepProgress as SweepProgress
@@ -33,6 +34,5 @@ from kerasbatch.runs.runner import run_all as run_all
 from kerasbatch.sampling import example_order as example_order
 from kerasbatch.steps import Budget as Budget
 from kerasbatch.steps import Plan as Plan
-from kerasbatch.steps import plan as plan
 
 __version__: str

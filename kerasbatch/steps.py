@@ -1,24 +1,24 @@
-"""Step arithmetic, the only place that has any.
+"""The arithmetic of steps; no other module has any.
 
-From the number of examples n, the batch size b and a budget follow the steps of every epoch, the
-size of the last batch, the total, and the points at which a run is evaluated. The lecture notes'
-relation s = n * e / b is exact where b divides n; elsewhere every epoch ends with a smaller batch,
-and that batch is a whole step.
+The number of examples n, the batch size b and a budget determine the steps of every epoch, the size
+of the last batch, the total, and the steps at which a run is evaluated. The lecture notes' relation
+s = n * e / b is exact if b divides n; otherwise every epoch ends with a smaller batch, which is a
+whole step.
 
-Nothing here knows of Keras, of files or of time.
+This module knows neither Keras, nor files, nor time.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import get_args
 
-from kerasbatch.errors import Fault, SpecError
-from kerasbatch.types import BatchSize, BudgetKind, EveryKind, PartialBatch
+from kerasbatch.errors import SpecError
+from kerasbatch.types import BudgetKind, EveryKind, PartialBatch
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What ends a run: so many epochs, steps or examples seen."""
+    """The length of a run in epochs, steps or examples seen."""
 
     kind: BudgetKind
     amount: int
@@ -35,10 +35,10 @@ class EpochPlan:
 
     Args:
         epoch: counted from 1.
-        steps: how many steps it takes.
-        examples: how many examples it sees.
+        steps: its number of steps.
+        examples: the number of examples it sees.
         last_batch_size: the number of examples in its last step.
-        whole: False where the budget ends inside it.
+        whole: False if the budget ends inside it.
     """
 
     epoch: int
@@ -50,7 +50,7 @@ class EpochPlan:
 
 @dataclass(frozen=True)
 class Position:
-    """Where a run stands after some steps: epochs done (a real number) and examples seen."""
+    """The position of a run after some steps: epochs done (a real number) and examples seen."""
 
     step: int
     epoch: float
@@ -58,18 +58,18 @@ class Position:
 
     @property
     def epochs_done(self) -> int | float:
-        """The epochs done, a whole number where they are whole."""
+        """The epochs done, an int if they are whole."""
         return int(self.epoch) if self.epoch.is_integer() else self.epoch
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Every count of a run, before it starts. Made by `plan`.
+    """All counts of a run, before it starts; made by `planning.plan`.
 
     Args:
-        train_examples: n, the examples there are to train on.
+        train_examples: n, the number of training examples.
         batch_size: b, the examples of one step.
-        budget: what ends the run.
+        budget: the length of the run.
         partial_batch: whether the smaller batch at the end of an epoch is kept or dropped.
     """
 
@@ -80,14 +80,14 @@ class Plan:
 
     @property
     def examples_per_epoch(self) -> int:
-        """The examples that an epoch uses: n, or fewer where a partial batch is dropped."""
+        """The examples that an epoch uses: n, or fewer if a partial batch is dropped."""
         if self.partial_batch == "keep":
             return self.train_examples
         return self.train_examples // self.batch_size * self.batch_size
 
     @property
     def steps_per_epoch(self) -> int:
-        """The steps of a whole epoch: ceil(n / b), or floor(n / b) where it is dropped."""
+        """The steps of an epoch: ceil(n / b), or floor(n / b) if the partial one is dropped."""
         return -(-self.examples_per_epoch // self.batch_size)
 
     @property
@@ -111,12 +111,12 @@ class Plan:
 
     @property
     def epochs(self) -> int:
-        """The epochs that are begun."""
+        """The number of epochs that begin."""
         return -(-self.total_steps // self.steps_per_epoch)
 
     @property
     def ends_inside_an_epoch(self) -> bool:
-        """Whether the budget runs out before the last epoch is whole."""
+        """True if the budget ends before the last epoch is complete."""
         return self.total_steps % self.steps_per_epoch > 0
 
     @property
@@ -145,21 +145,21 @@ class Plan:
         )
 
     def step_after(self, epoch: int, batch: int) -> int:
-        """Return which step of the run (from 1) a batch is.
+        """Return the number of a batch's step in the run, from 1.
 
         Args:
-            epoch: its epoch, from 0 as Keras counts.
-            batch: its place in the epoch, from 0.
+            epoch: its epoch, from 0 as in Keras.
+            batch: its position in the epoch, from 0.
         """
         return epoch * self.steps_per_epoch + batch + 1
 
     def batches(self, first: int, count: int) -> slice:
-        """Return where in the order of an epoch `count` batches stand; `first` counts from 0."""
+        """Return the slice of `count` batches in the order of an epoch; `first` counts from 0."""
         end = min((first + count) * self.batch_size, self.examples_per_epoch)
         return slice(first * self.batch_size, end)
 
     def with_budget(self, kind: BudgetKind, amount: int) -> "Plan":
-        """Return the plan of a run that ends elsewhere."""
+        """Return the plan with another budget."""
         return replace(self, budget=Budget(kind, amount))
 
     def step_reaching(self, examples: int) -> int:
@@ -181,12 +181,12 @@ class Plan:
         )
 
     def evaluation_steps(self, kind: EveryKind, amount: float) -> Iterator[int]:
-        """Yield the steps after which the run is evaluated: ascending, the last one always.
+        """Yield the steps after which the run is evaluated, ascending; the last step always is.
 
         Args:
             kind: `epochs`, `steps`, `examples`, or `growth` for points in examples seen that grow
                 by a factor, from one batch on.
-            amount: every how many, or the factor.
+            amount: the distance, or the factor.
         """
         last = 0
         for step in self._points(kind, amount):
@@ -213,17 +213,17 @@ class Plan:
 
     @property
     def follows_the_notes(self) -> bool:
-        """Whether s = n * e / b is the number of steps."""
+        """True if s = n * e / b is the number of steps."""
         return self.document_steps == self.total_steps
 
     @property
     def difference(self) -> str:
-        """Why s = n * e / b is, or is not, the number of steps, in one sentence."""
+        """The reason why s = n * e / b is, or is not, the number of steps, in one sentence."""
         n, b = self.train_examples, self.batch_size
-        whole, rest = divmod(n, b)
+        batches, rest = divmod(n, b)
         if rest == 0:
             return f"the same, because {b:,} divides {n:,}"
-        split = f"{n:,} = {whole:,} x {b:,} + {rest:,}"
+        split = f"{n:,} = {batches:,} x {b:,} + {rest:,}"
         if self.partial_batch == "drop":
             return f"{split}: partial_batch is drop, so the last {rest:,} of an epoch take no step"
         if self.total_steps == 0:
@@ -233,89 +233,18 @@ class Plan:
         return f"{split}: every epoch ends with a batch of {rest:,}, and that is a whole step"
 
 
-def plan(
-    train_examples: int,
-    *,
-    batch_size: BatchSize,
-    epochs: int | None = None,
-    steps: int | None = None,
-    examples: int | None = None,
-    partial_batch: PartialBatch = "keep",
-) -> Plan:
-    """Plan a run; exactly one of epochs, steps and examples says where it ends.
-
-    Args:
-        train_examples: n, at least 1.
-        batch_size: b, from 1 to n, or `full` for n.
-        epochs: the passes over all examples.
-        steps: the updates of the weights.
-        examples: the examples seen; the run ends with the step that reaches them.
-        partial_batch: `keep` or `drop`.
-
-    Raises:
-        SpecError: if a number is out of its range, or there is not one budget.
-
-    Example:
-        >>> plan(60_000, batch_size=16, epochs=5).total_steps
-        18750
-    """
-    given: dict[BudgetKind, int | None] = {"epochs": epochs, "steps": steps, "examples": examples}
-    budgets = [Budget(kind, amount) for kind, amount in given.items() if amount is not None]
-    if len(budgets) != 1:
-        found = " and ".join(budget.kind for budget in budgets) or "none of them"
-        message = f"found {found}; give exactly one of epochs, steps, examples"
-        raise SpecError.at(("budget",), message)
-    return plan_budget(train_examples, batch_size, budgets[0], partial_batch)
-
-
-def plan_budget(
-    train_examples: int,
-    batch_size: BatchSize,
-    budget: Budget,
-    partial_batch: PartialBatch = "keep",
-) -> Plan:
-    """Plan a run for a budget, as `plan` does.
-
-    Args:
-        train_examples: n, at least 1.
-        batch_size: b, from 1 to n, or `full` for n.
-        budget: what ends the run.
-        partial_batch: `keep` or `drop`.
-
-    Raises:
-        SpecError: if a number is out of its range; all of them are named.
-    """
-    faults = []
-    if train_examples < 1:
-        faults.append(Fault(("data",), f"has {train_examples} training examples; needs 1 or more"))
-    size = train_examples if batch_size == "full" else batch_size
-    if batch_size != "full" and batch_size < 1:
-        faults.append(Fault(("batch_size",), f"is {batch_size}; must be 1 or more, or full"))
-    elif size > max(train_examples, 1):
-        message = (
-            f"is {size:,}, more than the {train_examples:,} training examples; "
-            f"write a number up to {train_examples}, or full"
-        )
-        faults.append(Fault(("batch_size",), message))
-    if budget.amount < 1:
-        faults.append(Fault((budget.kind,), f"is {budget.amount}; must be 1 or more"))
-    if faults:
-        raise SpecError(faults)
-    return Plan(train_examples, size, budget, partial_batch)
-
-
 def split_sizes(examples: int, *, fraction: float | None, count: int | None) -> tuple[int, int]:
-    """Return how many examples stay for training and how many go to validation.
+    """Return the numbers of training and of validation examples.
 
     A fraction leaves floor(n * (1 - f)) for training, as Keras' `validation_split` does.
 
     Args:
-        examples: how many there are to divide.
-        fraction: the share to take, between 0 and 1, or None.
-        count: the number to take, or None.
+        examples: the number of examples to split.
+        fraction: the share of validation, between 0 and 1, or None.
+        count: the number for validation, or None.
     """
     if fraction is not None:
         train = int(examples * (1.0 - fraction))
         return train, examples - train
-    taken = count or 0
-    return examples - taken, taken
+    validation = count or 0
+    return examples - validation, validation

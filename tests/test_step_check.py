@@ -2,8 +2,8 @@
 
 import pytest
 
+from kerasbatch.planning import plan
 from kerasbatch.step_check import Ending, ObservedEpoch, epoch_check, run_check
-from kerasbatch.steps import plan
 
 PLAN = plan(10, batch_size=4, epochs=2)
 CUT = plan(10, batch_size=4, steps=4)

@@ -5,7 +5,8 @@ import itertools
 import pytest
 
 from kerasbatch.errors import SpecError
-from kerasbatch.steps import Budget, Plan, plan, plan_budget, split_sizes
+from kerasbatch.planning import plan, plan_budget
+from kerasbatch.steps import Budget, Plan, split_sizes
 
 
 def epochs(amount: int) -> Budget:

@@ -1,4 +1,4 @@
-"""Which batch size to use: measured, concluded, or told that it cannot be told.
+"""The advice on a batch size, from measurements; or the reason why there is none.
 
 advice = kerasbatch.advise("experiments/mnist_b16.yaml", target="val_accuracy>=0.97")
 advice.batch_size, advice.message, advice.table
@@ -18,11 +18,12 @@ import pandas as pd
 
 from kerasbatch.advice.cost_model import Costs, advice_obstacle, batch_size_costs, mean_noise
 from kerasbatch.advice.measure import (
+    SPEED_SETTINGS,
     Memory,
     Speeds,
+    add_speeds,
     from_the_middle,
     measure_memory,
-    measure_speeds,
     sizes_for,
 )
 from kerasbatch.advice.noise_run import NoiseTraining, run_noise_training
@@ -34,8 +35,8 @@ from kerasbatch.advice.spec_variants import (
     without_rule,
 )
 from kerasbatch.advice.text import advice_message, advice_table, bfloat16_table
-from kerasbatch.advice.verify import Verification
-from kerasbatch.advice.verify import verify_advice as put_to_the_test
+from kerasbatch.advice.verify import Verification, verify_advice
+from kerasbatch.benchmark.timers import Benchmark
 from kerasbatch.data.run_data import load_data
 from kerasbatch.errors import SpecError
 from kerasbatch.records.files import dump_yaml
@@ -43,32 +44,31 @@ from kerasbatch.spec.reader import SpecSource
 from kerasbatch.spec.trust import Access
 
 SHARES = {"memory": 0.15, "speed": 0.55, "noise": 0.85}
-"""Of the time for measuring, until when what is measured."""
-MEASURING = 0.6
-"""Of the minutes, the share for measuring where the rest is for `verify`."""
-LEAST_TO_VERIFY = 20.0
-"""Seconds without which nothing is verified."""
+"""The shares of the measuring time at which each measurement ends."""
+MEASURING_SHARE = 0.6
+"""The share of the minutes for measuring, if the rest is for `verify`."""
+MIN_VERIFY_SECONDS = 20.0
+"""The least time for a verification."""
 PASSES = 200
-"""Passes over the data in which a target is looked for, if there is time."""
+"""The passes over the data that a training may take to reach the target, if there is time."""
 Wait = Callable[[str], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
 class Advice:
-    """What to do, and what it follows from.
+    """The advised batch size, and its evidence.
 
     Attributes:
-        batch_size: the batch size that is fastest here, or None: it cannot be told.
-        message: the conclusion, or why there is none and what would decide.
+        batch_size: the batch size that is fastest here, or None if unknown.
+        message: the conclusion, or the reason for none and what would decide.
         noise_scale: the mean noise scale over the training, in examples, or None.
         low: the lower end of its 95 % interval.
         high: the upper end.
         table: one row for each batch size; an empty cell was not measured.
-        half: a row for each batch size, in mixed_bfloat16, where the device computes in it;
-            or None.
+        half: one row for each batch size, in mixed_bfloat16; None if the device lacks it.
         learning_rate: the rate to start from at the advised size, or None.
-        memory: what is known of memory.
-        verification: what the sweeps of `verify` said, or None.
+        memory: the measured memory.
+        verification: the result of the sweeps of `verify`, or None.
         spec: the spec with the advised size and rate, as YAML; or None.
     """
 
@@ -95,20 +95,20 @@ def advise(
     trust: bool = False,
     wait: Wait = lambda what: contextlib.nullcontext(),
 ) -> Advice:
-    """Measure memory, speed and gradient noise, and conclude which batch size to use.
+    """Measure memory, speed and gradient noise, and advise a batch size.
 
-    Steps to a target grow as 1 + B / b with the noise scale B, and every step has its cost here;
-    the size of the least time is advised. It is a proxy, and abstains where it cannot tell.
+    The steps to a target grow as 1 + B / b with the noise scale B, and every step has its cost;
+    the size of the least time is advised. It is a proxy, and abstains if the evidence is weak.
 
     Args:
         spec: the path of a YAML file, a dict of the same shape, or a spec that was read already;
             without a sweep.
-        target: what to reach, like `val_accuracy>=0.97`; by default that of the spec.
-        minutes: how long all of it may take, about.
-        verify: also train at the advised size and at neighbours, and say whether the advice held.
+        target: the target, like `val_accuracy>=0.97`; by default that of the spec.
+        minutes: the approximate duration of all measurements.
+        verify: also train at the advised size and at its neighbours, to verify the advice.
         overrides: `key=value` texts that replace keys of the spec.
         trust: let the spec run Python code and read files outside its own folder.
-        wait: shows that something goes on.
+        wait: displays the present measurement.
 
     Raises:
         SpecError: if the spec, the target or the minutes are wrong, or `verify` has no target.
@@ -123,7 +123,7 @@ def advise(
 
 
 class _Adviser:
-    """Measures one thing after the other, within the minutes that there are."""
+    """Measures memory, speed and noise one after the other, within the minutes."""
 
     def __init__(
         self,
@@ -141,9 +141,9 @@ class _Adviser:
         self._data = load_data(source.spec, self._access)
         self._n = len(self._data.x_train)
         self._source = source = without_rule(source, self._n)
-        # Up to the target, however long the spec would train; with none, its own budget.
-        long = {"examples": PASSES * self._n} if source.spec.target else {}
-        self._long = spec_variant(source, **long)
+        # Train up to the target, not to the budget of the spec; without a target, to its budget.
+        budget = {"examples": PASSES * self._n} if source.spec.target else {}
+        self._long = spec_variant(source, **budget)
 
     def advice(self) -> Advice:
         """Measure, and conclude."""
@@ -152,50 +152,49 @@ class _Adviser:
             memory = measure_memory(self._source, self._n, self._folder, until, trust=self._trust)
         speeds = self._speeds()
         with self._wait("noise: a short training"):
-            left = max(5.0, self._until("noise") - time.monotonic())
+            seconds = max(5.0, self._until("noise") - time.monotonic())
             training = run_noise_training(
-                self._long, self._n, self._folder, left, trust=self._trust
+                self._long, self._n, self._folder, seconds, trust=self._trust
             )
         return self._conclude(memory, speeds, training)
 
-    def _until(self, what: str) -> float:
-        share = SHARES[what] * (MEASURING if self._verify else 1.0)
+    def _until(self, measurement: str) -> float:
+        share = SHARES[measurement] * (MEASURING_SHARE if self._verify else 1.0)
         return self._begin + share * self._seconds
 
     def _speeds(self) -> Speeds:
-        found, until = Speeds({}, {}, {}), self._until("speed")
-        each = measure_speeds(self._long.spec, self._access, self._data, until)
+        speeds, until = Speeds(), self._until("speed")
+        benchmark = Benchmark(self._long.spec, self._access, SPEED_SETTINGS, self._data)
         for size in from_the_middle(sizes_for(self._n)):
-            with self._wait(f"speed: batch size {size:,}"):
-                known = next(each, None)
-            if known is None:
+            if time.monotonic() > until and len(speeds.engine) > 1:
                 break
-            found = known
-        return found
+            with self._wait(f"speed: batch size {size:,}"):
+                speeds = add_speeds(speeds, benchmark, size)
+        return speeds
 
     def _conclude(self, memory: Memory, speeds: Speeds, training: NoiseTraining) -> Advice:
         noise = mean_noise(training.rows)
         sizes = sizes_for(self._n)
         why = training.obstacle or advice_obstacle(noise, speeds.engine, sizes)
-        known = noise is not None and noise.low > 0 and math.isfinite(noise.high)
-        found = batch_size_costs(noise, speeds.engine) if noise and known else None
-        size = found.fastest if found and not why else None
+        is_bounded = noise is not None and noise.low > 0 and math.isfinite(noise.high)
+        costs = batch_size_costs(noise, speeds.engine) if noise and is_bounded else None
+        size = costs.fastest if costs and not why else None
         rate = self._rate(size) if size else None
-        checked = self._checked(size, found)
+        verification = self._verification(size, costs)
         message = why or ""
-        if found and noise and not why:
-            message = advice_message(found, noise, speeds, sizes, rate, training)
+        if costs and noise and not why:
+            message = advice_message(costs, noise, speeds, sizes, rate, training)
         return Advice(
             batch_size=size,
             message=message,
             noise_scale=noise.scale if noise else None,
             low=noise.low if noise else 0.0,
             high=noise.high if noise else math.inf,
-            table=advice_table(memory, speeds, found, told=why is None),
+            table=advice_table(memory, speeds, costs, conclusive=why is None),
             half=bfloat16_table(speeds) if speeds.half else None,
             learning_rate=rate,
             memory=memory,
-            verification=checked,
+            verification=verification,
             spec=self._spec(size, rate) if size else None,
         )
 
@@ -203,19 +202,19 @@ class _Adviser:
         spec = self._source.spec
         return rate_at(spec, numeric_batch_size(spec, self._n), size)
 
-    def _checked(self, size: int | None, found: Costs | None) -> Verification | None:
-        left = self._begin + self._seconds - time.monotonic()
-        if not self._verify or size is None or found is None or left < LEAST_TO_VERIFY:
+    def _verification(self, size: int | None, costs: Costs | None) -> Verification | None:
+        seconds = self._begin + self._seconds - time.monotonic()
+        if not self._verify or size is None or costs is None or seconds < MIN_VERIFY_SECONDS:
             return None
-        predicted = {int(b): float(x) for b, x in zip(found.sizes, found.seconds, strict=True)}
+        predicted = {int(b): float(x) for b, x in zip(costs.sizes, costs.seconds, strict=True)}
         with self._wait("verification: tuned sweeps at the advised size and at its neighbours"):
             until = self._begin + self._seconds
-            return put_to_the_test(
+            return verify_advice(
                 self._long, size, predicted, self._n, self._folder, until, trust=self._trust
             )
 
     def _spec(self, size: int, rate: float | None) -> str:
-        """Return the spec with the advised size and rate; for the folder that the spec was in."""
+        """Return the spec with the advised size and rate, as YAML for the folder of the spec."""
         spec = self._source.spec
         changes: dict[str, Any] = {"batch_size": size}
         if rate is not None:

@@ -1,8 +1,8 @@
-"""The advice against brute force: the true time to a target at eight sizes and the advised one.
+"""A check of the advice by brute force: the time to a target at eight sizes and the advised one.
 
-Every size gets learning rates around its rule's, and further ones as long as the best lies at the
-edge, with three seeds each; what is chosen is trained again, one run at a time with the whole
-machine.
+Every size is trained with learning rates around that of the rule, with further ones while the best
+lies at the edge, and with three seeds each. The best rates are trained again, one run at a time
+with all cores.
 """
 
 import contextlib
@@ -34,10 +34,11 @@ from kerasbatch.spec.reader import SpecSource
 from kerasbatch.spec.trust import Access
 
 SIZES = (8, 16, 32, 64, 128, 256, 512, 1024)
-TIMES = (0.5, 1.0, 2.0)
-"""What the rate by the rule is multiplied by, at first."""
-WIDER = 2.0
-MOST_ROUNDS = 8
+RATE_FACTORS = (0.5, 1.0, 2.0)
+"""Factors of the rule's learning rate in the first round."""
+RATE_STEP = 2.0
+"""Factor from the rate at the edge to the next one beyond it."""
+MAX_ROUNDS = 8
 SEEDS = (0, 1, 2)
 COLUMNS = (
     *("spec", "target", "batch_size", "learning_rate", "seeds", "reached", "steps_to_target"),
@@ -47,17 +48,18 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class BruteForce:
-    """What brute force said of an advice.
+    """The result of brute force beside an advice.
 
     Args:
-        name: of the spec.
+        name: the name of the spec.
         advice: the advice.
         table: a row for each batch size, with COLUMNS; medians over the seeds that reached the
             target, relative times in units of the best.
-        fastest: the size of the least time to the target, or None: no size reached it.
-        ratio: the time at the advised size in units of the best; None where nothing was advised,
-            infinite where the target was not reached there.
-        at_edge: sizes whose best learning rate was still the first or last of those tried.
+        fastest: the batch size of the shortest time to the target; None if no size reached it.
+        ratio: the time at the advised size in units of the best; None without advice, infinite
+            if the target was not reached at that size.
+        at_edge: the sizes whose best learning rate is still the lowest or highest of the rates
+            that were tried.
     """
 
     name: str
@@ -69,26 +71,26 @@ class BruteForce:
 
     @property
     def held(self) -> bool | None:
-        """Whether the advised size was nearly the fastest, or None: there was no advice."""
+        """True if the advised size was nearly the fastest; None without advice."""
         return None if self.ratio is None else self.ratio <= HELD
 
     @property
     def message(self) -> str:
-        """The same in words."""
+        """The result as text."""
         if self.fastest is None:
             return "no batch size reached the target; brute force cannot tell either"
         best = f"by brute force, {self.fastest:,} is the fastest"
         if self.ratio is None:
-            return f"no advice; {best}{self._edges}"
-        told = "the advice held" if self.held else "the advice did not hold"
+            return f"no advice; {best}{self._edge_note}"
+        verdict = "the advice held" if self.held else "the advice did not hold"
         size = f"batch size {self.advice.batch_size:,}"
-        took = f"took {self.ratio:.2f} times its time"
+        comparison = f"took {self.ratio:.2f} times its time"
         if self.ratio == math.inf:
-            took = "did not get there with every seed"
-        return f"{told}: {best}; {size} {took}{self._edges}"
+            comparison = "did not get there with every seed"
+        return f"{verdict}: {best}; {size} {comparison}{self._edge_note}"
 
     @property
-    def _edges(self) -> str:
+    def _edge_note(self) -> str:
         if not self.at_edge:
             return ""
         sizes = ", ".join(f"{size:,}" for size in self.at_edge)
@@ -98,25 +100,28 @@ class BruteForce:
 def brute_force_spec(
     spec: "str | Path | SpecSource", target: str | None = None, *, trust: bool
 ) -> SpecSource:
-    """Return a spec that brute force can be used on, with the target that is asked for.
+    """Return a spec for brute force, with the requested target and without a learning rate rule.
 
     Args:
-        spec: the path of a YAML file, or a spec that was read already.
-        target: what to reach, like `val_accuracy>=0.97`; by default that of the spec.
+        spec: the path of a YAML file, or a loaded spec.
+        target: the target, like `val_accuracy>=0.97`; by default that of the spec.
         trust: let the spec run Python code and read files outside its own folder.
 
     Raises:
-        SpecError: if the spec is wrong or has no target, or no rule is known for its optimizer.
+        SpecError: if the spec is wrong or has no target, or its optimizer has no rule for the
+            learning rate.
     """
     source = single_run_spec(spec, (), target)
     with source.located():
         if source.spec.target is None:
-            raise SpecError.at(("target",), "found none; what is to be reached soonest?")
+            raise SpecError.at(
+                ("target",), "found none; brute force needs one, like val_accuracy>=0.97"
+            )
         n = len(load_data(source.spec, Access(source.folder, trust)).x_train)
         source = without_rule(source, n)
-        if not rates_around(source.spec, n, 1, TIMES):
-            told = "no rule says how its learning rate follows the batch size; choose another"
-            raise SpecError.at(("optimizer",), told)
+        if not rates_around(source.spec, n, 1, RATE_FACTORS):
+            message = "no rule says how its learning rate follows the batch size; choose another"
+            raise SpecError.at(("optimizer",), message)
     return source
 
 
@@ -125,39 +130,42 @@ def brute_force(
     *,
     minutes: float = 5.0,
     trust: bool = False,
-    wait: Wait = lambda what: contextlib.nullcontext(),
+    wait: Wait = lambda activity: contextlib.nullcontext(),
 ) -> BruteForce:
-    """Ask for advice; then train at every size, tuned, and see which was fastest.
+    """Compute the advice, then train at every size with tuned learning rates and compare the times.
 
     Args:
-        source: what `asked` returned.
-        minutes: how long the advice may take, about; brute force takes as long as it takes.
+        source: the spec that `brute_force_spec` returned.
+        minutes: the approximate time limit of the advice; brute force has no limit.
         trust: let the spec run Python code and read files outside its own folder.
-        wait: shows that something goes on.
+        wait: returns a context that shows the present activity.
+
+    Returns:
+        The times at every size, the fastest size, and the advice.
     """
     n = len(load_data(source.spec, Access(source.folder, trust)).x_train)
-    found = advise(source, minutes=minutes, trust=trust, wait=wait)
-    sizes = sorted({size for size in (*SIZES, found.batch_size) if size and size <= n})
+    advice = advise(source, minutes=minutes, trust=trust, wait=wait)
+    sizes = sorted({size for size in (*SIZES, advice.batch_size) if size and size <= n})
     with tempfile.TemporaryDirectory(prefix="kerasbatch-brute-force-") as folder:
-        rates, at_edge = _tuned(source, n, sizes, Path(folder), trust, wait)
-        taken = _timed(source, rates, Path(folder), trust, wait)
-    return _judged(source, found, taken, at_edge)
+        rates, at_edge = _tune_learning_rates(source, n, sizes, Path(folder), trust, wait)
+        timings = _time_sizes(source, rates, Path(folder), trust, wait)
+    return _compare_with_advice(source, advice, timings, at_edge)
 
 
-def _tuned(
+def _tune_learning_rates(
     source: SpecSource, n: int, sizes: list[int], folder: Path, trust: bool, wait: Wait
 ) -> tuple[dict[int, float], tuple[int, ...]]:
-    """Return the best learning rate of every size, further out as long as it is at the edge.
+    """Return the best learning rate of every size, and the sizes where it lies at the edge.
 
-    And the sizes where it still is, after MOST_ROUNDS.
+    Rates beyond the edge are added in up to MAX_ROUNDS rounds.
     """
-    rates = {size: rates_around(source.spec, n, size, TIMES) for size in sizes}
+    rates = {size: rates_around(source.spec, n, size, RATE_FACTORS) for size in sizes}
     best: dict[int, float] = {}
     edges: tuple[int, ...] = ()
-    for at in range(MOST_ROUNDS):
-        with wait(f"learning rates of {len(sizes)} sizes, round {at + 1}"):
-            made = tuning_sweep(source, "tuning", rates, SEEDS)
-            runner.run_all(made, results=folder, trust=trust)  # earlier runs are not trained again
+    for round_index in range(MAX_ROUNDS):
+        with wait(f"learning rates of {len(sizes)} sizes, round {round_index + 1}"):
+            sweep = tuning_sweep(source, "tuning", rates, SEEDS)
+            runner.run_all(sweep, results=folder, trust=trust)  # skips finished runs
         table = compare(load_runs(folder / "tuning")).table.set_index("batch_size")
         best = {size: float(table["learning_rate"][size]) for size in sizes}
         wider = {size: widen_rates(tried, best[size]) for size, tried in rates.items()}
@@ -169,55 +177,55 @@ def _tuned(
 
 
 def widen_rates(tried: list[float], best: float) -> list[float]:
-    """Return the rates with a further one beyond the best, where that is the first or the last."""
+    """Return the rates, with one more beyond the best if the best is the first or the last."""
     if math.isclose(best, tried[0]):
-        return [float(f"{tried[0] / WIDER:.4g}"), *tried]
+        return [float(f"{tried[0] / RATE_STEP:.4g}"), *tried]
     if math.isclose(best, tried[-1]):
-        return [*tried, float(f"{tried[-1] * WIDER:.4g}")]
+        return [*tried, float(f"{tried[-1] * RATE_STEP:.4g}")]
     return tried
 
 
-def _timed(
+def _time_sizes(
     source: SpecSource, rates: dict[int, float], folder: Path, trust: bool, wait: Wait
 ) -> pd.DataFrame:
-    """Train each size at its rate, one run at a time, in turn; return a row for each size."""
+    """Train each size at its best rate, one run at a time; return a row for each size."""
     for seed in SEEDS:
         for size, rate in rates.items():
             optimizer = source.spec.plain()["optimizer"] | {"learning_rate": rate}
-            one = train_to_target(
+            variant = train_to_target(
                 source, name="timed", batch_size=size, optimizer=optimizer, seed=seed
             )
             with wait(f"seed {seed}, batch size {size:,}"):
-                runner.run(one, results=folder, trust=trust)
+                runner.run(variant, results=folder, trust=trust)
     return compare(load_runs(folder / "timed")).table
 
 
-def _judged(
-    source: SpecSource, found: Advice, taken: pd.DataFrame, at_edge: tuple[int, ...]
+def _compare_with_advice(
+    source: SpecSource, advice: Advice, timings: pd.DataFrame, at_edge: tuple[int, ...]
 ) -> BruteForce:
-    rows: Any = contenders(taken).set_index("batch_size")["seconds_to_target"]
-    least = float(rows.min()) if len(rows) else math.nan
+    seconds: Any = contenders(timings).set_index("batch_size")["seconds_to_target"]
+    shortest = float(seconds.min()) if len(seconds) else math.nan
     ratio: float | None = None
-    if found.batch_size is not None and len(rows):
-        ratio = float(rows.get(found.batch_size, math.inf)) / least
-    told: Any = found.table.set_index("batch_size")
-    table = taken.assign(
+    if advice.batch_size is not None and len(seconds):
+        ratio = float(seconds.get(advice.batch_size, math.inf)) / shortest
+    predictions: Any = advice.table.set_index("batch_size")
+    table = timings.assign(
         spec=source.spec.name,
         target=str(source.spec.target) if source.spec.target else None,
-        relative_seconds=taken["seconds_to_target"] / least,
-        predicted_seconds=taken["batch_size"].map(told["relative_seconds"]),
-        advice=taken["batch_size"].map(told["advice"]),
+        relative_seconds=timings["seconds_to_target"] / shortest,
+        predicted_seconds=timings["batch_size"].map(predictions["relative_seconds"]),
+        advice=timings["batch_size"].map(predictions["advice"]),
     )
     return BruteForce(
         name=source.spec.name,
-        advice=found,
+        advice=advice,
         table=table[list(COLUMNS)],
-        fastest=int(rows.idxmin()) if len(rows) else None,
+        fastest=int(seconds.idxmin()) if len(seconds) else None,
         ratio=ratio,
         at_edge=at_edge,
     )
 
 
-def joined_tables(found: Sequence[BruteForce]) -> pd.DataFrame:
-    """Return the rows of all of them."""
-    return pd.concat([each.table for each in found], ignore_index=True)
+def join_tables(results: Sequence[BruteForce]) -> pd.DataFrame:
+    """Return the rows of all results in one table."""
+    return pd.concat([result.table for result in results], ignore_index=True)

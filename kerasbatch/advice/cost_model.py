@@ -1,9 +1,9 @@
-"""From noise and timings to a batch size, or to the reason why it cannot be told.
+"""The batch size that follows from noise and timings, or the reason why none does.
 
 Steps to a target grow as 1 + B / b with the noise scale B (McCandlish et al. 2018, arXiv
 1812.06162), so that time(b) = (1 + B / b) times the seconds of a step at b, and examples(b) =
-b + B, each in units of the best. The intervals carry the noise's own interval and the spread of the
-timings through, by draws with a seed.
+b + B, each in units of the best. The intervals combine the interval of the noise and the spread of
+the timings, by seeded draws.
 """
 
 import math
@@ -14,15 +14,16 @@ import numpy as np
 
 from kerasbatch.types import Array
 
-WITHIN = 1.1
-"""A size whose time, or whose examples, are within this factor of the least is as good."""
-WIDEST = 8.0
-"""high / low of the noise scale from which on nothing is told; and the same between two sizes."""
-GROWN = 10.0
-"""Growth of the noise scale from which on early and late sizes are told apart."""
-UNSTEADY = 2.0
-"""Between rounds of timing a step, the factor from which on they contradict themselves."""
+TOLERANCE = 1.1
+"""A size whose time or examples lie within this factor of the least counts as equally good."""
+MAX_RATIO = 8.0
+"""The largest high / low of the noise scale, and the largest ratio of two sizes, for an advice."""
+NOTABLE_GROWTH = 10.0
+"""The growth of the noise scale from which a note names an early and a late size."""
+MAX_ROUND_RATIO = 2.0
+"""The largest factor between rounds of timing a step that counts as consistent."""
 EARLY, LATE = 0.1, 0.9
+"""Shares of the steps."""
 DRAWS = 2000
 
 
@@ -31,10 +32,10 @@ class NoiseAt:
     """The noise scale at an evaluation.
 
     Args:
-        step: after how many steps.
-        noise_scale: in examples, or None where it could not be told.
+        step: the number of steps before the evaluation.
+        noise_scale: in examples, or None if it could not be estimated.
         low: the lower end of its 95 % interval.
-        high: the upper end, perhaps infinite.
+        high: the upper end, possibly infinite.
     """
 
     step: int
@@ -53,7 +54,7 @@ class MeanNoise:
         high: the mean of the upper ends.
         early: the noise scale at a tenth of the steps.
         late: the noise scale at nine tenths.
-        told: the share of the steps at which it could be told.
+        estimated_share: the share of the steps for which it could be estimated.
     """
 
     scale: float
@@ -61,12 +62,12 @@ class MeanNoise:
     high: float
     early: float
     late: float
-    told: float
+    estimated_share: float
 
 
 @dataclass(frozen=True)
 class Costs:
-    """What batch sizes cost, in units of the best; arrays of shape (sizes,).
+    """The costs of batch sizes in units of the best; arrays of shape (sizes,).
 
     Args:
         sizes: the batch sizes.
@@ -84,24 +85,24 @@ class Costs:
 
     @property
     def fastest(self) -> int:
-        """The batch size of the least time."""
+        """The batch size of the shortest time."""
         return int(self.sizes[np.argmin(self.seconds)])
 
     @property
     def in_range(self) -> list[int]:
-        """The batch sizes whose time is nearly the least."""
-        return [int(size) for size in self.sizes[self.seconds <= WITHIN]]
+        """The batch sizes whose time is nearly the shortest."""
+        return [int(size) for size in self.sizes[self.seconds <= TOLERANCE]]
 
     @property
     def thrifty(self) -> int:
         """The largest batch size that needs nearly the fewest examples."""
-        return int(max(self.sizes[self.examples <= WITHIN]))
+        return int(max(self.sizes[self.examples <= TOLERANCE]))
 
 
 def mean_noise(rows: Sequence[NoiseAt]) -> MeanNoise | None:
-    """Return the noise over a training, or None where nothing was trained.
+    """Return the mean noise over a training, or None if nothing was trained.
 
-    An evaluation stands for the steps from half way since the one before to half way to the next.
+    The weight of an evaluation is the number of steps nearer to it than to any other evaluation.
     """
     if not rows or rows[-1].step == 0:
         return None
@@ -109,59 +110,61 @@ def mean_noise(rows: Sequence[NoiseAt]) -> MeanNoise | None:
     edges = np.concatenate([[0.0], (steps[1:] + steps[:-1]) / 2, [steps[-1]]])
     shares = np.diff(edges) / edges[-1]
     counted = shares > 0
-    # Where it could not be told, it is known to lie above its lower end, and no more.
+    # A noise scale without an estimate has only a lower bound.
     scales = np.array([row.low if row.noise_scale is None else row.noise_scale for row in rows])
     lows, highs = (np.array([getattr(row, name) for row in rows]) for name in ("low", "high"))
-    known = np.array([row.noise_scale is not None for row in rows])
+    estimated = np.array([row.noise_scale is not None for row in rows])
     return MeanNoise(
         scale=float(shares @ scales),
         low=float(shares @ lows),
         high=float(shares[counted] @ highs[counted]),
         early=float(np.interp(EARLY, steps / edges[-1], scales)),
         late=float(np.interp(LATE, steps / edges[-1], scales)),
-        told=float(shares[known].sum()),
+        estimated_share=float(shares[estimated].sum()),
     )
 
 
 def batch_size_costs(noise: MeanNoise, seconds: Mapping[int, Sequence[float]]) -> Costs:
-    """Return what every batch size costs.
+    """Return the cost of every batch size.
 
     Args:
-        noise: the noise over a training.
+        noise: the mean noise over a training.
         seconds: of a step, by batch size, one for each round of timing.
     """
     sizes = np.array(sorted(seconds), float)
     time = _times(noise.scale, seconds)
-    low, high = np.quantile(_drawn(noise, sizes, seconds), [0.025, 0.975], axis=0)
+    low, high = np.quantile(_draw_relative_times(noise, sizes, seconds), [0.025, 0.975], axis=0)
     examples = sizes + noise.scale
     return Costs(sizes, time / time.min(), low, high, examples / examples.min())
 
 
-def _drawn(noise: MeanNoise, sizes: Array, seconds: Mapping[int, Sequence[float]]) -> Array:
-    """Draw relative times, shape (DRAWS, sizes): B log-normal in its interval, rounds at random."""
+def _draw_relative_times(
+    noise: MeanNoise, sizes: Array, seconds: Mapping[int, Sequence[float]]
+) -> Array:
+    """Draw relative times, shape (DRAWS, sizes): B log-normal, one round of timing at random."""
     random = np.random.default_rng(0)
     error = (math.log(noise.high) - math.log(max(noise.low, 1e-9))) / (2 * 1.96)
     scales = noise.scale * np.exp(error * random.standard_normal((DRAWS, 1)))
     rounds = np.stack([random.choice(seconds[int(size)], DRAWS) for size in sizes], axis=1)
     times = (1 + scales / sizes) * rounds
-    drawn: Array = times / times.min(axis=1, keepdims=True)
-    return drawn
+    relative: Array = times / times.min(axis=1, keepdims=True)
+    return relative
 
 
 def fastest(scale: float, seconds: Mapping[int, Sequence[float]]) -> int:
-    """Return the batch size of the least time at a noise scale."""
+    """Return the batch size of the shortest time at a noise scale."""
     return sorted(seconds)[int(np.argmin(_times(scale, seconds)))]
 
 
 def speedup(
     scale: float, seconds: Mapping[int, Sequence[float]], other: Mapping[int, Sequence[float]]
 ) -> tuple[int, float]:
-    """Return the size that other times of a step make the fastest, and by what factor they do.
+    """Return the fastest size by the other times of a step, and the factor of the speedup.
 
     Args:
         scale: the noise scale.
         seconds: of a step, by batch size, one for each round of timing.
-        other: the same in another way.
+        other: the same with another setting.
     """
     times = _times(scale, seconds).min() / _times(scale, other).min()
     return fastest(scale, other), float(times)
@@ -173,48 +176,47 @@ def _times(scale: float, seconds: Mapping[int, Sequence[float]]) -> Array:
 
 
 def untimed_neighbour(best: int, timed: Iterable[int], sizes: Sequence[int]) -> int | None:
-    """Return the next size that was not timed, where the best is at the edge of those that were.
+    """Return the next untimed size if the best is at the edge of the timed sizes, else None.
 
     Args:
         best: the best size.
-        timed: those that were timed.
-        sizes: all that should have been, ascending.
+        timed: the sizes that were timed.
+        sizes: all sizes to time, ascending.
     """
-    known = sorted(timed)
-    larger = [size for size in sizes if size > best and size not in known]
-    smaller = [size for size in sizes if size < best and size not in known]
-    if best == known[-1] and larger:
+    ordered = sorted(timed)
+    larger = [size for size in sizes if size > best and size not in ordered]
+    smaller = [size for size in sizes if size < best and size not in ordered]
+    if best == ordered[-1] and larger:
         return larger[0]
-    return smaller[-1] if best == known[0] and smaller else None
+    return smaller[-1] if best == ordered[0] and smaller else None
 
 
 def advice_obstacle(
     noise: MeanNoise | None, seconds: Mapping[int, Sequence[float]], sizes: Sequence[int]
 ) -> str | None:
-    """Say why nothing can be told, and what would decide; or None.
+    """Return the obstacle to an advice with its remedy, or None.
 
     Args:
-        noise: the noise over a training.
+        noise: the mean noise over a training.
         seconds: of a step, by batch size, one for each round of timing.
-        sizes: the batch sizes that should have been timed, ascending.
+        sizes: the batch sizes to time, ascending.
     """
-    if noise is None or noise.told < 0.5:
+    if noise is None or noise.estimated_share < 0.5:
         return (
-            "the noise of the gradient could not be told over most of the training; more data, or "
-            "a training that learns more, would decide"
+            "the noise of the gradient could not be estimated over most of the training; more "
+            "data, or a training that learns more, would decide"
         )
     if noise.low <= 0 and math.isfinite(noise.high) and noise.high < 1:
         return "the gradients of the examples hardly differ; other data would decide"
-    if not math.isfinite(noise.high) or noise.high > WIDEST * noise.low:
+    if not math.isfinite(noise.high) or noise.high > MAX_RATIO * noise.low:
         return (
             f"the noise scale lies anywhere from {noise.low:,.0f} to {noise.high:,.0f}; more "
             "training examples would decide"
         )
-    if unsteady := _contradictory(noise.scale, seconds):
+    if unsteady := _unsteady_sizes(noise.scale, seconds):
         return (
             f"a step at batch size {unsteady[0]:,} took {min(seconds[unsteady[0]]):.2g} s in one "
-            f"round and {max(seconds[unsteady[0]]):.2g} s in another; a machine with nothing else "
-            "to do would decide"
+            f"round and {max(seconds[unsteady[0]]):.2g} s in another; an idle machine would decide"
         )
     best = fastest(noise.scale, seconds)
     if untimed := untimed_neighbour(best, seconds, sizes):
@@ -223,7 +225,7 @@ def advice_obstacle(
             f"{untimed:,} was not tried; more minutes would decide"
         )
     early, late = fastest(noise.early, seconds), fastest(noise.late, seconds)
-    if _apart(_nearly_fastest(noise.early, seconds), _nearly_fastest(noise.late, seconds)):
+    if _far_apart(_nearly_fastest(noise.early, seconds), _nearly_fastest(noise.late, seconds)):
         return (
             f"the noise grows so much that {early:,} would be right early and {late:,} late; a "
             "target that says how far to train would decide, or a batch size that grows"
@@ -231,35 +233,36 @@ def advice_obstacle(
     return None
 
 
-def _contradictory(scale: float, seconds: Mapping[int, Sequence[float]]) -> list[int]:
-    """Return the sizes whose rounds of timing differ, and that might be the best for all we know.
+def _unsteady_sizes(scale: float, seconds: Mapping[int, Sequence[float]]) -> list[int]:
+    """Return the sizes that may be the best and whose rounds of timing differ much.
 
-    A size that is far from the best by its quickest round, too, decides nothing.
+    A size that is far from the best even by its quickest round is left out.
     """
-    least = _times(scale, seconds).min()
+    shortest = _times(scale, seconds).min()
     return [
         b
-        for b, told in seconds.items()
-        if max(told) > UNSTEADY * min(told) and (1 + scale / b) * min(told) <= WITHIN * least
+        for b, rounds in seconds.items()
+        if max(rounds) > MAX_ROUND_RATIO * min(rounds)
+        and (1 + scale / b) * min(rounds) <= TOLERANCE * shortest
     ]
 
 
 def _nearly_fastest(scale: float, seconds: Mapping[int, Sequence[float]]) -> list[int]:
-    """Return the batch sizes whose time is within 10 % of the least at a noise scale."""
+    """Return the batch sizes whose time is within 10 % of the shortest at a noise scale."""
     times = _times(scale, seconds)
     return [
-        b for b, time in zip(sorted(seconds), times, strict=True) if time <= WITHIN * min(times)
+        b for b, time in zip(sorted(seconds), times, strict=True) if time <= TOLERANCE * min(times)
     ]
 
 
-def _apart(one: Sequence[int], other: Sequence[int]) -> bool:
-    """Tell whether all sizes of one group lie far from all of another."""
-    return all(max(a, b) > WIDEST * min(a, b) for a in one for b in other)
+def _far_apart(sizes: Sequence[int], others: Sequence[int]) -> bool:
+    """Return whether all sizes of one group lie far from all sizes of the other."""
+    return all(max(a, b) > MAX_RATIO * min(a, b) for a in sizes for b in others)
 
 
 def noise_growth_note(noise: MeanNoise, seconds: Mapping[int, Sequence[float]]) -> str:
-    """Return a hint where the noise grew much, or an empty text."""
-    if noise.late < GROWN * noise.early:
+    """Return a note if the noise grew much, or an empty text."""
+    if noise.late < NOTABLE_GROWTH * noise.early:
         return ""
     early, late = fastest(noise.early, seconds), fastest(noise.late, seconds)
     return (

@@ -1,4 +1,4 @@
-"""A short training at a small batch size, with the noise of its gradient."""
+"""A short training at a small batch size that records the noise of its gradient."""
 
 import math
 from dataclasses import dataclass
@@ -15,20 +15,21 @@ from kerasbatch.runs.result import Result
 from kerasbatch.spec.reader import SpecSource
 
 SMALL = 16
-"""The batch size that is trained at: its noise is seen at many weights in little time."""
+"""The batch size of the training: small, for many measurements of the noise in little time."""
 GROWTH = 1.2
+"""The factor between the steps of two evaluations."""
 FEW_EVALUATIONS = 5
-"""After so few, a target was reached before the noise could be seen."""
+"""A target that is reached within so few evaluations leaves too few measurements."""
 
 
 @dataclass(frozen=True)
 class NoiseTraining:
-    """What was seen.
+    """The result of a noise training.
 
     Args:
         rows: the noise at each evaluation up to the target.
         batch_size: the batch size of the training.
-        obstacle: why nothing follows from it, and what would decide; or None.
+        obstacle: the obstacle to an advice with its remedy, or None.
     """
 
     rows: tuple[NoiseAt, ...]
@@ -39,14 +40,17 @@ class NoiseTraining:
 def run_noise_training(
     source: SpecSource, n: int, folder: Path, seconds: float, *, trust: bool
 ) -> NoiseTraining:
-    """Train, with the learning rate that goes with the small size.
+    """Train at the small size, with the learning rate that its rule gives.
 
     Args:
         source: a single-run spec; its target ends the training.
-        n: its training examples.
-        folder: where the run is kept.
-        seconds: how long it may take.
+        n: the number of its training examples.
+        folder: the folder for the run.
+        seconds: the time limit.
         trust: whether the spec may run Python code.
+
+    Returns:
+        The noise at each evaluation, and the obstacle to an advice.
     """
     spec, small = source.spec, min(SMALL, n)
     changes: dict[str, Any] = {"evaluate_every": {"growth": GROWTH}, "save": [], "callbacks": []}
@@ -54,12 +58,12 @@ def run_noise_training(
         changes["optimizer"] = {**spec.plain()["optimizer"], "learning_rate": rate}
     if spec.target is not None:
         changes["target"] = {**spec.plain()["target"], "stop": True}
-    made = spec_variant(source, name="noise", batch_size=small, record=["noise"], **changes)
-    result = runner.run(made, results=folder, rerun=True, timeout=seconds, trust=trust)
-    return _seen(result, small, has_target=spec.target is not None)
+    variant = spec_variant(source, name="noise", batch_size=small, record=["noise"], **changes)
+    result = runner.run(variant, results=folder, rerun=True, timeout=seconds, trust=trust)
+    return _read_noise(result, small, has_target=spec.target is not None)
 
 
-def _seen(result: Result, small: int, *, has_target: bool) -> NoiseTraining:
+def _read_noise(result: Result, small: int, *, has_target: bool) -> NoiseTraining:
     has_noise = (result.directory / "noise.csv").is_file()
     table = result.noise if has_noise else pd.DataFrame()
     rows = tuple(
@@ -80,17 +84,17 @@ def _obstacle(result: Result, has_target: bool) -> str | None:
     if status not in (RunStatus.DONE, RunStatus.TARGET, RunStatus.TIMEOUT):
         return f"the training at batch size {row['batch_size']} ended as {status}: {result.message}"
     if has_target and status != RunStatus.TARGET:
-        why = (
+        extent = (
             "in the time that there was"
             if status == RunStatus.TIMEOUT
             else "in all steps that were planned"
         )
-        told = f"the target was not reached {why}"
-        return f"{told}; an easier target, or a longer training, would decide"
+        message = f"the target was not reached {extent}"
+        return f"{message}; an easier target, or a longer training, would decide"
     if has_target and len(result.history) <= FEW_EVALUATIONS:
         return (
             "the target was reached before there was anything to see; a harder one would decide, "
-            "or, if it looks the wrong way, the other of >= and <="
+            "or, if its direction is wrong, the other of >= and <="
         )
     losses: Any = result.history.filter(regex="^(val|train)_loss$")
     if losses.empty or not losses.iloc[-1, 0] < losses.iloc[0, 0]:

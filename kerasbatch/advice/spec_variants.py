@@ -1,10 +1,11 @@
-"""Specs like a given one, with some keys in place of others; paths start where its own do."""
+"""Variants of a spec with some keys replaced; paths stay relative to its folder."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from kerasbatch.analysis.comparison.target import parse_target
 from kerasbatch.errors import SpecError
+from kerasbatch.planning import plan
 from kerasbatch.spec import keras_registry
 from kerasbatch.spec import sweep as sweeps
 from kerasbatch.spec.check import check_spec
@@ -12,17 +13,16 @@ from kerasbatch.spec.learning_rate import rate_growth, resolve_learning_rate
 from kerasbatch.spec.reader import SpecSource, resolve_spec
 from kerasbatch.spec.schema import BUDGETS, Spec
 from kerasbatch.spec.yaml_tree import Tree
-from kerasbatch.steps import plan
 
-OFTEN = 1.1
-"""Evaluations grow apart by this factor: a target is passed at most a tenth too late."""
+EVALUATION_GROWTH = 1.1
+"""The factor between the steps of two evaluations: a target is seen at most 10 % too late."""
 
 
 def spec_variant(source: SpecSource, **changes: Any) -> SpecSource:
-    """Return a spec with other values; None takes a key away, one budget replaces another.
+    """Return the spec with other values; None removes a key, and a budget replaces another.
 
     Raises:
-        SpecError: if a value is not one of its key.
+        SpecError: if a value is not legal for its key.
     """
     plain = source.spec.plain()
     if set(changes) & set(BUDGETS):
@@ -33,10 +33,10 @@ def spec_variant(source: SpecSource, **changes: Any) -> SpecSource:
 
 
 def single_run_spec(spec: Any, overrides: Iterable[str], target: str | None) -> SpecSource:
-    """Read the spec of a single run, with the target that was asked for.
+    """Read the spec of a single run, and set the target if one is passed.
 
     Raises:
-        SpecError: if the spec or the target is wrong, or there is a sweep.
+        SpecError: if the spec or the target is wrong, or the spec has a sweep.
     """
     source = resolve_spec(spec, overrides)
     with source.located():
@@ -44,24 +44,24 @@ def single_run_spec(spec: Any, overrides: Iterable[str], target: str | None) -> 
             raise SpecError.at(("sweep",), "advice is about a single run; leave the sweep out")
         if target is None:
             return source
-        wanted = parse_target(target).model_dump(exclude_none=True)
-        return spec_variant(source, target=wanted | {"stop": True})
+        values = parse_target(target).model_dump(exclude_none=True)
+        return spec_variant(source, target=values | {"stop": True})
 
 
 def tuning_sweep(
     source: SpecSource, name: str, rates: Mapping[int, Sequence[float]], seeds: Sequence[int] = ()
 ) -> SpecSource:
-    """Return a sweep to the target: batch sizes, each with learning rates of its own.
+    """Return a sweep to the target over batch sizes, each with its own learning rates.
 
     Args:
         source: a single-run spec with a target.
-        name: of the experiment.
-        rates: by batch size; where they are empty, every size has the rate of the spec.
-        seeds: where there are none, there is that of the spec.
+        name: the name of the experiment.
+        rates: learning rates by batch size; if any size has none, all have the rate of the spec.
+        seeds: the seeds; if empty, that of the spec.
     """
     sweep: dict[str, Any] = {"batch_size": list(rates)}
     if all(rates.values()):
-        by_size = {str(size): list(each) for size, each in rates.items()}
+        by_size = {str(size): list(values) for size, values in rates.items()}
         sweep["optimizer.learning_rate"] = {"per_batch_size": by_size}
     if seeds:
         sweep["seed"] = list(seeds)
@@ -69,58 +69,58 @@ def tuning_sweep(
 
 
 def train_to_target(source: SpecSource, **changes: Any) -> SpecSource:
-    """Return a spec that trains up to its target, looks for it often, and keeps nothing else."""
+    """Return a spec that stops at its target, evaluates often, and saves nothing else."""
     target = source.spec.plain()["target"] | {"stop": True}
-    often = {"growth": OFTEN}
+    interval = {"growth": EVALUATION_GROWTH}
     return spec_variant(
-        source, target=target, evaluate_every=often, save=[], record=[], callbacks=[], **changes
+        source, target=target, evaluate_every=interval, save=[], record=[], callbacks=[], **changes
     )
 
 
 def numeric_batch_size(spec: Spec, n: int) -> int:
-    """Return the batch size of a spec as a number, of so many training examples."""
+    """Return the batch size of a spec as a number, for n training examples."""
     return n if spec.batch_size == "full" else spec.batch_size
 
 
 def rate_at(spec: Spec, size: int, other: int) -> float | None:
     """Return the learning rate to start from at another batch size, by the rule for the optimizer.
 
-    None where it is a schedule, or no rule is known.
+    None if the rate is a schedule, or the optimizer has no rule.
 
     Args:
         spec: a spec whose rate is right at `size`.
         size: its batch size.
         other: another batch size.
     """
-    given = spec.optimizer.arguments.get("learning_rate")
-    grown = rate_growth(spec.optimizer.name, other / size)
-    if isinstance(given, dict) or grown is None:
+    rate = spec.optimizer.arguments.get("learning_rate")
+    growth = rate_growth(spec.optimizer.name, other / size)
+    if isinstance(rate, dict) or growth is None:
         return None
     name = spec.optimizer.name
-    base = float(given) if given is not None else keras_registry.default_learning_rate(name)
-    return base * grown
+    base = float(rate) if rate is not None else keras_registry.default_learning_rate(name)
+    return base * growth
 
 
 def rates_around(spec: Spec, n: int, size: int, times: Iterable[float]) -> list[float]:
-    """Return the rule's rate at a batch size, times these; empty where no rule is known.
+    """Return multiples of the rule's learning rate at a batch size; empty without a rule.
 
     Args:
         spec: a spec whose rate is right at its own batch size.
-        n: its training examples.
+        n: the number of its training examples.
         size: another batch size.
-        times: what the rate is multiplied by.
+        times: the factors of the rate.
     """
     rate = rate_at(spec, numeric_batch_size(spec, n), size)
-    return [] if rate is None else [float(f"{rate * each:.4g}") for each in times]
+    return [] if rate is None else [float(f"{rate * factor:.4g}") for factor in times]
 
 
 def without_rule(source: SpecSource, n: int) -> SpecSource:
-    """Return a spec whose rate is written out: what its rule gives at its size."""
+    """Return the spec with its learning rate rule replaced by the rate that the rule gives."""
     spec, rule = source.spec, source.spec.learning_rate_rule
     rate = resolve_learning_rate(spec, plan(n, batch_size=spec.batch_size, epochs=1))
     if rule.rule == "none" or rate.value is None:
         return source
     optimizer = {**spec.plain()["optimizer"], "learning_rate": rate.value, **rate.arguments}
     warmup = spec.plain()["learning_rate_rule"].get("warmup")
-    kept = {"rule": "none", "warmup": warmup} if warmup else None
-    return spec_variant(source, optimizer=optimizer, learning_rate_rule=kept)
+    warmup_only = {"rule": "none", "warmup": warmup} if warmup else None
+    return spec_variant(source, optimizer=optimizer, learning_rate_rule=warmup_only)

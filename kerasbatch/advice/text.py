@@ -1,4 +1,4 @@
-"""Advice for people: a table with a row for each batch size, and the conclusion in sentences."""
+"""The advice as text: a table with a row for each batch size, and the conclusion in sentences."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -26,20 +26,20 @@ CANNOT_TELL = "cannot tell"
 
 
 def advice_message(
-    found: Costs,
+    costs: Costs,
     noise: MeanNoise,
     speeds: Speeds,
     sizes: Sequence[int],
     rate: float | None,
     training: NoiseTraining,
 ) -> str:
-    """Say what to do, and what it rests on."""
-    in_range = ", ".join(f"{size:,}" for size in found.in_range)
+    """Return the advice and its grounds in sentences."""
+    in_range = ", ".join(f"{size:,}" for size in costs.in_range)
     plain = fastest(noise.scale, speeds.plain)
     edge = untimed_neighbour(plain, speeds.plain, sizes)
-    told = [
-        f"Batch size {found.fastest:,} is fastest here; within 10 % of its time: {in_range}.",
-        f"The largest that needs hardly more examples than the fewest is {found.thrifty:,}.",
+    sentences = [
+        f"Batch size {costs.fastest:,} is fastest here; within 10 % of its time: {in_range}.",
+        f"The largest that needs hardly more examples than the fewest is {costs.thrifty:,}.",
         f"The noise scale is {noise.scale:,.0f} examples ({noise.low:,.0f} to {noise.high:,.0f}), "
         f"the mean over a training of {training.rows[-1].step:,} steps at batch size "
         f"{training.batch_size:,}; it is a proxy, right to an order of magnitude.",
@@ -49,17 +49,17 @@ def advice_message(
         if rate is not None
         else "No rule is known for this optimizer's learning rate; tune it.",
         noise_growth_note(noise, speeds.engine),
-        _option(noise, speeds),
+        _bfloat16_note(noise, speeds),
     ]
-    return " ".join(part for part in told if part)
+    return " ".join(sentence for sentence in sentences if sentence)
 
 
-def _option(noise: MeanNoise, speeds: Speeds) -> str:
-    """Say what mixed_bfloat16 would be worth, where it was timed: an option, chosen by nobody."""
+def _bfloat16_note(noise: MeanNoise, speeds: Speeds) -> str:
+    """Return a note on the speedup by mixed_bfloat16, or an empty text if it was not timed."""
     if not speeds.half:
         return ""
-    best, times = speedup(noise.scale, speeds.engine, speeds.half)
-    worth = f"{times:.2g} times as fast" if times > 1 else "no faster"
+    best, factor = speedup(noise.scale, speeds.engine, speeds.half)
+    worth = f"{factor:.2g} times as fast" if factor > 1 else "no faster"
     return (
         f"An option: with precision: mixed_bfloat16, which computes with 3 digits, {best:,} "
         f"would be fastest, and {worth}."
@@ -80,9 +80,9 @@ def bfloat16_table(speeds: Speeds) -> pd.DataFrame:
 
 
 def advice_table(
-    memory: Memory, speeds: Speeds, found: Costs | None, *, told: bool
+    memory: Memory, speeds: Speeds, costs: Costs | None, *, conclusive: bool
 ) -> pd.DataFrame:
-    """Return one row for each batch size that anything is known of."""
+    """Return one row for each batch size with any measurement."""
     sizes = sorted({*memory.peaks, *speeds.engine})
     rows = []
     for size in sizes:
@@ -91,20 +91,20 @@ def advice_table(
         if size in speeds.engine:
             row["steps_per_second"] = 1 / float(np.median(speeds.engine[size]))
             row["plain_steps_per_second"] = 1 / float(np.median(speeds.plain[size]))
-            row |= _relative(found, size, told=told)
+            row |= _cost_columns(costs, size, conclusive=conclusive)
         rows.append(row)
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _relative(found: Costs | None, size: int, *, told: bool) -> dict[str, Any]:
-    if found is None:
+def _cost_columns(costs: Costs | None, size: int, *, conclusive: bool) -> dict[str, Any]:
+    if costs is None:
         return {"advice": CANNOT_TELL}
-    at = int((found.sizes == size).argmax())
+    index = int((costs.sizes == size).argmax())
     names = ("relative_seconds", "relative_seconds_low", "relative_seconds_high")
-    values = (found.seconds[at], found.low[at], found.high[at])
+    values = (costs.seconds[index], costs.low[index], costs.high[index])
     row: dict[str, Any] = dict(zip(names, map(float, values), strict=True))
-    row["relative_examples"] = float(found.examples[at])
-    if not told:
+    row["relative_examples"] = float(costs.examples[index])
+    if not conclusive:
         return row | {"advice": CANNOT_TELL}
-    in_range = "in range" if size in found.in_range else ""
-    return row | {"advice": "advised" if size == found.fastest else in_range}
+    in_range = "in range" if size in costs.in_range else ""
+    return row | {"advice": "advised" if size == costs.fastest else in_range}

@@ -1,1 +1,1 @@
-"""From run directories to tables, verdicts, plots and pages; nothing here needs Keras."""
+"""Tables, comparisons, plots, reports and exports of finished runs, without Keras."""

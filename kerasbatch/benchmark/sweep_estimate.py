@@ -1,13 +1,13 @@
-"""How long a sweep will take: every program of it is tried for a second or two.
+"""The estimated duration of a sweep: every program of it is timed for a second or two.
 
-Compilation is told apart: a program is compiled once by every worker that trains with it.
+Compilation counts apart: a worker compiles a program once.
 """
 
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from kerasbatch.benchmark.engines import FusedTimer
+from kerasbatch.benchmark.timers import FusedTimer
 from kerasbatch.models.build import build_model
 from kerasbatch.runs.prepare.checks import check_all
 from kerasbatch.runs.prepare.data_loader import DataLoader
@@ -21,13 +21,13 @@ ROUNDS = 3
 
 @dataclass(frozen=True)
 class ProgramTiming:
-    """What one program takes, measured.
+    """The measured times of one program.
 
     Args:
-        runs: the runs that it trains.
+        runs: its runs.
         steps_per_second: its speed.
-        compile_seconds: its compilation, or None where the engine has none of its own.
-        evaluate_seconds: one evaluation.
+        compile_seconds: the time of its compilation, or None if the engine has none of its own.
+        evaluate_seconds: the time of one evaluation.
         engine: the engine.
     """
 
@@ -38,7 +38,7 @@ class ProgramTiming:
     engine: str
 
     def seconds(self, run: PreparedRun) -> float:
-        """Return what a run of this program takes, compilation aside."""
+        """Return the time of a run of this program, without compilation."""
         every = run.single.spec.evaluate_every
         evaluations = 1 + sum(1 for _ in run.plan.evaluation_steps(every.kind, every.amount))
         steps = run.plan.total_steps / self.steps_per_second
@@ -48,15 +48,15 @@ class ProgramTiming:
 def time_programs(
     singles: Sequence[SingleRun], access: Access, notices: list[str]
 ) -> Iterator[ProgramTiming]:
-    """Check all runs, and try every different program of theirs.
+    """Check all runs, and time each of their programs.
 
     Args:
         singles: the runs.
-        access: what they may reach.
-        notices: what a person must know is added here.
+        access: the files and code that their specs may use.
+        notices: receives messages for the user.
 
     Raises:
-        SpecError: if something is wrong with the runs.
+        SpecError: if a run is invalid.
     """
     loader = DataLoader(access, notices.append)
     by_program: dict[tuple[str, int, int], list[PreparedRun]] = {}
@@ -69,8 +69,8 @@ def time_programs(
 def _time_program(runs: tuple[PreparedRun, ...], loader: DataLoader) -> ProgramTiming:
     longest = max(runs, key=lambda run: run.plan.total_steps)
     spec, data = longest.single.spec, loader(longest.single.spec)
-    built = build_model(spec, data, longest.rate, loader.access)
-    timer = FusedTimer(built, data, longest.plan.batch_size, spec)
+    model = build_model(spec, data, longest.rate, loader.access)
+    timer = FusedTimer(model, data, longest.plan.batch_size, spec)
     speed = max(timer.speed() for _ in range(ROUNDS))
     measure = timer.training.evaluator(data.evaluated)
     measure()
@@ -85,13 +85,13 @@ def _time_program(runs: tuple[PreparedRun, ...], loader: DataLoader) -> ProgramT
     )
 
 
-def total_seconds(found: Sequence[ProgramTiming], jobs: int) -> float:
-    """Return how long all runs take by so many workers, each program compiled once.
+def total_seconds(timings: Sequence[ProgramTiming], jobs: int) -> float:
+    """Return the time of all runs by `jobs` workers, each program compiled once.
 
     Args:
-        found: the trials of all programs.
-        jobs: how many workers.
+        timings: the timings of all programs.
+        jobs: the number of workers.
     """
-    works = [each.seconds(run) for each in found for run in each.runs]
-    works += [each.compile_seconds or 0.0 for each in found]
+    works = [timing.seconds(run) for timing in timings for run in timing.runs]
+    works += [timing.compile_seconds or 0.0 for timing in timings]
     return makespan(works, jobs)

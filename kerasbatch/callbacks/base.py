@@ -1,4 +1,4 @@
-"""What the callbacks share: the plan of the training, and the step that it is at."""
+"""The base class of the callbacks: the plan of the training, and its current step."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,26 +6,26 @@ from typing import Any
 import keras
 
 from kerasbatch.errors import KerasbatchError
+from kerasbatch.planning import plan as make_plan
 from kerasbatch.steps import Plan
-from kerasbatch.steps import plan as make_plan
 from kerasbatch.types import PartialBatch
 
 
 class PlannedCallback(keras.callbacks.Callback):
-    """A callback that knows the plan of the training and the step it is at.
+    """A callback with the plan of the training and its current step.
 
-    It need not hear of every batch: the last one of a block of steps is enough.
+    It does not need a call after every batch: the last batch of a block of steps is enough.
 
     Args:
-        plan: the plan, or a function that makes it from the epochs that `fit` is called with.
+        plan: the plan, or a function that returns it for the number of epochs of `fit`.
     """
 
     hears_blocks = True
 
     def __init__(self, plan: Plan | Callable[[int], Plan]) -> None:
         super().__init__()
-        self._given = plan
-        self._made = plan if isinstance(plan, Plan) else None
+        self._plan_source = plan
+        self._plan = plan if isinstance(plan, Plan) else None
         self.epoch = 0
 
     @property
@@ -33,19 +33,19 @@ class PlannedCallback(keras.callbacks.Callback):
         """The plan of the training.
 
         Raises:
-            KerasbatchError: if it is not made yet, since no training has begun.
+            KerasbatchError: if no training has begun, so that there is no plan yet.
         """
-        if self._made is None:
+        if self._plan is None:
             raise KerasbatchError("this callback has not been used in a model.fit yet")
-        return self._made
+        return self._plan
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Make the plan, if there is none, with the epochs that `fit` was called with."""
-        if not isinstance(self._given, Plan):
-            self._made = self._given(int(self.params["epochs"]))
+        """Make the plan for the number of epochs of `fit`, unless a plan was passed."""
+        if not isinstance(self._plan_source, Plan):
+            self._plan = self._plan_source(int(self.params["epochs"]))
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Note the epoch."""
+        """Store the epoch."""
         self.epoch = epoch
 
     def step(self, batch: int) -> int:
@@ -56,10 +56,10 @@ class PlannedCallback(keras.callbacks.Callback):
 def plan_of_epochs(
     train_examples: int, batch_size: int, epochs: int | None, partial_batch: PartialBatch
 ) -> Callable[[int], Plan]:
-    """Return what plans a `fit` of whole epochs, with its own epochs where none are given."""
-    return lambda of_fit: make_plan(
+    """Return a function that makes the plan of a `fit` of `epochs`, by default those of `fit`."""
+    return lambda fit_epochs: make_plan(
         train_examples,
         batch_size=batch_size,
-        epochs=epochs or of_fit,
+        epochs=epochs or fit_epochs,
         partial_batch=partial_batch,
     )

@@ -1,4 +1,4 @@
-"""Passes evaluations to the callbacks of a spec, as Keras passes its validation."""
+"""Passes evaluations to the callbacks of a spec, like the validation results of Keras."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from kerasbatch.types import Row
 class EvaluationRelay(PlannedCallback):
     """Adds evaluations to the logs that the callbacks of a spec receive.
 
-    It comes before those callbacks. They are called at the end of an epoch only if there was an
+    It comes before those callbacks. It calls them at the end of an epoch only if there was an
     evaluation, so that a `patience` counts evaluations.
 
     Args:

@@ -1,4 +1,4 @@
-"""The callback that measures the noise of the gradient; usable in anybody's `model.fit`.
+"""The callback that measures the noise of the gradient; usable in any `model.fit`.
 
 noise = kerasbatch.NoiseScale(x, y)
 model.fit(x, y, batch_size=16, epochs=5, callbacks=[noise])
@@ -24,11 +24,11 @@ class NoiseScale(keras.callbacks.Callback):
         x: the examples that `fit` trains on: arrays of shape (n, ...), or lists or dicts of them.
         y: their labels or numbers.
         sample_weight: their weights, shape (n,).
-        examples: how many to look at each time, as in `gradient_noise`.
-        seed: the seed of what is drawn; every time others.
+        examples: the number of examples of a measurement, as in `gradient_noise`.
+        seed: the seed of the draws; every measurement draws other examples.
 
     Attributes:
-        rows: what was measured; how many examples `fit` had seen is not known here, and None.
+        rows: the measurements; the number of examples that `fit` has used is unknown here: None.
 
     Raises:
         SpecError: as `gradient_noise`, when the training begins.
@@ -47,7 +47,7 @@ class NoiseScale(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self.rows: list[Row] = []
-        self._given = (x, y, sample_weight)
+        self._data = (x, y, sample_weight)
         self._examples, self._seed = examples, seed
         self._meter: NoiseMeter | None = None
         self._updates = 0
@@ -55,20 +55,20 @@ class NoiseScale(keras.callbacks.Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         """Measure the untrained model."""
         self.rows.clear()
-        self._meter = noise_meter(self.model, *self._given)
+        self._meter = noise_meter(self.model, *self._data)
         self._updates = batches_counted(self.model.optimizer)
         self._measure()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Measure the model as it is now."""
+        """Measure the current model."""
         self._measure()
 
     def _measure(self) -> None:
         if self._meter is None:
             raise ValueError("no training has begun")
         step = batches_counted(self.model.optimizer) - self._updates
-        found = self._meter.measure(self._examples, seed=self._seed, draw=len(self.rows) + 1)
-        self.rows.append(found.row(step, None))
+        noise = self._meter.measure(self._examples, seed=self._seed, draw=len(self.rows) + 1)
+        self.rows.append(noise.row(step, None))
 
     @property
     def history(self) -> "pd.DataFrame":

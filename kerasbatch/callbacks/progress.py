@@ -1,4 +1,4 @@
-"""Progress: where a training stands, told a few times a second."""
+"""Progress of a training, reported a few times a second."""
 
 import time
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from kerasbatch.types import Progress
 
 
 class ProgressReporter(PlannedCallback):
-    """Reports progress, a few times a second and at the end.
+    """Reports progress a few times a second, and at the end.
 
     Args:
         plan: the plan of the training.
@@ -25,13 +25,13 @@ class ProgressReporter(PlannedCallback):
         self._last = (0, time.perf_counter())
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Note the epoch."""
+        """Store the epoch, and start the clock at the first one."""
         super().on_epoch_begin(epoch, logs)
         if epoch == 0:
             self._last = (0, time.perf_counter())
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Report, if the last report is old enough."""
+        """Report the progress, unless the last report is too recent."""
         step, (last_step, last_time), now = self.step(batch), self._last, time.perf_counter()
         if now - last_time < self.INTERVAL and step < self.plan.total_steps:
             return

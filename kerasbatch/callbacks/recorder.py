@@ -1,6 +1,6 @@
-"""The callback that records a history; usable in anybody's `model.fit`.
+"""The callback that records a history; usable in any `model.fit`.
 
-`kerasbatch run` uses the same one.
+`kerasbatch run` uses the same callback.
 
     recorder = kerasbatch.Recorder(train_examples=len(x), batch_size=16)
     model.fit(x, y, batch_size=16, epochs=5, callbacks=[recorder])
@@ -26,14 +26,14 @@ class Recorder(PlannedCallback):
     """Records a row at the end of every epoch, or at chosen steps with an evaluation.
 
     Args:
-        train_examples: n, the examples that `fit` trains on.
+        train_examples: the number of examples that `fit` trains on.
         batch_size: the batch size that `fit` is called with.
-        epochs: the epochs, by default those that `fit` is called with.
-        partial_batch: `drop` if the data leave the smaller last batch out.
-        plan: the plan, where it is none of whole epochs.
-        evaluate: measures the model at fixed weights and leaves its metrics as they were; without
-            it, the rows hold what Keras' own validation found.
-        points: with `evaluate`, the steps after which to measure, ascending.
+        epochs: the number of epochs, by default that of `fit`.
+        partial_batch: `drop` if the data leave out the smaller last batch.
+        plan: the plan, for a training that does not consist of complete epochs.
+        evaluate: measures the model at fixed weights and keeps the state of its metrics; without
+            it, the rows hold the results of Keras' own validation.
+        points: with `evaluate`, the steps after which the model is measured, ascending.
         on_row: called with every new row.
     """
 
@@ -67,7 +67,7 @@ class Recorder(PlannedCallback):
         return self._train_seconds + running
 
     def pause(self) -> None:
-        """Stop the clock of the training."""
+        """Pause the clock of the training."""
         self._train_seconds, self._since = self.train_seconds, None
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -80,18 +80,18 @@ class Recorder(PlannedCallback):
             self._add({}, self.measure())
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Let the clock run."""
+        """Start the clock of the training."""
         super().on_epoch_begin(epoch, logs)
         self._since = self._since or time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Measure the model where a point is reached."""
+        """Measure the model if a point is reached."""
         step = self.step(batch)
         if self._evaluate and self._next is not None and step >= self._next:
             self.record(step, logs or {})
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Record what Keras found in this epoch."""
+        """Record the logs of Keras for this epoch."""
         if not self._evaluate:
             self.pause()
             self._add(logs or {}, {})
@@ -105,7 +105,7 @@ class Recorder(PlannedCallback):
         self._since = time.perf_counter()
 
     def measure(self) -> dict[str, float]:
-        """Evaluate the model now; the seconds are added to those of evaluation."""
+        """Evaluate the model now, and add the time to `evaluate_seconds`."""
         if self._evaluate is None:
             return {}
         start = time.perf_counter()

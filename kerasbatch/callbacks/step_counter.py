@@ -1,10 +1,10 @@
-"""The callback that counts steps; usable in anybody's `model.fit`.
+"""The callback that counts steps; usable in any `model.fit`.
 
     counter = kerasbatch.StepCounter(train_examples=len(x), batch_size=16)
     model.fit(x, y, batch_size=16, epochs=5, callbacks=[counter])
     counter.check()      # raises StepMismatchError if a step is missing or doubled
 
-`kerasbatch run` uses the same one. What it cannot see it leaves empty, never 0.
+`kerasbatch run` uses the same callback. A count that it cannot observe is empty, never 0.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def examples_counted(model: keras.Model) -> int | None:
-    """Return the rows that Keras' loss metric has averaged over since it was reset.
+    """Return the number of rows that Keras' loss metric has averaged over since its reset.
 
     None where a custom train_step does not use that metric.
     """
@@ -38,21 +38,21 @@ def examples_counted(model: keras.Model) -> int | None:
 class StepCounter(PlannedCallback):
     """Counts batches, updates and examples of every epoch and compares them with the plan.
 
-    What `ok` proves: Keras handed out the planned batches, the optimizer counted an update for each
-    of them, and the loss metric averaged over the planned rows. What it cannot prove, for a
-    `train_step` of one's own: that an update used all rows of its batch, or changed the weights.
-    A step that computes its gradient from the first row alone, or that raises the counter without
-    an update, is counted like any other. What a step leaves uncounted (no loss metric, several
-    batches at once) is an empty cell and is not compared.
+    The verdict `ok` proves that Keras produced the planned batches, that the optimizer counted an
+    update for each of them, and that the loss metric averaged over the planned rows. For a custom
+    `train_step`, it does not prove that an update used all rows of its batch, or changed the
+    weights: a step that computes its gradient from the first row alone, or that raises the counter
+    without an update, is counted like any other. A count that is not available (no loss metric,
+    several batches at once) is an empty cell and is not compared.
 
     Args:
-        train_examples: n, the examples that `fit` trains on (without a validation split).
+        train_examples: the number of examples that `fit` trains on, without a validation split.
         batch_size: the batch size that `fit` is called with.
-        epochs: the epochs, by default those that `fit` is called with.
-        partial_batch: `drop` if the data leave the smaller last batch out.
-        plan: the plan, where it is none of whole epochs.
-        examples_match: tells of an epoch (from 1) and its number of steps whether they met the
-            examples that they should; without it, examples are counted but not told apart.
+        epochs: the number of epochs, by default that of `fit`.
+        partial_batch: `drop` if the data leave out the smaller last batch.
+        plan: the plan, for a training that does not consist of complete epochs.
+        examples_match: returns for an epoch (from 1) and its number of steps whether they used
+            the right examples; without it, examples are counted but not identified.
 
     Example:
         >>> counter = StepCounter(train_examples=60_000, batch_size=16)
@@ -61,7 +61,7 @@ class StepCounter(PlannedCallback):
         'ok'
     """
 
-    async_safe = True  # it only counts, so Keras need not wait for it after every batch
+    async_safe = True  # only counts, so Keras does not have to wait for it after every batch
 
     def __init__(
         self,
@@ -83,47 +83,47 @@ class StepCounter(PlannedCallback):
         self._open = False
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Begin anew, where the callback was used before."""
+        """Clear the rows of an earlier training."""
         super().on_train_begin(logs)
         self.rows.clear()
         self.ending = None
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Note where the counters stand."""
+        """Store the counters at the start of the epoch."""
         super().on_epoch_begin(epoch, logs)
         self._open = True
         self._batches, self._examples = 0, None
         self._updates = batches_counted(self.model.optimizer)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Count a batch; several at once, and so not countable, with steps_per_execution."""
+        """Count a batch; with steps_per_execution above 1, batches cannot be counted."""
         self._batches = batch + 1 if self.model.steps_per_execution == 1 else None
 
     def on_test_begin(self, logs: Any = None) -> None:
-        """Read the examples before a validation resets the metric that counts them."""
+        """Read the count of examples before a validation resets its metric."""
         if self._open and self._examples is None:
             self._examples = examples_counted(self.model)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Compare the epoch with its plan."""
-        whole_step = self.ending != "failed"  # or an error cut it off in the middle
-        if self._examples is None and whole_step:
+        is_complete = self.ending != "failed"  # an error may fall inside a step
+        if self._examples is None and is_complete:
             self._examples = examples_counted(self.model)
         updates = batches_counted(self.model.optimizer) - self._updates
-        right = None
-        if self._examples_match is not None and whole_step:
-            right = self._examples_match(epoch + 1, updates)
-        seen = ObservedEpoch(updates, self._batches, self._examples, right)
+        matches = None
+        if self._examples_match is not None and is_complete:
+            matches = self._examples_match(epoch + 1, updates)
+        observed = ObservedEpoch(updates, self._batches, self._examples, matches)
         stopped = self.ending or ("early_stop" if self.model.stop_training else None)
-        self.rows.append(step_check.check_row(self.plan, epoch + 1, seen, stopped))
+        self.rows.append(step_check.check_row(self.plan, epoch + 1, observed, stopped))
         self._open = False
 
     def end(self, ending: Ending) -> None:
-        """Say why the training was cut off, and close the epoch if one is open.
+        """Set the reason for the early end of the training, and close an open epoch.
 
-        An interrupt may fall between an update and the callback that would have counted its
-        batch, so the batches of the open epoch are not known; updates and examples are. An error
-        may fall inside a step; then the examples are not known either.
+        An interrupt may fall between an update and the call that counts its batch, so the number of
+        batches of the open epoch is unknown; updates and examples are known. An error may fall
+        inside a step; then the number of examples is unknown too.
         """
         self.ending = ending
         if self._open and batches_counted(self.model.optimizer) > self._updates:
@@ -132,26 +132,26 @@ class StepCounter(PlannedCallback):
 
     @property
     def observed_steps(self) -> int:
-        """The steps counted by the optimizer, over all epochs."""
+        """The number of steps that the optimizer counted in all epochs."""
         return sum(row["observed_steps"] for row in self.rows)
 
     def verdict(self) -> str:
-        """Return the check of the whole training, as runs.csv writes it."""
+        """Return the check of the complete training, as in runs.csv."""
         stopped = self.rows and self.model.stop_training
         ending: Ending | None = self.ending or ("early_stop" if stopped else None)
         return step_check.run_check(self.plan, self.rows, ending)
 
     def check(self) -> str:
-        """Return the check of the whole training.
+        """Return the check of the complete training.
 
         Raises:
-            StepMismatchError: if the steps taken are not the steps planned.
+            StepMismatchError: if the observed steps differ from the planned steps.
         """
-        found = self.verdict()
-        if step_check.is_mismatch(found):
+        verdict = self.verdict()
+        if step_check.is_mismatch(verdict):
             planned, observed = self.plan.total_steps, self.observed_steps
-            raise StepMismatchError(f"{found} ({observed:,} steps observed, {planned:,} planned)")
-        return found
+            raise StepMismatchError(f"{verdict} ({observed:,} steps observed, {planned:,} planned)")
+        return verdict
 
     @property
     def steps(self) -> "pd.DataFrame":

@@ -22,7 +22,7 @@ class StepLoss:
 
 
 class StoppingTarget(Protocol):
-    """A target of a training, such as that of a spec."""
+    """A target of a training, such as the target of a spec."""
 
     @property
     def metric(self) -> str:
@@ -30,7 +30,7 @@ class StoppingTarget(Protocol):
 
     @property
     def stop(self) -> bool:
-        """Whether the training ends at the target."""
+        """True if the training ends at the target."""
 
     def is_reached_by(self, value: float) -> bool:
         """Return whether a value of the metric reaches the target."""
@@ -70,7 +70,7 @@ class Stopping(PlannedCallback):
             self._diverge(self.step(batch), loss)
 
     def on_evaluation(self, row: Row) -> None:
-        """Check divergence and the target; the untrained model does not reach a target."""
+        """Check divergence and the target; the untrained model cannot reach a target."""
         loss = row.get(self._evaluated_loss)
         if row["step"] == 0:
             self._untrained_loss = loss

@@ -1,4 +1,4 @@
-"""A statement of the notes, what was measured of it, and the verdict that follows."""
+"""A statement of the notes, its measurement, and the verdict."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,11 +12,11 @@ class Claim:
     """One row of the table of claims.
 
     Args:
-        statement: the statement, after the number that it has in the notes as restated.
-        korean: the notes' own terms for it.
-        measured: what was run, and the numbers.
-        verdict: what follows from them.
-        why: the tolerance that decided, and what explains the rest.
+        statement: the number in the restated notes, and the statement.
+        korean: the original wording of the notes.
+        measured: the experiment and its numbers.
+        verdict: the verdict by these numbers.
+        why: the tolerance of the verdict, and further explanation.
     """
 
     statement: str
@@ -30,11 +30,11 @@ def by_error(error: float, exact: float, rough: float) -> Verdict:
     """Return the verdict on a number that should be 0.
 
     Args:
-        error: how far it is from 0.
-        exact: up to here the statement holds.
-        rough: up to here it holds roughly.
+        error: the number.
+        exact: the largest absolute error at which the statement holds.
+        rough: the largest absolute error at which it holds roughly.
     """
-    return _graded(abs(error), exact, rough)
+    return _grade(abs(error), exact, rough)
 
 
 def by_ratio(ratio: float, clear: float, rough: float = 1.0) -> Verdict:
@@ -42,13 +42,13 @@ def by_ratio(ratio: float, clear: float, rough: float = 1.0) -> Verdict:
 
     Args:
         ratio: the ratio.
-        clear: from here on the statement holds.
-        rough: from here on it holds roughly.
+        clear: the least ratio at which the statement holds.
+        rough: the least ratio at which it holds roughly.
     """
-    return _graded(-ratio, -clear, -rough)
+    return _grade(-ratio, -clear, -rough)
 
 
-def _graded(value: float, exact: float, rough: float) -> Verdict:
+def _grade(value: float, exact: float, rough: float) -> Verdict:
     if value <= exact:
         return "holds"
     return "holds roughly" if value <= rough else "does not hold here"

@@ -1,4 +1,4 @@
-"""Claims of gradient descent on the notes' own system, a line: statements 6, 9 and 10."""
+"""Claims about gradient descent on the example of the notes, a line: statements 6, 9 and 10."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasbatch.benchmark.engines import build_for_batch_size
+from kerasbatch.benchmark.timers import build_for_batch_size
 from kerasbatch.claims.claim import Claim, by_error, by_ratio
 from kerasbatch.claims.claim_runner import ClaimRunner
 from kerasbatch.claims.gradient_variance import Gradients, variance_law
@@ -45,16 +45,16 @@ SIZES = (1, 4, 32)
 BATCHES = 400
 
 
-def derivatives(laboratory: ClaimRunner) -> Iterator[Claim]:
-    """Statement 6: the derivatives of J, against the gradient that Keras computes."""
-    model, gradients = _line(laboratory)
+def derivatives(runner: ClaimRunner) -> Iterator[Claim]:
+    """Statement 6: the derivatives of J, compared with the gradient that Keras computes."""
+    model, gradients = _line_gradients(runner)
     x, y = gradients.x[:, 0].astype(np.float64), gradients.y.astype(np.float64)
     errors = []
     for theta in ((0.0, 0.0), (4.0, -1.0), (-2.0, 3.0)):
         model.set_weights([np.array([[theta[1]]]), np.array([theta[0]])])
         slope, intercept = gradients.of(np.arange(len(x)))
-        left = theta[0] + theta[1] * x - y
-        errors += [abs(intercept - left.mean()), abs(slope - (left * x).mean())]
+        residuals = theta[0] + theta[1] * x - y
+        errors += [abs(intercept - residuals.mean()), abs(slope - (residuals * x).mean())]
     yield Claim(
         "6. dJ/dtheta0 = 1/m sum (h(x_i) - y_i), dJ/dtheta1 = 1/m sum (h(x_i) - y_i) x_i",
         "목적 함수 J의 편미분",
@@ -64,21 +64,21 @@ def derivatives(laboratory: ClaimRunner) -> Iterator[Claim]:
     )
 
 
-def _line(laboratory: ClaimRunner) -> tuple[keras.Model, Gradients]:
-    spec, data = laboratory.arrays({**LINE, "name": "claim"})
-    model = build_for_batch_size(spec, Access(laboratory.folder), data, 1)
+def _line_gradients(runner: ClaimRunner) -> tuple[keras.Model, Gradients]:
+    spec, data = runner.arrays({**LINE, "name": "claim"})
+    model = build_for_batch_size(spec, Access(runner.folder), data, 1)
     return model, Gradients(model, data.x_train, data.y_train)
 
 
-def closed_form(laboratory: ClaimRunner) -> Iterator[Claim]:
+def closed_form(runner: ClaimRunner) -> Iterator[Claim]:
     """Statement 6: both thetas are updated at once, and alpha decides whether that converges."""
-    result = laboratory.run({**LINE, "name": "claim", "epochs": 50, "batch_size": "full"})
-    told = result.record["objective"]
-    optimum, hessian = np.array(told["optimum"]), np.array(told["hessian"])
+    result = runner.run({**LINE, "name": "claim", "epochs": 50, "batch_size": "full"})
+    objective = result.record["objective"]
+    optimum, hessian = np.array(objective["optimum"]), np.array(objective["hessian"])
     thetas = _thetas(result)
     step = np.eye(2) - ALPHA * hessian
-    away = thetas[0] - optimum
-    expected = [optimum + np.linalg.matrix_power(step, t) @ away for t in range(len(thetas))]
+    offset = thetas[0] - optimum
+    expected = [optimum + np.linalg.matrix_power(step, t) @ offset for t in range(len(thetas))]
     error = float(np.abs(thetas - expected).max())
     yield Claim(
         "6. theta_j := theta_j - alpha dJ/dtheta_j, both at once",
@@ -90,7 +90,7 @@ def closed_form(laboratory: ClaimRunner) -> Iterator[Claim]:
     )
     limit = 2 / float(np.linalg.eigvalsh(hessian).max())
     ends = {
-        share: laboratory.run(
+        share: runner.run(
             {
                 **LINE,
                 "name": "claim",
@@ -116,9 +116,9 @@ def _thetas(result: Result) -> Any:
     return result.weights[result.record["objective"]["weights"]].to_numpy()
 
 
-def table_of_methods(laboratory: ClaimRunner) -> Iterator[Claim]:
+def table_of_methods(runner: ClaimRunner) -> Iterator[Claim]:
     """Statement 10: data per update, approach to the optimum, noise; and 9: less noise."""
-    results = laboratory.sweep({**LINE, "sweep": METHODS}, "methods")
+    results = runner.sweep({**LINE, "sweep": METHODS}, "methods")
     per_step = [int(r.row["examples"] / r.row["observed_steps"]) for r in results]
     yield Claim(
         "10. Data per update: all of them, or one drawn at random",
@@ -127,12 +127,12 @@ def table_of_methods(laboratory: ClaimRunner) -> Iterator[Claim]:
         "holds" if (per_step[0], per_step[-1]) == (1, EXAMPLES) else "does not hold here",
         "counted; at 32 the last batch of an epoch is smaller",
     )
-    yield _approach(results)
-    yield from _noise_of_line(laboratory)
+    yield _approach_claim(results)
+    yield from _line_noise_claims(runner)
 
 
-def _approach(results: list[Result]) -> Claim:
-    told, ends, starts = [], [], []
+def _approach_claim(results: list[Result]) -> Claim:
+    descriptions, ends, starts = [], [], []
     for result in results:
         distance = np.linalg.norm(
             _thetas(result) - np.array(result.record["objective"]["optimum"]), axis=1
@@ -140,68 +140,68 @@ def _approach(results: list[Result]) -> Claim:
         last = distance[len(distance) * 3 // 4 :]
         starts.append(distance[0])
         ends.append(float(np.sqrt((last**2).mean())))
-        told.append(f"b = {result.row['batch_size']}: {distance[0]:.2f} to {ends[-1]:.3f}")
+        descriptions.append(f"b = {result.row['batch_size']}: {distance[0]:.2f} to {ends[-1]:.3f}")
     share = max(end / start for end, start in zip(ends, starts, strict=True))
     return Claim(
         "10. Both approach the optimum as they repeat",
         "반복할수록 둘 다 최적값에 가까워짐",
         f"distance to the optimum, at the start and over the last quarter of the steps: "
-        f"{'; '.join(told)}",
+        f"{'; '.join(descriptions)}",
         by_error(share, 0.03, 0.2),
         "holds where all come within 3 % of where they began, roughly within 20 %: at a constant "
         "learning rate the single example hovers around the optimum instead of reaching it",
     )
 
 
-def _noise_of_line(laboratory: ClaimRunner) -> Iterator[Claim]:
-    _, gradients = _line(laboratory)
-    batches = BATCHES // 4 if laboratory.quick else BATCHES
+def _line_noise_claims(runner: ClaimRunner) -> Iterator[Claim]:
+    _, gradients = _line_gradients(runner)
+    batches = BATCHES // 4 if runner.quick else BATCHES
     yield from noise_claims("the line", gradients, SIZES, batches)
 
 
-def noise_of_classifier(laboratory: ClaimRunner) -> Iterator[Claim]:
-    """Statements 9 and 10 where no closed form exists."""
-    spec, data = laboratory.arrays(laboratory.classifier())
-    model = build_for_batch_size(spec, Access(laboratory.folder), data, 32)
-    few = slice(0, 300 if laboratory.quick else 1000)
-    x = data.x_train[few].astype(np.float32) * (data.scale or 1.0)
-    gradients = Gradients(model, x, data.y_train[few])
-    batches = BATCHES // 4 if laboratory.quick else BATCHES
-    name = f"{laboratory.data}, {len(x):,} examples, the untrained mlp"
+def noise_of_classifier(runner: ClaimRunner) -> Iterator[Claim]:
+    """Statements 9 and 10 without a closed form."""
+    spec, data = runner.arrays(runner.classifier())
+    model = build_for_batch_size(spec, Access(runner.folder), data, 32)
+    subset = slice(0, 300 if runner.quick else 1000)
+    x = data.x_train[subset].astype(np.float32) * (data.scale or 1.0)
+    gradients = Gradients(model, x, data.y_train[subset])
+    batches = BATCHES // 4 if runner.quick else BATCHES
+    name = f"{runner.data}, {len(x):,} examples, the untrained mlp"
     yield from noise_claims(name, gradients, SIZES, batches)
 
 
 def noise_claims(
     name: str, gradients: Gradients, sizes: tuple[int, ...], batches: int
 ) -> Iterator[Claim]:
-    """Yield what the variance of batch gradients says of noise, against the exact law."""
+    """Yield claims about the variance of batch gradients, compared with the exact law."""
     m, trace = len(gradients.x), gradients.trace()
     samplings: tuple[Sampling, ...] = ("shuffle", "replacement")
-    found = {
+    variances = {
         (size, sampling): gradients.variance(size, sampling, max(batches, m if size == 1 else 0))
         for size in sizes
         for sampling in samplings
     }
-    off = max(
+    deviation = max(
         abs(value / variance_law(trace, size, m, sampling) - 1)
-        for (size, sampling), value in found.items()
+        for (size, sampling), value in variances.items()
     )
     shown = "; ".join(
-        f"b = {size}: {found[size, 'shuffle']:.3g} by passes (law "
-        f"{variance_law(trace, size, m, 'shuffle'):.3g}), {found[size, 'replacement']:.3g} drawn "
-        f"with replacement (law {variance_law(trace, size, m, 'replacement'):.3g})"
+        f"b = {size}: {variances[size, 'shuffle']:.3g} by passes (law "
+        f"{variance_law(trace, size, m, 'shuffle'):.3g}), {variances[size, 'replacement']:.3g} "
+        f"drawn with replacement (law {variance_law(trace, size, m, 'replacement'):.3g})"
         for size in sizes
     )
     yield Claim(
         "10. Noise: almost none (all data), comparatively severe (one example)",
         "노이즈: 거의 없음 / 비교적 심함",
         f"{name}, variance of the batch gradient: {shown}; all {m:,} examples: 0",
-        by_error(off, 0.3, 1.0),
-        f"the law is tr(Sigma) / b, times (m - b) / (m - 1) in passes; at most {off:.0%} off, "
-        "tolerance 30 %, for so few batches",
+        by_error(deviation, 0.3, 1.0),
+        f"the law is tr(Sigma) / b, times (m - b) / (m - 1) in passes; at most {deviation:.0%} "
+        "off, tolerance 30 %, for so few batches",
     )
     first, last = sizes[0], sizes[-1]
-    ratio = found[first, "shuffle"] / found[last, "shuffle"]
+    ratio = variances[first, "shuffle"] / variances[last, "shuffle"]
     yield Claim(
         "9. Mini-batch reduces SGD's noise",
         "미니배치: 확률적 경사하강법의 노이즈를 줄임",
@@ -211,26 +211,26 @@ def noise_claims(
     )
 
 
-def noise_of_training(laboratory: ClaimRunner) -> Iterator[Claim]:
-    """Statement 10 while a classifier learns: noise against signal, as `record: [noise]` tells."""
-    often = {"growth": 4}
-    result = laboratory.run(laboratory.classifier(record=["noise"], evaluate_every=often))
-    told = result.noise.dropna(subset=["noise_scale"])
+def noise_of_training(runner: ClaimRunner) -> Iterator[Claim]:
+    """Statement 10 during the training of a classifier: noise and signal, by `record: [noise]`."""
+    interval = {"growth": 4}
+    result = runner.run(runner.classifier(record=["noise"], evaluate_every=interval))
+    noise = result.noise.dropna(subset=["noise_scale"])
     n = int(result.row["train_examples"])
     shown = "; ".join(
         f"step {row.step:,}: {row.noise_scale:,.0f} ({row.low:,.0f} to {row.high:,.0f})"
-        for row in told.itertuples()
+        for row in noise.itertuples()
     )
-    least, most = told["noise_scale"].min(), told["noise_scale"].max()
-    severe = by_ratio(least, 10, 1)
+    lowest, highest = noise["noise_scale"].min(), noise["noise_scale"].max()
+    verdict = by_ratio(lowest, 10, 1)
     yield Claim(
         "10. Noise: almost none (all data), comparatively severe (one example)",
         "노이즈: 거의 없음 / 비교적 심함",
-        f"{laboratory.data}, one epoch at b = {result.row['batch_size']}: noise scale B, with its "
-        f"95 % interval, at {shown}; so the variance of one example's gradient is {least:,.0f} "
-        f"to {most:,.0f} times the squared gradient, that of all {n:,} drawn anew at most "
-        f"{most / n:.2g} times",
-        severe if most < n else "does not hold here",
+        f"{runner.data}, one epoch at b = {result.row['batch_size']}: noise scale B, with its "
+        f"95 % interval, at {shown}; so the variance of one example's gradient is {lowest:,.0f} "
+        f"to {highest:,.0f} times the squared gradient, that of all {n:,} drawn anew at most "
+        f"{highest / n:.2g} times",
+        verdict if highest < n else "does not hold here",
         "B / b is variance over squared gradient at batch size b; holds from B = 10 on, while "
         "B stays below n",
     )

@@ -1,4 +1,4 @@
-"""Every statement of the notes, put to the test on this machine."""
+"""The studies of all statements of the notes, and their data."""
 
 import contextlib
 import tempfile
@@ -8,7 +8,7 @@ from pathlib import Path
 from kerasbatch.claims import counting, descent, speed
 from kerasbatch.claims.claim import Claim
 from kerasbatch.claims.claim_runner import ClaimRunner
-from kerasbatch.data.builtin import is_at_hand
+from kerasbatch.data.builtin import is_available_offline
 from kerasbatch.spec.data_schema import BuiltInName
 
 PREFERRED: BuiltInName = "mnist"
@@ -22,24 +22,24 @@ STUDIES: tuple[Study, ...] = (
 
 
 def default_data() -> tuple[BuiltInName, str | None]:
-    """Return the data to test on, and what a person must know of the choice."""
-    if is_at_hand(PREFERRED):
+    """Return the data for the claims, and a notice of the choice or None."""
+    if is_available_offline(PREFERRED):
         return PREFERRED, None
-    return OFFLINE, f"{PREFERRED} is not at hand; the claims are put to the test on {OFFLINE}"
+    return OFFLINE, f"{PREFERRED} is not available here; the claims are tested on {OFFLINE}"
 
 
 @contextlib.contextmanager
 def claim_runner(data: BuiltInName, *, quick: bool) -> Iterator[ClaimRunner]:
-    """Yield where the studies are made; its runs are deleted in the end.
+    """Yield a runner for the studies; its runs are deleted at the end.
 
     Args:
-        data: the data that classifiers learn.
-        quick: take fewer examples, sizes and seeds.
+        data: the name of the data for classifiers.
+        quick: use fewer examples, sizes and seeds.
     """
     with tempfile.TemporaryDirectory(prefix="kerasbatch-claims-") as folder:
         yield ClaimRunner(data, Path(folder), quick)
 
 
 def title(study: Study) -> str:
-    """Return what a study is about."""
+    """Return the title of a study."""
     return (study.__doc__ or "").splitlines()[0].rstrip(".")

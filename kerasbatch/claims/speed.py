@@ -1,4 +1,4 @@
-"""Claims of speed, memory and learning rates on a classifier: statements 1, 8, 9 and 12."""
+"""Claims about speed, memory and learning rates on a classifier: statements 1, 8, 9 and 12."""
 
 import math
 import statistics
@@ -15,17 +15,19 @@ from kerasbatch.sampling import example_order
 from kerasbatch.types import BatchSize
 
 SEPARATE = 600.0
-"""A limit of seconds, under which a run is trained in a process of its own."""
+"""A time limit in seconds; a run with a limit is trained in its own process."""
 TARGET = {"metric": "val_accuracy", "at_least": 0.9, "stop": True}
 RATES = {1: [0.001, 0.004, 0.016], 32: [0.03, 0.12, 0.5], "full": [0.1, 0.4, 1.6]}
 EPOCHS = {1: 5, 32: 10, "full": 200}
 
 
-def vectorised(laboratory: ClaimRunner) -> Iterator[Claim]:
+def vectorised(runner: ClaimRunner) -> Iterator[Claim]:
     """Statements 1 and 8: many examples at once; the advantage that batch size 1 gives up."""
     sizes: tuple[BatchSize, ...] = (1, 16, 128, "full")
-    rounds = laboratory.speeds(laboratory.classifier(), sizes)
-    speeds = {size: statistics.median(each[size] for each in rounds) for size in rounds[0]}
+    rounds = runner.speeds(runner.classifier(), sizes)
+    speeds = {
+        size: statistics.median(round_speeds[size] for round_speeds in rounds) for size in rounds[0]
+    }
     shown = ", ".join(f"b = {size:,}: {speed:,.0f}" for size, speed in speeds.items())
     ratio = max(speeds.values()) / speeds[1]
     for number, statement, korean in (
@@ -35,47 +37,47 @@ def vectorised(laboratory: ClaimRunner) -> Iterator[Claim]:
         yield Claim(
             f"{number}. {statement}",
             korean,
-            f"examples per second, {laboratory.data}, mlp: {shown}",
+            f"examples per second, {runner.data}, mlp: {shown}",
             by_ratio(ratio, 3.0, 1.2),
             f"the best size does {ratio:.1f} times what batch size 1 does; holds from 3 times on, "
             "roughly from 1.2",
         )
 
 
-def memory(laboratory: ClaimRunner) -> Iterator[Claim]:
+def memory(runner: ClaimRunner) -> Iterator[Claim]:
     """Statement 1: with too many examples at once there is not enough memory."""
-    spec = laboratory.classifier(engine="keras", model="cnn", validation="none")
-    n = len(laboratory.arrays(spec)[1].x_train)
-    tried = (16, 2048) if laboratory.quick else (16, 512, 2048)
-    sizes = sorted({min(size, n) for size in tried})
+    spec = runner.classifier(engine="keras", model="cnn", validation="none")
+    n = len(runner.arrays(spec)[1].x_train)
+    candidates = (16, 2048) if runner.quick else (16, 512, 2048)
+    sizes = sorted({min(size, n) for size in candidates})
     peaks = {}
     for size in sizes:
-        one = {**spec, "batch_size": size, "steps": 2}
-        del one["epochs"]
-        peaks[size] = laboratory.run(one, timeout=SEPARATE).row["peak_memory_mb"]
+        run_spec = {**spec, "batch_size": size, "steps": 2}
+        del run_spec["epochs"]
+        peaks[size] = runner.run(run_spec, timeout=SEPARATE).row["peak_memory_mb"]
     if None in peaks.values():
-        return  # this system does not tell it
+        return  # the system does not report peak memory
     slope, base = np.polyfit(list(peaks), list(peaks.values()), 1)
-    grown = peaks[sizes[-1]] / peaks[sizes[0]] - 1
+    growth = peaks[sizes[-1]] / peaks[sizes[0]] - 1
     shown = ", ".join(f"b = {size:,}: {peak:,.0f} MB" for size, peak in peaks.items())
-    limit = _limit(float(slope), float(base), grown)
+    limit = _memory_limit_note(float(slope), float(base), growth)
     yield Claim(
         "1. With too many examples there is not enough memory; so they are divided",
         "데이터가 너무 많으면 메모리가 부족",
-        f"peak memory in fresh processes, {laboratory.data}, cnn, plain fit: {shown}{limit}",
-        by_ratio(1 + grown, 1.2, 1.02),
-        f"the largest batch takes {grown:.0%} more than the smallest; holds from 20 % on, roughly "
+        f"peak memory in fresh processes, {runner.data}, cnn, plain fit: {shown}{limit}",
+        by_ratio(1 + growth, 1.2, 1.02),
+        f"the largest batch takes {growth:.0%} more than the smallest; holds from 20 % on, roughly "
         "from 2 %: what the program itself takes hides small batches",
     )
 
 
-def _limit(slope: float, base: float, grown: float) -> str:
-    if grown < 0.02 or slope <= 0:
+def _memory_limit_note(slope: float, base: float, growth: float) -> str:
+    if growth < 0.02 or slope <= 0:
         return ""
     return f"; by the line through them 16 GB are passed at b = {(16_000 - base) / slope:,.0f}"
 
 
-def drawn_at_random(laboratory: ClaimRunner) -> Iterator[Claim]:
+def drawn_at_random(runner: ClaimRunner) -> Iterator[Claim]:
     """Statement 8: one example at random, possibly the same one again."""
     n = 10_000
     seen = len(np.unique(example_order(n, seed=0, epoch=1, sampling="replacement")))
@@ -92,33 +94,33 @@ def drawn_at_random(laboratory: ClaimRunner) -> Iterator[Claim]:
     )
 
 
-def learning(laboratory: ClaimRunner) -> Iterator[Claim]:
-    """Statements 8, 9 and 12, from one sweep whose every size has three learning rates."""
-    spec = laboratory.classifier(evaluate_every={"growth": 1.1}, target=TARGET)
+def learning(runner: ClaimRunner) -> Iterator[Claim]:
+    """Statements 8, 9 and 12, from one sweep with three learning rates for every size."""
+    spec = runner.classifier(evaluate_every={"growth": 1.1}, target=TARGET)
     del spec["epochs"]
     sweep = {
         "batch_size": list(RATES),
         "epochs": {"per_batch_size": EPOCHS},
         "optimizer.learning_rate": {"per_batch_size": RATES},
-        "seed": [0] if laboratory.quick else [0, 1, 2],
+        "seed": [0] if runner.quick else [0, 1, 2],
     }
-    laboratory.sweep({**spec, "epochs": 1, "sweep": sweep}, "learning")
-    loaded = load(laboratory.folder / "learning")
+    runner.sweep({**spec, "epochs": 1, "sweep": sweep}, "learning")
+    loaded = load(runner.folder / "learning")
     table = compare(loaded, target="val_accuracy>=0.9").table.set_index("batch_size")
     full = int(table.index.max())
-    yield from _after_an_epoch(loaded.history, table, full)
-    yield from _to_target(table, full)
-    yield _best_rates(table, full)
+    yield from _first_epoch_claims(loaded.history, table, full)
+    yield from _target_claims(table, full)
+    yield _best_rates_claim(table, full)
 
 
-def _after_an_epoch(history: pd.DataFrame, table: pd.DataFrame, full: int) -> Iterator[Claim]:
-    reached = {}
+def _first_epoch_claims(history: pd.DataFrame, table: pd.DataFrame, full: int) -> Iterator[Claim]:
+    accuracies = {}
     for size in table.index:
         rows = history[history["batch_size"].isin([size, "full" if size == full else size])]
         rows = rows[(rows["learning_rate"] == table["learning_rate"][size]) & (rows["epoch"] <= 1)]
-        reached[size] = float(rows.groupby("seed")["val_accuracy"].last().median())
-    shown = ", ".join(f"b = {size:,}: {value:.3f}" for size, value in reached.items())
-    gain = (reached[1] + 0.001) / (reached[full] + 0.001)
+        accuracies[size] = float(rows.groupby("seed")["val_accuracy"].last().median())
+    shown = ", ".join(f"b = {size:,}: {value:.3f}" for size, value in accuracies.items())
+    gain = (accuracies[1] + 0.001) / (accuracies[full] + 0.001)
     yield Claim(
         "8. Weights are updated often, so learning progresses quickly",
         "가중치를 자주 업데이트하여 학습이 빠름",
@@ -129,39 +131,41 @@ def _after_an_epoch(history: pd.DataFrame, table: pd.DataFrame, full: int) -> It
     )
 
 
-def _to_target(table: pd.DataFrame, full: int) -> Iterator[Claim]:
+def _target_claims(table: pd.DataFrame, full: int) -> Iterator[Claim]:
     seconds, examples = table["seconds_to_target"], table["examples_to_target"]
     shown = ", ".join(f"b = {size:,}: {seconds[size]:.3g} s" for size in table.index)
-    ratio = _ratio(seconds[32], seconds[1])
+    ratio = _speedup(seconds[32], seconds[1])
     yield Claim(
         "8. ... and per second, too? (the notes do not say)",
         "초당으로는?",
         f"seconds of training to val_accuracy 0.9: {shown}",
         by_ratio(ratio, 1.0, 0.5),
-        f"batch size 1 is {_times(ratio)} times as fast as 32; holds from 1 on, roughly from 0.5",
+        f"batch size 1 is {_show_factor(ratio)} times as fast as 32; holds from 1 on, roughly "
+        "from 0.5",
     )
     passes = examples / full
     shown = ", ".join(f"b = {size:,}: {passes[size]:.2f}" for size in table.index)
-    ratio = _ratio(passes[full], passes[1])
+    ratio = _speedup(passes[full], passes[1])
     yield Claim(
         "8. Relatively few epochs are used",
         "상대적으로 적은 에폭을 사용",
         f"epochs to val_accuracy 0.9: {shown}",
         by_ratio(ratio, 3.0, 1.1),
-        f"full batch needs {_times(ratio)} times the epochs of batch size 1; holds from 3 times on",
+        f"full batch needs {_show_factor(ratio)} times the epochs of batch size 1; holds from 3 "
+        "times on",
     )
-    ratio = _ratio(seconds[full], seconds[32])
+    ratio = _speedup(seconds[full], seconds[32])
     yield Claim(
         "9. Mini-batch finds the optimum faster than full batch",
         "미니배치: 배치 경사하강법보다 빠르게 최적값을 찾음",
         f"seconds to val_accuracy 0.9: b = 32 {seconds[32]:.3g}, full {seconds[full]:.3g}; "
         f"examples {examples[32]:,.0f} and {examples[full]:,.0f}",
         by_ratio(ratio, 1.5, 1.0),
-        f"{_times(ratio)} times as fast; holds from 1.5 times on",
+        f"{_show_factor(ratio)} times as fast; holds from 1.5 times on",
     )
 
 
-def _best_rates(table: pd.DataFrame, full: int) -> Claim:
+def _best_rates_claim(table: pd.DataFrame, full: int) -> Claim:
     rates = table["learning_rate"]
     shown = ", ".join(f"b = {size:,}: {rates[size]:g}" for size in table.index)
     growth = rates[32] / rates[1]
@@ -171,28 +175,29 @@ def _best_rates(table: pd.DataFrame, full: int) -> Claim:
         f"best of three learning rates for each size: {shown}",
         by_ratio(growth, 4.0, 1.1),
         f"the notes ask; measured: from 1 to 32 it grows {growth:g} times (the linear rule: 32), "
-        f"from 32 to all {_times(rates[full] / rates[32])} times: it cannot grow beyond what the "
-        "curvature allows; holds where it grows 4 times and more",
+        f"from 32 to all {_show_factor(rates[full] / rates[32])} times: it cannot grow beyond what "
+        "the curvature allows; holds where it grows 4 times and more",
     )
 
 
-def _times(ratio: float) -> str:
+def _show_factor(ratio: float) -> str:
     return f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.2g}"
 
 
-def _ratio(slow: float, fast: float) -> float:
-    """Return how many times faster; a target that was not reached is never faster."""
+def _speedup(slow: float, fast: float) -> float:
+    """Return the speedup; NaN, a target that was not reached, counts as infinitely slow."""
     if math.isnan(fast):
         return 0.0
     return math.inf if math.isnan(slow) else slow / fast
 
 
-def powers_of_two(laboratory: ClaimRunner) -> Iterator[Claim]:
+def powers_of_two(runner: ClaimRunner) -> Iterator[Claim]:
     """Statement 9: the batch size is usually a power of two."""
-    rounds = laboratory.speeds(laboratory.classifier(), (63, 64, 65))
-    gains = sorted(each[64] / max(each[63], each[65]) for each in rounds)
+    rounds = runner.speeds(runner.classifier(), (63, 64, 65))
+    gains = sorted(speeds[64] / max(speeds[63], speeds[65]) for speeds in rounds)
     shown = ", ".join(
-        f"b = {size}: {statistics.median(each[size] for each in rounds):,.0f}" for size in rounds[0]
+        f"b = {size}: {statistics.median(speeds[size] for speeds in rounds):,.0f}"
+        for size in rounds[0]
     )
     yield Claim(
         "9. The batch size is usually a power of two",

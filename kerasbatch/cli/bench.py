@@ -1,6 +1,6 @@
 """The command `bench`: plain fit against the fused engine."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,7 +30,7 @@ def bench(
         ),
     ] = "",
     data: Annotated[
-        bool, typer.Option("--data", help="Compare how data come: resident, streamed, tf.data.")
+        bool, typer.Option("--data", help="Compare the paths of data: resident, streamed, tf.data.")
     ] = False,
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table here.")] = None,
     trust: Trust = False,
@@ -52,21 +52,22 @@ def bench(
     display = display_with_tensorflow(quiet=False, verbose=verbose, whole=trust)
     from kerasbatch.benchmark.data_paths import measure_data_paths
     from kerasbatch.benchmark.engines import measure_engines
+    from kerasbatch.benchmark.timers import Benchmark
     from kerasbatch.records.files import write_csv
 
-    measure = measure_data_paths if data else measure_engines
-    found: list[Any] = []
+    measure: Callable[[Benchmark, int], Any] = measure_data_paths if data else measure_engines
+    speeds: list[Any] = []
     try:
         with source.located():
-            measured: Iterator[Any] = measure(source.spec, Access(source.folder, trust), sizes)
-            for size in sizes:
+            benchmark = Benchmark(source.spec, Access(source.folder, trust))
+            for size in benchmark.numeric_sizes(sizes):
                 with display.waiting_for(f"batch size {size}"):
-                    found.append(next(measured))
-    finally:  # what was measured before an interrupt is worth showing
-        if found:
-            _show_data(found) if data else _show(found)
-        if found and csv:
-            rows = [each.row() for each in found]
+                    speeds.append(measure(benchmark, size))
+    finally:  # measurements before an interrupt are shown
+        if speeds:
+            _show_data(speeds) if data else _show(speeds)
+        if speeds and csv:
+            rows = [speed.row() for speed in speeds]
             write_csv(csv, list(rows[0]), rows)
 
 
@@ -78,22 +79,22 @@ def _sizes_of(source: "SpecSource") -> list[Any]:
         return list(dict.fromkeys(single.spec.batch_size for single in sweep.expand(source)))
 
 
-def _show_data(found: "list[DataSpeeds]") -> None:
+def _show_data(speeds: "list[DataSpeeds]") -> None:
     import pandas as pd
 
     from kerasbatch.cli.display.frames import frame_table
 
-    rows = pd.DataFrame([each.row() for each in found])
+    rows = pd.DataFrame([speed.row() for speed in speeds])
     print_uncut(open_console(errors=False), frame_table(rows))
 
 
-def _show(found: "list[EngineSpeeds]") -> None:
+def _show(speeds: "list[EngineSpeeds]") -> None:
     from kerasbatch.cli.display.tables import bench_table
 
     console = open_console(errors=False)
-    print_uncut(console, bench_table(found))
-    for why in dict.fromkeys(each.why for each in found):
-        sizes = ", ".join(f"{each.batch_size:,}" for each in found if each.why == why)
+    print_uncut(console, bench_table(speeds))
+    for why in dict.fromkeys(speed.why for speed in speeds):
+        sizes = ", ".join(f"{speed.batch_size:,}" for speed in speeds if speed.why == why)
         console.print(f"  b = {sizes}: {why}", style="dim", soft_wrap=True)
 
 

@@ -48,7 +48,7 @@ def check_advice(
         found.append(told)
         _show(told)
         if csv:
-            write_text(csv, brute_force.joined_tables(found).to_csv(index=False))
+            write_text(csv, brute_force.join_tables(found).to_csv(index=False))
 
 
 def _show(found: "BruteForce") -> None:

@@ -40,10 +40,10 @@ def claims(
         print_note(notice)
     found: list[Claim] = []
     console = open_console(errors=False)
-    with studies.claim_runner(name, quick=quick) as laboratory:  # type: ignore[arg-type]  # checked
+    with studies.claim_runner(name, quick=quick) as runner:  # type: ignore[arg-type]  # checked
         for study in studies.STUDIES:
             with display.waiting_for(studies.title(study)):
-                rows = sorted(study(laboratory), key=_number)
+                rows = sorted(study(runner), key=_number)
             for each in rows:
                 _show(each, console)
             found += rows

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from kerasbatch.analysis.plots.registry import KINDS
 from kerasbatch.cli import options
 from kerasbatch.cli.options import Target
 from kerasbatch.errors import Fault, SpecError
@@ -20,7 +21,7 @@ def plot(
         str,
         typer.Option(
             metavar="KIND",
-            help="curves, to_target, throughput, memory, step_loss, noise or contour.",
+            help=f"{', '.join(list(KINDS)[:-1])} or {list(KINDS)[-1]}.",
         ),
     ],
     output: Annotated[
@@ -44,7 +45,7 @@ def plot(
     from kerasbatch.analysis.plots.plot import plot as draw
     from kerasbatch.records.files import write_bytes
 
-    figure = draw(list(paths), kind, x=x, target=target, fit=fit)  # type: ignore[arg-type]  # it says what there is
+    figure = draw(list(paths), kind, x=x, target=target, fit=fit)  # type: ignore[arg-type]  # plot checks x
     picture = io.BytesIO()
     kind_of_file = output.suffix[1:].lower()
     metadata = {"Date": None} if kind_of_file == "svg" else None

@@ -18,11 +18,11 @@ def check_before_loading(
     Raises:
         SpecError: if a run of the spec, or one of the batch sizes, cannot be planned.
     """
+    from kerasbatch.planning import plan
     from kerasbatch.runs.prepare.plans import plan_runs
     from kerasbatch.spec import sweep
     from kerasbatch.spec.data_schema import BuiltInData
     from kerasbatch.spec.trust import Access
-    from kerasbatch.steps import plan
 
     with source.located():
         runs = sweep.expand(source)

@@ -20,7 +20,7 @@ def steps(
     drop: Annotated[bool, typer.Option("--drop", help="Drop the partial last batch.")] = False,
 ) -> None:
     """Calculate the steps of a training: the notes' s = n*e/b, and what really happens."""
-    from kerasbatch.steps import plan
+    from kerasbatch.planning import plan
 
     size: Any = options.batch_size(batch_size, "BATCH_SIZE", "a whole number, or full")
     partial = "drop" if drop else "keep"

@@ -118,7 +118,7 @@ def builtin_notice(name: BuiltInName) -> str | None:
     )
 
 
-def is_at_hand(name: BuiltInName) -> bool:
+def is_available_offline(name: BuiltInName) -> bool:
     """Tell whether a data set can be had without a download, as far as a glance can tell."""
     if name not in get_args(KerasData):
         return True

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kerasbatch.array_files import FileState, file_names
-from kerasbatch.data.builtin import DATASETS, builtin_notice, is_at_hand
+from kerasbatch.data.builtin import DATASETS, builtin_notice, is_available_offline
 from kerasbatch.data.encoder import Encoder, check_target
 from kerasbatch.data.labels import encode_labels
 from kerasbatch.data.preprocessing import Preprocessing, Standardization
@@ -162,7 +162,7 @@ def data_sizes(spec: Spec, access: Access) -> DataSizes:
     total = data.examples or facts.train_examples
     train = train_size(data, spec.validation, total, facts.test_examples > 0)
     notice = None
-    if not is_at_hand(data.name):
+    if not is_available_offline(data.name):
         notice = f"{data.name} is not on this machine; a run would try to download it"
         if data.fallback:
             other = train_size(data, spec.validation, *_fallback_sizes(data.fallback))

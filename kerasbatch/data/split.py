@@ -16,7 +16,12 @@ from kerasbatch.data.raw import RawData
 from kerasbatch.errors import SpecError
 from kerasbatch.sampling import stratified_sample
 from kerasbatch.spec.data_schema import AnyData
-from kerasbatch.spec.schema import AnyValidation, ExamplesForValidation, FractionForValidation, Spec
+from kerasbatch.spec.schema import Spec
+from kerasbatch.spec.section_schema import (
+    AnyValidation,
+    ExamplesForValidation,
+    FractionForValidation,
+)
 from kerasbatch.text import shortened
 from kerasbatch.types import Array
 

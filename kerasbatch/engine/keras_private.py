@@ -1,14 +1,11 @@
-"""What of Keras and TensorFlow is not public and used all the same; no other module names it.
+"""Every private API of Keras that we use, in one module; `tensorflow_private` has TensorFlow's.
 
-Every part is listed with what it is used for. Where the installed Keras has one no more,
-`missing` says so in a sentence, and the engine leaves the training to plain `model.fit`.
+PRIVATE_NAMES lists them with their use. If the installed Keras lacks one, `missing` returns a
+sentence about it, and the engine leaves the training to plain `model.fit`.
 """
 
-import contextlib
 import importlib
 import itertools
-import threading
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,9 +18,9 @@ class PrivateName:
     """A part of Keras or TensorFlow that is not public.
 
     Args:
-        module: where it is.
-        name: its name there, with a dot where it belongs to a class.
-        use: what is done with it, to end the sentence "needed to ...".
+        module: its module.
+        name: its name in the module, with a dot for a member of a class.
+        use: its use, to end the sentence "needed to ...".
     """
 
     module: str
@@ -31,18 +28,18 @@ class PrivateName:
     use: str
 
     def get(self) -> Any:
-        """Return it, or None where the installed version has it no more."""
+        """Return it, or None if the installed version lacks it."""
         try:
-            found: Any = importlib.import_module(self.module)
+            part: Any = importlib.import_module(self.module)
         except ImportError:
             return None
         for name in self.name.split("."):
-            found = getattr(found, name, None)
-        return found
+            part = getattr(part, name, None)
+        return part
 
     @property
     def sentence(self) -> str:
-        """Say that it is gone, and what for it was needed."""
+        """The message that it is missing, with its use."""
         versions = f"Keras {keras.__version__} and TensorFlow {tf.__version__}"
         return f"{versions} have no {self.module}.{self.name}, needed to {self.use}"
 
@@ -84,15 +81,13 @@ PRIVATE_NAMES = (
 )
 _BY_NAME = {part.name: part for part in PRIVATE_NAMES}
 _OF_COMPILED = ("_compile_loss", "_compile_metrics", "_initial_epoch")
-_READING = threading.RLock()
-"""Held while variables read otherwise: models in two threads may share layers."""
 
 
 def missing(model: keras.Model | None = None) -> str | None:
-    """Return what the installed Keras has no more, in a sentence, or None.
+    """Return a sentence about a private API that the installed Keras lacks, or None.
 
     Args:
-        model: a compiled model; some parts belong to it and not to its class.
+        model: a compiled model; some parts belong to the model and not to its class.
     """
     for part in PRIVATE_NAMES:
         if part.get() is None:
@@ -105,7 +100,8 @@ def missing(model: keras.Model | None = None) -> str | None:
     return None
 
 
-def _get(name: str) -> Any:
+def private(name: str) -> Any:
+    """Return a private part by its name in PRIVATE_NAMES."""
     return _BY_NAME[name].get()
 
 
@@ -115,21 +111,21 @@ def assert_compiled(model: keras.Model) -> None:
 
 
 def schedule(model: keras.Model) -> Any:
-    """Return the object that a model's optimizer asks for its learning rate."""
+    """Return the learning-rate schedule of a model's optimizer."""
     return model.optimizer._learning_rate
 
 
 def has_own_train_function(model: keras.Model) -> bool:
-    """Tell whether a model's class makes its train function itself."""
+    """Return whether a model's class overrides `make_train_function`."""
     return bool(
-        type(model).make_train_function is not _get("TensorFlowTrainer.make_train_function")
+        type(model).make_train_function is not private("TensorFlowTrainer.make_train_function")
     )
 
 
 def has_keras_step(model: keras.Model, step: str) -> bool:
-    """Tell whether `train_step` or `test_step`, and what it returns, are Keras' own.
+    """Return whether `train_step` or `test_step`, and its result, are Keras' own.
 
-    Then the logs of a step are the results of the metrics.
+    The logs of a step are then the results of the metrics.
     """
     trainer = importlib.import_module(_TRAINER).TensorFlowTrainer
     return step not in vars(model) and all(
@@ -139,21 +135,21 @@ def has_keras_step(model: keras.Model, step: str) -> bool:
 
 
 def supports_xla(model: keras.Model) -> bool:
-    """Tell whether Keras thinks that XLA can compile a model."""
-    return bool(_get("model_supports_jit")(model))
+    """Return whether Keras expects that XLA can compile a model."""
+    return bool(private("model_supports_jit")(model))
 
 
 def asked_for_xla(model: keras.Model) -> bool | None:
-    """Tell whether `compile` was called with or without `jit_compile`; None where Keras chose.
+    """Return the `jit_compile` of a model's `compile`, or None if Keras chose.
 
-    Keras keeps the outcome of "auto" only; an explicit value shows where auto would say otherwise.
+    Keras keeps only the outcome of "auto"; an explicit value shows if auto would differ.
     """
     asked = bool(model.jit_compile)
     return asked if asked != bool(model._resolve_auto_jit_compile()) else None
 
 
 def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
-    """Return a model's layers, those inside layers too."""
+    """Return all layers of a model, with nested layers."""
     return list(model._flatten_layers())
 
 
@@ -162,7 +158,7 @@ def build(model: keras.Model, batch: Any) -> None:
 
     Args:
         model: a compiled model.
-        batch: what its training step gets; its first dimension is taken for any.
+        batch: the input of its training step; the size of its first dimension is free.
     """
     model._symbolic_build(data_batch=keras.tree.map_structure(_of_any_size, batch))
 
@@ -173,64 +169,59 @@ def _of_any_size(array: Any) -> Any:
 
 
 def compiled_with(model: keras.Model) -> tuple[Any, Any]:
-    """Return the objects by which a model measures: its metrics and its loss."""
+    """Return the metrics and the loss of a model."""
     return model._compile_metrics, model._compile_loss
 
 
 def weighs_single_losses(model: keras.Model) -> bool:
-    """Tell whether the losses of single outputs are means weighted by the batch's size."""
+    """Return whether the losses of outputs are means weighted by the batch size."""
     return bool(getattr(model._compile_loss, "metrics", None))
 
 
 def initial_epoch(model: keras.Model) -> int:
-    """Return the epoch at which a callback, BackupAndRestore, takes a training up; else 0."""
+    """Return the epoch at which BackupAndRestore resumes a training; else 0."""
     return int(model._initial_epoch or 0)
 
 
 def batches_counted(optimizer: keras.optimizers.Optimizer) -> int:
-    """Return an optimizer's own count of batches.
+    """Return the number of batches that an optimizer has counted.
 
-    With gradient accumulation, `iterations` counts changes of the weights; the counter behind it
-    counts every batch. An optimizer that scales the loss leaves its own counter at 0; the one
-    inside it counts.
+    With gradient accumulation, `iterations` counts updates of the weights; the private counter
+    counts every batch. A LossScaleOptimizer leaves its own counter at 0; its inner optimizer
+    counts.
     """
     while hasattr(optimizer, "inner_optimizer"):
         optimizer = optimizer.inner_optimizer
     return int(getattr(optimizer, "_iterations", optimizer.iterations))
 
 
-def is_distributed(model: keras.Model) -> bool:
-    """Tell whether a model trains on several devices."""
-    return tf.distribute.has_strategy() or getattr(model, "_distribute_strategy", None) is not None
-
-
 def profiles_batches(callback: keras.callbacks.TensorBoard) -> bool:
-    """Tell whether a TensorBoard callback looks at single batches to profile them."""
+    """Return whether a TensorBoard callback profiles single batches."""
     return int(getattr(callback, "_start_batch", 0)) > 0
 
 
 def split_for_validation(arrays: Any, share: float) -> tuple[Any, Any]:
     """Split arrays as `validation_split` does."""
-    split: tuple[Any, Any] = _get("train_validation_split")(arrays, validation_split=share)
+    split: tuple[Any, Any] = private("train_validation_split")(arrays, validation_split=share)
     return split
 
 
 def adapter(x: Any, *, steps: int | None, shuffle: bool, class_weight: Any) -> Any:
-    """Return Keras' own reader of data that are no arrays."""
-    return _get("get_data_adapter")(
+    """Return Keras' data adapter for data that are no arrays."""
+    return private("get_data_adapter")(
         x, steps_per_epoch=steps, shuffle=shuffle, class_weight=class_weight
     )
 
 
 def is_of_dataset(adapter: Any) -> bool:
-    """Tell whether an adapter reads a tf.data.Dataset."""
-    return isinstance(adapter, _get("TFDatasetAdapter"))
+    """Return whether an adapter reads a tf.data.Dataset."""
+    return isinstance(adapter, private("TFDatasetAdapter"))
 
 
 def stated_batch_size(dataset: tf.data.Dataset) -> int | None:
-    """Return the size that the last `batch` of a dataset was called with; None where none is found.
+    """Return the batch size of the last `batch` call of a dataset, or None.
 
-    A hint: what comes after it may change it.
+    It is a hint: later operations may change the size.
     """
     step: Any = dataset
     while step is not None:
@@ -242,61 +233,22 @@ def stated_batch_size(dataset: tf.data.Dataset) -> int | None:
 
 
 def first_batches(adapter: Any) -> list[Any]:
-    """Return the first batches of a generator, one or two; none of other data.
+    """Return the first one or two batches of a generator; none of other data.
 
-    Keras has taken them out of the generator already, and puts them back in front.
+    Keras has taken them out of the generator already, and yields them first.
     """
-    if not isinstance(adapter, _get("GeneratorDataAdapter")):
+    if not isinstance(adapter, private("GeneratorDataAdapter")):
         return []
     return list(adapter._first_batches)
 
 
 def put_back(adapter: Any, generator: Any) -> Any:
-    """Return a generator with the batches that its adapter took out; other data as they are."""
-    if not isinstance(adapter, _get("GeneratorDataAdapter")):
+    """Return a generator with the batches that its adapter took out; other data unchanged."""
+    if not isinstance(adapter, private("GeneratorDataAdapter")):
         return generator
     return (batch for batch in itertools.chain(adapter._first_batches, generator))
 
 
 def weights_of_classes(y: Any, class_weight: dict[int, float]) -> Any:
     """Return the weight of every example, as `class_weight` does."""
-    return _get("class_weight_to_sample_weights")(y, class_weight)
-
-
-def silence_retracing(function: Any) -> None:
-    """Let TensorFlow not warn that a function is traced often: every model has its own."""
-    function._omit_frequent_tracing_warning = True
-
-
-@contextlib.contextmanager
-def read_before_loops(model: keras.Model) -> Iterator[None]:
-    """Let loops inside a traced step use weights that were read before the loop began.
-
-    A recurrent layer reads its weights anew for every time step, and the gradient of its loop
-    stacks up all that was read inside: under XLA, a copy of the weights for every time step. An
-    LSTM(64) at batch 16 spends a third of its time on them. Keras' own step writes no weights in
-    such a loop; a step that does must not be traced in here.
-    """
-    step = tf.compat.v1.get_default_graph()
-    weights = [weight.value for weight in model.trainable_variables]
-    with _READING:
-        for weight in weights:
-            weight._read_variable_op = _outside_of_loops(weight._read_variable_op, step)
-        try:
-            yield
-        finally:
-            for weight in weights:
-                del weight._read_variable_op
-
-
-def _outside_of_loops(read: Callable[..., Any], step: tf.Graph) -> Callable[..., Any]:
-    body = _get("WhileBodyFuncGraph")
-
-    def read_outside(*arguments: Any, **options: Any) -> Any:
-        graph = tf.compat.v1.get_default_graph()
-        while isinstance(graph, body) and graph is not step:
-            graph = graph.outer_graph
-        with graph.as_default() if graph is step else contextlib.nullcontext():
-            return read(*arguments, **options)
-
-    return read_outside
+    return private("class_weight_to_sample_weights")(y, class_weight)

@@ -18,14 +18,15 @@ from kerasbatch.data.preprocessing import Preprocessing
 from kerasbatch.engine.model_state import build_optimizer
 from kerasbatch.errors import SpecError
 from kerasbatch.models.build import compile_model
+from kerasbatch.planning import plan_budget
 from kerasbatch.records.run_directory import MODELS, PREPROCESSING, RunDirectory
 from kerasbatch.spec import user_code
 from kerasbatch.spec.keras_registry import label_kind
 from kerasbatch.spec.learning_rate import resolve_learning_rate
 from kerasbatch.spec.reader import SpecSource, load_spec
-from kerasbatch.spec.schema import PythonModel, Saved
+from kerasbatch.spec.schema import Saved
+from kerasbatch.spec.section_schema import PythonModel
 from kerasbatch.spec.trust import Access
-from kerasbatch.steps import plan_budget
 from kerasbatch.text import counted, shortened
 
 

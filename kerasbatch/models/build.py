@@ -20,7 +20,8 @@ from kerasbatch.models.warmup import WarmUp
 from kerasbatch.spec import keras_registry, user_code
 from kerasbatch.spec.fields import NamedObject
 from kerasbatch.spec.learning_rate import LearningRate
-from kerasbatch.spec.schema import LayerModel, PythonModel, Spec
+from kerasbatch.spec.schema import Spec
+from kerasbatch.spec.section_schema import LayerModel, PythonModel
 from kerasbatch.spec.trust import Access
 from kerasbatch.text import shortened
 

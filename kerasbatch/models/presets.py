@@ -5,7 +5,7 @@ from collections.abc import Callable
 import keras
 
 from kerasbatch.errors import SpecError
-from kerasbatch.spec.schema import Preset
+from kerasbatch.spec.section_schema import Preset
 
 # With Keras' own padding, the two convolutions and poolings of `cnn` need 10 pixels a side.
 SMALLEST_VALID_IMAGE = 10

@@ -14,7 +14,8 @@ from kerasbatch.records.record import FORMAT
 from kerasbatch.spec import sweep
 from kerasbatch.spec.fields import KeyedModel, metadata
 from kerasbatch.spec.keras_registry import canonical_item, canonical_object
-from kerasbatch.spec.schema import KEYS, LayerModel, Spec, keys_where
+from kerasbatch.spec.schema import KEYS, Spec
+from kerasbatch.spec.section_schema import LayerModel
 
 SECTIONS = {name: key.section for name, key in KEYS.items() if key.section is not None}
 MAX_LABEL = 80

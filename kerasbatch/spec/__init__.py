@@ -1,1 +1,1 @@
-"""What a spec says, and whether it is right; nothing here needs TensorFlow."""
+"""Reads and checks specs, without TensorFlow."""

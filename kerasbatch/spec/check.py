@@ -1,4 +1,4 @@
-"""Checks the plain values of a spec: every fault at once, in our words, at its place."""
+"""Checks the plain values of a spec; reports all faults at once, with their places."""
 
 import re
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from kerasbatch.spec.yaml_tree import Tree
 from kerasbatch.text import short_name, show_value, suggestion
 
 PLACEHOLDERS = {name: key.placeholder for name, key in KEYS.items() if key.placeholder is not None}
-"""Harmless values for keys that are missing or wrong, so that the rest can still be checked."""
+"""Harmless values for missing or wrong keys, so that the other keys can be checked."""
 NULL = "found nothing (null); write a value, or leave the key out"
 
 
@@ -23,7 +23,7 @@ def check_spec(tree: Tree, default_name: str) -> Spec:
     """Check the plain values of a spec and return the spec.
 
     Raises:
-        SpecError: with every fault, each at its place in the tree.
+        SpecError: with every fault at its place in the tree.
     """
     raw = tree.value
     if not isinstance(raw, dict):
@@ -48,7 +48,7 @@ def check_spec(tree: Tree, default_name: str) -> Spec:
 
 
 def fill_swept(raw: dict[str, Any]) -> dict[str, Any]:
-    """Return a plain spec in which required keys that only the sweep sets hold a placeholder."""
+    """Return a plain spec with placeholders for required keys that only the sweep sets."""
     grid = raw.get("sweep")
     swept = {key.split(".")[0] for key in grid} if isinstance(grid, dict) else set()
     filled = {key: value for key, value in PLACEHOLDERS.items() if key in swept}
@@ -66,7 +66,7 @@ def _without(raw: dict[str, Any], wrong: frozenset[str]) -> dict[str, Any]:
 
 
 def _null_faults(raw: dict[str, Any]) -> list[Fault]:
-    """Return a fault for every key without a value: a forgotten value is never a default."""
+    """Return a fault for every key without a value; a missing value is never a default."""
     locations: list[Location] = [(key,) for key in raw]
     for key in _mappings():
         if isinstance(raw.get(key), dict):
@@ -87,13 +87,13 @@ def _mappings() -> tuple[str, ...]:
 
 
 def _kind_faults(raw: dict[str, Any]) -> list[Fault]:
-    """Return a fault for every `kind` that a user wrote; it follows from the other keys."""
-    found = []
+    """Return a fault for every `kind` in a spec; it is derived from the other keys."""
+    faults = []
     for name in KEYS:
         if isinstance(raw.get(name), dict) and KIND in raw[name] and (kinds := kinds_of(name)):
             message = f"unknown key; the first of {', '.join(kinds)} that is here decides"
-            found.append(Fault((name, KIND), message, at_key=True))
-    return found
+            faults.append(Fault((name, KIND), message, at_key=True))
+    return faults
 
 
 def _null_message(key: str) -> str:
@@ -110,12 +110,12 @@ def _value_at(raw: Any, location: Location) -> Any:
 
 
 def _translate(details: Mapping[str, Any], raw: dict[str, Any], tree: Tree) -> Fault | None:
-    """Return one of pydantic's errors as a fault in our words; None if another fault covers it."""
+    """Return a pydantic error as a fault in our words; None if another fault covers it."""
     location = _written_location(details["loc"], raw)
     if details["type"] == "missing":
         siblings = [key for key in details["input"] if key not in Spec.model_fields]
         if len(location) == 1 and suggestion(str(location[-1]), siblings):
-            return None  # it is there, misspelt; the unknown key says so
+            return None  # it is misspelt; the fault of the unknown key covers it
         return Fault(location, f"is missing; add {location[-1]}: ...")
     if details["type"] == "extra_forbidden":
         legal = [key for key in _model_at(details["loc"][:-1]).model_fields if key != KIND]
@@ -123,13 +123,13 @@ def _translate(details: Mapping[str, Any], raw: dict[str, Any], tree: Tree) -> F
         message = f"unknown key{hint or '; the keys here are ' + ', '.join(legal)}"
         return Fault(location, message, at_key=True)
     mark, value = tree.mark_of(location), _as_written(raw, location, details["input"])
-    found = short_name(mark.text) if mark and mark.text else show_value(value)
-    must = _must(details, location)
-    return Fault(location, f"found {found}; must be {must}{_hint(value, must)}")
+    shown = short_name(mark.text) if mark and mark.text else show_value(value)
+    expected = _expected(details, location)
+    return Fault(location, f"found {shown}; must be {expected}{_hint(value, expected)}")
 
 
 def _written_location(location: Location, raw: dict[str, Any]) -> Location:
-    """Return the place in the spec as written: without kinds, and without keys of short forms."""
+    """Return the location in the spec as written: without kinds and keys of short forms."""
     if location and kinds_of(str(location[0])) and len(location) > 1:
         location = (location[0], *location[2:])
     short = KEYS[str(location[0])].short if location and str(location[0]) in KEYS else None
@@ -146,7 +146,7 @@ def _as_written(raw: dict[str, Any], location: Location, default: Any) -> Any:
 
 
 def _model_at(location: Location) -> type[BaseModel]:
-    """Return the model that a mapping at one of pydantic's locations is checked by."""
+    """Return the model that checks the mapping at a pydantic location."""
     model: type[BaseModel] = Spec
     for part in location:
         if (field := model.model_fields.get(str(part))) is not None:
@@ -157,8 +157,8 @@ def _model_at(location: Location) -> type[BaseModel]:
     return model
 
 
-def _must(details: Mapping[str, Any], location: Location) -> str:
-    """Return what a value must be, in words."""
+def _expected(details: Mapping[str, Any], location: Location) -> str:
+    """Return a description of the legal values."""
     key = KEYS.get(str(location[0])) if location else None
     if details["type"] == "union_tag_invalid" or (
         key and key.must and details["type"] == "model_attributes_type"
@@ -171,12 +171,12 @@ def _must(details: Mapping[str, Any], location: Location) -> str:
     return str(details.get("ctx", {}).get("text") or str(details["msg"]).lower())
 
 
-def _hint(value: Any, must: str) -> str:
+def _hint(value: Any, expected: str) -> str:
     if isinstance(value, str) and re.fullmatch(r"[-+]?[0-9]+(\.[0-9]+)?", value):
         return f"; write {value} without quotes"
     if isinstance(value, float) and value.is_integer() and 0 < value < 1e15:
         return f"; write {int(value)}"
-    words = re.findall(r"[a-z0-9_]+", must)
-    if must.startswith("a list") and value in words:
+    words = re.findall(r"[a-z0-9_]+", expected)
+    if expected.startswith("a list") and value in words:
         return f"; write [{value}]"
     return suggestion(value, words) if isinstance(value, str) else ""

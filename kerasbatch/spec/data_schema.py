@@ -27,7 +27,7 @@ KerasData = Literal["mnist", "fashion_mnist", "cifar10", "cifar100"]
 SklearnData = Literal["digits", "iris", "wine", "breast_cancer", "diabetes"]
 BuiltInName = Literal[KerasData, SklearnData, "line"]
 TABLES = ("iris", "wine", "breast_cancer", "diabetes")
-"""The built-in data whose columns have names."""
+"""The built-in data sets with named columns."""
 TableKind = Literal["csv", "parquet"]
 ColumnNames = Annotated[
     tuple[Text, ...], Field(strict=False, min_length=1), Expected("a list of column names")

@@ -1,6 +1,6 @@
 """Building blocks of the spec: metadata of keys, strict mappings, and types of single values.
 
-The text of `Expected` says what a value must be; errors and the JSON schema use the same text.
+`Expected` describes the legal values; errors and the JSON schema use the same text.
 """
 
 from dataclasses import dataclass
@@ -22,26 +22,26 @@ from kerasbatch.spec.keras_registry import PYTHON_NAME, Section
 
 MAX_COUNT = 10**12
 KIND = "kind"
-"""The key that says which form of a mapping this is; set by `short_forms`, never by a user."""
+"""The key for the form of a mapping; set by `short_forms`, never by a user."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Key:
-    """Everything known of a top-level key of the spec, beside its type. All other lists derive.
+    """The metadata of a top-level key of the spec; all lists of keys derive from it.
 
     Args:
-        identity: whether its value is part of a run's identity: another value, another run.
+        identity: whether its value is part of a run's identity, so that a change makes a new run.
         swept: whether a sweep may give it several values.
         compiled: whether its value is built into the compiled program of a model.
         affects_data: whether its value changes the arrays of a run.
-        setting: whether runs that differ in it alone are different settings of a comparison.
+        setting: whether runs that differ only in it are different settings of a comparison.
         describes_run: False for keys of the experiment as a whole.
         per_batch_size: whether a sweep may give each batch size its own value.
-        short: the inner key that plain text in place of the mapping stands for.
-        words: the word that stands for an empty list, where one word may stand for a list.
-        placeholder: a harmless value that stands in while other keys are checked.
+        short: the inner key that plain text stands for, when it replaces the mapping.
+        words: the word for an empty list, for a list that may be written as one word.
+        placeholder: a harmless value for the check of the other keys.
         section: the section of Keras names that its `name` belongs to.
-        must: what the value must be, where it is neither of the legal forms.
+        must: the description of the legal values, for a value in no legal form.
     """
 
     identity: bool
@@ -60,12 +60,12 @@ class Key:
 
 @dataclass(frozen=True, kw_only=True)
 class InnerKey:
-    """Everything known of a key inside `data` or `model`, beside its type.
+    """The metadata of a key inside `data` or `model`.
 
     Args:
-        identity: whether its value is part of a run's identity. A file counts by its content and
-            a function by its code, so the names of both do not.
-        names: `file` or `files` where the value is a path, `code` where it is `file.py:function`.
+        identity: whether its value is part of a run's identity. For a file, its content is part of
+            it, and for a function its code; their names are not.
+        names: `file` or `files` if the value is a path, `code` if it is `file.py:function`.
     """
 
     identity: bool = True
@@ -79,7 +79,7 @@ CODE = InnerKey(identity=False, names="code")
 
 @dataclass(frozen=True)
 class Expected:
-    """Says what a value must be; every error of the annotated type becomes this text."""
+    """A description of the legal values; the text of every error of the annotated type."""
 
     text: str
 
@@ -92,7 +92,7 @@ class Expected:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        """Describe the value by the same text."""
+        """Add the text as the description of the value."""
         return handler(schema) | {"description": self.text}
 
     def _validate(self, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
@@ -129,7 +129,7 @@ class StrictModel(BaseModel):
 
 
 class KeyedModel(StrictModel):
-    """A mapping whose every key carries a `Key` or an `InnerKey`.
+    """A mapping with a `Key` or an `InnerKey` for every key.
 
     Raises:
         TypeError: at import, for a key without metadata.
@@ -137,7 +137,7 @@ class KeyedModel(StrictModel):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        """Refuse a key without metadata."""
+        """Raise a TypeError for a key without metadata."""
         super().__pydantic_init_subclass__(**kwargs)
         for name in cls.model_fields:
             if name != KIND and metadata(cls, name) is None:
@@ -157,6 +157,6 @@ class NamedObject(BaseModel):
 
 
 def metadata(model: type[BaseModel], name: str) -> Key | InnerKey | None:
-    """Return the metadata of a key, or None where it has none."""
+    """Return the metadata of a key, or None if it has none."""
     annotations = model.model_fields[name].metadata
     return next((item for item in annotations if isinstance(item, Key | InnerKey)), None)

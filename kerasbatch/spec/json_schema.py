@@ -1,7 +1,7 @@
-"""The JSON schema of a spec, for editors that complete and check while one types.
+"""The JSON schema of a spec, for completion and checks in editors.
 
 The keys come from `schema`, the Keras names from `keras_registry`. The schema accepts a little
-more than the program: it knows no files, and of the rules between keys only the budget.
+more than the program: it checks no files, and of the rules between keys only the budget.
 """
 
 from collections.abc import Iterable
@@ -50,7 +50,7 @@ def json_schema() -> Schema:
 
 
 def _with_short_form(long: Schema, key: Key, definitions: Schema) -> Schema:
-    """Return the schema of a key that may be written as a word too."""
+    """Return the schema of a key that may also be written as a word."""
     if key.words is not None:
         return {"anyOf": [{"enum": [key.words, *long["items"]["enum"]]}, long]}
     forms = long.get("oneOf") or [{"$ref": long["$ref"]}]
@@ -59,7 +59,7 @@ def _with_short_form(long: Schema, key: Key, definitions: Schema) -> Schema:
     mappings = [
         form
         for form, keys in zip(forms, properties, strict=True)
-        if set(keys) - {KIND, key.short}  # else it is nothing but the word
+        if set(keys) - {KIND, key.short}  # else the word is its only form
     ]
     return {"anyOf": [word, *mappings]}
 
@@ -69,14 +69,14 @@ def _name(reference: Schema) -> str:
 
 
 def _without_kinds(definitions: Schema) -> None:
-    """Take out the key that is never written."""
+    """Remove the key `kind`, which no spec contains."""
     for definition in definitions.values():
         definition["properties"].pop(KIND, None)
         definition["required"] = [name for name in definition.get("required", []) if name != KIND]
 
 
 def _clean(value: Any) -> Any:
-    """Take out null, which stands for a forgotten value in a spec, and titles made of keys."""
+    """Remove null, which a spec may not contain, and titles derived from keys."""
     if isinstance(value, list):
         return [_clean(inner) for inner in value]
     if not isinstance(value, dict):
@@ -94,7 +94,7 @@ def _clean(value: Any) -> Any:
 
 
 def _named(section: Section, extra: Iterable[str]) -> Schema:
-    """A name, or a mapping with the name and its arguments."""
+    """Return the schema of a name, or of a mapping with the name and its arguments."""
     aliases = keras_registry.keras_table()["aliases"].get(section, {})
     legal = sorted({*keras_registry.keras_table()[section], *aliases, *extra})
     return {
@@ -106,7 +106,7 @@ def _named(section: Section, extra: Iterable[str]) -> Schema:
 
 
 def _python() -> Schema:
-    """A function in a file of one's own."""
+    """Return the schema of a function in a file of the user."""
     name = {"type": "string", "pattern": keras_registry.PYTHON_NAME}
     return {
         "type": "object",
@@ -117,9 +117,9 @@ def _python() -> Schema:
 
 
 def _item(section: Section) -> Schema:
-    """A layer or callback by its name, or a mapping of its name to its arguments."""
-    known: dict[str, Any] = keras_registry.keras_table()[section]
-    plain = [name for name, entry in known.items() if not entry["required"]]
+    """Return the schema of a layer or callback: its name, or its name and arguments."""
+    classes: dict[str, Any] = keras_registry.keras_table()[section]
+    plain = [name for name, entry in classes.items() if not entry["required"]]
     with_arguments = {
         name: {
             "type": "object" if entry["required"] else ["object", "null"],
@@ -130,7 +130,7 @@ def _item(section: Section) -> Schema:
             "required": entry["required"],
             "additionalProperties": False,
         }
-        for name, entry in known.items()
+        for name, entry in classes.items()
     }
     mapping = {
         "type": "object",

@@ -1,7 +1,7 @@
-"""Which Keras names and arguments a spec may use, checked without importing Keras.
+"""The Keras names and arguments that a spec may use, without importing Keras.
 
-Reads the shipped table that `keras_table` generates. Names and argument names are checked here;
-whether Keras accepts an argument's value shows when the model is built.
+Reads the shipped `keras_table.json`. Covers names of classes and arguments; Keras checks
+the values of arguments when it builds the model.
 """
 
 import functools
@@ -22,10 +22,11 @@ Section = Literal[
     "constraints",
     "activations",
 ]
-# Losses of our own, and metrics that Keras chooses by the shape of the labels.
 OWN_LOSSES = {"half_mse"}
+"""Losses of kerasbatch."""
 PYTHON_NAME = r"^[^:\x00]+\.py:[A-Za-z_][A-Za-z0-9_]*$"
 CHOSEN_METRICS = {"accuracy", "acc"}
+"""Metrics whose class Keras chooses by the shape of the labels."""
 _LOWER_IS_BETTER = {
     "BinaryCrossentropy",
     "CategoricalCrossentropy",
@@ -64,40 +65,40 @@ def keras_table() -> dict[str, Any]:
 
 
 def class_name(section: Section, name: str) -> str | None:
-    """Return the Keras class that a name in a spec means, or None if it means none.
+    """Return the Keras class for a name in a spec, or None if there is none.
 
-    Losses and metrics may be spelled in Keras' ways (`mse`, `mean_squared_error`,
+    Losses and metrics may have the spellings of Keras (`mse`, `mean_squared_error`,
     `MeanSquaredError`), optimizers in any case.
     """
     classes = keras_table()[section]
     if name in classes:
         return name
     if section == "optimizers":
-        return {known.lower(): known for known in classes}.get(name.lower())
+        return {legal.lower(): legal for legal in classes}.get(name.lower())
     aliases: dict[str, str] = keras_table()["aliases"].get(section, {})
     return aliases.get(name)
 
 
 def canonical_object(section: Section, written: dict[str, Any]) -> dict[str, Any]:
-    """Return a `{name: ..., argument: ...}` in one spelling, without arguments at their defaults.
+    """Return a `{name: ..., argument: ...}` in one spelling, without default arguments.
 
     Args:
-        section: where its name is looked up.
-        written: the name and its arguments, checked already.
+        section: the section of its name.
+        written: the checked name and arguments.
     """
-    known = class_name(section, written["name"]) or written["name"]
+    name = class_name(section, written["name"]) or written["name"]
     arguments = {key: value for key, value in written.items() if key != "name"}
-    return {"name": known} | _without_defaults(section, known, arguments)
+    return {"name": name} | _without_defaults(section, name, arguments)
 
 
 def canonical_item(section: Section, written: Any) -> dict[str, Any]:
-    """Return a layer or callback as `{name: arguments}`, without arguments at their defaults."""
+    """Return a layer or callback as `{name: arguments}`, without default arguments."""
     ((name, arguments),) = {written: None}.items() if isinstance(written, str) else written.items()
     return {name: _without_defaults(section, name, arguments or {})}
 
 
-def _without_defaults(section: Section, known: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    defaults = keras_table()[section].get(known, {"optional": {}})["optional"]
+def _without_defaults(section: Section, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    defaults = keras_table()[section].get(name, {"optional": {}})["optional"]
     return {
         key: value
         for key, value in arguments.items()
@@ -105,12 +106,12 @@ def _without_defaults(section: Section, known: str, arguments: dict[str, Any]) -
     }
 
 
-def with_floats(section: Section, known: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return arguments with whole numbers as floats where Keras' own default is a float.
+def with_floats(section: Section, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return arguments with integers as floats where the default of Keras is a float.
 
-    `momentum: 0` is a number for a person, and no number for Keras.
+    Keras does not accept `momentum: 0`, for example.
     """
-    defaults = keras_table()[section].get(known, {"optional": {}})["optional"]
+    defaults = keras_table()[section].get(name, {"optional": {}})["optional"]
     return {
         key: float(value) if type(value) is int and isinstance(defaults.get(key), float) else value
         for key, value in arguments.items()
@@ -118,46 +119,46 @@ def with_floats(section: Section, known: str, arguments: dict[str, Any]) -> dict
 
 
 def default_learning_rate(optimizer: str) -> float:
-    """Return the learning rate that Keras takes for an optimizer when none is given."""
-    known = class_name("optimizers", optimizer)
-    return float(keras_table()["optimizers"][known]["optional"]["learning_rate"])
+    """Return the default learning rate of an optimizer."""
+    name = class_name("optimizers", optimizer)
+    return float(keras_table()["optimizers"][name]["optional"]["learning_rate"])
 
 
 def label_kind(loss: str) -> LabelKind:
-    """Return what a loss compares outputs with.
+    """Return the kind of labels that a loss compares with the outputs.
 
-    `index` is a class by its number, `one_hot` a column per class, `binary` 0 or 1, `number`
-    anything of the shape of the outputs.
+    `index` is the number of a class, `one_hot` a column per class, `binary` 0 or 1, `number` any
+    array of the shape of the outputs.
     """
     return _LABEL_KINDS.get(str(class_name("losses", loss)), "number")
 
 
 def lower_is_better(metric: str) -> bool:
-    """Tell whether a metric is better when it is lower; the loss always is."""
-    known = class_name("metrics", metric)
-    if metric == "loss" or metric in OWN_LOSSES or (known is None and class_name("losses", metric)):
+    """Return whether lower values of a metric are better, as for every loss."""
+    name = class_name("metrics", metric)
+    if metric == "loss" or metric in OWN_LOSSES or (name is None and class_name("losses", metric)):
         return True
-    return known is not None and known in _LOWER_IS_BETTER
+    return name is not None and name in _LOWER_IS_BETTER
 
 
 def value_section(argument: str) -> Section | None:
-    """Return the section of the table in which an argument's value is looked up, if in any."""
+    """Return the section of the table for the value of an argument, or None."""
     if argument == "activation" or argument.endswith("_activation"):
         return "activations"
     for ending in ("initializer", "regularizer", "constraint"):
         if argument.endswith(ending):
-            return f"{ending}s"  # type: ignore[return-value]  # each of the three is a Section
+            return f"{ending}s"  # type: ignore[return-value]  # all three are a Section
     return "schedules" if argument == "learning_rate" else None
 
 
 def is_learning_rate(value: Any) -> bool:
-    """Tell whether a value is a usable learning rate: a finite number above 0."""
+    """Return whether a value is a usable learning rate: a finite number above 0."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return is_number and 0 < value <= 1e30
 
 
 def is_python_name(value: Any) -> bool:
-    """Tell whether a value names a function in a file, as `my_code.py:build` does."""
+    """Return whether a value names a function in a file, like `my_code.py:build`."""
     return (
         isinstance(value, str) and len(value) <= 1000 and re.match(PYTHON_NAME, value) is not None
     )

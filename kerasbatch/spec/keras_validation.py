@@ -1,7 +1,7 @@
-"""Are the Keras names and arguments of a spec legal? Checked without importing Keras.
+"""Checks the Keras names and arguments of a spec, without importing Keras.
 
-Names and argument names are checked here; whether Keras accepts an argument's value shows when the
-model is built.
+Covers names of classes and arguments; Keras checks the values of arguments when it builds the
+model.
 """
 
 import math
@@ -64,7 +64,7 @@ _UNSAFE_LAYERS = {
 
 
 def check_named(section: Section, value: Any, location: Location) -> Iterator[Fault]:
-    """Yield the faults of a `name`, or a `{name: ..., argument: ...}`, as it stands in a spec."""
+    """Yield the faults of a `name` or a `{name: ..., argument: ...}` in a spec."""
     arguments = dict(value) if isinstance(value, dict) else {"name": value}
     name = arguments.pop("name", None)
     where = location if not isinstance(value, dict) else (*location, "name")
@@ -72,30 +72,31 @@ def check_named(section: Section, value: Any, location: Location) -> Iterator[Fa
         yield Fault(location, f"has no name; write {{name: ..., ...}} with a {_SINGULAR[section]}")
     elif not isinstance(name, str):
         yield Fault(where, f"found {show_value(name)}; must be the name of a {_SINGULAR[section]}")
-    elif _is_own(section, name):
-        yield from _no_arguments(name, arguments, location)
-    elif (known := class_name(section, name)) is None:
+    elif _takes_no_arguments(section, name):
+        yield from _argument_faults(name, arguments, location)
+    elif (keras_name := class_name(section, name)) is None:
         legal = [*keras_table()[section], *keras_table()["aliases"].get(section, {}), *OWN_LOSSES]
         hint = suggestion(name, legal if section == "losses" else legal[: -len(OWN_LOSSES)])
         yield Fault(where, f"unknown {_SINGULAR[section]} {show_value(name)}{hint}")
     else:
-        yield from check_arguments(section, known, arguments, location)
+        yield from check_arguments(section, keras_name, arguments, location)
 
 
-def _is_own(section: Section, name: str) -> bool:
+def _takes_no_arguments(section: Section, name: str) -> bool:
     return (section == "losses" and name in OWN_LOSSES) or (
         section == "metrics" and name in CHOSEN_METRICS
     )
 
 
-def _no_arguments(name: str, arguments: dict[str, Any], location: Location) -> Iterator[Fault]:
+def _argument_faults(name: str, arguments: dict[str, Any], location: Location) -> Iterator[Fault]:
+    """Yield a fault for every argument of a name that takes none."""
     for argument in arguments:
         message = f"{name} takes no arguments; leave {argument} out"
         yield Fault((*location, argument), message, at_key=True)
 
 
 def check_callbacks(callbacks: Any, location: Location) -> Iterator[Fault]:
-    """Yield the faults of a list of callbacks as it stands in a spec."""
+    """Yield the faults of a list of callbacks in a spec."""
     if not isinstance(callbacks, list | tuple):
         message = "must be a list of callbacks, like [EarlyStopping: {patience: 3}]"
         yield Fault(location, f"found {show_value(callbacks)}; {message}")
@@ -105,7 +106,7 @@ def check_callbacks(callbacks: Any, location: Location) -> Iterator[Fault]:
 
 
 def _check_callback(callback: Any, location: Location) -> Iterator[Fault]:
-    """Yield the faults of one of Keras' callbacks, or of `{python: "file.py:make"}`."""
+    """Yield the faults of a Keras callback, or of `{python: "file.py:make"}`."""
     if isinstance(callback, dict) and list(callback) == ["python"]:
         if not is_python_name(callback["python"]):
             message = "must be a file and a function in it, like my_code.py:make"
@@ -115,7 +116,7 @@ def _check_callback(callback: Any, location: Location) -> Iterator[Fault]:
 
 
 def check_layers(layers: Any, location: Location) -> Iterator[Fault]:
-    """Yield the faults of a list of layers as it stands in a spec."""
+    """Yield the faults of a list of layers in a spec."""
     if not isinstance(layers, list | tuple) or not layers:
         yield Fault(location, f"found {show_value(layers)}; must be a list of layers, at least one")
         return
@@ -131,29 +132,29 @@ def check_layer(layer: Any, location: Location) -> Iterator[Fault]:
 def _check_item(
     section: Section, unsafe: Mapping[str, str], item: Any, location: Location
 ) -> Iterator[Fault]:
-    """Yield the faults of an object given by its bare name, or as `Name: {argument: ...}`."""
+    """Yield the faults of an object written as `Name` or `Name: {argument: ...}`."""
     kind = _SINGULAR[section]
     if isinstance(item, str):
-        name, below, arguments = item, location, cast(Any, {})
+        name, place, arguments = item, location, cast(Any, {})
     elif isinstance(item, dict) and len(item) == 1:
         ((name, arguments),) = item.items()
-        below = (*location, name)
+        place = (*location, name)
         arguments = {} if arguments is None else arguments
     else:
         message = f"must be a {kind}: {_ITEMS[section]} with the arguments indented"
         yield Fault(location, f"found {show_value(item)}; {message}")
         return
     if name in unsafe:
-        yield Fault(below, f"the {kind} {name} is not allowed in a spec: {unsafe[name]}")
+        yield Fault(place, f"the {kind} {name} is not allowed in a spec: {unsafe[name]}")
     elif name not in keras_table()[section]:
         yield Fault(
-            below, f"unknown {kind} {show_value(name)}{suggestion(name, keras_table()[section])}"
+            place, f"unknown {kind} {show_value(name)}{suggestion(name, keras_table()[section])}"
         )
     elif not isinstance(arguments, dict):
         message = f"must be arguments, for example {{{_example(section, name)}}}"
-        yield Fault(below, f"found {show_value(arguments)}; {message}")
+        yield Fault(place, f"found {show_value(arguments)}; {message}")
     else:
-        yield from check_arguments(section, name, arguments, below)
+        yield from check_arguments(section, name, arguments, place)
 
 
 def _example(section: Section, name: str) -> str:
@@ -162,23 +163,23 @@ def _example(section: Section, name: str) -> str:
 
 
 def check_arguments(
-    section: Section, known: str, arguments: dict[str, Any], location: Location
+    section: Section, name: str, arguments: dict[str, Any], location: Location
 ) -> Iterator[Fault]:
-    """Yield the faults of the arguments of a known class: unknown, missing or not a value."""
-    entry = keras_table()[section][known]
+    """Yield the faults of the arguments of a Keras class: unknown, missing, or not a value."""
+    entry = keras_table()[section][name]
     legal = [*entry["required"], *entry["optional"]]
     for argument, value in arguments.items():
         where = (*location, argument)
         if argument not in legal:
-            takes = f"; {known} takes {', '.join(legal)}" if legal else f"; {known} takes none"
+            takes = f"; {name} takes {', '.join(legal)}" if legal else f"; {name} takes none"
             hint = suggestion(argument, legal) or takes
-            message = f"{known} has no argument {show_value(argument)}{hint}"
+            message = f"{name} has no argument {show_value(argument)}{hint}"
             yield Fault(where, message, at_key=True)
         else:
             yield from _check_value(argument, value, where)
     for argument in entry["required"]:
         if argument not in arguments:
-            yield Fault(location, f"{known} needs the argument {argument}; add {argument}: ...")
+            yield Fault(location, f"{name} needs the argument {argument}; add {argument}: ...")
 
 
 def _check_value(argument: str, value: Any, location: Location) -> Iterator[Fault]:
@@ -189,14 +190,14 @@ def _check_value(argument: str, value: Any, location: Location) -> Iterator[Faul
             legal = "a number above 0, or a schedule such as {name: ExponentialDecay, ...}"
             yield Fault(location, f"found {show_value(value)}; must be {legal}")
     elif (section := value_section(argument)) is not None and value is not None:
-        yield from _check_snake(section, value, location)
+        yield from _check_object(section, value, location)
     else:
         yield from _check_plain(value, location)
 
 
-def _check_snake(section: Section, value: Any, location: Location) -> Iterator[Fault]:
+def _check_object(section: Section, value: Any, location: Location) -> Iterator[Fault]:
     if isinstance(value, str) and class_name(section, value):
-        return  # Keras fills in the arguments of an initializer given by its bare name
+        return  # Keras fills in the arguments of an initializer without any
     yield from check_named(section, value, location)
 
 

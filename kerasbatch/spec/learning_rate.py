@@ -1,9 +1,9 @@
-"""The learning rate of a run: what its rule makes of the base rate for a batch size.
+"""The learning rate of a run: its rule applied to the base rate and the batch size.
 
-Sources: SGD's linear rule, Goyal et al. 2017 (arXiv 1706.02677), who use it with a warm-up; the
+Sources: the linear rule for SGD, Goyal et al. 2017 (arXiv 1706.02677), with a warm-up; the
 square-root rule for Adam and RMSprop, Malladi et al. 2022 (arXiv 2205.10287), which also scales
 1 - beta by the factor of the batch size and epsilon by one over its square root. Both are
-starting points for a search, not results. A warm-up lets the rate grow from 0.
+starting points for a search, not results. During a warm-up, the rate grows from 0.
 """
 
 import math
@@ -19,18 +19,18 @@ from kerasbatch.text import counted
 BETAS = ("beta_1", "beta_2")
 LINEAR = ("SGD",)
 SQUARE_ROOT = ("Adam", "AdamW", "Nadam", "Adamax", "RMSprop", "Adagrad", "Adadelta", "Lamb")
-"""Optimizers that divide by the size of gradients: their rate grows as the root of the batch."""
+"""Optimizers that divide by the size of gradients; their rate grows as the root of the batch."""
 
 
 @dataclass(frozen=True)
 class LearningRate:
-    """What a run's optimizer gets.
+    """The learning rate and related arguments of a run's optimizer.
 
     Args:
         base: the rate before the rule, or None for a schedule.
         value: the rate after the rule, or None for a schedule.
-        arguments: further arguments of the optimizer that the rule sets (betas, epsilon).
-        warmup_steps: the steps in which the rate grows from 0 to its value; 0 for none.
+        arguments: other optimizer arguments that the rule sets (betas, epsilon).
+        warmup_steps: the steps in which the rate grows from 0 to its value; 0 without a warm-up.
     """
 
     base: float | None
@@ -44,40 +44,40 @@ def resolve_learning_rate(spec: Spec, plan: Plan) -> LearningRate:
 
     Args:
         spec: a single-run spec.
-        plan: its counts.
+        plan: the plan of its run.
 
     Raises:
         SpecError: if scaling would make a beta 0 or less.
     """
-    given = spec.optimizer.arguments.get("learning_rate")
-    if isinstance(given, dict):
+    rate = spec.optimizer.arguments.get("learning_rate")
+    if isinstance(rate, dict):
         return LearningRate(None, None, {})
     base = (
-        float(given)
-        if given is not None
+        float(rate)
+        if rate is not None
         else keras_registry.default_learning_rate(spec.optimizer.name)
     )
     rule = spec.learning_rate_rule
-    grown = plan.batch_size / rule.base_batch_size
-    factor = {"none": 1.0, "linear": grown, "sqrt": math.sqrt(grown)}[rule.rule]
-    arguments = _scaled(spec, grown) if rule.betas else {}
+    growth = plan.batch_size / rule.base_batch_size
+    factor = {"none": 1.0, "linear": growth, "sqrt": math.sqrt(growth)}[rule.rule]
+    arguments = _scaled_arguments(spec, growth) if rule.betas else {}
     warmup = 0 if rule.warmup is None else rule.warmup.in_steps(plan.steps_per_epoch)
     return LearningRate(base, base * factor * rule.times, arguments, warmup)
 
 
 def rate_growth(optimizer: str, factor: float) -> float | None:
-    """Return by what the rate of an optimizer is multiplied where the batch grows by a factor.
+    """Return the factor of an optimizer's learning rate for a factor of the batch size.
 
-    None where no rule is known for it.
+    None for an optimizer without a rule.
     """
-    known = keras_registry.class_name("optimizers", optimizer)
-    if known in LINEAR:
+    name = keras_registry.class_name("optimizers", optimizer)
+    if name in LINEAR:
         return factor
-    return math.sqrt(factor) if known in SQUARE_ROOT else None
+    return math.sqrt(factor) if name in SQUARE_ROOT else None
 
 
 def learning_rate_notes(rate: LearningRate, plan: Plan) -> Iterator[str]:
-    """Yield what is no fault but should be known of a learning rate."""
+    """Yield notes about a learning rate that is legal but unusual."""
     if rate.warmup_steps >= plan.total_steps:
         warmup = counted(rate.warmup_steps, "step")
         yield (
@@ -86,15 +86,16 @@ def learning_rate_notes(rate: LearningRate, plan: Plan) -> Iterator[str]:
         )
 
 
-def _scaled(spec: Spec, grown: float) -> dict[str, float]:
-    known = keras_registry.class_name("optimizers", spec.optimizer.name)
-    defaults = keras_registry.keras_table()["optimizers"][known]["optional"]
-    given = {**defaults, **spec.optimizer.arguments}
-    scaled = {beta: 1.0 - grown * (1.0 - given[beta]) for beta in BETAS}
+def _scaled_arguments(spec: Spec, growth: float) -> dict[str, float]:
+    """Return the betas and epsilon of an optimizer for a growth of the batch size."""
+    name = keras_registry.class_name("optimizers", spec.optimizer.name)
+    defaults = keras_registry.keras_table()["optimizers"][name]["optional"]
+    arguments = {**defaults, **spec.optimizer.arguments}
+    scaled = {beta: 1.0 - growth * (1.0 - arguments[beta]) for beta in BETAS}
     faults = [
         Fault(
             ("learning_rate_rule", "betas"),
-            f"{beta} would be {value:.3g} at a batch {grown:g} times base_batch_size; it must be "
+            f"{beta} would be {value:.3g} at a batch {growth:g} times base_batch_size; it must be "
             f"above 0: raise base_batch_size or {beta}, or leave betas out",
         )
         for beta, value in scaled.items()
@@ -102,4 +103,4 @@ def _scaled(spec: Spec, grown: float) -> dict[str, float]:
     ]
     if faults:
         raise SpecError(faults)
-    return scaled | {"epsilon": given["epsilon"] / math.sqrt(grown)}
+    return scaled | {"epsilon": arguments["epsilon"] / math.sqrt(growth)}

@@ -23,22 +23,22 @@ def named_paths(spec: Spec) -> Iterator[tuple[str, str, Literal["file", "files",
 
 
 def with_absolute_paths(spec: Spec, access: Access) -> Spec:
-    """Return the spec so that its files are found from any folder."""
+    """Return the spec with absolute paths in place of relative ones."""
     updates: dict[str, dict[str, Any]] = {}
     for name, inner, kind in named_paths(spec):
         absolute = _absolute_code if kind == "code" else _absolute_files
         updates.setdefault(name, {})[inner] = absolute(getattr(getattr(spec, name), inner), access)
-    changed: dict[str, Any] = {
+    replacements: dict[str, Any] = {
         name: getattr(spec, name).model_copy(update=update) for name, update in updates.items()
     }
     if spec.callbacks:
-        changed["callbacks"] = tuple(
+        replacements["callbacks"] = tuple(
             {"python": _absolute_code(callback["python"], access)}
             if is_user_callback(callback)
             else callback
             for callback in spec.callbacks
         )
-    return spec.model_copy(update=changed)
+    return spec.model_copy(update=replacements)
 
 
 def _absolute_files(files: str | NpyFiles, access: Access) -> str | NpyFiles:

@@ -12,14 +12,14 @@ from kerasbatch.spec.yaml_tree import Tree
 from kerasbatch.text import short_name, show_value
 
 SPELLINGS = {"standardise": "standardize"}
-"""Other spellings of keys, and those that they are read as."""
+"""Accepted spellings of keys, and their standard spelling."""
 
 
 def respell(tree: Tree) -> None:
-    """Bring the keys under `data` to the spelling of Keras and scikit-learn.
+    """Rename the keys under `data` to the spelling of Keras and scikit-learn.
 
     Raises:
-        SpecError: if both spellings stand there.
+        SpecError: if a spec has both spellings.
     """
     data = tree.value.get("data") if isinstance(tree.value, dict) else None
     for other, spelling in SPELLINGS.items():
@@ -35,10 +35,10 @@ def respell(tree: Tree) -> None:
 
 
 def override(tree: Tree, overrides: Iterable[str]) -> None:
-    """Set `key=value` texts, as `--set` takes them, over a document.
+    """Apply the `key=value` texts of `--set` to a document.
 
     Raises:
-        SpecError: with every text that is no override.
+        SpecError: with a fault for every text that is not an override.
     """
     faults = []
     for text in overrides:
@@ -55,13 +55,13 @@ def override(tree: Tree, overrides: Iterable[str]) -> None:
             tree.overrides[location] = f"--set {short_name(text)}"
             tree.values[location] = parsed.values.get((), yaml_tree.Mark(1, 1))
         except SpecError as error:
-            faults += [Fault((), f"--set {text}: {f.message}") for f in error.faults]
+            faults += [Fault((), f"--set {text}: {fault.message}") for fault in error.faults]
     if faults:
         raise SpecError(faults)
 
 
 def set_value(spec: dict[str, Any], key: str, value: Any) -> Location:
-    """Set a dotted key in a plain spec, in place; setting one budget replaces another.
+    """Set a dotted key in a plain spec, in place; a new budget replaces the old one.
 
     Args:
         spec: a spec as plain values.
@@ -69,10 +69,10 @@ def set_value(spec: dict[str, Any], key: str, value: Any) -> Location:
         value: the new value.
 
     Returns:
-        The location that was set.
+        The location of the new value.
 
     Raises:
-        SpecError: if the key leads through something that has no keys.
+        SpecError: if the key leads through a value without keys.
     """
     *path, last = parts = [SPELLINGS.get(part, part) for part in key.split(".")]
     if key in BUDGETS:
@@ -84,12 +84,12 @@ def set_value(spec: dict[str, Any], key: str, value: Any) -> Location:
             inner[part] = expand_key(part, inner[part])
         if isinstance(inner, dict):
             inner.setdefault(part, {})
-        inner = _step(inner, part, parts[: depth + 1])
+        inner = _child(inner, part, parts[: depth + 1])
     if not isinstance(inner, dict | list):
         message = f"{'.'.join(path)} is {show_value(inner)} and has no keys inside it"
         raise SpecError([Fault(tuple(parts), message)])
     if isinstance(inner, list):
-        _step(inner, last, parts)  # the position must be there already
+        _child(inner, last, parts)  # raises an error if there is no such position
         inner[int(last)] = value
     else:
         inner[last] = value
@@ -100,7 +100,7 @@ def _location(parts: list[str]) -> Location:
     return tuple(int(part) if part.isascii() and part.isdecimal() else part for part in parts)
 
 
-def _step(inner: Any, part: str, parts: list[str]) -> Any:
+def _child(inner: Any, part: str, parts: list[str]) -> Any:
     if isinstance(inner, dict):
         return inner[part]
     if isinstance(inner, list) and part.isascii() and part.isdecimal() and int(part) < len(inner):

@@ -1,7 +1,7 @@
-"""YAML text, or a dict, -> a spec; with file, line and column for every fault.
+"""Reads a spec from YAML text or a dict; faults have a file, line and column.
 
-The source is kept beside the spec, so that a fault that shows later (Keras refuses a value, the
-data do not fit the loss) still names its line.
+The source is kept with the spec, so that a later fault (Keras refuses a value, the data do not fit
+the loss) also names its line.
 """
 
 import contextlib
@@ -21,13 +21,13 @@ from kerasbatch.text import show_value
 
 @dataclass(frozen=True)
 class SpecSource:
-    """A spec and where it came from.
+    """A spec and its source.
 
     Args:
         spec: the checked spec.
-        tree: the plain values with their places.
+        tree: the plain values and their places.
         folder: the folder that relative paths start from.
-        text: the text as it was given, or None for a dict.
+        text: the original text, or None for a dict.
     """
 
     spec: Spec
@@ -37,7 +37,7 @@ class SpecSource:
 
     @contextlib.contextmanager
     def located(self) -> Iterator[None]:
-        """Give faults that arise inside their place in the file."""
+        """Add the place in the file to the faults of errors inside the context."""
         try:
             yield
         except SpecError as error:
@@ -47,11 +47,11 @@ class SpecSource:
 def resolve_spec(
     spec: "str | Path | Mapping[str, Any] | SpecSource", overrides: Iterable[str] = ()
 ) -> SpecSource:
-    """Return the spec that is meant: a file's, a dict's, or one that was read already.
+    """Return the spec of a file or a dict, or a spec that is already read.
 
     Args:
-        spec: the path of a YAML file, a dict of the same shape, or a spec, overridden already.
-        overrides: `key=value` texts that replace keys of the spec.
+        spec: the path of a YAML file, a dict of the same shape, or a spec with its overrides.
+        overrides: `key=value` texts that replace keys of a file or a dict.
 
     Raises:
         SpecError: if the spec is wrong.
@@ -68,7 +68,7 @@ def load_spec(path: str | Path, overrides: Iterable[str] = ()) -> SpecSource:
 
     Args:
         path: the file.
-        overrides: `key=value` texts, as `--set` takes them; keys are dotted, values are YAML.
+        overrides: `key=value` texts like those of `--set`; keys are dotted, values are YAML.
 
     Raises:
         SpecError: with every fault of the file.
@@ -85,7 +85,7 @@ def load_spec(path: str | Path, overrides: Iterable[str] = ()) -> SpecSource:
 
 
 def spec_from_dict(value: Mapping[str, Any], overrides: Iterable[str] = ()) -> SpecSource:
-    """Make a spec from a dict of the same shape as the YAML file; paths start from here.
+    """Make a spec from a dict of the shape of a YAML file; paths start at the working directory.
 
     Raises:
         SpecError: with every fault.
@@ -98,8 +98,8 @@ def spec_from_dict(value: Mapping[str, Any], overrides: Iterable[str] = ()) -> S
 
 def _plain_lists(value: Any) -> Any:
     if isinstance(value, Mapping):
-        if odd := [key for key in value if not isinstance(key, str | int)]:
-            raise SpecError([Fault((), f"the key {show_value(odd[0])} is not text")])
+        if illegal := [key for key in value if not isinstance(key, str | int)]:
+            raise SpecError([Fault((), f"the key {show_value(illegal[0])} is not text")])
         return {str(key): _plain_lists(inner) for key, inner in value.items()}
     return [_plain_lists(inner) for inner in value] if isinstance(value, list | tuple) else value
 

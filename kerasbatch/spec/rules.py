@@ -1,7 +1,7 @@
-"""What must hold between the keys of a spec, beyond what each key must be by itself.
+"""Rules between the keys of a spec, beyond the legal values of a single key.
 
-Every rule is a generator over a spec that yields faults; `RULES` names the keys that it reads, so
-that a rule is passed over where one of them is already known to be wrong.
+Every rule is a generator that yields the faults of a spec; `RULES` names the keys that it reads, so
+that a rule with a faulty key is skipped.
 """
 
 import re
@@ -12,48 +12,49 @@ from typing import Any, get_args
 from kerasbatch.errors import Fault
 from kerasbatch.spec import keras_registry
 from kerasbatch.spec.callback_rules import (
+    callback_arguments,
     evaluated_metrics,
     evaluation_at_epoch_ends,
     is_user_callback,
-    rate_that_can_be_reduced,
-    values_of_callbacks,
-    what_callbacks_watch,
+    monitored_columns,
+    reducible_learning_rate,
 )
 from kerasbatch.spec.data_schema import TABLES, BuiltInData, NpyData, TableData
 from kerasbatch.spec.keras_validation import check_callbacks, check_layers, check_named
 from kerasbatch.spec.named_paths import named_paths
-from kerasbatch.spec.schema import BUDGETS, Spec, ValidationWord
+from kerasbatch.spec.schema import BUDGETS, Spec
+from kerasbatch.spec.section_schema import ValidationWord
 from kerasbatch.text import show_value, suggestion
 from kerasbatch.types import EveryKind
 
 MAX_NAME_BYTES = 200
-# The optimizers whose betas and epsilon the square-root rule knows how to scale.
+# The optimizers whose betas and epsilon the square-root rule can scale.
 ADAM_LIKE = ("Adam", "AdamW", "Nadam", "Adamax")
-# Windows cannot make files with these names, and results travel.
+# Windows cannot make files with these names, and a directory may be copied there.
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{p}{i}" for p in ("com", "lpt") for i in range(1, 10))}
 _UNSAFE_NAME = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|\u2028\u2029]')
 
 
 def one_budget(spec: Spec) -> Iterator[Fault]:
     """Exactly one of epochs, steps and examples ends a run."""
-    given = [kind for kind in BUDGETS if getattr(spec, kind) is not None]
-    if not given:
+    budgets = [kind for kind in BUDGETS if getattr(spec, kind) is not None]
+    if not budgets:
         message = "nothing says when to stop; add one of epochs: 5, steps: 1000, examples: 60000"
         yield Fault((), message)
-    for extra in given[1:]:
+    for extra in budgets[1:]:
         yield Fault(
-            (extra,), f"there is already {given[0]}; a run has one budget, keep one of them"
+            (extra,), f"there is already {budgets[0]}; a run has one budget, keep one of them"
         )
 
 
 def safe_name(spec: Spec) -> Iterator[Fault]:
-    """The name becomes a directory."""
+    """The name is legal as the name of a directory."""
     name, problem = spec.name, None
-    unseen = [character for character in name if unicodedata.category(character)[0] == "C"]
+    invisible = [character for character in name if unicodedata.category(character)[0] == "C"]
     if bad := _UNSAFE_NAME.search(name):
         problem = f"contains {bad.group()!r}"
-    elif unseen:
-        problem = f"contains U+{ord(unseen[0]):04X}, a character that is not seen"
+    elif invisible:
+        problem = f"contains U+{ord(invisible[0]):04X}, an invisible character"
     elif name.startswith(".") or name.endswith(".") or name != name.strip():
         problem = "starts or ends with a dot or a space"
     elif name.split(".")[0].lower() in _RESERVED or name == "reference":
@@ -66,7 +67,7 @@ def safe_name(spec: Spec) -> Iterator[Fault]:
 
 
 def built_in_data(spec: Spec) -> Iterator[Fault]:
-    """Some keys of built-in data make sense for some names only."""
+    """Some keys of built-in data belong to some data sets only."""
     data = spec.data
     if not isinstance(data, BuiltInData):
         return
@@ -82,14 +83,14 @@ def built_in_data(spec: Spec) -> Iterator[Fault]:
 
 
 def validation_of_a_table(spec: Spec) -> Iterator[Fault]:
-    """A table is validated on its own file, or on what the key `validation` says."""
+    """A table is validated on its own file or by the key `validation`, not both."""
     if isinstance(spec.data, TableData) and spec.data.validation and spec.validation is not None:
         message = "data name a file for validation already; keep one of them"
         yield Fault(("validation",), message)
 
 
 def undivided_files(spec: Spec) -> Iterator[Fault]:
-    """Arrays in npy files are taken as they are, and not divided into parts."""
+    """Arrays in npy files are used as they are, without a split into parts."""
     if not isinstance(spec.data, NpyData):
         return
     validation, has_test = spec.validation, spec.data.npy.x_test is not None
@@ -107,7 +108,7 @@ def saved(spec: Spec) -> Iterator[Fault]:
 
 
 def weights(spec: Spec) -> Iterator[Fault]:
-    """Classes are weighed, or examples; as in Keras, not both."""
+    """Weights belong to classes or to examples, not both, as in Keras."""
     if spec.class_weight is None:
         return
     if isinstance(spec.data, TableData) and spec.data.weight:
@@ -118,16 +119,16 @@ def weights(spec: Spec) -> Iterator[Fault]:
 
 
 def one_point_rule(spec: Spec) -> Iterator[Fault]:
-    """evaluate_every is given in one unit."""
-    given = [k for k in get_args(EveryKind) if getattr(spec.evaluate_every, k) is not None]
-    if len(given) != 1:
+    """evaluate_every has exactly one unit."""
+    units = [unit for unit in get_args(EveryKind) if getattr(spec.evaluate_every, unit) is not None]
+    if len(units) != 1:
         legal = "exactly one of epochs, steps, examples, growth, like {epochs: 1}"
-        found = ", ".join(given) or "none of them"
-        yield Fault(("evaluate_every",), f"found {found}; must be {legal}")
+        shown = ", ".join(units) or "none of them"
+        yield Fault(("evaluate_every",), f"found {shown}; must be {legal}")
 
 
 def target(spec: Spec) -> Iterator[Fault]:
-    """A target names a metric that is recorded, and one bound."""
+    """A target names a recorded metric and one bound."""
     if spec.target is None:
         return
     legal = evaluated_metrics(spec)
@@ -141,7 +142,7 @@ def target(spec: Spec) -> Iterator[Fault]:
 
 
 def unique_metrics(spec: Spec) -> Iterator[Fault]:
-    """Two metrics of one name would write into one column."""
+    """Two metrics of one name would share a column."""
     seen = {"loss"}
     for number, metric in enumerate(spec.metrics):
         if metric.name in seen:
@@ -150,7 +151,7 @@ def unique_metrics(spec: Spec) -> Iterator[Fault]:
 
 
 def spec_notes(spec: Spec) -> Iterator[str]:
-    """Yield what is no fault but should be known before a run."""
+    """Yield notes about legal settings that a user should check before a run."""
     accumulated = spec.optimizer.arguments.get("gradient_accumulation_steps")
     if isinstance(accumulated, int) and accumulated > 1:
         yield (
@@ -162,7 +163,7 @@ def spec_notes(spec: Spec) -> Iterator[str]:
 
 
 def learning_rate_rule(spec: Spec) -> Iterator[Fault]:
-    """A rule multiplies a number, and betas belong to Adam and the square root."""
+    """A rule scales a number; betas need rule: sqrt and an optimizer like Adam."""
     rule, optimizer = spec.learning_rate_rule, spec.optimizer
     scaled = rule.rule != "none" or rule.times != 1.0
     if scaled and isinstance(optimizer.arguments.get("learning_rate"), dict):
@@ -174,14 +175,14 @@ def learning_rate_rule(spec: Spec) -> Iterator[Fault]:
     if rule.warmup and (rule.warmup.epochs is None) == (rule.warmup.steps is None):
         message = "must have either epochs or steps, like {epochs: 1}"
         yield Fault(("learning_rate_rule", "warmup"), message)
-    known = keras_registry.class_name("optimizers", optimizer.name)
-    if rule.betas and (rule.rule != "sqrt" or known not in ADAM_LIKE):
+    optimizer_class = keras_registry.class_name("optimizers", optimizer.name)
+    if rule.betas and (rule.rule != "sqrt" or optimizer_class not in ADAM_LIKE):
         message = f"betas are scaled by rule: sqrt with one of {', '.join(ADAM_LIKE)} only"
         yield Fault(("learning_rate_rule", "betas"), message)
 
 
 def names_and_arguments(raw: dict[str, Any]) -> Iterator[Fault]:
-    """Names that Keras knows, arguments that they take; looks at the plain values of a spec."""
+    """Yield the faults of Keras names and their arguments in a plain spec."""
     model, metrics = raw.get("model"), raw.get("metrics")
     if isinstance(model, dict) and "layers" in model:
         yield from check_layers(model["layers"], ("model", "layers"))
@@ -206,20 +207,20 @@ RULES: tuple[tuple[frozenset[str], Callable[[Spec], Iterator[Fault]]], ...] = (
     (frozenset({"data", "validation"}), undivided_files),
     (frozenset({"save"}), saved),
     (frozenset({"class_weight", "data", "loss"}), weights),
-    (frozenset({"callbacks"}), values_of_callbacks),
+    (frozenset({"callbacks"}), callback_arguments),
     (frozenset({"callbacks", "evaluate_every"}), evaluation_at_epoch_ends),
-    (frozenset({"callbacks", "metrics", "validation", "loss"}), what_callbacks_watch),
-    (frozenset({"callbacks", "optimizer", "learning_rate_rule"}), rate_that_can_be_reduced),
+    (frozenset({"callbacks", "metrics", "validation", "loss"}), monitored_columns),
+    (frozenset({"callbacks", "optimizer", "learning_rate_rule"}), reducible_learning_rate),
     (frozenset({"learning_rate_rule", "optimizer"}), learning_rate_rule),
 )
 
 
 def check_rules(spec: Spec, wrong: frozenset[str] = frozenset()) -> Iterator[Fault]:
-    """Yield the faults between the keys of a spec whose single keys are right.
+    """Yield the faults between the keys of a spec whose single keys are legal.
 
     Args:
         spec: the spec; keys in `wrong` hold placeholders.
-        wrong: the top-level keys that are known to be faulty.
+        wrong: the top-level keys with faults.
     """
     for keys, rule in RULES:
         if not keys & wrong:
@@ -227,6 +228,6 @@ def check_rules(spec: Spec, wrong: frozenset[str] = frozenset()) -> Iterator[Fau
 
 
 def names_files(spec: Spec) -> bool:
-    """Return whether a spec names files of the user, by paths that start at its folder."""
+    """Return whether a spec names files of the user, by paths relative to its folder."""
     named = any(True for _ in named_paths(spec))
     return named or any(is_user_callback(callback) for callback in spec.callbacks)

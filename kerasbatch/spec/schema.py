@@ -1,170 +1,41 @@
-"""The spec of an experiment: frozen, strict models, one field per key.
+"""The spec of an experiment: a frozen, strict model with one field per key.
 
-The fields are the only list of keys; each carries its metadata, a `Key`, and everything that is
-asked of keys elsewhere is derived from it by `keys_where`. Nothing here reads files, parses YAML
-or imports Keras.
+The fields are the only list of keys. Each field carries its metadata, a `Key`; every other list of
+keys derives from it by `keys_where`. This module reads no files, parses no YAML and imports no
+Keras.
 """
 
-import math
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, Strict, model_serializer
+from pydantic import Field, Strict
 
 from kerasbatch.spec.data_schema import AnyData
 from kerasbatch.spec.fields import (
-    CODE,
     MAX_COUNT,
     Count,
     Expected,
-    Flag,
-    Fraction,
-    InnerKey,
     Key,
     KeyedModel,
     NamedObject,
-    PythonName,
-    StrictModel,
     Text,
     metadata,
     one_of,
 )
+from kerasbatch.spec.section_schema import (
+    AnyModel,
+    AnyValidation,
+    EvaluateEvery,
+    LearningRateRule,
+    Preset,
+    Target,
+)
 from kerasbatch.steps import Budget
-from kerasbatch.types import BudgetKind, Engine, EveryKind, PartialBatch, Sampling
+from kerasbatch.types import BudgetKind, Engine, PartialBatch, Sampling
 
-Preset = Literal["linear", "mlp", "cnn"]
 Recorded = Literal["steps", "weights", "noise"]
 Saved = Literal["last", "best"]
 BUDGETS: tuple[BudgetKind, ...] = get_args(BudgetKind)
-
-
-class PresetModel(KeyedModel):
-    """A model by one word."""
-
-    kind: Literal["preset"] = Field("preset", exclude=True)
-    preset: Annotated[Preset, Expected(one_of(Preset) + ", or {layers: [...]}"), InnerKey()]
-
-    @model_serializer
-    def _word(self) -> str:
-        return self.preset
-
-
-class LayerModel(KeyedModel):
-    """A model as a list of Keras layers; `keras_validation` checks the layers."""
-
-    kind: Literal["layers"] = Field("layers", exclude=True)
-    layers: Annotated[tuple[Any, ...], Field(strict=False), InnerKey()]
-
-
-class PythonModel(KeyedModel):
-    """A model that a Python function returns; needs trust."""
-
-    kind: Literal["python"] = Field("python", exclude=True)
-    python: Annotated[PythonName, CODE]
-
-
-AnyModel = Annotated[PresetModel | LayerModel | PythonModel, Field(discriminator="kind")]
-
-
-class ValidationWord(StrictModel):
-    """Validation on the test part of the data, or none at all."""
-
-    kind: Literal["test", "none"]
-
-    @model_serializer
-    def _word(self) -> str:
-        return self.kind
-
-
-class FractionForValidation(StrictModel):
-    """Validation on a share of the training data."""
-
-    kind: Literal["fraction"] = Field("fraction", exclude=True)
-    fraction: Fraction
-
-
-class ExamplesForValidation(StrictModel):
-    """Validation on a number of the training examples."""
-
-    kind: Literal["examples"] = Field("examples", exclude=True)
-    examples: Count
-
-
-AnyValidation = Annotated[
-    ValidationWord | FractionForValidation | ExamplesForValidation, Field(discriminator="kind")
-]
-
-
-class EvaluateEvery(StrictModel):
-    """When a run is evaluated: exactly one of the four."""
-
-    epochs: Count | None = None
-    steps: Count | None = None
-    examples: Count | None = None
-    growth: Annotated[
-        float | None, Field(ge=1.01, le=1000), Expected("a factor from 1.01 on, like 1.1")
-    ] = None
-
-    @property
-    def kind(self) -> EveryKind:
-        """The one of the four that is set."""
-        return next(kind for kind in get_args(EveryKind) if getattr(self, kind) is not None)
-
-    @property
-    def amount(self) -> float:
-        """The value of the one that is set."""
-        return float(getattr(self, self.kind))
-
-
-class Target(StrictModel):
-    """The value of a metric to reach, with one bound; `stop` ends the run there."""
-
-    metric: Text
-    at_least: Annotated[float | None, Expected("a finite number")] = None
-    at_most: Annotated[float | None, Expected("a finite number")] = None
-    stop: Flag = False
-
-    def __str__(self) -> str:
-        """Write the target as it is compared: val_accuracy >= 0.97."""
-        return f"{self.metric} {'<=' if self.at_least is None else '>='} {self.value:g}"
-
-    @property
-    def lower_is_better(self) -> bool:
-        """Whether the bound is an upper one."""
-        return self.at_least is None
-
-    @property
-    def value(self) -> float:
-        """The bound."""
-        bound = self.at_most if self.at_least is None else self.at_least
-        return math.nan if bound is None else bound
-
-    def is_reached_by(self, values: Any) -> Any:
-        """Return whether a value reaches the target, or whether each of a Series does."""
-        return values <= self.value if self.lower_is_better else values >= self.value
-
-
-class WarmUpLength(StrictModel):
-    """How long the learning rate grows: exactly one of the two."""
-
-    epochs: Count | None = None
-    steps: Count | None = None
-
-    def in_steps(self, steps_per_epoch: int) -> int:
-        """Return the length in steps."""
-        return self.steps or (self.epochs or 0) * steps_per_epoch
-
-
-class LearningRateRule(StrictModel):
-    """How the learning rate follows the batch size."""
-
-    rule: Annotated[Literal["none", "linear", "sqrt"], Expected("one of none, linear, sqrt")] = (
-        "none"
-    )
-    base_batch_size: Count = 32
-    betas: Flag = False
-    times: Annotated[float, Field(gt=0), Expected("a number above 0")] = 1.0
-    warmup: WarmUpLength | None = None
 
 
 _EXPERIMENT = Key(
@@ -177,7 +48,7 @@ _EXPERIMENT = Key(
 )
 """Keys that describe the experiment and change no run."""
 _BOOKKEEPING = Key(identity=False, swept=False, compiled=False, affects_data=False, setting=False)
-"""Keys that change how a run is made or kept, and none of its numbers."""
+"""Keys that change the production or storage of a run, and none of its numbers."""
 _BUDGET = Key(
     identity=True,
     swept=True,
@@ -186,8 +57,7 @@ _BUDGET = Key(
     setting=False,
     per_batch_size=True,
 )
-"""Keys that say how long a run trains or how often it is evaluated; budgets have a caveat of
-their own in a comparison."""
+"""Keys of the length of a run and of its evaluations; a comparison has a caveat for budgets."""
 _OBSERVED = Key(identity=True, swept=True, compiled=False, affects_data=False, setting=False)
 """Keys that are part of a run and make no other setting of it."""
 _SETTING = Key(identity=True, swept=True, compiled=False, affects_data=False, setting=True)
@@ -195,7 +65,7 @@ _SETTING = Key(identity=True, swept=True, compiled=False, affects_data=False, se
 
 
 class Spec(KeyedModel):
-    """A whole spec. With `sweep` it stands for many runs, without it for one."""
+    """A spec. With `sweep` it describes many runs, without it one."""
 
     question: Annotated[Text | None, _EXPERIMENT] = None
     name: Annotated[Text, _EXPERIMENT] = "experiment"
@@ -356,12 +226,12 @@ class Spec(KeyedModel):
 
     @property
     def budget(self) -> Budget:
-        """What ends the run."""
+        """The budget that ends the run."""
         kind = next(kind for kind in BUDGETS if getattr(self, kind) is not None)
         return Budget(kind, int(getattr(self, kind)))
 
     def logged_metrics(self) -> Iterator[str]:
-        """Yield the names under which Keras logs the loss and the metrics."""
+        """Yield the names of the loss and the metrics in Keras' logs."""
         yield "loss"
         for metric in self.metrics:
             yield metric.name

@@ -1,8 +1,8 @@
-"""Short forms of keys, rewritten into the long forms that the schema knows.
+"""Rewrites short forms of keys into the long forms of the schema.
 
 `data: digits` becomes `{kind: name, name: digits}`, `optimizer: adam` becomes `{name: adam}`,
 `save: best` becomes `[best]`. `kind` is the key that is present in this form of a mapping, so that
-pydantic can choose the right model and report the faults of that one only.
+pydantic chooses the right model and reports only its faults.
 """
 
 from collections.abc import Mapping
@@ -15,18 +15,18 @@ from kerasbatch.spec.schema import KEYS, Spec
 
 
 def expand(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a plain spec in its long form; what has no short form stays as it is."""
+    """Return a plain spec in its long form; keys without a short form are unchanged."""
     return {key: _expand(key, value) if key in KEYS else value for key, value in raw.items()}
 
 
 def expand_key(name: str, value: Any) -> Any:
-    """Return the value of a key with plain text opened into a mapping, without its `kind`."""
+    """Return the value of a key, with plain text as a mapping without its `kind`."""
     short = KEYS[name].short if name in KEYS else None
     return {short: value} if short and isinstance(value, str) else value
 
 
 def kinds_of(name: str) -> dict[str, type[BaseModel]]:
-    """Return the forms of a key by their kind; empty for a key of a single form, or unknown."""
+    """Return the forms of a key by their kind; empty for an unknown key or a single form."""
     if name not in KEYS:
         return {}
     return {
@@ -58,7 +58,7 @@ def _expand(name: str, value: Any) -> Any:
 
 
 def _with_kind(name: str, value: Any) -> Any:
-    """Return a mapping with the kind that its keys show, or the first kind where none does."""
+    """Return a mapping with the kind of its keys, or with the first kind if no key fits."""
     kinds = kinds_of(name)
     if not kinds or not isinstance(value, Mapping) or KIND in value:
         return value

@@ -1,4 +1,4 @@
-"""One spec -> the single-run specs that it stands for. Runs nothing."""
+"""Expands a spec with a sweep into the specs of its runs, without running them."""
 
 import contextlib
 import copy
@@ -21,7 +21,7 @@ NOT_SWEPT = keys_where(lambda key: not key.swept)
 RATE, TIMES = "optimizer.learning_rate", "learning_rate_rule.times"
 SIZE = "batch_size"
 PER_SIZE = frozenset({RATE, *keys_where(lambda key: key.per_batch_size)})
-"""Keys of which each batch size may have its own value."""
+"""Keys that may have a value per batch size."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class SingleRun:
     """One run of a sweep.
 
     Args:
-        spec: its spec, without a sweep.
-        swept: the dotted keys that the sweep sets, and this run's values; empty without a sweep.
-        places: where in the grid the values of swept locations come from.
+        spec: the spec of this run, without a sweep.
+        swept: the dotted keys of the sweep with this run's values; empty without a sweep.
+        places: the place in the grid for every swept location.
     """
 
     spec: Spec
@@ -40,15 +40,15 @@ class SingleRun:
 
     @contextlib.contextmanager
     def located(self) -> Iterator[None]:
-        """Move faults of swept keys to the grid, where their values come from."""
+        """Move faults of swept keys to the grid, the source of their values."""
         try:
             yield
         except SpecError as error:
-            moved = (
+            faults = (
                 replace(fault, location=self.places.get(fault.location, fault.location))
                 for fault in error.faults
             )
-            raise error.with_faults(moved) from error.__cause__
+            raise error.with_faults(faults) from error.__cause__
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,9 @@ class _Axis:
 
     Args:
         key: the dotted key that it sets.
-        place: where its values stand.
-        values: its values, where they are the same for every run.
-        by_size: else those of each batch size, by its label.
+        place: the place of its values.
+        values: its values, unless they depend on the batch size.
+        by_size: the values for every batch size, by its label.
     """
 
     key: str
@@ -67,23 +67,23 @@ class _Axis:
     values: Any
     by_size: Any = None
 
-    def of(self, chosen: Mapping[str, Any]) -> list[Any]:
-        """Return the values that go with what is chosen already."""
+    def values_for(self, chosen: Mapping[str, Any]) -> list[Any]:
+        """Return the values that belong to the chosen values of other keys."""
         values = self.values if self.by_size is None else self.by_size[label(chosen[SIZE])]
         return values if isinstance(values, list) else [values]
 
     def all_values(self) -> Iterator[tuple[Location, Any]]:
         """Yield every value with its place."""
-        lists = {(): self.values} if self.by_size is None else _under(self.by_size)
-        for below, values in lists.items():
+        lists = {(): self.values} if self.by_size is None else _by_location(self.by_size)
+        for location, values in lists.items():
             if not isinstance(values, list):
-                yield (*self.place, *below), values
+                yield (*self.place, *location), values
                 continue
             for number, value in enumerate(values):
-                yield (*self.place, *below, number), value
+                yield (*self.place, *location, number), value
 
 
-def _under(by_size: Mapping[str, Any]) -> dict[Location, Any]:
+def _by_location(by_size: Mapping[str, Any]) -> dict[Location, Any]:
     return {(size,): values for size, values in by_size.items()}
 
 
@@ -104,29 +104,29 @@ def expand(source: SpecSource) -> tuple[SingleRun, ...]:
     base, axes = _without_sweep(source), [_axis(key, values) for key, values in grid.items()]
     faults += _size_faults(axes)
     for axis in axes:
-        in_list = list(_list_faults(axis))
-        faults += in_list or _value_faults(base, axis)
+        list_faults = list(_list_faults(axis))
+        faults += list_faults or _value_faults(base, axis)
     if faults:
         raise source.tree.locate(SpecError(faults))
     choices = list(itertools.islice(_choices(axes), MAX_RUNS + 1))
     if len(choices) > MAX_RUNS:
         message = f"makes {_count(axes)}, more than {MAX_RUNS:,}"
         raise source.tree.locate(SpecError.at(("sweep",), message))
-    return tuple(_single(source, base, axes, choice) for choice in choices)
+    return tuple(_single_run(source, base, axes, choice) for choice in choices)
 
 
 def _choices(axes: list[_Axis]) -> Iterator[dict[str, Any]]:
-    """Yield every combination, the last key moving fastest; sizes before what depends on them."""
+    """Yield every combination; the last key varies fastest, and sizes precede dependent keys."""
     ordered = axes if all(axis.by_size is None for axis in axes) else _sizes_first(axes)
 
-    def below(number: int, chosen: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def combinations(number: int, chosen: dict[str, Any]) -> Iterator[dict[str, Any]]:
         if number == len(ordered):
             yield chosen
             return
-        for value in ordered[number].of(chosen):
-            yield from below(number + 1, chosen | {ordered[number].key: value})
+        for value in ordered[number].values_for(chosen):
+            yield from combinations(number + 1, chosen | {ordered[number].key: value})
 
-    return below(0, {})
+    return combinations(0, {})
 
 
 def _sizes_first(axes: list[_Axis]) -> list[_Axis]:
@@ -145,10 +145,10 @@ def _without_sweep(source: SpecSource) -> dict[str, Any]:
 
 
 def _axis(key: str, values: Any) -> _Axis:
-    """Read one key of the grid: a list, or one of two mappings.
+    """Return the axis of a key of the grid: a list, or one of two mappings.
 
-    `{times: [...]}` multiplies what the learning-rate rule gives; `{per_batch_size: {...}}` gives
-    each batch size its own.
+    `{times: [...]}` multiplies the result of the learning-rate rule; `{per_batch_size: {...}}` has
+    values for every batch size.
     """
     if key == RATE and isinstance(values, dict) and set(values) == {"times"}:
         return _Axis(TIMES, ("sweep", key, "times"), values["times"])
@@ -158,8 +158,8 @@ def _axis(key: str, values: Any) -> _Axis:
 
 
 def _size_faults(axes: list[_Axis]) -> Iterator[Fault]:
-    """Every batch size of the sweep has an entry, and every entry a batch size."""
-    sizes = [label(value) for axis in axes if axis.key == SIZE for value in axis.of({})]
+    """Yield the faults of batch sizes without an entry, and of entries without a batch size."""
+    sizes = [label(value) for axis in axes if axis.key == SIZE for value in axis.values_for({})]
     for axis in axes:
         if axis.by_size is None or not isinstance(axis.by_size, dict):
             continue
@@ -167,7 +167,7 @@ def _size_faults(axes: list[_Axis]) -> Iterator[Fault]:
             yield Fault(axis.place, "needs a sweep over batch_size; add batch_size: [...]")
         for size in sizes:
             if size not in axis.by_size:
-                yield Fault(axis.place, f"says nothing of batch size {size}; add {size}: ...")
+                yield Fault(axis.place, f"has no entry for batch size {size}; add {size}: ...")
         for size in axis.by_size:
             if sizes and size not in sizes:
                 yield Fault((*axis.place, size), f"batch size {size} is not swept; leave it out")
@@ -213,11 +213,11 @@ def _equal_values(place: Location, values: list[Any]) -> Iterator[Fault]:
     seen = set()
     for number, value in enumerate(values):
         # True is 1 for Python; in a spec they are different values.
-        same = (isinstance(value, bool), value if _is_plain(value) else repr(value))
-        if same in seen:
+        identity = (isinstance(value, bool), value if _is_plain(value) else repr(value))
+        if identity in seen:
             message = f"{show_value(value)} is in the list already"
             yield Fault((*place, number), message)
-        seen.add(same)
+        seen.add(identity)
 
 
 def _is_plain(value: Any) -> bool:
@@ -238,7 +238,7 @@ def _value_faults(base: dict[str, Any], axis: _Axis) -> Iterator[Fault]:
                 yield Fault(place, fault.message)
 
 
-def _single(
+def _single_run(
     source: SpecSource, base: dict[str, Any], axes: list[_Axis], swept: dict[str, Any]
 ) -> SingleRun:
     plain, places = copy.deepcopy(base), {}
@@ -257,7 +257,7 @@ def _single(
 
 
 def label(value: Any) -> str:
-    """Write a swept value the way run names and tables show it."""
+    """Return a swept value as text for run names and tables."""
     if isinstance(value, dict):
         return "-".join(f"{key}={label(inner)}" for key, inner in value.items())
     return "-".join(label(inner) for inner in value) if isinstance(value, list) else str(value)

@@ -1,7 +1,7 @@
-"""What a spec may reach: files in its own folder, others and Python code only with trust.
+"""The access rights of a spec: files in its own folder; other files and Python code with trust.
 
-A spec from a stranger can neither run code nor read files elsewhere. Symbolic links are followed
-before a path is judged, so a link in the folder leads nowhere else.
+A spec without trust can neither run code nor read files elsewhere. Symbolic links are followed
+before a path is checked, so that a link in the folder gives no access to other files.
 """
 
 import os
@@ -13,13 +13,13 @@ from kerasbatch.errors import Location, SpecError
 
 
 def data_folder() -> Path | None:
-    """Return the folder that `$KERASBATCH_DATA` names, or None where it is not set."""
+    """Return the folder of `$KERASBATCH_DATA`, or None if it is not set."""
     name = os.environ.get("KERASBATCH_DATA")
     return _expanded(name) if name else None
 
 
 def _expanded(name: str) -> Path:
-    """Return a path with `~` opened; as it is written where there is no such user."""
+    """Return a path with `~` expanded, or unchanged if there is no such user."""
     try:
         return Path(name).expanduser()
     except RuntimeError:
@@ -28,7 +28,7 @@ def _expanded(name: str) -> Path:
 
 @dataclass(frozen=True)
 class Access:
-    """The rights of one spec.
+    """The access rights of a spec.
 
     Args:
         folder: the folder of the spec; relative paths start here.
@@ -42,14 +42,16 @@ class Access:
         """Return the path of a file that the spec names.
 
         Raises:
-            SpecError: if it is not there, no file, or outside of what the spec may read.
+            SpecError: if there is no such file, or if the spec may not read it.
         """
         path = self.absolute(name)
-        if not self.trusted and not any(path.is_relative_to(home) for home in self._homes()):
-            of_a_run = (self.folder / "record.json").exists()
-            whose = "; the spec of a run names its data by their place" if of_a_run else ""
+        if not self.trusted and not any(
+            path.is_relative_to(root) for root in self._allowed_folders()
+        ):
+            is_run = (self.folder / "record.json").exists()
+            reason = "; the spec of a run names its data by absolute paths" if is_run else ""
             message = (
-                f"{name} lies outside the spec's folder{whose}; copy it there, or add --trust "
+                f"{name} lies outside the spec's folder{reason}; copy it there, or add --trust "
                 f"if you trust this spec"
             )
             raise SpecError.at(location, message)
@@ -62,16 +64,16 @@ class Access:
         return path
 
     def absolute(self, name: str) -> Path:
-        """Return a path of the spec as an absolute one, links followed."""
+        """Return a path of the spec as an absolute path, with links resolved."""
         return (self.folder / _expanded(name)).resolve()
 
-    def _homes(self) -> Iterator[Path]:
+    def _allowed_folders(self) -> Iterator[Path]:
         yield self.folder.resolve()
         if data := data_folder():
             yield data.resolve()
 
     def code(self, name: str, location: Location) -> Path:
-        """Return the Python file of `file.py:function`, which the spec wants to run.
+        """Return the Python file of a `file.py:function` in the spec.
 
         Raises:
             SpecError: without trust, or if there is no such file.

@@ -1,7 +1,7 @@
-"""Python code that a spec names: loaded, called, and told apart from one version to the next.
+"""Loads, calls and fingerprints the Python code that a spec names.
 
-While own code runs, its folder is importable and the working directory is that folder; afterwards
-both are as they were. What it imports from its folder is its code too.
+While user code runs, its folder is importable and is the working directory; afterwards, both are
+restored. Modules that it imports from its folder are part of the code.
 """
 
 import contextlib
@@ -20,32 +20,32 @@ from kerasbatch.spec.trust import Access
 from kerasbatch.text import shortened
 
 _IMPORTED: dict[Path, dict[str, ModuleType]] = {}
-"""By folder, the modules that own code has imported from it."""
+"""The modules that user code has imported, by their folder."""
 
 
 def call(name: str, access: Access, location: Location, *arguments: Any) -> Any:
     """Load the function of `file.py:function` and call it.
 
     Args:
-        name: as the spec writes it.
-        access: what the spec may reach.
-        location: its place in the spec.
-        *arguments: what the function is called with.
+        name: the name in the spec.
+        access: the files and code that the spec may use.
+        location: the place of the name in the spec.
+        *arguments: the arguments of the call.
 
     Raises:
-        SpecError: without trust, if there is no such function, or for whatever the code raises.
+        SpecError: without trust, without such a function, or for any error of the code.
     """
     path = access.code(name, location)
-    with _own_code(path, location):
+    with _user_code(path, location):
         function = _function(path, name.rpartition(":")[2], location)
         return function(*arguments)
 
 
 def identity(name: str, access: Access, location: Location) -> str:
-    """Return what tells this code from another: its function, and a hash of its files.
+    """Return the identity of the code: the name of its function, and a hash of its files.
 
-    These are the file that the spec names, and all modules that it has imported from its folder;
-    to be asked after the function was called.
+    The files are the one that the spec names, and all modules that it has imported from its folder;
+    so this must follow a call of the function.
     """
     path = access.code(name, location)
     files = {path, *(_file(module) for module in _IMPORTED.get(path.parent, {}).values())}
@@ -58,12 +58,12 @@ def identity(name: str, access: Access, location: Location) -> str:
 
 def _function(path: Path, name: str, location: Location) -> Callable[..., Any]:
     module = _module(path, location)
-    found = getattr(module, name, None)
-    if not callable(found):
-        defined = [key for key, value in vars(module).items() if _is_own(value, module)]
+    function = getattr(module, name, None)
+    if not callable(function):
+        defined = [key for key, value in vars(module).items() if _is_defined_in(value, module)]
         listing = f"; it has {', '.join(defined)}" if defined else ""
         raise SpecError.at(location, f"{path.name} has no function {name}{listing}")
-    return found  # type: ignore[no-any-return]  # callable, and whatever its author made it
+    return function  # type: ignore[no-any-return]  # callable, of a type that only its author knows
 
 
 def _module(path: Path, location: Location) -> ModuleType:
@@ -72,13 +72,13 @@ def _module(path: Path, location: Location) -> ModuleType:
     if specification is None or specification.loader is None:
         raise SpecError.at(location, f"{path.name} is not a Python file")
     module = importlib.util.module_from_spec(specification)
-    # Keras looks a class up by its module when it saves a model.
+    # Keras looks up a class by its module when it saves a model.
     sys.modules[name] = module
     specification.loader.exec_module(module)
     return module
 
 
-def _is_own(value: Any, module: ModuleType) -> bool:
+def _is_defined_in(value: Any, module: ModuleType) -> bool:
     return callable(value) and getattr(value, "__module__", None) == module.__name__
 
 
@@ -88,23 +88,27 @@ def _file(module: ModuleType) -> Path | None:
 
 
 @contextlib.contextmanager
-def _own_code(path: Path, location: Location) -> Iterator[None]:
-    """Run a user's code in its folder; its errors are shown by its own lines."""
-    with _folder(path.parent), _modules(path.parent):
+def _user_code(path: Path, location: Location) -> Iterator[None]:
+    """Run user code in its folder; errors show the lines of the user."""
+    with _working_directory(path.parent), _fresh_modules(path.parent):
         try:
             yield
         except SpecError:
             raise
         except (Exception, SystemExit) as error:
             frames = traceback.extract_tb(error.__traceback__)
-            own = [frame for frame in frames if Path(frame.filename).is_relative_to(path.parent)]
-            text = "".join(_trace(own))
-            raise SpecError.at(location, f"{path.name} failed: {_short(error)}{text}") from error
+            user_frames = [
+                frame for frame in frames if Path(frame.filename).is_relative_to(path.parent)
+            ]
+            text = "".join(_trace(user_frames))
+            raise SpecError.at(
+                location, f"{path.name} failed: {_error_text(error)}{text}"
+            ) from error
 
 
 @contextlib.contextmanager
-def _folder(folder: Path) -> Iterator[None]:
-    """Make a folder importable and the working directory."""
+def _working_directory(folder: Path) -> Iterator[None]:
+    """Make a folder importable, and the working directory."""
     before = Path.cwd()
     sys.path.insert(0, str(folder))
     os.chdir(folder)
@@ -117,15 +121,15 @@ def _folder(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _modules(folder: Path) -> Iterator[None]:
-    """Let own modules be found anew where their files changed, and never those of another folder.
+def _fresh_modules(folder: Path) -> Iterator[None]:
+    """Import user modules anew from this folder, and never from another one.
 
-    Two folders may hold a `helper.py` each, and a helper may be edited between two runs of one
+    Two folders may both have a `helper.py`, and a helper may change between two runs of one
     process.
     """
-    own = _IMPORTED.setdefault(folder, {})
-    for others in _IMPORTED.values():
-        for name, module in others.items():
+    imported = _IMPORTED.setdefault(folder, {})
+    for modules in _IMPORTED.values():
+        for name, module in modules.items():
             if sys.modules.get(name) is module:
                 del sys.modules[name]
     importlib.invalidate_caches()
@@ -136,7 +140,7 @@ def _modules(folder: Path) -> Iterator[None]:
         for name in set(sys.modules) - before:
             file = _file(sys.modules[name])
             if file and file.is_relative_to(folder) and "site-packages" not in file.parts:
-                own[name] = sys.modules[name]
+                imported[name] = sys.modules[name]
 
 
 def _trace(frames: Sequence[traceback.FrameSummary]) -> Iterator[str]:
@@ -144,6 +148,6 @@ def _trace(frames: Sequence[traceback.FrameSummary]) -> Iterator[str]:
         yield f"\n    {Path(frame.filename).name}:{frame.lineno}, in {frame.name}: {frame.line}"
 
 
-def _short(error: BaseException) -> str:
+def _error_text(error: BaseException) -> str:
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {shortened(text, 300)}"

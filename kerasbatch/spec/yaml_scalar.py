@@ -1,6 +1,6 @@
 """The value of a plain YAML scalar, by YAML 1.2's core rules.
 
-`1e-3` is a number, `on` and `no` are text, `010` is text and not eight.
+`1e-3` is a number; `on`, `no` and `010` are text.
 """
 
 import re

@@ -1,11 +1,11 @@
-"""YAML text -> plain values that remember their line and column.
+"""Parses YAML text into plain values with the line and column of every key and value.
 
-Reads the event stream of PyYAML's pure-Python parser, so that nothing is ever built by a tag, no
-recursion depends on the text, and a bomb is refused before it grows. Scalars follow YAML 1.2's
-core rules: `1e-3` is a number, `on` and `no` are text, `010` is text and not eight. Anchors,
-aliases, merges and tags have no use in a spec of one page and are refused.
+Reads the event stream of PyYAML's pure-Python parser, so that no tag creates an object, no
+recursion depends on the text, and a too large document is refused early. Scalars follow YAML 1.2's
+core rules: `1e-3` is a number; `on`, `no` and `010` are text. Anchors, aliases, merges and tags are
+refused, since a spec of one page does not need them.
 
-Covers syntax only; what a key means is the business of `spec`.
+Covers syntax only, not the meaning of keys.
 """
 
 import re
@@ -21,14 +21,14 @@ MAX_BYTES = 1_000_000
 MAX_DEPTH = 32
 MAX_NODES = 10_000
 
-# What a YAML file may not contain: control characters (but tab, line feed, carriage return and
-# next line), surrogates and the two non-characters.
+# Characters that YAML does not allow: control characters (except tab, line feed, carriage return
+# and next line), surrogates and the two non-characters.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A place in a text: line and column from 1, and the scalar as it was written."""
+    """A place in a text: line and column from 1, and the scalar as written."""
 
     line: int
     column: int
@@ -42,9 +42,9 @@ class Tree:
     Args:
         value: dicts, lists, text, numbers, booleans and None.
         file: the name to show in errors, or None for values that come from Python.
-        keys: where each mapping key stands.
-        values: where each value stands.
-        overrides: what was set over the file, as it was written, by the location that it set.
+        keys: the place of every mapping key.
+        values: the place of every value.
+        overrides: the text of every override, by the location that it set.
     """
 
     value: Any
@@ -54,17 +54,17 @@ class Tree:
     overrides: dict[Location, str] = field(default_factory=dict)
 
     def mark_of(self, location: Location) -> Mark | None:
-        """Return the mark of the value at exactly this location."""
+        """Return the mark of the value at exactly this location, or None."""
         return self.values.get(location)
 
     def place(self, fault: Fault) -> Fault:
-        """Return the fault with file, line and column of the nearest place that exists."""
+        """Return the fault with file, line and column of the nearest existing place."""
         location = fault.location
-        for overridden, text in self.overrides.items():
-            if location[: len(overridden)] == overridden:
+        for prefix, text in self.overrides.items():
+            if location[: len(prefix)] == prefix:
                 return replace(fault, file=text)
-        first = self.keys if fault.at_key else self.values
-        mark = first.get(location)
+        marks = self.keys if fault.at_key else self.values
+        mark = marks.get(location)
         while mark is None and location:
             mark = self.keys.get(location) or self.values.get(location)
             location = location[:-1]
@@ -87,8 +87,8 @@ def parse(text: str, file: str | None = None) -> Tree:
         file: the name to show in errors.
 
     Raises:
-        SpecError: if it is not one well-formed document within the limits; all faults that can be
-            told apart are named.
+        SpecError: if it is not one well-formed document within the limits; with every fault that
+            can be recognized.
     """
     if bad := _FORBIDDEN.search(text):
         line = text.count("\n", 0, bad.start()) + 1
@@ -98,10 +98,10 @@ def parse(text: str, file: str | None = None) -> Tree:
     builder = _Builder(file)
     try:
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
-            builder.take(event)
+            builder.add(event)
     except yaml.MarkedYAMLError as error:
         builder.faults.append(_syntax_fault(error, file))
-    except _TooMuchError as error:
+    except _FatalError as error:
         builder.faults.append(error.fault)
     if builder.faults:
         raise SpecError(builder.faults)
@@ -112,7 +112,7 @@ def _syntax_fault(error: yaml.MarkedYAMLError, file: str | None) -> Fault:
     mark = error.problem_mark or error.context_mark
     problem = str(error.problem or error.context)
     if "\\t" in problem:
-        message = "a tab stands here; YAML is indented with spaces, so write spaces instead"
+        message = "there is a tab here; YAML is indented with spaces, so write spaces instead"
     else:
         context = f" ({error.context})" if error.context and error.problem else ""
         message = f"this is not YAML: {problem}{context}"
@@ -121,14 +121,14 @@ def _syntax_fault(error: yaml.MarkedYAMLError, file: str | None) -> Fault:
     return Fault((), message, file, mark.line + 1, mark.column + 1)
 
 
-class _TooMuchError(Exception):
+class _FatalError(Exception):
     def __init__(self, fault: Fault) -> None:
         self.fault = fault
 
 
 @dataclass
-class _Open:
-    """A mapping or list that is still being filled."""
+class _OpenCollection:
+    """A mapping or list that is not complete yet."""
 
     container: dict[str, Any] | list[Any]
     location: Location
@@ -136,20 +136,20 @@ class _Open:
 
 
 class _Builder:
-    """Turns YAML events into a tree, with a stack of its own instead of recursion."""
+    """Builds a tree from YAML events, with a stack instead of recursion."""
 
     def __init__(self, file: str | None) -> None:
         self.tree = Tree(None, file)
         self.faults: list[Fault] = []
-        self._stack: list[_Open] = []
+        self._stack: list[_OpenCollection] = []
         self._nodes = 0
         self._documents = 0
 
-    def take(self, event: yaml.Event) -> None:
+    def add(self, event: yaml.Event) -> None:
         if isinstance(event, yaml.DocumentStartEvent):
             self._documents += 1
             if self._documents > 1:
-                raise self._too_much(event, "a second document starts here; a file holds one spec")
+                raise self._fatal(event, "a second document starts here; a file holds one spec")
         elif isinstance(event, yaml.NodeEvent):
             self._node(event)
         elif isinstance(event, yaml.CollectionEndEvent):
@@ -158,7 +158,7 @@ class _Builder:
     def _node(self, event: yaml.NodeEvent) -> None:
         self._nodes += 1
         if self._nodes > MAX_NODES:
-            raise self._too_much(event, f"more than {MAX_NODES:,} values; a spec is one page")
+            raise self._fatal(event, f"more than {MAX_NODES:,} values; a spec is one page")
         if isinstance(event, yaml.AliasEvent):
             self._fault(event, f"the alias *{event.anchor} is not allowed; write the value out")
         elif event.anchor is not None:
@@ -171,16 +171,16 @@ class _Builder:
         else:
             self._value(event)
 
-    def _key(self, event: yaml.NodeEvent, top: _Open) -> None:
+    def _key(self, event: yaml.NodeEvent, top: _OpenCollection) -> None:
         if not isinstance(event, yaml.ScalarEvent):
-            raise self._too_much(event, "a key must be text, not a list, a mapping or an alias")
+            raise self._fatal(event, "a key must be text, not a list, a mapping or an alias")
         key = self._text(event)
         location = (*top.location, key)
         if key == "<<" and event.implicit[0]:
             self._fault(event, "the merge key << is not allowed; write the keys out")
         elif key in top.container:
             first = self.tree.keys[location]
-            message = f"{dotted(location)} stands here twice; it stood in line {first.line} already"
+            message = f"{dotted(location)} is a duplicate key; it is already in line {first.line}"
             self._fault(event, message)
         else:
             self.tree.keys[location] = self._mark(event)
@@ -189,7 +189,7 @@ class _Builder:
     def _value(self, event: yaml.NodeEvent) -> None:
         location = self._next_location()
         if len(location) > MAX_DEPTH:
-            raise self._too_much(event, f"nested more than {MAX_DEPTH} deep")
+            raise self._fatal(event, f"nested more than {MAX_DEPTH} deep")
         self.tree.values.setdefault(location, self._mark(event))
         if isinstance(event, yaml.MappingStartEvent):
             self._open({}, location)
@@ -200,7 +200,7 @@ class _Builder:
 
     def _open(self, container: dict[str, Any] | list[Any], location: Location) -> None:
         self._store(container)
-        self._stack.append(_Open(container, location))
+        self._stack.append(_OpenCollection(container, location))
 
     def _next_location(self) -> Location:
         if not self._stack:
@@ -222,7 +222,7 @@ class _Builder:
 
     def _scalar(self, event: yaml.NodeEvent) -> Any:
         if not isinstance(event, yaml.ScalarEvent):
-            return None  # an alias: its fault is noted already
+            return None  # an alias, whose fault is recorded already
         text = self._text(event)
         if event.style is not None:
             return text
@@ -249,6 +249,6 @@ class _Builder:
         mark = self._mark(event)
         self.faults.append(Fault((), message, self.tree.file, mark.line, mark.column))
 
-    def _too_much(self, event: yaml.Event, message: str) -> _TooMuchError:
+    def _fatal(self, event: yaml.Event, message: str) -> _FatalError:
         self._fault(event, message)
-        return _TooMuchError(self.faults.pop())
+        return _FatalError(self.faults.pop())

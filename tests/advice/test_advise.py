@@ -125,13 +125,13 @@ def test_the_table_and_the_conclusion() -> None:
     """An empty cell was not measured; where nothing is told, no row is advised."""
     found, noise, speeds = made()
     memory = Memory({1: 500.0, 2000: 900.0}, 2000, "tried")
-    table = text.advice_table(memory, speeds, found, told=True)
+    table = text.advice_table(memory, speeds, found, conclusive=True)
     assert list(table.columns) == list(text.COLUMNS)
     assert table["batch_size"].tolist() == [1, 10, 100, 1000, 2000]
     assert table["advice"].fillna("").tolist() == ["", "", "advised", "", ""]
     assert table["peak_memory_mb"].isna().tolist() == [False, True, True, True, False]
     assert table["steps_per_second"].tolist()[:4] == [1, 1, 0.5, 0.05]
-    nothing = text.advice_table(memory, speeds, found, told=False)
+    nothing = text.advice_table(memory, speeds, found, conclusive=False)
     assert set(nothing["advice"].dropna()) == {"cannot tell"}
     training = NoiseTraining((NoiseAt(0, 90, 80, 100), NoiseAt(50, 90, 80, 100)), 16, None)
     said = text.advice_message(found, noise, speeds, [1, 10, 100, 1000], 0.01, training)

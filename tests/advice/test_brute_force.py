@@ -11,7 +11,12 @@ from typer.testing import CliRunner
 import kerasbatch as kb
 from kerasbatch.advice import brute_force
 from kerasbatch.advice.advise import Advice
-from kerasbatch.advice.brute_force import BruteForce, _judged, brute_force_spec, widen_rates
+from kerasbatch.advice.brute_force import (
+    BruteForce,
+    _compare_with_advice,
+    brute_force_spec,
+    widen_rates,
+)
 from kerasbatch.advice.measure import Memory
 from kerasbatch.cli import app
 from kerasbatch.records.files import dump_yaml
@@ -50,7 +55,7 @@ def judged(seconds: list[float], reached: list[int], size: int | None) -> BruteF
         "examples_to_target": 100.0,
         "seconds_to_target": seconds,
     }
-    return _judged(reader.spec_from_dict(DIGITS), advice(size), pd.DataFrame(took), ())
+    return _compare_with_advice(reader.spec_from_dict(DIGITS), advice(size), pd.DataFrame(took), ())
 
 
 def test_rates_go_on_beyond_an_edge() -> None:
@@ -93,7 +98,7 @@ def test_without_advice_nothing_held() -> None:
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"target": None}, "what is to be reached soonest"),
+        ({"target": None}, "brute force needs one"),
         ({"optimizer": "lion"}, "no rule says how its learning rate follows"),
         ({"sweep": {"seed": [0, 1]}}, "leave the sweep out"),
     ],
@@ -109,8 +114,8 @@ def test_what_it_refuses(changes: dict[str, Any], told: str) -> None:
 def test_the_whole_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two sizes and the advised one, on real digits; two rates each, the best at the edge."""
     monkeypatch.setattr(brute_force, "SIZES", (16, 256))
-    monkeypatch.setattr(brute_force, "TIMES", (0.5, 1.0))
-    monkeypatch.setattr(brute_force, "MOST_ROUNDS", 1)
+    monkeypatch.setattr(brute_force, "RATE_FACTORS", (0.5, 1.0))
+    monkeypatch.setattr(brute_force, "MAX_ROUNDS", 1)
     monkeypatch.setattr(brute_force, "SEEDS", (0,))
     spec, csv = tmp_path / "little.yaml", tmp_path / "found.csv"
     spec.write_text(dump_yaml(DIGITS), encoding="utf-8")

@@ -15,8 +15,14 @@ BENT = {1: [1.0], 10: [1.0], 100: [2.0], 1000: [20.0]}
 
 
 def noise(scale: float, **other: float) -> MeanNoise:
-    told = {"low": scale * 0.9, "high": scale * 1.1, "early": scale, "late": scale, "told": 1.0}
-    return MeanNoise(scale, **(told | other))
+    values = {
+        "low": scale * 0.9,
+        "high": scale * 1.1,
+        "early": scale,
+        "late": scale,
+        "estimated_share": 1.0,
+    }
+    return MeanNoise(scale, **(values | other))
 
 
 def test_a_mean_over_the_steps() -> None:
@@ -29,7 +35,7 @@ def test_a_mean_over_the_steps() -> None:
     assert found.high == pytest.approx((1 * 1 + 5 * 6 + 4 * 12) / 10)
     assert found.early == pytest.approx(3)  # at step 1
     assert found.late == pytest.approx(8.5)  # at step 9
-    assert found.told == 1
+    assert found.estimated_share == 1
     assert cost_model.mean_noise([NoiseAt(0, 3, 2, 4)]) is None
 
 
@@ -39,7 +45,7 @@ def test_what_could_not_be_told_lies_above_its_lower_end() -> None:
     found = cost_model.mean_noise(rows)
     assert found is not None
     assert found.low == pytest.approx(0.25 * 9 + 0.5 * 18 + 0.25 * 300)
-    assert (found.high, found.told) == (math.inf, 0.75)
+    assert (found.high, found.estimated_share) == (math.inf, 0.75)
     assert found.late > 200
     assert "anywhere from 86 to inf" in str(cost_model.advice_obstacle(found, BENT, SIZES))
 
@@ -75,10 +81,10 @@ def test_intervals_grow_with_the_noise_and_the_timings() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "seconds", "told"),
+    ("found", "seconds", "words"),
     [
-        (None, BENT, "could not be told over most of the training"),
-        (noise(90, told=0.4), BENT, "could not be told over most of the training"),
+        (None, BENT, "could not be estimated over most of the training"),
+        (noise(90, estimated_share=0.4), BENT, "could not be estimated over most of the training"),
         (noise(90, high=math.inf), BENT, "anywhere from 81 to inf"),
         (noise(90, low=20, high=161), BENT, "anywhere from 20 to 161"),
         (noise(90), {1: [1.0], 10: [1.0]}, "fastest of those that there was time to try, and 100"),
@@ -88,11 +94,11 @@ def test_intervals_grow_with_the_noise_and_the_timings() -> None:
         (noise(90, early=0.1, late=900), BENT, "would be right early and 100 late"),
     ],
 )
-def test_it_abstains(found: MeanNoise | None, seconds: dict[int, list[float]], told: str) -> None:
+def test_it_abstains(found: MeanNoise | None, seconds: dict[int, list[float]], words: str) -> None:
     """And says what would decide."""
     said = cost_model.advice_obstacle(found, seconds, SIZES)
     assert said is not None
-    assert told in said
+    assert words in said
     assert "would decide" in said
 
 

@@ -1,20 +1,21 @@
 """How data come to the device, timed side by side."""
 
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from kerasbatch.benchmark import data_paths, engines
+from kerasbatch.benchmark import timers
+from kerasbatch.benchmark.timers import Benchmark, BenchmarkSettings
 from kerasbatch.cli import app
 
 
 def test_five_ways_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A row for each batch size, in the terminal and as CSV."""
-    monkeypatch.setattr(data_paths, "ROUNDS", 1)
-    monkeypatch.setattr(data_paths, "MANY_STEPS", 20)
-    monkeypatch.setattr(engines, "ROUND_SECONDS", 0.01)
+    settings = BenchmarkSettings(rounds=1, dataset_steps=20, round_seconds=0.01)
+    monkeypatch.setattr(timers, "Benchmark", partial(Benchmark, settings=settings))
     spec, csv = tmp_path / "spec.yaml", tmp_path / "speeds.csv"
     spec.write_text(
         "data: digits\nmodel: mlp\noptimizer: sgd\nloss: sparse_categorical_crossentropy\n"

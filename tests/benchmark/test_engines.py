@@ -1,6 +1,7 @@
 """Plain fit against the fused engine: that both do the same work, and what the table says."""
 
 import csv
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,9 @@ import keras
 import pytest
 from typer.testing import CliRunner
 
-from kerasbatch.benchmark import engines
+from kerasbatch.benchmark import engines, timers
+from kerasbatch.benchmark.engines import EngineSpeeds, measure_engines
+from kerasbatch.benchmark.timers import Benchmark, BenchmarkSettings
 from kerasbatch.cli import app
 from kerasbatch.data.run_data import load_data
 from kerasbatch.engine.training.choose import Choice
@@ -17,19 +20,22 @@ from kerasbatch.spec import reader
 from kerasbatch.spec.schema import Spec
 from kerasbatch.spec.trust import Access
 
+SHORT = BenchmarkSettings(rounds=2, round_seconds=0.02)
 
-@pytest.fixture(autouse=True)
+
+@pytest.fixture
 def _short_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engines, "ROUND_SECONDS", 0.02)
-    monkeypatch.setattr(engines, "ROUNDS", 2)
+    """Let the command take short rounds, too."""
+    monkeypatch.setattr(timers, "Benchmark", partial(Benchmark, settings=SHORT))
 
 
 def _spec(small: dict[str, Any], **changes: Any) -> Spec:
     return reader.spec_from_dict({**small, **changes}).spec
 
 
-def _compared(spec: Spec, *sizes: Any) -> list[engines.EngineSpeeds]:
-    return list(engines.measure_engines(spec, Access(Path(), False), list(sizes)))
+def _compared(spec: Spec, *sizes: Any) -> list[EngineSpeeds]:
+    benchmark = Benchmark(spec, Access(Path(), False), SHORT)
+    return [measure_engines(benchmark, size) for size in benchmark.numeric_sizes(sizes)]
 
 
 def test_every_batch_size_is_measured(small: dict[str, Any]) -> None:
@@ -60,10 +66,10 @@ def test_plain_fit_takes_the_steps_it_is_timed_for(
 
     spec = _spec(small)
     loaded = load_data(spec, Access(Path(), False))
-    built = engines.build_for_batch_size(spec, Access(Path(), False), loaded, 16)
-    plain = engines.PlainTimer(built, loaded.train, 16)
+    built = timers.build_for_batch_size(spec, Access(Path(), False), loaded, 16)
+    plain = timers.PlainTimer(built, loaded.train, 16, SHORT)
     monkeypatch.setattr(keras.Model, "fit", counted)
-    monkeypatch.setattr(engines.time, "perf_counter", iter([0.0, 2.0]).__next__)
+    monkeypatch.setattr(timers.time, "perf_counter", iter([0.0, 2.0]).__next__)
     assert plain.steps_per_second(20) == taken[0] / 2.0
     assert taken[0] in (21, 14)  # whole epochs of at most seven full batches
 
@@ -77,6 +83,7 @@ def test_where_fused_cannot_work_the_table_says_so(
     assert (found.engine, found.why) == ("keras", "plain model.fit, because of a test")
 
 
+@pytest.mark.usefixtures("_short_rounds")
 def test_the_command_prints_whole_numbers_and_writes_a_table(tmp_path: Path) -> None:
     table = tmp_path / "bench.csv"
     done = CliRunner().invoke(
@@ -92,25 +99,26 @@ def test_the_command_prints_whole_numbers_and_writes_a_table(tmp_path: Path) -> 
     with table.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["batch_size"] for row in rows] == ["16", "1437"]
-    assert set(rows[0]) == set(engines.EngineSpeeds.__dataclass_fields__)
+    assert set(rows[0]) == set(EngineSpeeds.__dataclass_fields__)
     assert f"{float(rows[0]['fused_steps_per_second']):,.1f}" in done.output
 
 
+@pytest.mark.usefixtures("_short_rounds")
 def test_without_sizes_those_of_the_spec_are_compared(tmp_path: Path) -> None:
     """Those of its sweep, if it has one; what was measured before an interrupt is shown."""
-    compared: list[list[Any]] = []
+    compared: list[int] = []
 
-    def interrupted(spec: Spec, access: Access, sizes: list[Any]) -> Any:
-        compared.append(sizes)
-        yield next(bench_compare(spec, access, sizes))
-        raise KeyboardInterrupt
+    def interrupted(benchmark: Benchmark, size: int) -> EngineSpeeds:
+        compared.append(size)
+        if len(compared) > 1:
+            raise KeyboardInterrupt
+        return measure_engines(benchmark, size)
 
-    bench_compare = engines.measure_engines
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engines, "measure_engines", interrupted)
         arguments = ["experiments/digits_b16.yaml", "--set", "sweep={batch_size: [64, full]}"]
         done = CliRunner().invoke(app.app, ["bench", *arguments])
-    assert compared == [[64, "full"]]
+    assert compared == [64, 1437]
     assert done.exit_code == 130
     assert "compiled with XLA" in done.output or "without XLA" in done.output
 

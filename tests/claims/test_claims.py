@@ -18,7 +18,7 @@ from kerasbatch.runs.result import Result
 
 
 @pytest.fixture
-def laboratory(tmp_path: Path) -> ClaimRunner:
+def runner(tmp_path: Path) -> ClaimRunner:
     """A quick one, on digits."""
     return ClaimRunner("digits", tmp_path, quick=True)
 
@@ -60,18 +60,18 @@ def test_the_variance_of_batches_is_the_exact_law(fixture: Gradients) -> None:
     assert fixture.variance(2, "replacement", 600) == pytest.approx(35.125, rel=0.1)
 
 
-def test_counts_hold(laboratory: ClaimRunner) -> None:
+def test_counts_hold(runner: ClaimRunner) -> None:
     """Where everything is right: exactly, or roughly as the notes say."""
-    once, *_ = counting.each_example_once(laboratory)
+    once, *_ = counting.each_example_once(runner)
     assert (once.verdict, "exactly once in 3 of 3" in once.measured) == ("holds", True)
-    step, *_ = counting.one_update_a_step(laboratory)
+    step, *_ = counting.one_update_a_step(runner)
     assert (step.verdict, "changed 20 times" in step.measured) == ("holds", True)
-    about, *_ = counting.hundred_times_five(laboratory)
+    about, *_ = counting.hundred_times_five(runner)
     assert (about.verdict, "500 examples" in about.measured) == ("holds roughly", True)
 
 
 def test_a_program_that_counts_wrong_is_found(
-    laboratory: ClaimRunner, monkeypatch: pytest.MonkeyPatch
+    runner: ClaimRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A verdict is no constant."""
     honest = Result.row.fget  # type: ignore[attr-defined]  # a property
@@ -81,22 +81,22 @@ def test_a_program_that_counts_wrong_is_found(
         return {**row, "observed_steps": row["observed_steps"] + 1}
 
     monkeypatch.setattr(Result, "row", property(off_by_one))
-    step, *_ = counting.one_update_a_step(laboratory)
+    step, *_ = counting.one_update_a_step(runner)
     assert step.verdict == "does not hold here"
-    full, *_ = counting.one_update_an_epoch(laboratory)
+    full, *_ = counting.one_update_an_epoch(runner)
     assert full.verdict == "does not hold here"
 
 
-def test_the_derivatives_and_the_closed_form_hold(laboratory: ClaimRunner) -> None:
+def test_the_derivatives_and_the_closed_form_hold(runner: ClaimRunner) -> None:
     """And alpha has a limit."""
-    found = [*descent.derivatives(laboratory), *descent.closed_form(laboratory)]
+    found = [*descent.derivatives(runner), *descent.closed_form(runner)]
     assert [claim.verdict for claim in found] == ["holds"] * 3
     assert "at 1.02 of it: diverged" in found[2].measured
 
 
-def test_noise_is_shown_where_it_was_recorded(laboratory: ClaimRunner) -> None:
+def test_noise_is_shown_where_it_was_recorded(runner: ClaimRunner) -> None:
     """With its intervals, over a training, and a verdict that follows from the least of it."""
-    (claim,) = descent.noise_of_training(laboratory)
+    (claim,) = descent.noise_of_training(runner)
     assert claim.verdict in ("holds", "holds roughly")
     assert "95 % interval, at step" in claim.measured
 
@@ -117,7 +117,7 @@ def test_bad_input(arguments: list[str], message: str) -> None:
 
 def test_without_mnist_digits_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """And that is said."""
-    monkeypatch.setattr(run, "is_at_hand", lambda name: False)
+    monkeypatch.setattr(run, "is_available_offline", lambda name: False)
     name, notice = run.default_data()
     assert (name, notice is not None and "on digits" in notice) == ("digits", True)
 

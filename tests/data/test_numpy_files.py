@@ -11,10 +11,10 @@ from sklearn.datasets import load_digits
 
 import kerasbatch as kb
 from kerasbatch.data import run_data, shared_data
+from kerasbatch.planning import plan
 from kerasbatch.runs.training.session import TrainingJob, train
 from kerasbatch.spec import reader
 from kerasbatch.spec.trust import Access
-from kerasbatch.steps import plan
 
 IMAGES, LABELS = load_digits(return_X_y=True)
 IMAGES = (IMAGES.reshape(-1, 8, 8) * 15).astype(np.uint8)

@@ -7,6 +7,7 @@ from typing import Any
 
 import kerasbatch as kb
 from kerasbatch.columns import HISTORY_COLUMNS, STEP_COLUMNS
+from kerasbatch.planning import plan_budget
 from kerasbatch.records import provenance
 from kerasbatch.records.experiment import Experiment
 from kerasbatch.runs.executors.base import Executor, RunQueue
@@ -18,7 +19,6 @@ from kerasbatch.runs.training.outcome import Outcome
 from kerasbatch.runs.training.record import run_record
 from kerasbatch.spec import learning_rate, reader, sweep
 from kerasbatch.spec.trust import Access
-from kerasbatch.steps import plan_budget
 from kerasbatch.types import Progress
 
 SPEC: dict[str, Any] = {

@@ -10,7 +10,7 @@ import kerasbatch as kb
 from kerasbatch.engine.options import FitOptions
 from kerasbatch.engine.sources.example_stream import ExampleStream
 from kerasbatch.engine.training.plain import PlainTraining
-from kerasbatch.steps import plan
+from kerasbatch.planning import plan
 
 L = keras.layers
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasbatch.columns import HISTORY_COLUMNS, STEP_COLUMNS
+from kerasbatch.planning import plan_budget
 from kerasbatch.records import provenance
 from kerasbatch.records.run_directory import RunDirectory
 from kerasbatch.records.run_id import run_id
@@ -12,7 +13,6 @@ from kerasbatch.runs.training.outcome import Outcome, last_and_best
 from kerasbatch.runs.training.record import run_record
 from kerasbatch.spec import learning_rate, reader
 from kerasbatch.spec.sweep import SingleRun
-from kerasbatch.steps import plan_budget
 
 EXAMPLES = 1000
 SPEC: dict[str, Any] = {

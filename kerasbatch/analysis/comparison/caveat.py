@@ -1,4 +1,4 @@
-"""What caveats look at, and what they say."""
+"""A caveat, and the context that the caveat checks read."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ class Caveat:
     """A reason not to conclude.
 
     Args:
-        code: one word for it, as the CSV has it.
-        message: the same for a person.
+        code: its code in the CSV, one word.
+        message: its text for the user.
         runs: the runs concerned, as experiment/run.
-        rows: the rows of the table concerned, by their numbers.
-        column: the column in which rows cannot be told apart, or empty.
+        rows: the index of every row of the table concerned.
+        column: the column in which the rows cannot be distinguished, or empty.
     """
 
     code: str
@@ -31,13 +31,13 @@ class Caveat:
 
 @dataclass(frozen=True)
 class ComparisonContext:
-    """What caveats look at.
+    """The input of the caveat checks.
 
     Args:
-        question: what was asked.
+        question: the question that the comparison answers.
         table: the rows of the comparison.
         runs: all runs, with the number of their row in `row`.
-        chosen: those of the chosen settings.
+        chosen: the runs of the chosen settings.
         records: their records, by experiment/run.
     """
 
@@ -48,34 +48,34 @@ class ComparisonContext:
     records: Mapping[str, Mapping[str, Any]]
 
     def label(self, row: Any) -> str:
-        """Return a row as a person calls it: batch_size 16."""
+        """Return the label of a row: batch_size 16."""
         values = self.table.loc[row, list(self.question.by)]
-        return ", ".join(f"{key} {_plain(value)}" for key, value in values.items())
+        return ", ".join(f"{key} {_format(value)}" for key, value in values.items())
 
     def labels(self, rows: Sequence[Any]) -> str:
-        """Return rows as a person calls them."""
+        """Return the label of several rows: batch_size 16, 32."""
         if len(self.question.by) == 1:
             values = self.table.loc[list(rows), self.question.by[0]]
-            return f"{self.question.by[0]} {', '.join(map(_plain, values))}"
+            return f"{self.question.by[0]} {', '.join(map(_format, values))}"
         return "; ".join(self.label(row) for row in rows)
 
-    def over(self, code: str, what: str, concerned: pd.DataFrame) -> Iterator[Caveat]:
-        """Yield a caveat of the rows that some runs belong to, if there are any."""
-        if len(concerned):
-            rows = tuple(sorted({int(row) for row in concerned["row"]}))
-            yield Caveat(code, f"{self.labels(rows)}: {what}", tuple(concerned["run"]), rows)
+    def caveats_for(self, code: str, message: str, runs: pd.DataFrame) -> Iterator[Caveat]:
+        """Yield one caveat about the rows of some runs; none without runs."""
+        if len(runs):
+            rows = tuple(sorted({int(row) for row in runs["row"]}))
+            yield Caveat(code, f"{self.labels(rows)}: {message}", tuple(runs["run"]), rows)
 
-    def against(
+    def close_to_best(
         self, code: str, message: str, column: str, best: Any, others: Sequence[Any]
     ) -> Caveat:
-        """Return a caveat of rows that cannot be told from the best one in a column."""
+        """Return a caveat about rows that cannot be distinguished from the best in a column."""
         rows = sorted([best, *others])
         runs = self.chosen[self.chosen["row"].isin(rows)]["run"]
         return Caveat(code, message, tuple(runs), tuple(rows), column)
 
 
-def _plain(value: Any) -> str:
-    """Write a value as a person does: 1,024 and 0.01."""
+def _format(value: Any) -> str:
+    """Format a value for people: 1,024 and 0.01."""
     if isinstance(value, float) and not value.is_integer():
         return f"{value:g}"
     return f"{int(value):,}" if isinstance(value, int | float | np.integer) else str(value)

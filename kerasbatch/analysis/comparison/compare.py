@@ -1,7 +1,7 @@
 """The comparison of runs, as an object.
 
-found = kb.compare("results/digits_batch_sizes", target="val_accuracy>=0.95")
-found.table, found.best, found.caveats
+comparison = kb.compare("results/digits_batch_sizes", target="val_accuracy>=0.95")
+comparison.table, comparison.best, comparison.caveats
 """
 
 import json
@@ -31,22 +31,22 @@ from kerasbatch.columns import TO_TARGET_COLUMNS
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.records.files import write_text
 from kerasbatch.records.run_status import RunStatus
-from kerasbatch.spec.schema import Target
+from kerasbatch.spec.section_schema import Target
 from kerasbatch.text import show_value, suggestion
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Which value of a key was best, and what keeps one from concluding.
+    """The best value of a key, and the caveats.
 
     Attributes:
         table: one row per value; the columns of the CSV.
-        best: by `steps`, `examples` and `seconds`: the values of the best row, and what it took.
-        caveats: reasons not to conclude.
-        fit: the critical batch size, why it cannot be told, or None where it was not asked for.
-        question: what was compared, and how the settings were chosen.
-        problems: what could not be read, by run or path.
-        chosen: the runs that the table's rows are made of.
+        best: by `steps`, `examples` and `seconds`: the values of the best row, and its cost.
+        caveats: the reasons not to draw a conclusion.
+        fit: the critical batch size, or the reason why it is unknown; None if not requested.
+        question: the compared keys, and the rules by which settings were chosen.
+        problems: the reason why a run or path could not be read, by run or path.
+        chosen: the runs that the rows of the table summarize.
     """
 
     table: pd.DataFrame
@@ -58,10 +58,12 @@ class Comparison:
     chosen: pd.DataFrame
 
     def _repr_html_(self) -> str:
-        """Show the table in a notebook, as text that can do nothing."""
+        """Return the table and caveats as HTML for notebooks, with all text escaped."""
         from html import escape
 
-        lines = [f"<p>{escape(each.code)}: {escape(each.message)}</p>" for each in self.caveats]
+        lines = [
+            f"<p>{escape(caveat.code)}: {escape(caveat.message)}</p>" for caveat in self.caveats
+        ]
         return self.table.to_html(escape=True, index=False) + "".join(lines)
 
     def to_csv(self) -> str:
@@ -71,28 +73,30 @@ class Comparison:
     def to_markdown(self) -> str:
         """Return the table as Markdown."""
         rows = [list(map(str, self.table.columns)), ["---:"] * len(self.table.columns)]
-        rows += [[_cell(value) for value in row] for row in self.table.itertuples(index=False)]
+        rows += [
+            [_markdown_cell(value) for value in row] for row in self.table.itertuples(index=False)
+        ]
         return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
     def write_csv(self, file: Path) -> None:
-        """Write the table as CSV, whole or not at all."""
+        """Write the table as CSV, atomically."""
         write_text(file, self.to_csv())
 
     def to_json(self) -> str:
         """Return table, best, caveats and fit as JSON."""
-        found = {
+        content = {
             "table": [
                 {key: None if value != value else value for key, value in row.items()}
                 for row in self.table.to_dict("records")
             ],
             "best": self.best,
             "caveats": [
-                {"code": each.code, "message": each.message, "runs": each.runs}
-                for each in self.caveats
+                {"code": caveat.code, "message": caveat.message, "runs": caveat.runs}
+                for caveat in self.caveats
             ],
             "fit": None if self.fit is None else asdict(self.fit),
         }
-        return json.dumps(found, indent=2, default=_plain, ensure_ascii=False) + "\n"
+        return json.dumps(content, indent=2, default=_json_value, ensure_ascii=False) + "\n"
 
 
 def compare(
@@ -105,36 +109,37 @@ def compare(
     """Compare runs: one row per value of `by`, each with the learning rate that suits it best.
 
     Args:
-        paths: results folders, experiments or runs; or what `load` returned.
-        by: the column, or columns, that tell rows apart.
-        target: what to reach, like `val_accuracy>=0.97`; by default the one that all runs recorded.
+        paths: results folders, experiments or runs; or the `Loaded` that `load` returned.
+        by: the column, or columns, whose values make the rows.
+        target: a metric and its bound, like `val_accuracy>=0.97`; by default the target that all
+            runs recorded.
         fit: also fit the steps to the target by S = S_min (1 + B_crit / b).
 
     Raises:
-        SpecError: if there are no runs, or a key, a metric or the target is not in them.
+        SpecError: if there are no runs, or they lack a key, a metric or the target.
     """
     loaded = paths if isinstance(paths, Loaded) else load(paths)
     if loaded.runs.empty:
-        told = "; ".join(f"{place} {problem}" for place, problem in loaded.problems.items())
-        raise SpecError([Fault(("compare",), f"there are no runs to compare: {told}")])
+        problems = "; ".join(f"{place} {problem}" for place, problem in loaded.problems.items())
+        raise SpecError([Fault(("compare",), f"there are no runs to compare: {problems}")])
     question = build_question(loaded, [by] if isinstance(by, str) else list(by), target)
     runs = judge_runs(loaded, question)
     chosen = choose_settings(runs, question)
     table = summarize_rows(runs, chosen, question)
     numbers = table[list(question.by)].assign(row=table.index)
-    evidence = ComparisonContext(
+    context = ComparisonContext(
         question,
         table,
         runs.merge(numbers, on=list(question.by)),
         chosen.merge(numbers, on=list(question.by)),
         loaded.records,
     )
-    found = tuple(find_caveats(evidence))
+    caveats = tuple(find_caveats(context))
     return Comparison(
-        table=table.assign(caveats=[_codes(found, row) for row in table.index]),
+        table=table.assign(caveats=[_codes(caveats, row) for row in table.index]),
         best=best_rows(table, question),
-        caveats=found,
-        fit=fit_steps(evidence.chosen, question) if fit else None,
+        caveats=caveats,
+        fit=fit_steps(context.chosen, question) if fit else None,
         question=question,
         problems=loaded.problems,
         chosen=chosen,
@@ -142,10 +147,10 @@ def compare(
 
 
 def build_question(loaded: Loaded, by: list[str], text: str | None) -> Question:
-    """Find out what is compared, what is tuned, and by what is judged.
+    """Return the compared keys, the tuned keys, and the target or metric that decides.
 
     Raises:
-        SpecError: with every key or metric that the runs do not have.
+        SpecError: with every key or metric that the runs lack.
     """
     runs, by = loaded.runs, list(dict.fromkeys(by))
     results = {*metric_columns(runs), *TO_TARGET_COLUMNS, *SPEEDS}
@@ -155,7 +160,7 @@ def build_question(loaded: Loaded, by: list[str], text: str | None) -> Question:
         if key in results
     ]
     faults += [
-        _unknown(("--by", key), key, [*loaded.swept, "batch_size", "seed", *runs.columns])
+        _missing_key(("--by", key), key, [*loaded.swept, "batch_size", "seed", *runs.columns])
         for key in by
         if key not in runs
     ]
@@ -165,25 +170,27 @@ def build_question(loaded: Loaded, by: list[str], text: str | None) -> Question:
         message = "the test part is measured once, at the end, and chooses nothing"
         faults.append(Fault(("--target",), f"{message}; there are {', '.join(recorded)}"))
     elif target is not None and target.metric not in recorded:
-        faults.append(_unknown(("--target",), target.metric, recorded))
+        faults.append(_missing_key(("--target",), target.metric, recorded))
     if faults:
         raise SpecError(faults)
     begun = runs[runs["status"] != RunStatus.UNFINISHED]
-    told = _SAME_AS_RATE if begun[RATE].notna().all() else ()
-    swept = [key for key in loaded.swept if key not in (*by, "seed", *told)]
+    redundant = _SAME_AS_RATE if begun[RATE].notna().all() else ()
+    swept = [key for key in loaded.swept if key not in (*by, "seed", *redundant)]
     tuned = [*([] if {RATE, *_SAME_AS_RATE} & set(by) else [RATE]), *swept]
     seeds = [*by, *tuned, "seed"]
     if runs.groupby(seeds, dropna=False)["planned_steps"].nunique().max() > 1:
-        tuned.append("planned_steps")  # budgets that were swept, and not one for each row
-    return Question(tuple(by), tuple(tuned), target, _judged(loaded) if target is None else None)
+        tuned.append("planned_steps")  # budgets were swept: more than one for each row
+    return Question(
+        tuple(by), tuple(tuned), target, _default_metric(loaded) if target is None else None
+    )
 
 
 _SAME_AS_RATE = ("optimizer.learning_rate", "learning_rate_rule.times")
-"""Swept keys that the column learning_rate tells."""
+"""Swept keys that the column learning_rate includes."""
 
 
 def target_of(loaded: Loaded, text: str | None) -> Target | None:
-    """Return the target that was asked for, or else the one that all runs recorded."""
+    """Return the requested target, or else the one that all runs recorded."""
     if text is not None:
         return parse_target(text)
     recorded: Any = loaded.runs["target"].dropna().unique() if "target" in loaded.runs else ()
@@ -192,9 +199,9 @@ def target_of(loaded: Loaded, text: str | None) -> Target | None:
     return None
 
 
-def _judged(loaded: Loaded) -> str | None:
+def _default_metric(loaded: Loaded) -> str | None:
     """Return the first metric at fixed weights, or the loss."""
-    names = [n for n in metric_columns(loaded.runs) if not n.startswith("test_")]
+    names = [name for name in metric_columns(loaded.runs) if not name.startswith("test_")]
     for spec in loaded.specs.values():
         for metric in spec.get("metrics") or ():
             for name in names:
@@ -203,25 +210,27 @@ def _judged(loaded: Loaded) -> str | None:
     return next((name for name in names if name.endswith("_loss")), None)
 
 
-def _unknown(location: tuple[str, ...], found: str, legal: Iterable[str]) -> Fault:
+def _missing_key(location: tuple[str, ...], key: str, legal: Iterable[str]) -> Fault:
     legal = list(dict.fromkeys(legal))
-    hint = suggestion(found, legal)
+    hint = suggestion(key, legal)
     listing = "" if hint else f"; there are {', '.join(legal[:20])}"
-    return Fault(location, f"{show_value(found)} is not in these runs{hint}{listing}")
+    return Fault(location, f"{show_value(key)} is not in these runs{hint}{listing}")
 
 
-def _codes(found: Iterable[Caveat], row: int) -> str:
-    return ";".join(dict.fromkeys(each.code for each in found if row in each.rows))
+def _codes(caveats: Iterable[Caveat], row: int) -> str:
+    return ";".join(dict.fromkeys(caveat.code for caveat in caveats if row in caveat.rows))
 
 
-def _cell(value: Any) -> str:
-    """Write a value for Markdown; what is missing is empty."""
+def _markdown_cell(value: Any) -> str:
+    """Format a value for Markdown; a missing value is empty."""
     if value is None or value != value:
         return ""
-    whole = isinstance(value, float) and value.is_integer()
-    text = f"{value:.0f}" if whole else f"{value:.6g}" if isinstance(value, float) else str(value)
+    integral = isinstance(value, float) and value.is_integer()
+    text = (
+        f"{value:.0f}" if integral else f"{value:.6g}" if isinstance(value, float) else str(value)
+    )
     return text.replace("|", "\\|")
 
 
-def _plain(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else str(value)

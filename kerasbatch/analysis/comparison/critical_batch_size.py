@@ -18,15 +18,15 @@ from kerasbatch.columns import TO_TARGET_COLUMNS
 from kerasbatch.text import counted
 
 CONFIDENCE = 0.95
-LEAST_SIZES = 4
-MOST_RESIDUAL = 0.5
-"""Octaves that a point may lie off the curve on the average."""
+MIN_SIZES = 4
+MAX_RESIDUAL = 0.5
+"""The largest mean distance of the points from the curve, in octaves."""
 WITHIN = 4.0
-"""From a quarter of B_crit down, scaling is called perfect; from four times B_crit up, maximal."""
+"""Scaling is perfect up to a quarter of B_crit, and maximal from four times B_crit."""
 _HUBER = 1.345
-"""Standard deviations from which on a point counts less; 95 % efficient on normal noise."""
+"""A point beyond this many standard deviations counts less; 95 % efficient on normal noise."""
 _SPAN = 60.0
-"""Octaves around the sizes in which B_crit is looked for."""
+"""The width of the search for B_crit around the sizes, in octaves."""
 Floats = NDArray[np.float64]
 
 
@@ -35,11 +35,11 @@ class Fit:
     """The curve through the steps to a target.
 
     Args:
-        s_min: the steps that no batch size goes below.
-        b_crit: the batch size at which steps are twice s_min.
+        s_min: the lower limit of the steps, at any batch size.
+        b_crit: the batch size that takes twice s_min steps.
         low: the lower end of the 95 % interval of b_crit.
         high: its upper end.
-        residual: how far a point lies off the curve on the average, in octaves.
+        residual: the mean distance of the points from the curve, in octaves.
         regimes: by batch size: perfect scaling, diminishing returns or maximal.
     """
 
@@ -53,10 +53,10 @@ class Fit:
 
 @dataclass(frozen=True)
 class NoFit:
-    """Why the points do not support a curve.
+    """The reason why the points do not support a curve.
 
     Args:
-        reason: the same for a person.
+        reason: its text for the user.
     """
 
     reason: str
@@ -67,7 +67,7 @@ def fit_steps(chosen: pd.DataFrame, question: Question) -> Fit | NoFit:
 
     Args:
         chosen: the runs of the chosen settings.
-        question: what was compared.
+        question: the question that the comparison answers.
     """
     if question.target is None:
         return NoFit("there is no target; say --target")
@@ -80,31 +80,30 @@ def fit_steps(chosen: pd.DataFrame, question: Question) -> Fit | NoFit:
 def fit(sizes: Sequence[float] | Floats, steps: Sequence[float] | Floats) -> Fit | NoFit:
     """Fit S = S_min (1 + B_crit / b), in logarithms, robustly.
 
-    The interval is that of the profile of the weighted squares: residuals are pooled over all
-    sizes, since a few seeds of one size say little of its spread.
+    The interval comes from the profile of the weighted squares. Residuals are pooled over all
+    sizes, since a few seeds of one size are not enough to estimate its spread.
 
     Args:
         sizes: the batch size of every point.
-        steps: the steps that it took to the target.
+        steps: the steps of every point to the target.
 
     Returns:
-        The curve, or why there is none.
+        The curve, or the reason why there is none.
     """
     b, s = np.asarray(sizes, float), np.log2(np.asarray(steps, float))
     different = np.unique(b)
-    if len(different) < LEAST_SIZES:
+    if len(different) < MIN_SIZES:
         return NoFit(
-            f"{counted(len(different), 'batch size')} reached the target; a curve needs "
-            f"{LEAST_SIZES}"
+            f"{counted(len(different), 'batch size')} reached the target; a curve needs {MIN_SIZES}"
         )
     weights = _weights(b, s)
-    log_crit = _best(b, s, weights)
+    log_crit = _best_log_crit(b, s, weights)
     residuals = s - _curve(b, s, weights, log_crit)
     residual = float(np.mean(np.abs(residuals)))
-    if residual > MOST_RESIDUAL:
+    if residual > MAX_RESIDUAL:
         return NoFit(
             f"the points lie {residual:.2f} octaves off the curve on the average, more than "
-            f"{MOST_RESIDUAL:g}"
+            f"{MAX_RESIDUAL:g}"
         )
     low, high = _interval(b, s, weights, log_crit)
     crit = 2.0**log_crit
@@ -125,7 +124,7 @@ def _regime(size: float, crit: float) -> str:
 
 
 def _curve(b: Floats, s: Floats, weights: Floats, log_crit: float) -> Floats:
-    """Return the curve of some B_crit, its S_min the best for the points."""
+    """Return the curve of a given B_crit, with the S_min that fits the points best."""
     shape = np.log2(1 + 2.0**log_crit / b)
     curve: Floats = shape + np.average(s - shape, weights=weights)
     return curve
@@ -135,41 +134,41 @@ def _squares(b: Floats, s: Floats, weights: Floats, log_crit: float) -> float:
     return float(np.sum(weights * (s - _curve(b, s, weights, log_crit)) ** 2))
 
 
-def _best(b: Floats, s: Floats, weights: Floats) -> float:
-    """Return the logarithm of the B_crit of least weighted squares."""
+def _best_log_crit(b: Floats, s: Floats, weights: Floats) -> float:
+    """Return the logarithm of the B_crit with the least weighted squares."""
     grid = np.linspace(np.log2(b.min()) - _SPAN / 2, np.log2(b.max()) + _SPAN / 2, 400)
     start = min(grid, key=lambda log_crit: _squares(b, s, weights, log_crit))
 
     def residuals(log_crit: Floats) -> Any:
         return np.sqrt(weights) * (s - _curve(b, s, weights, float(log_crit[0])))
 
-    found = optimize.least_squares(residuals, [start], xtol=1e-15, ftol=1e-15, gtol=1e-15)
-    return float(found.x[0])
+    result = optimize.least_squares(residuals, [start], xtol=1e-15, ftol=1e-15, gtol=1e-15)
+    return float(result.x[0])
 
 
 def _weights(b: Floats, s: Floats) -> Floats:
-    """Return Huber's weights, found by fitting again and again."""
+    """Return Huber's weights, by iteratively reweighted least squares."""
     weights = np.ones_like(s)
     for _ in range(20):
-        residuals = s - _curve(b, s, weights, _best(b, s, weights))
+        residuals = s - _curve(b, s, weights, _best_log_crit(b, s, weights))
         scale = float(stats.median_abs_deviation(residuals, scale="normal"))
-        if scale < 1e-9:  # points on the curve
+        if scale < 1e-9:  # the points lie on the curve
             return np.ones_like(s)
         weights = np.minimum(1.0, _HUBER * scale / np.maximum(np.abs(residuals), 1e-12))
     return weights
 
 
 def _interval(b: Floats, s: Floats, weights: Floats, log_crit: float) -> tuple[float, float]:
-    """Return where the weighted squares are not significantly larger than their least.
+    """Return the interval in which the weighted squares are not significantly above the least.
 
-    The variance is that of Huber's estimate (Huber 1981, section 7.6): weights make the residuals
-    themselves look smaller than they are.
+    The variance is that of Huber's estimate (Huber 1981, section 7.6), since the weights make the
+    residuals too small.
     """
     least, freedom = _squares(b, s, weights, log_crit), len(s) - 2
     if least < 1e-18:
         return log_crit, log_crit
-    weighed = weights * (s - _curve(b, s, weights, log_crit))
-    variance = np.sum(weighed**2) / freedom / np.mean(weights == 1.0) ** 2
+    weighted = weights * (s - _curve(b, s, weights, log_crit))
+    variance = np.sum(weighted**2) / freedom / np.mean(weights == 1.0) ** 2
     quantile = stats.t.ppf(0.5 + CONFIDENCE / 2, freedom)
     allowed = least + np.mean(weights) * quantile**2 * variance
 

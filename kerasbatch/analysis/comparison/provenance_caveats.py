@@ -1,4 +1,4 @@
-"""Caveats about where numbers come from: data, versions, machines, engines, step checks."""
+"""Caveats about the origin of results: data, versions, machines, engines, step checks."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -11,97 +11,97 @@ from kerasbatch.spec.schema import keys_where
 from kerasbatch.step_check import is_mismatch
 
 NO_SETTING = frozenset(keys_where(lambda key: not key.setting))
-"""Keys that make no other setting; budgets have a caveat of their own."""
+"""Keys that do not distinguish settings; budgets have their own caveat."""
 _UNKNOWN: tuple[Any, ...] = (None, (), (None,) * 5)
-"""What a run that has not ended says of its origin."""
+"""The origins of a run that has not ended."""
 VERSIONS = ("kerasbatch", "keras", "tensorflow", "numpy", "python")
 
 
-def mixed(evidence: ComparisonContext) -> Iterator[Caveat]:
-    """Runs of different data, code, versions or machines are compared."""
-    told = {
+def mixed(context: ComparisonContext) -> Iterator[Caveat]:
+    """Yield caveats if runs of different data, code, versions or machines are compared."""
+    origins = {
         "data": lambda record: record.get("data_fingerprint"),
         "versions": lambda record: tuple((record.get("versions") or {}).get(v) for v in VERSIONS),
         "machines": lambda record: tuple(sorted((record.get("machine") or {}).items())),
         "states of own code": _own_code,
     }
-    for what, key in told.items():
-        found = {key(evidence.records[run]) for run in evidence.chosen["run"]} - set(_UNKNOWN)
-        if len(found) > 1:
-            rows = tuple(map(int, evidence.table.index))
-            message = f"{len(found)} different {what} are mixed"
-            yield Caveat("mixed", message, tuple(evidence.chosen["run"]), rows)
+    for name, origin_of in origins.items():
+        values = {origin_of(context.records[run]) for run in context.chosen["run"]} - set(_UNKNOWN)
+        if len(values) > 1:
+            rows = tuple(map(int, context.table.index))
+            message = f"{len(values)} different {name} are mixed"
+            yield Caveat("mixed", message, tuple(context.chosen["run"]), rows)
 
 
-def other_specs(evidence: ComparisonContext) -> Iterator[Caveat]:
-    """Seeds of a row are no repetitions where their specs differ in more than the seed."""
-    for _, runs in evidence.chosen.groupby("row"):
-        specs = [evidence.records[run].get("spec") or {} for run in runs["run"]]
+def other_specs(context: ComparisonContext) -> Iterator[Caveat]:
+    """Yield caveats if the specs of a row differ in more than the seed: not repetitions."""
+    for _, runs in context.chosen.groupby("row"):
+        specs = [context.records[run].get("spec") or {} for run in runs["run"]]
         keys = {key for spec in specs for key in spec} - NO_SETTING
         differ = sorted(
             k for k in keys if len({json.dumps(s.get(k), sort_keys=True) for s in specs}) > 1
         )
         if differ:
-            what = f"runs that differ in {', '.join(differ)} stand in one row; compare by it"
-            yield from evidence.over("mixed", what, runs)
+            message = f"runs that differ in {', '.join(differ)} stand in one row; compare by it"
+            yield from context.caveats_for("mixed", message, runs)
 
 
 def runs_own_code(spec: Mapping[str, Any]) -> bool:
-    """Tell whether a resolved spec names Python code."""
+    """Return whether a resolved spec names Python code."""
     named = [spec.get("data"), spec.get("model"), *(spec.get("callbacks") or ())]
     return any(isinstance(part, dict) and "python" in part for part in named)
 
 
 def _own_code(record: Mapping[str, Any]) -> Any:
-    """Return the commit of a run whose spec names Python code, which is a part of its numbers."""
+    """Return the commit of a run whose spec names Python code, since its results depend on it."""
     return record.get("git_commit") if runs_own_code(record.get("spec") or {}) else None
 
 
-def fallback(evidence: ComparisonContext) -> Iterator[Caveat]:
-    """Other data stood in for those that were asked for."""
-    asked = [
-        ((evidence.records[run].get("spec") or {}).get("data") or {}).get("name")
-        for run in evidence.chosen["run"]
+def fallback(context: ComparisonContext) -> Iterator[Caveat]:
+    """Yield a caveat for runs that trained on fallback data."""
+    requested = [
+        ((context.records[run].get("spec") or {}).get("data") or {}).get("name")
+        for run in context.chosen["run"]
     ]
-    used = evidence.chosen["data_used"]
+    used = context.chosen["data_used"]
     other = [
-        want is not None and isinstance(have, str) and want != have
-        for want, have in zip(asked, used, strict=True)
+        name is not None and isinstance(actual, str) and name != actual
+        for name, actual in zip(requested, used, strict=True)
     ]
-    what = "trained on fallback data, not on those that the spec names"
-    yield from evidence.over("fallback", what, evidence.chosen[other])
+    message = "trained on fallback data, not on those that the spec names"
+    yield from context.caveats_for("fallback", message, context.chosen[other])
 
 
-def step_check(evidence: ComparisonContext) -> Iterator[Caveat]:
-    """Steps were not those planned."""
-    wrong = evidence.chosen["step_check"].map(lambda check: is_mismatch(str(check)))
-    yield from evidence.over("step_check", "the step check failed", evidence.chosen[wrong])
+def step_check(context: ComparisonContext) -> Iterator[Caveat]:
+    """Yield a caveat for runs whose steps differ from their plan."""
+    wrong = context.chosen["step_check"].map(lambda check: is_mismatch(str(check)))
+    yield from context.caveats_for("step_check", "the step check failed", context.chosen[wrong])
 
 
-def test_target(evidence: ComparisonContext) -> Iterator[Caveat]:
-    """What was chosen by is the data set's own test part: its value is too good from now on."""
+def test_target(context: ComparisonContext) -> Iterator[Caveat]:
+    """Yield a caveat for runs chosen on the data set's own test part, which is biased by that."""
     on_test = []
-    for run in evidence.chosen["run"]:
-        spec = evidence.records[run].get("spec") or {}
-        given, row = spec.get("validation"), evidence.records[run].get("row") or {}
+    for run in context.chosen["run"]:
+        spec = context.records[run].get("spec") or {}
+        validation, row = spec.get("validation"), context.records[run].get("row") or {}
         has_val = any(key.startswith("val_") for key in row)
-        own_test = given == "test" or (given is None and _has_test(row))
+        own_test = validation == "test" or (validation is None and _has_test(row))
         on_test.append(has_val and own_test)
-    what = (
+    message = (
         "chosen on the data set's own test part; take validation from the training data "
         "(validation: {fraction: 0.1}), and the test metrics are measured once, at the end"
     )
-    yield from evidence.over("test_target", what, evidence.chosen[on_test])
+    yield from context.caveats_for("test_target", message, context.chosen[on_test])
 
 
 def _has_test(row: Mapping[str, Any]) -> bool:
-    """Tell whether the data of a run have a test part of their own: those of Keras do."""
+    """Return whether the data of a run have their own test part: the data sets of Keras do."""
     return row.get("data_used") in get_args(KerasData)
 
 
-def engines(evidence: ComparisonContext) -> Iterator[Caveat]:
-    """Seconds of different engines are no measure of batch sizes."""
-    ended = evidence.chosen[evidence.chosen["status"].isin(FINISHED)]
+def engines(context: ComparisonContext) -> Iterator[Caveat]:
+    """Yield a caveat if seconds of different engines are compared."""
+    ended = context.chosen[context.chosen["status"].isin(FINISHED)]
     names = sorted(ended["engine"].dropna().unique())
     if len(names) > 1:
         rows = tuple(sorted(ended["row"].unique()))

@@ -1,4 +1,4 @@
-"""Has something become worse? A comparison held against an earlier one, for checks that must fail.
+"""Find regressions of a comparison against an earlier one, for CI checks.
 
 val_accuracy<-0.01        fails where it fell by more than 0.01
 val_accuracy<-2sd         by more than 2 standard deviations of the baseline over its seeds
@@ -22,13 +22,13 @@ _TEXT = re.compile(r"\s*([^<>\s]+)\s*([<>])\s*([+-]\d*\.?\d+(?:[eE][+-]?\d+)?)\s
 
 @dataclass(frozen=True)
 class Limit:
-    """A change that is too much.
+    """The largest change that is allowed in a column.
 
     Args:
         column: the column of the comparison.
-        falls: whether falling below the change fails, or else rising above it.
-        change: the change that is still allowed.
-        unit: of the column itself, `sd` or `%`.
+        falls: whether a fall below the change fails; otherwise a rise above it fails.
+        change: the largest change that is allowed.
+        unit: the unit of the change: `sd`, `%`, or empty for that of the column.
     """
 
     column: str
@@ -43,11 +43,11 @@ class Limit:
 
 @dataclass(frozen=True)
 class Regression:
-    """A row that has become worse, or is gone.
+    """A row that has become worse, or is missing.
 
     Args:
-        row: the row, as a person calls it.
-        message: what happened to it.
+        row: the label of the row.
+        message: the description of the change.
     """
 
     row: str
@@ -58,35 +58,36 @@ def parse_limit(text: str) -> Limit:
     """Read a limit.
 
     Raises:
-        SpecError: if it is none.
+        SpecError: if the text is not a limit.
     """
-    found = _TEXT.fullmatch(text)
-    if found is None:
+    match = _TEXT.fullmatch(text)
+    if match is None:
         must = 'must be like "val_accuracy<-0.01", "val_accuracy<-2sd" or "steps_to_target>+10%"'
         raise SpecError([Fault(("--fail-if",), f"found {show_value(text)}; {must}")])
-    return Limit(found[1], found[2] == "<", float(found[3]), found[4] or "")
+    return Limit(match[1], match[2] == "<", float(match[3]), match[4] or "")
 
 
 def find_regressions(now: Comparison, baseline: Comparison, limit: Limit) -> list[Regression]:
-    """Return what has become worse than the limit allows, row by row.
+    """Return the rows that have become worse than the limit allows.
 
     Args:
-        now: the comparison that is judged.
-        baseline: that which it must not fall behind; of the same keys and target.
-        limit: the change that is too much.
+        now: the comparison to check.
+        baseline: the earlier comparison, with the same keys and target.
+        limit: the largest change that is allowed.
 
     Raises:
-        SpecError: if a comparison lacks the column, or has one seed where its spread is asked for.
+        SpecError: if a comparison lacks the column, or a row has one seed and the unit is `sd`.
     """
     _check(now, baseline, limit)
     by = list(now.question.by)
-    found: list[Regression] = []
+    regressions: list[Regression] = []
     rows = {_key(row, by): row for row in _rows(now.table)}
     for row in _rows(baseline.table):
         name = ", ".join(f"{key} {row[key]}" for key in by)
         other = rows.get(_key(row, by))
-        found += (Regression(name, told) for told in _worse(row, other, baseline, limit))
-    return found
+        messages = _regression_messages(row, other, baseline, limit)
+        regressions += (Regression(name, message) for message in messages)
+    return regressions
 
 
 def _rows(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
@@ -100,26 +101,26 @@ def _key(row: dict[str, Any], by: list[str]) -> tuple[str, ...]:
 
 def _check(now: Comparison, baseline: Comparison, limit: Limit) -> None:
     faults = []
-    for whose, table in (("these runs", now.table), ("the baseline", baseline.table)):
+    for owner, table in (("these runs", now.table), ("the baseline", baseline.table)):
         legal = [str(name) for name in table.select_dtypes("number").columns]
         if limit.column not in legal:
             hint = suggestion(limit.column, legal)
-            message = f"{show_value(limit.column)} is no column of {whose}{hint}"
+            message = f"{show_value(limit.column)} is not a column of {owner}{hint}"
             faults.append(Fault(("--fail-if",), message))
     if str(now.question.target) != str(baseline.question.target):
-        targets = [each.question.target or "none" for each in (now, baseline)]
+        targets = [side.question.target or "none" for side in (now, baseline)]
         message = f"the target of these runs is {targets[0]}, the baseline's is {targets[1]}"
         faults.append(Fault(("--target",), f"{message}; give one for both"))
     if not faults and baseline.table[limit.column].isna().all():
         message = f"no row of the baseline has a {limit.column} to fall behind"
         faults.append(Fault(("--fail-if",), message))
     if not faults and limit.unit == "sd":
-        faults += _without_spread(baseline, limit)
+        faults += _spread_faults(baseline, limit)
     if faults:
         raise SpecError(faults)
 
 
-def _without_spread(baseline: Comparison, limit: Limit) -> Iterator[Fault]:
+def _spread_faults(baseline: Comparison, limit: Limit) -> Iterator[Fault]:
     if limit.column not in baseline.chosen:
         message = f"{limit.column} has no spread over seeds; sd is for what every run has"
         yield Fault(("--fail-if",), message)
@@ -131,10 +132,10 @@ def _without_spread(baseline: Comparison, limit: Limit) -> Iterator[Fault]:
             return
 
 
-def _worse(
+def _regression_messages(
     before: dict[str, Any], after: dict[str, Any] | None, baseline: Comparison, limit: Limit
 ) -> Iterator[str]:
-    """Yield what is worse in a row; a row or a value that is gone is."""
+    """Yield a message for everything worse in a row; a missing row or value is worse."""
     if after is None:
         yield "is missing"
         return
@@ -142,7 +143,7 @@ def _worse(
         yield f"has {after['seeds']} of the baseline's {before['seeds']} seeds"
     old, new = before[limit.column], after[limit.column]
     if pd.isna(old):
-        return  # the baseline has none to fall behind
+        return  # the baseline has no value to compare with
     if pd.isna(new):
         yield f"{limit.column} was {old:.6g} and is not there"
         return
@@ -155,12 +156,12 @@ def _worse(
 
 
 def _unit(row: dict[str, Any], baseline: Comparison, limit: Limit) -> float:
-    """Return what 1 of the limit's unit is in the column's own."""
+    """Return one unit of the limit, in the unit of the column."""
     if limit.unit == "%":
         return abs(float(row[limit.column])) / 100
     if limit.unit == "sd":
-        same = baseline.chosen[baseline.chosen["status"].isin(FINISHED)]
+        runs = baseline.chosen[baseline.chosen["status"].isin(FINISHED)]
         for key in baseline.question.by:
-            same = same[same[key] == row[key]]
-        return float(same[limit.column].std(ddof=1))
+            runs = runs[runs[key] == row[key]]
+        return float(runs[limit.column].std(ddof=1))
     return 1.0

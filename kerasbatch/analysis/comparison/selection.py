@@ -1,7 +1,7 @@
-"""Runs -> one row per batch size, or whatever is compared, each at its best learning rate.
+"""Summarize runs: one row per batch size, or other key, each at its best learning rate.
 
-The choice follows Shallue et al. 2018 (arXiv 1811.03600): the learning rate is tuned anew for
-every row, and what it took to reach the target is read off at the first evaluation that passes.
+The choice follows Shallue et al. 2018 (arXiv 1811.03600): the learning rate is tuned separately
+for every row, and the cost of the target is that of the first evaluation that passes.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from kerasbatch.analysis.loading.load import Loaded, run_names
 from kerasbatch.columns import COST_COLUMNS, TO_TARGET_COLUMNS
 from kerasbatch.records.run_status import FINISHED, RunStatus
 from kerasbatch.spec import keras_registry
-from kerasbatch.spec.schema import Target
+from kerasbatch.spec.section_schema import Target
 
 RATE = "learning_rate"
 SPEEDS = ("steps_per_second", "examples_per_second", "peak_memory_mb")
@@ -23,13 +23,13 @@ SPEEDS = ("steps_per_second", "examples_per_second", "peak_memory_mb")
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of runs.
+    """The question that a comparison answers.
 
     Args:
-        by: the columns that tell the rows apart.
+        by: the columns whose values make the rows.
         tuned: the columns that are chosen for each row: the learning rate, and other swept keys.
         target: the target, or None.
-        judged: the metric by which is chosen without a target, or None where none was measured.
+        judged: the metric that decides without a target, or None if none was measured.
     """
 
     by: tuple[str, ...]
@@ -39,11 +39,11 @@ class Question:
 
 
 def judge_runs(loaded: Loaded, question: Question) -> pd.DataFrame:
-    """Return all runs, with what each took to the target.
+    """Return all runs, with the cost of the target for each.
 
     Returns:
-        The runs; beside their columns `run` (experiment/run), `reached`, `unknown` and the columns
-        of `first_passed`.
+        The runs, with more columns: `run` (experiment/run), `reached`, `unknown` and those of
+        `first_passed`.
     """
     runs = loaded.runs.copy()
     runs["run"] = run_names(runs)
@@ -64,11 +64,11 @@ def judge_runs(loaded: Loaded, question: Question) -> pd.DataFrame:
 
 
 def choose_settings(runs: pd.DataFrame, question: Question) -> pd.DataFrame:
-    """Choose the learning rate, and whatever else is tuned, for every row.
+    """Choose the learning rate, and other tuned keys, for every row.
 
-    With a target: of the settings that most seeds reached it with, that with the smallest median of
-    steps over those that reached, and where none did, the one that came nearest; without a target
-    the best median of the judged metric's last value. Of equals the smaller rate.
+    With a target: among the settings with the most seeds that reached it, the smallest median of
+    their steps; if no seed reached it, the setting that came nearest. Without a target: the best
+    median of the judged metric's last value. Ties go to the smaller rate.
 
     Returns:
         The runs of the chosen settings.
@@ -78,16 +78,16 @@ def choose_settings(runs: pd.DataFrame, question: Question) -> pd.DataFrame:
     ended, target = runs[runs["status"].isin(FINISHED)], question.target
     order = pd.DataFrame(index=settings.size().index)
     if target is not None:
-        order["first"] = -_seeds(runs[runs["reached"]], keys)
+        order["first"] = -_seed_counts(runs[runs["reached"]], keys)
         order["second"] = settings[TO_TARGET_COLUMNS[0]].median()
-        told = runs[runs["status"].isin(FINISHED) | runs["unknown"]]
-        nearest = _badness(told, keys, target.metric, lower=target.lower_is_better)
+        trained = runs[runs["status"].isin(FINISHED) | runs["unknown"]]
+        nearest = _badness(trained, keys, target.metric, lower=target.lower_is_better)
         order["third"] = nearest.reindex(order.index).where(order["second"].isna(), 0.0)
         order["first"] = order["first"].fillna(0)
     else:
         judged = question.judged
         lower = judged is None or keras_registry.lower_is_better(judged.partition("_")[2])
-        order["first"] = -_seeds(ended, keys)
+        order["first"] = -_seed_counts(ended, keys)
         order["second"] = _badness(ended, keys, judged, lower=lower)
     merits = [str(name) for name in order]
     order = order.reset_index().sort_values([*merits, *question.tuned], kind="stable")
@@ -98,31 +98,31 @@ def choose_settings(runs: pd.DataFrame, question: Question) -> pd.DataFrame:
 def _badness(
     ended: pd.DataFrame, keys: list[str], metric: str | None, *, lower: bool
 ) -> "pd.Series[float]":
-    """Return the median of a metric's last value by setting, the better the smaller."""
+    """Return the median of a metric's last value by setting; smaller is better."""
     if metric is None:
         return ended.groupby(keys, dropna=False, sort=True).size() * 0.0
-    # A run that diverged has a value worse than any.
+    # A diverged run is worse than any value.
     value = (ended[metric] if lower else -ended[metric]).fillna(np.inf)
     return ended.assign(value=value).groupby(keys, dropna=False, sort=True)["value"].median()
 
 
-def _seeds(runs: pd.DataFrame, keys: list[str]) -> "pd.Series[int]":
-    """Return how many seeds there are of every setting; a seed run twice is one seed."""
+def _seed_counts(runs: pd.DataFrame, keys: list[str]) -> "pd.Series[int]":
+    """Return the number of different seeds of every setting."""
     return runs.groupby(keys, dropna=False, sort=True)["seed"].nunique()
 
 
 def summarize_rows(runs: pd.DataFrame, chosen: pd.DataFrame, question: Question) -> pd.DataFrame:
-    """Return one row for every value of what is compared, in the order of the values."""
+    """Return one row for every value of the compared keys, in ascending order."""
     by = list(question.by)
     groups = chosen.groupby(by, dropna=False, sort=True)
     table = pd.DataFrame({"runs": runs.groupby(by, dropna=False, sort=True).size()})
-    known = chosen[chosen["status"].isin(FINISHED) | chosen["unknown"] | chosen["reached"]]
-    table["seeds"] = _seeds(known, by)
+    trained = chosen[chosen["status"].isin(FINISHED) | chosen["unknown"] | chosen["reached"]]
+    table["seeds"] = _seed_counts(trained, by)
     table["seeds"] = table["seeds"].fillna(0).astype(int)
     for name in question.tuned:
         table[name] = groups[name].first()
-    table["reached"] = _seeds(chosen[chosen["reached"]], by)
-    table["unknown"] = _seeds(chosen[chosen["unknown"]], by)
+    table["reached"] = _seed_counts(chosen[chosen["reached"]], by)
+    table["unknown"] = _seed_counts(chosen[chosen["unknown"]], by)
     table[["reached", "unknown"]] = table[["reached", "unknown"]].fillna(0).astype(int)
     for name in TO_TARGET_COLUMNS:
         table[name] = groups[name].median() if name in chosen else float("nan")
@@ -148,22 +148,22 @@ def metric_columns(runs: pd.DataFrame) -> list[str]:
 
 
 def best_rows(table: pd.DataFrame, question: Question) -> dict[str, dict[Any, Any]]:
-    """Return which row was best by steps, by examples and by seconds: three questions.
+    """Return the best rows by steps, by examples and by seconds.
 
-    Only rows compete whose seeds reached the target as often as those of any row.
+    Only contenders count: the rows with the largest share of seeds that reached the target.
     """
     rows = contenders(table)
     if question.target is None or rows.empty:
         return {}
-    found: dict[str, dict[Any, Any]] = {}
+    best: dict[str, dict[Any, Any]] = {}
     for name in COST_COLUMNS:
         columns = [*question.by, f"{name}_to_target"]
-        found[name] = rows.nsmallest(1, columns[-1])[columns].to_dict("records")[0]
-    return found
+        best[name] = rows.nsmallest(1, columns[-1])[columns].to_dict("records")[0]
+    return best
 
 
 def contenders(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows whose seeds reached the target as often as those of any row."""
+    """Return the rows with the largest share of seeds that reached the target."""
     share = table["reached"] / table["seeds"]
     rows: pd.DataFrame = table[(share == share.max()) & (share > 0)]
     return rows

@@ -1,4 +1,4 @@
-"""A target as text, `val_accuracy>=0.97`, and where a run's history first passes it."""
+"""Parse a target, `val_accuracy>=0.97`; find the first evaluation of a run that passes it."""
 
 import math
 import re
@@ -7,44 +7,45 @@ import pandas as pd
 
 from kerasbatch.columns import COST_COLUMNS
 from kerasbatch.errors import Fault, SpecError
-from kerasbatch.spec.schema import Target
+from kerasbatch.spec.section_schema import Target
 from kerasbatch.text import show_value
 
 _TEXT = re.compile(r"\s*([^<>=\s]+)\s*(>=|<=)\s*(\S+)\s*")
 
 
 def parse_target(text: str) -> Target:
-    """Read a target.
+    """Read a target from text.
 
     Raises:
-        SpecError: if it is none.
+        SpecError: if the text is not a target.
     """
-    found = _TEXT.fullmatch(text)
+    match = _TEXT.fullmatch(text)
     try:
-        value = float(found[3]) if found else float("nan")
+        value = float(match[3]) if match else float("nan")
     except ValueError:
         value = float("nan")
-    if found is None or not math.isfinite(value):
+    if match is None or not math.isfinite(value):
         message = f"found {show_value(text)}; must be a metric and its value, like"
         raise SpecError([Fault(("--target",), f'{message} "val_accuracy>=0.97"')])
-    bound = "at_least" if found[2] == ">=" else "at_most"
-    return Target.model_validate({"metric": found[1], bound: value})
+    bound = "at_least" if match[2] == ">=" else "at_most"
+    return Target.model_validate({"metric": match[1], bound: value})
 
 
 def first_passed(history: pd.DataFrame, target: Target) -> pd.DataFrame:
-    """Return what each run took to its first evaluation that passes; the untrained model is none.
+    """Return the cost of each run up to its first evaluation that passes, except at step 0.
 
     Args:
-        history: rows of history.csv of many runs, ascending within each, with a column `run`.
+        history: the rows of history.csv of many runs, in ascending order for each run, with a
+            column `run`.
         target: the target.
 
     Returns:
-        By run and for each of COST_COLUMNS: `<name>_to_target`, its value at that evaluation, and
-        `<name>_before`, at the evaluation before it. Runs that never pass are not in it.
+        By run and for each of COST_COLUMNS: `<name>_to_target`, the value at that evaluation, and
+        `<name>_before`, the value at the evaluation before it. Runs that never pass are left out.
     """
     before = history.groupby("run")[list(COST_COLUMNS.values())].shift()
-    named = {f"{name}_to_target": history[column] for name, column in COST_COLUMNS.items()}
-    named |= {f"{name}_before": before[column] for name, column in COST_COLUMNS.items()}
-    trained = history.assign(**named)[history["step"] > 0]
+    costs = {f"{name}_to_target": history[column] for name, column in COST_COLUMNS.items()}
+    costs |= {f"{name}_before": before[column] for name, column in COST_COLUMNS.items()}
+    trained = history.assign(**costs)[history["step"] > 0]
     reached: pd.DataFrame = trained[target.is_reached_by(trained[target.metric])]
-    return reached.groupby("run", sort=False)[list(named)].first()
+    return reached.groupby("run", sort=False)[list(costs)].first()

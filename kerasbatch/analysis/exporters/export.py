@@ -1,4 +1,4 @@
-"""Runs for TensorBoard and for MLflow, from their records."""
+"""The export of runs to TensorBoard or MLflow."""
 
 import importlib.util
 from collections import Counter
@@ -18,11 +18,11 @@ KINDS: tuple[str, ...] = get_args(Kind)
 
 @dataclass(frozen=True)
 class ExportSummary:
-    """What an export did.
+    """The result of an export.
 
     Args:
-        runs: how many runs there are.
-        new: how many of them had something that was not there yet.
+        runs: the number of runs.
+        new: the number of runs that were new, or had new values.
     """
 
     runs: int
@@ -30,14 +30,17 @@ class ExportSummary:
 
 
 def check_exporter(kind: str) -> None:
-    """Complain of a place that there is not, or whose package is not installed.
+    """Check that an exporter exists and that its package is installed.
+
+    Args:
+        kind: `tensorboard` or `mlflow`.
 
     Raises:
-        SpecError: with what to write, or to install.
+        SpecError: with the valid names, or the command that installs the package.
     """
     if kind not in KINDS:
-        message = f"{show_value(kind)} is none{suggestion(kind, KINDS)}"
-        raise SpecError([Fault(("--to",), f"{message}; there are {' and '.join(KINDS)}")])
+        message = f"found {show_value(kind)}; must be {' or '.join(KINDS)}"
+        raise SpecError([Fault(("--to",), f"{message}{suggestion(kind, KINDS)}")])
     if importlib.util.find_spec(kind) is None:
         message = f"{kind} is not installed; pip install 'kerasbatch[{kind}]', or in a clone"
         message += f" of the repository pip install -e '.[{kind}]'"
@@ -50,16 +53,16 @@ def export(
     to: str,
     watch: Callable[[Iterable[ExportedRun], int], Iterable[ExportedRun]] = lambda runs, _: runs,
 ) -> ExportSummary:
-    """Write runs where another tool looks for them; what is there is not written twice.
+    """Export runs to another tool; values that an earlier export wrote are not written again.
 
     Args:
         loaded: the runs.
         kind: `tensorboard` or `mlflow`.
         to: the log directory, or the tracking URI.
-        watch: is given the runs and their number, and hands them on while it shows progress.
+        watch: takes the runs and their number, yields the runs, and may show the progress.
 
     Raises:
-        SpecError: if there is no such kind, its package is not installed, or it refuses the place.
+        SpecError: if the kind is unknown, its package is not installed, or it rejects `to`.
     """
     check_exporter(kind)
     _check_runs(loaded)
@@ -69,14 +72,15 @@ def export(
 
 
 def _check_runs(loaded: Loaded) -> None:
-    """Complain where there are none, or two would stand in one place."""
+    """Raise a SpecError if there are no runs, or two runs have the same experiment and name."""
     if loaded.runs.empty:
-        told = "; ".join(f"{place} {problem}" for place, problem in loaded.problems.items())
-        raise SpecError([Fault(("export",), f"there are no runs to export: {told}")])
-    places = Counter(f"{path.parent.name}/{path.name}" for path in loaded.directories.values())
-    if twice := [place for place, count in places.items() if count > 1]:
-        message = f"{counted(len(twice), 'run')} lie in several of the paths, such as {twice[0]}"
-        raise SpecError([Fault(("export",), f"{message}; export them one after the other")])
+        problems = "; ".join(f"{path} {problem}" for path, problem in loaded.problems.items())
+        raise SpecError([Fault(("export",), f"there are no runs to export: {problems}")])
+    names = Counter(f"{path.parent.name}/{path.name}" for path in loaded.directories.values())
+    if duplicates := [name for name, count in names.items() if count > 1]:
+        message = f"found {counted(len(duplicates), 'run')} in several of the paths, such as "
+        message += f"{duplicates[0]}; export the paths one by one"
+        raise SpecError([Fault(("export",), message)])
 
 
 def _writer(kind: str, to: str) -> Callable[[ExportedRun], bool]:

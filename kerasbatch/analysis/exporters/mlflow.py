@@ -1,7 +1,7 @@
-"""Runs as MLflow's: parameters, metrics over steps, tags, and the spec as an artifact.
+"""Export to MLflow: parameters, metrics over steps, tags, and the spec as an artifact.
 
-A run is found again by its tags; of its metrics those are logged that are not there yet, so what
-was cut off, or exported in the midst of a sweep, is completed by the next export.
+A later export finds a run by its tags and logs only the metrics that MLflow lacks. It thereby
+completes an export that was interrupted, or that was made while the run still trained.
 """
 
 import contextlib
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 RUN_ID, CONTENT = "kerasbatch.run_id", "kerasbatch.content"
-AT_ONCE = 1000
-"""Metrics that MLflow takes at once; of parameters and tags a tenth."""
-LONGEST_NAME, LONGEST_VALUE = 250, 6000
+MAX_METRICS, MAX_PARAMETERS = 1000, 100
+"""The largest numbers of metrics and of parameters that MLflow accepts in one request."""
+MAX_NAME_LENGTH, MAX_VALUE_LENGTH = 250, 6000
 _NOT_IN_NAMES = re.compile(r"[^\w\-. :/]")
-Found = tuple["Run", set[tuple[str, int]]]
-"""A run that is there, and the metrics that it has, by name and step."""
+LoggedRun = tuple["Run", set[tuple[str, int]]]
+"""A run in MLflow, and the names and steps of its metrics."""
 
 
 class MlflowExporter:
-    """A place that MLflow keeps runs in.
+    """Writes runs to an MLflow tracking store.
 
     Args:
-        uri: its tracking URI, like sqlite:///mlflow.db.
+        uri: the tracking URI, like sqlite:///mlflow.db.
 
     Raises:
-        SpecError: if MLflow refuses it.
+        SpecError: if MLflow rejects the URI.
     """
 
     def __init__(self, uri: str) -> None:
@@ -43,99 +43,105 @@ class MlflowExporter:
             message = f"found {uri!r}; must be a tracking URI, like sqlite:///mlflow.db"
             raise SpecError([Fault(("--to",), message)])
         self._runs: dict[str, dict[str, list[Run]]] = {}
-        with _refusals(f"refuses {uri}"):
+        with _mlflow_errors(f"refuses {uri}"):
             self._client = MlflowClient(tracking_uri=uri)
             self._client.search_experiments(max_results=1)
 
     def write(self, run: ExportedRun) -> bool:
-        """Log what is not there of a run yet; return whether there was anything.
+        """Log the values of a run that MLflow lacks; return whether there were any.
 
         Raises:
-            SpecError: if MLflow refuses something of it.
+            SpecError: if MLflow rejects the run.
         """
-        with _refusals(f"refuses {run.run_id}"):
+        with _mlflow_errors(f"refuses {run.run_id}"):
             experiment = self._experiment(run.experiment)
             content = hashlib.sha256(repr(run).encode()).hexdigest()
             candidates = self._runs.get(experiment, {}).get(run.run_id, [])
-            if any(each.data.tags.get(CONTENT) == content for each in candidates):
+            if any(logged.data.tags.get(CONTENT) == content for logged in candidates):
                 return False
             self._log(run, experiment, self._find(run, candidates), content)
             return True
 
-    def _log(self, run: ExportedRun, experiment: str, found: "Found | None", content: str) -> None:
-        name = found[0].info.run_id if found else self._create(experiment, run)
-        there = found[1] if found else set()
-        for params in _batches(list(_parameters(run)), AT_ONCE // 10):
-            self._client.log_batch(name, params=params)
-        new = [each for each in _metrics(run) if (each.key, each.step) not in there]
-        for metrics in _batches(new, AT_ONCE):
-            self._client.log_batch(name, metrics=metrics)
-        self._client.log_text(name, run.spec, "spec.yaml")
+    def _log(
+        self, run: ExportedRun, experiment: str, logged: "LoggedRun | None", content: str
+    ) -> None:
+        run_id = logged[0].info.run_id if logged else self._create(experiment, run)
+        logged_metrics = logged[1] if logged else set()
+        for params in _batches(list(_parameters(run)), MAX_PARAMETERS):
+            self._client.log_batch(run_id, params=params)
+        new = [
+            metric for metric in _metrics(run) if (metric.key, metric.step) not in logged_metrics
+        ]
+        for metrics in _batches(new, MAX_METRICS):
+            self._client.log_batch(run_id, metrics=metrics)
+        self._client.log_text(run_id, run.spec, "spec.yaml")
         for key, value in run.tags.items():
-            self._client.set_tag(name, f"kerasbatch.{key}", value[:LONGEST_VALUE])
+            self._client.set_tag(run_id, f"kerasbatch.{key}", value[:MAX_VALUE_LENGTH])
         if run.ended is not None:
             status = "FAILED" if run.has_failed else "FINISHED"
-            self._client.set_terminated(name, status, end_time=_milliseconds(run.ended))
-        self._client.set_tag(name, CONTENT, content)  # the last: what was cut off has none
+            self._client.set_terminated(run_id, status, end_time=_milliseconds(run.ended))
+        # The last call: an interrupted export leaves no content tag.
+        self._client.set_tag(run_id, CONTENT, content)
 
     def _experiment(self, name: str) -> str:
-        """Return the id of an experiment; make it if it is not there, and learn what it holds."""
-        found = self._client.get_experiment_by_name(name)
-        if found is not None and found.lifecycle_stage == "deleted":
+        """Return the id of an experiment; create it if needed, and cache its runs."""
+        stored = self._client.get_experiment_by_name(name)
+        if stored is not None and stored.lifecycle_stage == "deleted":
             message = f"the experiment {name!r} is deleted in MLflow; restore it there"
             raise SpecError([Fault(("--to",), message)])
-        made = found.experiment_id if found else self._client.create_experiment(name)
-        if made not in self._runs:
-            self._runs[made] = self._known(made)
-        return str(made)
+        experiment_id = stored.experiment_id if stored else self._client.create_experiment(name)
+        if experiment_id not in self._runs:
+            self._runs[experiment_id] = self._search_runs(experiment_id)
+        return str(experiment_id)
 
-    def _known(self, experiment: str) -> "dict[str, list[Run]]":
-        known: dict[str, list[Run]] = {}
+    def _search_runs(self, experiment: str) -> "dict[str, list[Run]]":
+        """Return the runs of an experiment in MLflow by the name that this package gave them."""
+        runs: dict[str, list[Run]] = {}
         token = None
         while True:
             page = self._client.search_runs([experiment], page_token=token)
             for run in page:
-                known.setdefault(run.data.tags.get(RUN_ID, ""), []).append(run)
+                runs.setdefault(run.data.tags.get(RUN_ID, ""), []).append(run)
             token = page.token
             if not token:
-                return known
+                return runs
 
-    def _find(self, run: ExportedRun, candidates: "Sequence[Run]") -> "Found | None":
-        """Return what an earlier export left of the same training.
+    def _find(self, run: ExportedRun, candidates: "Sequence[Run]") -> "LoggedRun | None":
+        """Return the run that an earlier export logged of the same training.
 
-        What was trained anew has other numbers, of its clock at least; it is another run.
+        A repeated training has other values, at least of its times; it counts as another run.
         """
-        ours = {(each.key, each.step): each.value for each in _metrics(run)}
-        for each in candidates:
+        values = {(metric.key, metric.step): metric.value for metric in _metrics(run)}
+        for candidate in candidates:
             logged = [
                 metric
-                for name in each.data.metrics
-                for metric in self._client.get_metric_history(each.info.run_id, name)
+                for name in candidate.data.metrics
+                for metric in self._client.get_metric_history(candidate.info.run_id, name)
             ]
-            if all(ours.get((m.key, m.step)) == m.value for m in logged):
-                return each, {(metric.key, metric.step) for metric in logged}
+            if all(values.get((m.key, m.step)) == m.value for m in logged):
+                return candidate, {(metric.key, metric.step) for metric in logged}
         return None
 
     def _create(self, experiment: str, run: ExportedRun) -> str:
-        made = self._client.create_run(
+        created = self._client.create_run(
             experiment,
             start_time=_milliseconds(run.started),
             tags={RUN_ID: run.run_id},
             run_name=run.run_id,
         )
-        return str(made.info.run_id)
+        return str(created.info.run_id)
 
 
 @contextlib.contextmanager
-def _refusals(what: str) -> Iterator[None]:
-    """Turn what MLflow says into an error that a person can mend."""
+def _mlflow_errors(action: str) -> Iterator[None]:
+    """Turn an MlflowException into a SpecError with the first line of its message."""
     from mlflow.exceptions import MlflowException
 
     try:
         yield
     except MlflowException as error:
-        told = shortened(str(error.message).partition("\n")[0], 300)
-        raise SpecError([Fault(("--to",), f"MLflow {what}: {told}")]) from error
+        message = shortened(str(error.message).partition("\n")[0], 300)
+        raise SpecError([Fault(("--to",), f"MLflow {action}: {message}")]) from error
 
 
 def _batches(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
@@ -148,25 +154,27 @@ def _parameters(run: ExportedRun) -> Iterator[Any]:
 
     seen: set[str] = set()
     for key, value in {**run.settings, **run.swept}.items():
-        name = _name(key)
-        while name in seen:  # MLflow knows fewer characters than a spec
+        name = _clean_name(key)
+        while name in seen:  # MLflow allows fewer characters in names
             name += "_"
         seen.add(name)
-        yield Param(name, str(value)[:LONGEST_VALUE])
+        yield Param(name, str(value)[:MAX_VALUE_LENGTH])
 
 
 def _metrics(run: ExportedRun) -> Iterator[Any]:
     from mlflow.entities import Metric
 
     for point in run.points:
-        at = _milliseconds(run.started + point.seconds)
-        yield Metric(_name(point.name), point.value, at, point.step)
+        timestamp = _milliseconds(run.started + point.seconds)
+        yield Metric(_clean_name(point.name), point.value, timestamp, point.step)
     for name, value in run.results.items():
-        yield Metric(f"result/{_name(name)}", value, _milliseconds(run.started), run.last_step)
+        yield Metric(
+            f"result/{_clean_name(name)}", value, _milliseconds(run.started), run.last_step
+        )
 
 
-def _name(text: str) -> str:
-    return _NOT_IN_NAMES.sub("_", text)[:LONGEST_NAME]
+def _clean_name(text: str) -> str:
+    return _NOT_IN_NAMES.sub("_", text)[:MAX_NAME_LENGTH]
 
 
 def _milliseconds(seconds: float) -> int:

@@ -1,4 +1,4 @@
-"""Runs as other people's dashboards take them: settings, numbers over steps, results, tags."""
+"""Runs in the form that dashboards take: settings, values over steps, results, tags."""
 
 import json
 import math
@@ -20,8 +20,9 @@ from kerasbatch.spec.schema import keys_where
 
 Setting = str | float | bool
 NO_METRICS = frozenset(HISTORY_COLUMNS) - {"learning_rate"}
-"""Columns of a history that say when, and not what."""
+"""Columns of a history that hold times and counts, not measured values."""
 NO_SETTINGS = keys_where(lambda key: not key.describes_run)
+"""Keys of a spec that do not describe the run."""
 RESULTS = (
     *("observed_steps", "examples", "train_seconds", "compile_seconds", "evaluate_seconds"),
     *("examples_per_second", "steps_per_second", "peak_memory_mb"),
@@ -31,13 +32,13 @@ RESULTS = (
 
 @dataclass(frozen=True)
 class Point:
-    """A number at a step.
+    """A value at a step.
 
     Args:
-        name: what was measured.
-        step: after how many steps.
-        seconds: of training until then.
-        value: the number; not finite where the run diverged.
+        name: the name of the metric.
+        step: the number of steps taken.
+        seconds: the training time until then.
+        value: the value; not finite where the run diverged.
     """
 
     name: str
@@ -51,16 +52,16 @@ class ExportedRun:
     """One run.
 
     Args:
-        experiment: the experiment that it belongs to.
+        experiment: the name of its experiment.
         run_id: its name.
-        status: of the run; `unfinished` while it goes on.
-        started: when, in seconds since 1970.
-        ended: the same, or None: it goes on, or its process was killed.
-        swept: the settings that tell it from other runs.
-        settings: everything that its spec says, by dotted keys.
-        points: the numbers over its steps, in their order.
-        results: numbers of the whole run, those that were measured.
-        tags: texts about it.
+        status: its status; `unfinished` while it trains.
+        started: the start time, in seconds since 1970.
+        ended: the end time, in the same unit; None while it trains, or if its process was killed.
+        swept: the settings in which the runs of an experiment differ.
+        settings: all settings of its spec, by dotted keys.
+        points: the values over its steps, in their order.
+        results: the measured values of the complete run.
+        tags: other texts: the status, a message, versions.
         spec: its resolved spec, as the text of spec.yaml.
     """
 
@@ -78,18 +79,18 @@ class ExportedRun:
 
     @property
     def has_failed(self) -> bool:
-        """Whether it came to no end of its own; to diverge is one."""
+        """True if the run failed; a run that diverged has not failed."""
         return RunStatus(self.status).is_failure
 
     @property
     def last_step(self) -> int:
-        """The step after which its results were read."""
+        """The last step that has a value, to which the results belong."""
         return max((point.step for point in self.points), default=0)
 
 
 def exported_runs(loaded: Loaded) -> Iterator[ExportedRun]:
-    """Yield every run that can be read."""
-    points, runs, records = _PointsOf(loaded), loaded.runs, loaded.records
+    """Yield every run that can be read, in the order of `loaded.runs`."""
+    points, runs, records = _PointTables(loaded), loaded.runs, loaded.records
     specs, directories = loaded.specs, loaded.directories
     for key, row in zip(run_names(runs), runs.to_dict("records"), strict=True):
         record, folder = records[key], directories[key]
@@ -97,19 +98,19 @@ def exported_runs(loaded: Loaded) -> Iterator[ExportedRun]:
             experiment=folder.parent.name,
             run_id=folder.name,
             status=str(row["status"]),
-            started=_time(record.get("started")) or _begun(folder),
-            ended=_time(record.get("ended")),
+            started=_timestamp(record.get("started")) or _start_time(folder),
+            ended=_timestamp(record.get("ended")),
             swept=_swept(row, record),
             settings=_settings(specs[key]) | {"batch_size": row["batch_size"]},
-            points=tuple(points.of(key)),
+            points=tuple(points.of_run(key)),
             results=dict(_results(row)),
             tags=dict(_tags(row, record)),
             spec=dump_yaml(dict(specs[key])),
         )
 
 
-class _PointsOf:
-    """The numbers over the steps of every run."""
+class _PointTables:
+    """The values over the steps of every run."""
 
     def __init__(self, loaded: Loaded) -> None:
         losses = loaded.step_losses.rename(columns={"loss": "step_loss"})
@@ -121,8 +122,8 @@ class _PointsOf:
             (_by_run(loaded.noise), ["noise_scale"]),
         )
 
-    def of(self, key: str) -> Iterator[Point]:
-        """Yield those of one run."""
+    def of_run(self, key: str) -> Iterator[Point]:
+        """Yield the points of one run."""
         for table, names in self._tables:
             if key in table:
                 yield from _points(table[key], names)
@@ -132,30 +133,30 @@ def _by_run(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {str(name): rows for name, rows in table.groupby(run_names(table), sort=False)}
 
 
-def _begun(folder: Path) -> float:
-    """Return when a run that has not ended began: its spec.yaml is written first, and once."""
+def _start_time(folder: Path) -> float:
+    """Return the start time of an unfinished run: its spec.yaml is written once, at the start."""
     return (folder / "spec.yaml").stat().st_mtime
 
 
-def _time(text: Any) -> float | None:
+def _timestamp(text: Any) -> float | None:
     return datetime.fromisoformat(text).timestamp() if isinstance(text, str) else None
 
 
 def _swept(row: Mapping[Any, Any], record: Mapping[str, Any]) -> dict[str, Setting]:
-    told = {name: row[name] for name in ("batch_size", "optimizer", "learning_rate", "seed")}
-    told = {key: value for key, value in told.items() if value == value}
+    common = {name: row[name] for name in ("batch_size", "optimizer", "learning_rate", "seed")}
+    common = {key: value for key, value in common.items() if value == value}
     others = {
         key: _setting(value)
         for key, value in (record.get("swept") or {}).items()
-        if key.rpartition(".")[2] not in told
+        if key.rpartition(".")[2] not in common
     }
-    return told | others
+    return common | others
 
 
 def _settings(spec: Mapping[str, Any]) -> dict[str, Setting]:
-    """Return what a spec says, by dotted keys."""
-    told = {key: value for key, value in spec.items() if key not in NO_SETTINGS}
-    return {key: _setting(value) for key, value in flatten_spec(told).items()}
+    """Return the settings of a spec that describe the run, by dotted keys."""
+    described = {key: value for key, value in spec.items() if key not in NO_SETTINGS}
+    return {key: _setting(value) for key, value in flatten_spec(described).items()}
 
 
 def _setting(value: Any) -> Setting:
@@ -171,14 +172,14 @@ def _points(table: pd.DataFrame, names: list[str]) -> Iterator[Point]:
 
 
 def _results(row: Mapping[Any, Any]) -> Iterator[tuple[str, float]]:
-    last = {name for name in row if str(name).startswith(("test_", "best_"))}
-    for name in (*RESULTS, *sorted(map(str, last - set(RUN_COLUMNS)))):
+    metrics = {name for name in row if str(name).startswith(("test_", "best_"))}
+    for name in (*RESULTS, *sorted(map(str, metrics - set(RUN_COLUMNS)))):
         if name in row and _is_number(row[name]):
             yield name, float(row[name])
 
 
 def _is_number(value: Any) -> bool:
-    """Tell whether something was measured; an empty cell is not a number."""
+    """Return whether a cell holds a number; an empty cell is NaN."""
     return isinstance(value, int | float) and not math.isnan(value)
 
 
@@ -186,7 +187,7 @@ def _tags(row: Mapping[Any, Any], record: Mapping[str, Any]) -> Iterator[tuple[s
     for name in ("status", "data_used", "engine", "step_check", "target"):
         if isinstance(row.get(name), str):
             yield name, row[name]
-    told = {"message": record.get("message"), "git_commit": record.get("git_commit")}
-    told |= {"data_fingerprint": record.get("data_fingerprint")}
-    told |= record.get("versions") or {}
-    yield from ((name, value) for name, value in told.items() if isinstance(value, str) and value)
+    texts = {"message": record.get("message"), "git_commit": record.get("git_commit")}
+    texts |= {"data_fingerprint": record.get("data_fingerprint")}
+    texts |= record.get("versions") or {}
+    yield from ((name, value) for name, value in texts.items() if isinstance(value, str) and value)

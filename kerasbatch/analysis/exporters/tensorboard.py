@@ -1,7 +1,7 @@
-"""Runs as event files of TensorBoard's: numbers over steps, and settings for its HParams view.
+"""Export to TensorBoard event files: values over steps, and settings for the HParams view.
 
-The files are written with TensorBoard's own messages and records, without TensorFlow. A run has one
-file, of a name of its own, written anew and whole; so nothing is there twice.
+TensorBoard's own messages and record writer write the files, without TensorFlow. Each run has one
+file with a fixed name, which every export replaces; so no value appears twice.
 """
 
 import io
@@ -24,10 +24,10 @@ def write_events(run: ExportedRun, folder: Path) -> bool:
 
     Args:
         run: the run.
-        folder: the log directory; the run has a directory of its own in it.
+        folder: the log directory, in which each run has its own directory.
 
     Returns:
-        Whether there was anything new.
+        True if the file is new or has changed.
     """
     from tensorboard.summary.writer.record_writer import RecordWriter
 
@@ -44,20 +44,20 @@ def write_events(run: ExportedRun, folder: Path) -> bool:
 
 
 def events(run: ExportedRun) -> Iterator["Event"]:
-    """Yield the events of a run: its settings, what was measured step by step, its results."""
+    """Yield the events of a run: its settings, its values step by step, its results."""
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
 
-    began = run.started
-    yield Event(wall_time=began, file_version="brain.Event:2")
-    yield Event(wall_time=began, summary=_session_start(run))
+    started = run.started
+    yield Event(wall_time=started, file_version="brain.Event:2")
+    yield Event(wall_time=started, summary=_session_start(run))
     ordered = sorted(run.points, key=lambda point: point.step)
     for step, points in groupby(ordered, key=lambda point: point.step):
-        at = list(points)
-        values = [Summary.Value(tag=each.name, simple_value=each.value) for each in at]
-        seconds = max(each.seconds for each in at)
-        yield Event(wall_time=began + seconds, step=step, summary=Summary(value=values))
-    ended = run.ended or began
+        at_step = list(points)
+        values = [Summary.Value(tag=point.name, simple_value=point.value) for point in at_step]
+        seconds = max(point.seconds for point in at_step)
+        yield Event(wall_time=started + seconds, step=step, summary=Summary(value=values))
+    ended = run.ended or started
     results = [
         Summary.Value(tag=f"result/{name}", simple_value=value)
         for name, value in run.results.items()
@@ -73,12 +73,12 @@ def _session_start(run: ExportedRun) -> Any:
 
     start = plugin_data_pb2.SessionStartInfo(start_time_secs=run.started)
     for key, value in run.swept.items():
-        _set(start.hparams[key], value)
-    told = plugin_data_pb2.HParamsPluginData(session_start_info=start)
-    return _hparams(SESSION_START_INFO_TAG, told)
+        _set_value(start.hparams[key], value)
+    data = plugin_data_pb2.HParamsPluginData(session_start_info=start)
+    return _hparams(SESSION_START_INFO_TAG, data)
 
 
-def _set(message: Any, value: Setting) -> None:
+def _set_value(message: Any, value: Setting) -> None:
     if isinstance(value, bool):
         message.bool_value = value
     elif isinstance(value, str):
@@ -100,12 +100,12 @@ def _session_end(run: ExportedRun) -> Any:
     return _hparams(SESSION_END_INFO_TAG, plugin_data_pb2.HParamsPluginData(session_end_info=end))
 
 
-def _hparams(tag: str, told: Any) -> Any:
+def _hparams(tag: str, hparams: Any) -> Any:
     from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
     from tensorboard.plugins.hparams.metadata import NULL_TENSOR, PLUGIN_NAME
 
-    # TensorBoard's own function for this writes the settings in another order every time.
-    content = told.SerializeToString(deterministic=True)
+    # TensorBoard's own function for this writes the settings in a different order every time.
+    content = hparams.SerializeToString(deterministic=True)
     data = SummaryMetadata.PluginData(plugin_name=PLUGIN_NAME, content=content)
     metadata = SummaryMetadata(plugin_data=data)
     return Summary(value=[Summary.Value(tag=tag, metadata=metadata, tensor=NULL_TENSOR)])

@@ -9,26 +9,25 @@ import numpy as np
 import pandas as pd
 
 OWNER = "_owner"
-"""The column that numbers the files."""
+"""The column with the number of each row's file."""
 TEXTS = frozenset({"check"})
-"""Columns of texts; in all others stand numbers."""
+"""The columns of text; all others hold numbers."""
 
 
 def read_all(files: Iterable[Path], columns: Sequence[str]) -> tuple[pd.DataFrame, dict[int, str]]:
     """Read files into one table.
 
     Args:
-        files: CSV files with a header; those that are not there have no rows.
+        files: CSV files with a header; a missing file has no rows.
         columns: the first columns of the table.
 
     Returns:
-        The table, with the number of the file of each row in the column OWNER; and by number what
-        was wrong with a file.
+        The table, with the number of each row's file in the column OWNER; and the problem of each
+        file that could not be read, by its number.
     """
-    every = list(files)
     bodies: dict[str, list[tuple[int, str]]] = defaultdict(list)
     problems: dict[int, str] = {}
-    for number, file in enumerate(every):
+    for number, file in enumerate(files):
         if file.is_symlink():
             problems[number] = f"its {file.name} is a link, which is not followed"
             continue
@@ -44,30 +43,30 @@ def read_all(files: Iterable[Path], columns: Sequence[str]) -> tuple[pd.DataFram
     parts = [
         part
         for header, texts in bodies.items()
-        for part in _parsed(header, texts, columns, problems)
+        for part in _parse_readable(header, texts, columns, problems)
     ]
     if not parts:
         return pd.DataFrame(columns=[*columns, OWNER]), problems
-    whole = pd.concat(parts, ignore_index=True).sort_values(OWNER, kind="stable")
-    names = dict.fromkeys([*columns, *whole.columns])
-    return whole.reindex(columns=list(names)).reset_index(drop=True), problems
+    table = pd.concat(parts, ignore_index=True).sort_values(OWNER, kind="stable")
+    names = dict.fromkeys([*columns, *table.columns])
+    return table.reindex(columns=list(names)).reset_index(drop=True), problems
 
 
-def _parsed(
+def _parse_readable(
     header: str,
     texts: Sequence[tuple[int, str]],
     columns: Sequence[str],
     problems: dict[int, str],
 ) -> Iterator[pd.DataFrame]:
-    """Yield the rows of files with one header; where they do not fit it, file by file."""
+    """Yield the rows of files with one header; if they do not fit it, file by file."""
     try:
         yield _parse(header, texts, columns)
-    except ValueError as error:  # pandas' own errors of parsing are among them
+    except ValueError as error:  # includes the parser errors of pandas
         if len(texts) == 1:
-            problems[texts[0][0]] = f"a table of it cannot be read ({error})"
+            problems[texts[0][0]] = f"one of its tables cannot be read ({error})"
             return
         for text in texts:
-            yield from _parsed(header, [text], columns, problems)
+            yield from _parse_readable(header, [text], columns, problems)
 
 
 def _parse(header: str, parts: Sequence[tuple[int, str]], columns: Sequence[str]) -> pd.DataFrame:
@@ -80,7 +79,7 @@ def _parse(header: str, parts: Sequence[tuple[int, str]], columns: Sequence[str]
 
 
 def _check(table: pd.DataFrame, columns: Sequence[str]) -> None:
-    """Complain of columns that are missing, and of texts where numbers stand."""
+    """Raise ValueError for a missing column, and for text in a column of numbers."""
     if missing := [name for name in columns if name not in table]:
         raise ValueError(f"it has no column {missing[0]}")
     for name in table.columns:

@@ -1,7 +1,7 @@
-"""Which runs an experiment asks for that are not there, and which are there unasked.
+"""The missing and the stale runs of an experiment, according to its spec.
 
-experiment.yaml beside the runs is the spec as it was given; the runs that it stands for are told
-from each other by what makes their numbers.
+experiment.yaml beside the runs is the spec as the user wrote it. Two runs are the same if the
+settings that determine their results are equal.
 """
 
 import json
@@ -20,13 +20,13 @@ from kerasbatch.spec.schema import Spec
 
 @dataclass(frozen=True)
 class ExpectedRuns:
-    """The runs of an experiment, held against its spec.
+    """The runs of an experiment, compared with its spec.
 
     Args:
-        total: how many runs the spec stands for, or None where that cannot be told.
-        missing: the swept values of those that are not there.
-        stale: runs that the spec does not ask for, or no more; as experiment/run.
-        problem: why nothing can be told, in words, or None.
+        total: the number of runs that the spec describes, or None if it is unknown.
+        missing: the swept values of the runs that do not exist.
+        stale: runs that the spec does not describe, or no longer; as experiment/run.
+        problem: the reason why nothing is known, as a message, or None.
     """
 
     total: int | None = None
@@ -36,11 +36,11 @@ class ExpectedRuns:
 
 
 def expected_runs(folder: Path, loaded: Loaded) -> ExpectedRuns:
-    """Hold the runs of an experiment against its spec.
+    """Compare the runs of an experiment with its spec.
 
     Args:
         folder: its directory.
-        loaded: its runs; of one whose record could not be read, its spec.yaml is asked.
+        loaded: its runs; if the record of a run could not be read, its spec.yaml is read.
     """
     try:
         file = folder / "experiment.yaml"
@@ -49,24 +49,25 @@ def expected_runs(folder: Path, loaded: Loaded) -> ExpectedRuns:
         runs = sweep.expand(load_spec(file))
     except SpecError as error:
         return ExpectedRuns(problem=f"experiment.yaml cannot be read: {error.faults[0].message}")
-    asked, specs = {_of(each.spec): each.swept for each in runs}, loaded.specs
-    there = {key: _identity(path, specs.get(key)) for key, path in loaded.directories.items()}
-    found = set(there.values())
+    expected, specs = {_spec_identity(run.spec): run.swept for run in runs}, loaded.specs
+    existing = {key: _identity(path, specs.get(key)) for key, path in loaded.directories.items()}
+    identities = set(existing.values())
     return ExpectedRuns(
-        total=len(asked),
-        missing=tuple(swept for name, swept in asked.items() if name not in found),
-        stale=tuple(key for key, name in there.items() if name and name not in asked),
+        total=len(expected),
+        missing=tuple(swept for name, swept in expected.items() if name not in identities),
+        stale=tuple(key for key, name in existing.items() if name and name not in expected),
     )
 
 
 def _identity(run: Path, plain: Mapping[str, Any] | None) -> str | None:
-    """Return what tells a run from others, or None where its spec cannot be read."""
+    """Return the identity of a run, or None if its spec cannot be read."""
     try:
         source = load_spec(run / "spec.yaml") if plain is None else spec_from_dict(plain)
     except SpecError:
-        return None  # it is named among those that could not be read
-    return _of(source.spec)
+        return None  # Loaded.problems names this run
+    return _spec_identity(source.spec)
 
 
-def _of(spec: Spec) -> str:
+def _spec_identity(spec: Spec) -> str:
+    """Return a text that is equal for specs with the same results."""
     return json.dumps(identity(spec), sort_keys=True)

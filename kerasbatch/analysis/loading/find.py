@@ -1,6 +1,6 @@
-"""Which run directories lie under some paths: results roots, experiments, or single runs."""
+"""Find run directories under paths: results folders, experiments, or single runs."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,19 +13,19 @@ from kerasbatch.spec.reader import load_spec
 
 MARKS = ("record.json", "spec.yaml")
 DEPTH = 3
-"""How far below a path runs are looked for: results/reference/<experiment>/<run>."""
+"""The number of levels searched below a path: results/reference/<experiment>/<run>."""
 
 
 @dataclass(frozen=True)
 class RunFiles:
-    """A run directory, read.
+    """The contents of a run directory.
 
     Args:
-        path: where it is.
-        record: its record, or that of a run that has not ended, with what is known of it.
-        problem: what is wrong with it, in words, or None.
-        experiment: the name of the directory that it lies in; with those above it where others of
-            the same name are read too.
+        path: the directory.
+        record: its record; for a run that has not ended, a partial one made from its spec.
+        problem: the reason why it cannot be read, as a message, or None.
+        experiment: the name of its parent directory; with the directories above it if several
+            parents have the same name.
     """
 
     path: Path
@@ -35,18 +35,18 @@ class RunFiles:
 
     @property
     def key(self) -> str:
-        """Its name among runs of several experiments."""
+        """The run as experiment/run, unique among several experiments."""
         return f"{self.experiment}/{self.path.name}"
 
 
 def find_runs(paths: Iterable[str | Path]) -> tuple[list[RunFiles], dict[str, str]]:
-    """Return the runs under some paths, each once, in the order of their names.
+    """Return the runs under some paths, each once, path by path and sorted by name.
 
     Returns:
-        The runs, and by path what holds none.
+        The runs, and a message for every path without runs.
 
     Raises:
-        SpecError: if a path is not there.
+        SpecError: if a path is not a directory.
     """
     folders = [Path(path) for path in paths]
     faults = [
@@ -56,70 +56,68 @@ def find_runs(paths: Iterable[str | Path]) -> tuple[list[RunFiles], dict[str, st
     ]
     if faults:
         raise SpecError(faults)
-    found: dict[Path, RunFiles] = {}
+    runs: dict[Path, RunFiles] = {}
     empty: dict[str, str] = {}
     for path in folders:
-        runs = run_directories(path)
-        if not runs:
+        directories = run_directories(path)
+        if not directories:
             empty[str(path)] = "holds no run"
-        found |= {run: _read(run) for run in runs if run not in found}
-    names = _names({run.parent for run in found})
-    return [replace(each, experiment=names[run.parent]) for run, each in found.items()], empty
+        runs |= {directory: _read(directory) for directory in directories if directory not in runs}
+    names = _unique_names({directory.parent for directory in runs})
+    return [replace(run, experiment=names[run.path.parent]) for run in runs.values()], empty
 
 
 def run_directories(path: Path) -> list[Path]:
-    """Return the run directories under a path, whole or not, in the order of their names."""
-    return list(_below(path.resolve(), DEPTH))
+    """Return the run directories under a path, finished or not, sorted by name."""
+    return list(_walk(path.resolve(), DEPTH))
 
 
 def experiments(paths: Iterable[str | Path]) -> list[Path]:
     """Return the directories under some paths that hold an experiment.yaml."""
-    found = (
+    folders = (
         file.parent.resolve()
         for path in paths
         for depth in range(DEPTH)
         for file in sorted(Path(path).glob("*/" * depth + "experiment.yaml"))
     )
-    return [each for each in dict.fromkeys(found) if not each.name.startswith(".")]
+    return [folder for folder in dict.fromkeys(folders) if not folder.name.startswith(".")]
 
 
-def _names(folders: Iterable[Path]) -> dict[Path, str]:
-    """Return the shortest ends of paths that tell them apart."""
-    depth, every = 1, list(folders)
-    while len({path.parts[-depth:] for path in every}) < len(every):
+def _unique_names(folders: Collection[Path]) -> dict[Path, str]:
+    """Return the shortest ends of paths that are all different."""
+    depth = 1
+    while len({path.parts[-depth:] for path in folders}) < len(folders):
         depth += 1
-    return {path: "/".join(path.parts[-depth:]) for path in every}
+    return {path: "/".join(path.parts[-depth:]) for path in folders}
 
 
-def _below(path: Path, depth: int) -> Iterator[Path]:
+def _walk(path: Path, depth: int) -> Iterator[Path]:
     if any((path / mark).is_file() for mark in MARKS):
         yield path
     elif depth:
         for inner in sorted(path.iterdir()):
             if inner.is_dir() and not inner.name.startswith(".") and not inner.is_symlink():
-                yield from _below(inner, depth - 1)
+                yield from _walk(inner, depth - 1)
 
 
 def _read(path: Path) -> RunFiles:
-    found = RunDirectory(path).found()
-    if found.problem:  # what is said of it is not what it holds
-        return RunFiles(path, None, found.problem)
-    if found.record is not None:
-        problem = record_problem(found.record)
-        return RunFiles(path, None, problem) if problem else RunFiles(path, found.record)
+    stored = RunDirectory(path).found()
+    if stored.problem:  # the record does not match the files
+        return RunFiles(path, None, stored.problem)
+    if stored.record is not None:
+        problem = record_problem(stored.record)
+        return RunFiles(path, None, problem) if problem else RunFiles(path, stored.record)
     return _unfinished(path)
 
 
 def _unfinished(path: Path) -> RunFiles:
-    """Say what is known of a run that has no record: it goes on, or its process was killed."""
+    """Return a partial record of a run without one: it is running, or its process was killed."""
     try:
         spec = load_spec(path / "spec.yaml").spec
     except SpecError as error:
         return RunFiles(path, None, f"its spec.yaml cannot be read: {error.faults[0]}")
     if spec.batch_size == "full":
-        return RunFiles(
-            path, None, "it has not ended, and how large its full batch is is not known"
-        )
+        return RunFiles(path, None, "it has not ended, and the size of its full batch is unknown")
     rate = spec.optimizer.arguments.get("learning_rate")
     plain = spec.learning_rate_rule.rule == "none" and isinstance(rate, int | float)
     row = {

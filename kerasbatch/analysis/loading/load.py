@@ -22,91 +22,91 @@ from kerasbatch.spec.schema import BUDGETS
 PLACE = ("experiment", "run_id")
 """The columns that name a run."""
 NOT_SHOWN = frozenset(BUDGETS)
-"""Swept budgets: in the tables these words mean what was done; `planned_steps` tells the budget."""
+"""Swept budgets: their columns hold the length that was trained; `planned_steps` is the budget."""
 _SPECIAL = {"inf": float("inf"), "-inf": float("-inf"), "nan": float("nan")}
 
 
 def run_names(table: pd.DataFrame) -> "pd.Series[str]":
-    """Return what names the run of every row among those of several experiments."""
+    """Return the run of every row as experiment/run."""
     return table[PLACE[0]] + "/" + table[PLACE[1]]
 
 
 def load(paths: str | Path | Iterable[str | Path]) -> "Loaded":
-    """Read runs into tables; nothing of TensorFlow is needed for it.
+    """Read runs into tables, without importing TensorFlow.
 
     Args:
         paths: results folders, experiments or single runs.
 
     Raises:
-        SpecError: if a path is not there.
+        SpecError: if a path is not a directory.
     """
     return Loaded(*find_runs([paths] if isinstance(paths, str | Path) else paths))
 
 
 class Loaded:
-    """Runs, as tables.
+    """The tables of some runs.
 
     Attributes:
-        problems: what could not be read, by run or path, in words.
+        problems: the reason why a run or path could not be read, as a message, by run or path.
     """
 
-    def __init__(self, found: Sequence[RunFiles], problems: Mapping[str, str]) -> None:
-        self._every = list(found)
-        self._found = [each for each in found if each.record is not None]
+    def __init__(self, runs: Sequence[RunFiles], problems: Mapping[str, str]) -> None:
+        self._all = list(runs)
+        self._readable = [run for run in runs if run.record is not None]
         self.problems = dict(problems)
-        self.problems |= {each.key: each.problem for each in found if each.problem}
+        self.problems |= {run.key: run.problem for run in runs if run.problem}
 
     @functools.cached_property
     def runs(self) -> pd.DataFrame:
         """One row per run: the columns of runs.csv, and the swept values by their dotted keys."""
         rows = [
-            # A directory may have been renamed; its name is what finds its files.
-            {"experiment": each.experiment, **_row(each.record or {}), "run_id": each.path.name}
-            for each in self._found
+            # A directory may have been renamed; its present name leads to its files.
+            {"experiment": run.experiment, **_row(run.record or {}), "run_id": run.path.name}
+            for run in self._readable
         ]
         columns = dict.fromkeys([*PLACE, *RUN_COLUMNS, *(key for row in rows for key in row)])
         table = pd.DataFrame(rows, columns=list(columns))
-        # A schedule has no single rate, and a column without any number would be one of objects.
+        # A schedule has no single rate; a column without any number would have dtype object.
         return table.assign(learning_rate=pd.to_numeric(table["learning_rate"], errors="coerce"))
 
     @functools.cached_property
     def history(self) -> pd.DataFrame:
-        """All rows of history.csv, behind the experiment, the run and its swept values."""
-        return self._long("history.csv", HISTORY_COLUMNS)
+        """All rows of history.csv, after the experiment, the run and its swept values."""
+        return self._read_tables("history.csv", HISTORY_COLUMNS)
 
     @functools.cached_property
     def steps(self) -> pd.DataFrame:
-        """All rows of steps.csv, behind the experiment, the run and its swept values."""
-        return self._long("steps.csv", STEP_COLUMNS)
+        """All rows of steps.csv, after the experiment, the run and its swept values."""
+        return self._read_tables("steps.csv", STEP_COLUMNS)
 
     @functools.cached_property
     def weights(self) -> pd.DataFrame:
-        """All rows of weights.csv, where weights were recorded."""
-        return self._long("weights.csv", ("step",))
+        """All rows of weights.csv, of the runs that recorded weights."""
+        return self._read_tables("weights.csv", ("step",))
 
     @functools.cached_property
     def step_losses(self) -> pd.DataFrame:
-        """All rows of steps_loss.csv, where the loss of every step was recorded."""
-        return self._long("steps_loss.csv", ("step", "loss"))
+        """All rows of steps_loss.csv, of the runs that recorded the loss of every step."""
+        return self._read_tables("steps_loss.csv", ("step", "loss"))
 
     @functools.cached_property
     def noise(self) -> pd.DataFrame:
-        """All rows of noise.csv, where the noise of the gradient was recorded."""
-        return self._long("noise.csv", NOISE_COLUMNS)
+        """All rows of noise.csv, of the runs that recorded the gradient noise."""
+        return self._read_tables("noise.csv", NOISE_COLUMNS)
 
     @property
     def specs(self) -> dict[str, Mapping[str, Any]]:
         """The resolved spec of every run, by experiment/run."""
-        return {each.key: (each.record or {}).get("spec") or {} for each in self._found}
+        return {run.key: (run.record or {}).get("spec") or {} for run in self._readable}
 
     @property
     def records(self) -> dict[str, Mapping[str, Any]]:
         """The record of every run, by experiment/run."""
-        return {each.key: each.record or {} for each in self._found}
+        return {run.key: run.record or {} for run in self._readable}
 
     @functools.cached_property
     def labels(self) -> dict[str, str]:
-        """What tells each run from the others, by experiment/run: batch size 32, seed 1."""
+        """A label of the settings that differ, by experiment/run: batch size 32, seed 1."""
         runs = self.runs
         keys = [key for key in self.swept if runs[key].map(str).nunique() > 1] or ["batch_size"]
         if runs[PLACE[0]].nunique() > 1:
@@ -116,63 +116,64 @@ class Loaded:
             run: ", ".join(
                 str(row[key]) if key == PLACE[0] else f"{names[key]} {row[key]}"
                 for key in keys
-                if row[key] == row[key]  # of a run that has not ended, less is known
+                if row[key] == row[key]  # NaN: a run that has not ended has fewer values
             )
             for run, row in zip(run_names(runs), runs.to_dict("records"), strict=True)
         }
 
     def by_experiment(self) -> dict[Path, "Loaded"]:
-        """Return the runs of every experiment for themselves, by its directory."""
-        folders = dict.fromkeys(each.path.parent for each in self._every)
+        """Return the runs of each experiment separately, by its directory."""
+        folders = dict.fromkeys(run.path.parent for run in self._all)
         return {
-            folder: Loaded([each for each in self._every if each.path.parent == folder], {})
+            folder: Loaded([run for run in self._all if run.path.parent == folder], {})
             for folder in folders
         }
 
     @property
     def directories(self) -> dict[str, Path]:
-        """The directory of every run, read or not, by experiment/run."""
-        return {each.key: each.path for each in self._every}
+        """The directory of every run, readable or not, by experiment/run."""
+        return {run.key: run.path for run in self._all}
 
     def _repr_html_(self) -> str:
-        """Show the runs in a notebook, as text that can do nothing."""
+        """Return the runs as an HTML table for notebooks, with all text escaped."""
         return self.runs.to_html(escape=True)
 
-    def _long(self, name: str, columns: Sequence[str]) -> pd.DataFrame:
-        table, problems = read_all([each.path / name for each in self._found], columns)
+    def _read_tables(self, name: str, columns: Sequence[str]) -> pd.DataFrame:
+        """Return the rows of one CSV file of every run, after the columns that name the run."""
+        table, problems = read_all([run.path / name for run in self._readable], columns)
         for number, problem in problems.items():
-            self.problems.setdefault(self._found[number].key, problem)
+            self.problems.setdefault(self._readable[number].key, problem)
         owner = table.pop(OWNER)
-        place = self.runs[[*PLACE, *self.swept]].iloc[owner].reset_index(drop=True)
-        return pd.concat([place.drop(columns=table.columns, errors="ignore"), table], axis=1)
+        settings = self.runs[[*PLACE, *self.swept]].iloc[owner].reset_index(drop=True)
+        return pd.concat([settings.drop(columns=table.columns, errors="ignore"), table], axis=1)
 
     @functools.cached_property
     def swept(self) -> list[str]:
-        """The keys that were swept, as columns of the tables are named."""
-        keys = (key for each in self._found for key in _shown(each.record or {}))
+        """The swept keys, by the names of their columns in the tables."""
+        keys = (key for run in self._readable for key in _swept_values(run.record or {}))
         return list(dict.fromkeys(keys))
 
 
 def _row(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a run's row, its special numbers as numbers again, and what was swept."""
+    """Return the row of a run, with inf and nan as numbers, and its swept values."""
     row = {
         key: _SPECIAL.get(value, value) if key not in TEXTS and isinstance(value, str) else value
         for key, value in record["row"].items()
     }
-    return row | {key: value for key, value in _shown(record).items() if key not in row}
+    return row | {key: value for key, value in _swept_values(record).items() if key not in row}
 
 
-def _shown(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what was swept, by the names of its columns.
+def _swept_values(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the swept values of a run, by the names of their columns.
 
-    A key whose name is a column of something else (`loss`, the last value of the loss) is told as
-    `spec.loss`, with all that was swept of it.
+    A key that is also a column of the results (`loss`, the last value of the loss) becomes
+    `spec.loss`, with its value as text.
     """
-    row, found = record["row"], {}
+    row, columns = record["row"], {}
     for key, value in (record.get("swept") or {}).items():
         plain = not isinstance(value, list | dict)
-        own = key not in row or (plain and value == row[key]) or key in ("batch_size", "seed")
+        same = key not in row or (plain and value == row[key]) or key in ("batch_size", "seed")
         if key not in NOT_SHOWN:
-            told = value if plain else json.dumps(value, sort_keys=True)
-            found[key if own else f"spec.{key}"] = told if own else str(told)
-    return found
+            content = value if plain else json.dumps(value, sort_keys=True)
+            columns[key if same else f"spec.{key}"] = content if same else str(content)
+    return columns

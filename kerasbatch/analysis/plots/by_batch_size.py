@@ -1,17 +1,15 @@
-"""What batch sizes cost, as points: steps, examples and seconds to a target, speed, memory."""
+"""Shared parts of plots by batch size: panels of points, their drawing, their content."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
-from kerasbatch.analysis.comparison.compare import Comparison
-from kerasbatch.analysis.comparison.critical_batch_size import Fit, NoFit
 from kerasbatch.analysis.loading.load import Loaded, run_names
 from kerasbatch.analysis.plots import style
-from kerasbatch.columns import COST_COLUMNS
+from kerasbatch.analysis.plots.hover import dot_points
+from kerasbatch.analysis.plots.kind import PlotContent, PlotPanel, PlotView
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.types import Array
 
@@ -19,16 +17,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-CURVE_POINTS = 100
-
 
 @dataclass(frozen=True)
 class Band:
     """The fitted curve of steps to a target.
 
     Args:
-        sizes: batch sizes, shape (CURVE_POINTS,).
-        steps: the curve.
+        sizes: batch sizes, shape (points,).
+        steps: the curve, the same shape.
         low: the lower edge over the 95 % interval of the critical batch size.
         high: the upper edge.
         label: the fit in words.
@@ -46,16 +42,16 @@ class Panel:
     """One measure against the batch size.
 
     Args:
-        measure: what is measured, with its unit, as the axis says it.
+        measure: the label of the axis, with its unit.
         sizes: the batch size of every run that has a value.
         values: the values, the same shape.
-        runs: what tells each of them from the others, the same length.
+        runs: the labels of those runs, the same length.
         missed: the batch size of every run that did not reach the target.
-        spent: what each of those had spent at its end.
-        missed_runs: what tells each of those from the others.
+        spent: their cost at their end, the same length.
+        missed_runs: their labels, the same length.
         perfect: the line of perfect scaling: two batch sizes and two values; or None.
         band: the fitted curve, or None.
-        from_zero: whether the axis begins at 0, and is not logarithmic.
+        from_zero: whether the axis begins at 0 and is linear.
     """
 
     measure: str
@@ -79,7 +75,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Panels:
-    """The panels of a picture, and what stands above and below them."""
+    """The panels of a plot, with its title and notes."""
 
     title: str
     panels: tuple[Panel, ...]
@@ -87,103 +83,32 @@ class Panels:
 
     @property
     def sizes(self) -> list[int]:
-        """Every batch size in sight."""
-        return sorted({size for each in self.panels for size in (*each.sizes, *each.missed)})
+        """All batch sizes of all panels."""
+        return sorted({size for panel in self.panels for size in (*panel.sizes, *panel.missed)})
 
 
-def to_target(loaded: Loaded, found: Comparison) -> Panels:
-    """Return what each run took to the target, at the best learning rate of its batch size.
+def measured_panels(
+    loaded: Loaded, kind: str, title: str, columns: dict[str, str], *, from_zero: bool = False
+) -> Panels:
+    """Return a panel for each measured column of the table of runs.
 
     Args:
         loaded: the runs.
-        found: their comparison by batch size.
+        kind: the kind of the plot, for errors.
+        title: its title.
+        columns: the columns, with the labels of their axes.
+        from_zero: whether the axes begin at 0.
 
     Raises:
-        SpecError: if there is no target.
+        SpecError: if no run has measured a column.
     """
-    if found.question.target is None:
-        table = loaded.runs
-        recorded = table["target"].dropna().unique() if "target" in table else ()
-        several = f"there are several targets ({', '.join(recorded)})" if len(recorded) else ""
-        message = f'{several or "there is no target"}; say --target "METRIC>=VALUE"'
-        raise SpecError([Fault(("to_target",), message)])
-    panels = tuple(_cost_panel(found, name, loaded.labels) for name in COST_COLUMNS)
-    notes = [f"no fit: {found.fit.reason}"] if isinstance(found.fit, NoFit) else []
-    return Panels(f"What it took to {found.question.target}", panels, tuple(notes))
-
-
-def _cost_panel(found: Comparison, name: str, labels: Mapping[str, str]) -> Panel:
-    chosen, column = found.chosen, f"{name}_to_target"
-    reached, missed = chosen[chosen["reached"]], chosen[~chosen["reached"]]
-    spent = {"steps": "observed_steps", "examples": "examples", "seconds": "train_seconds"}[name]
-    missed = missed[missed[spent].notna()]
-    panel = Panel(
-        f"{name} to the target",
-        tuple(map(int, reached["batch_size"])),
-        tuple(map(float, reached[column])),
-        tuple(map(labels.__getitem__, reached["run"])),
-        tuple(map(int, missed["batch_size"])),
-        tuple(map(float, missed[spent])),
-        tuple(map(labels.__getitem__, missed["run"])),
-    )
-    if name != "steps" or not panel.sizes:
-        return panel
-    band = _band(found.fit, reached) if isinstance(found.fit, Fit) else None
-    return replace(panel, perfect=_perfect(panel), band=band)
-
-
-def _perfect(panel: Panel) -> tuple[tuple[float, float], tuple[float, float]] | None:
-    """Return the line on which twice the batch takes half the steps, from the smallest size on."""
-    sizes, medians = panel.medians
-    if len(sizes) < 2:
-        return None
-    first, last = sizes[0], max(sizes)
-    return (float(first), float(last)), (medians[0], medians[0] * first / last)
-
-
-def _band(fit: Fit, reached: pd.DataFrame) -> Band:
-    """Return the curve, and its edges: each end of B_crit's interval with the S_min that fits."""
-    b = reached["batch_size"].to_numpy(dtype=float)
-    logs = np.log(reached["steps_to_target"].to_numpy(dtype=float))
-    sizes = np.geomspace(b.min(), b.max(), CURVE_POINTS)
-
-    def through(crit: float) -> Array:
-        s_min = np.exp(np.mean(logs - np.log1p(crit / b)))
-        edge: Array = s_min * (1 + crit / sizes)
-        return edge
-
-    curve = fit.s_min * (1 + fit.b_crit / sizes)
-    edges = np.stack([through(fit.low), through(fit.high), curve])
-    range_of_crit = f"95 %: {fit.low:,.0f} to {fit.high:,.0f}"
-    label = f"S = {fit.s_min:,.0f} (1 + {fit.b_crit:,.0f} / b); {range_of_crit}"
-    return Band(sizes, curve, edges.min(axis=0), edges.max(axis=0), label)
-
-
-_SPEED = {
-    "examples_per_second": "examples per second",
-    "steps_per_second": "steps per second",
-}
-_MEMORY = {"peak_memory_mb": "peak memory of the process, MB"}
-
-
-def throughput(loaded: Loaded) -> Panels:
-    """Return examples and steps per second of every run, by batch size."""
-    return _measured(loaded, "throughput", "Speed by batch size", _SPEED)
-
-
-def memory(loaded: Loaded) -> Panels:
-    """Return the peak memory of every run, by batch size."""
-    return _measured(loaded, "memory", "Memory by batch size", _MEMORY)
-
-
-def _measured(loaded: Loaded, kind: str, title: str, columns: dict[str, str]) -> Panels:
     runs, panels = loaded.runs, []
     for column, measure in columns.items():
-        known = runs[runs[column].notna()]
-        if len(known):
-            names = run_names(known).map(loaded.labels)
-            points = tuple(map(int, known["batch_size"])), tuple(map(float, known[column]))
-            panels.append(Panel(measure, *points, tuple(names), from_zero=kind == "memory"))
+        measured = runs[runs[column].notna()]
+        if len(measured):
+            labels = run_names(measured).map(loaded.labels)
+            points = tuple(map(int, measured["batch_size"])), tuple(map(float, measured[column]))
+            panels.append(Panel(measure, *points, tuple(labels), from_zero=from_zero))
     if not panels:
         raise SpecError([Fault((kind,), f"no run has measured {' or '.join(columns.values())}")])
     return Panels(title, tuple(panels), tuple(_engines(runs)))
@@ -194,23 +119,23 @@ def _engines(runs: pd.DataFrame) -> list[str]:
     return [f"engines: {', '.join(engines)}"] if len(engines) > 1 else []
 
 
-def draw_panels(found: Panels) -> "Figure":
+def draw_panels(panels: Panels) -> "Figure":
     """Return a figure of one panel for each measure, on logarithmic axes."""
-    width = 4.6 if len(found.panels) > 1 else 6.0
-    made, every = style.new_figure(len(found.panels), width=width)
-    for axes, panel in zip(every, found.panels, strict=True):
-        draw_panel(axes, panel, found.sizes)
-    made.suptitle("\n".join([found.title, *found.notes]), fontsize=10)
-    return made
+    width = 4.6 if len(panels.panels) > 1 else 6.0
+    figure, axes_of_panels = style.new_figure(len(panels.panels), width=width)
+    for axes, panel in zip(axes_of_panels, panels.panels, strict=True):
+        draw_panel(axes, panel, panels.sizes)
+    figure.suptitle("\n".join([panels.title, *panels.notes]), fontsize=10)
+    return figure
 
 
 def draw_panel(axes: "Axes", panel: Panel, sizes: Sequence[int]) -> None:
     """Draw one measure.
 
     Args:
-        axes: where.
+        axes: the axes.
         panel: the measure.
-        sizes: the batch sizes that the axis shows.
+        sizes: the batch sizes on the axis.
     """
     _points(axes, panel)
     style.batch_size_axis(axes, sizes)
@@ -245,3 +170,29 @@ def _points(axes: "Axes", panel: Panel) -> None:
             label="not reached, at its end",
             zorder=3,
         )
+
+
+def panels_content(panels: Panels, note: str) -> PlotContent:
+    """Return the content of a plot by batch size for the report."""
+
+    def panel_content(number: int, panel: Panel) -> PlotPanel:
+        missed = [f"{run}: not reached" for run in panel.missed_runs]
+        return PlotPanel(
+            draw=lambda axes: draw_panel(axes, panel, panels.sizes),
+            hover=dot_points(panel.runs, panel.sizes, panel.values)
+            + dot_points(missed, panel.missed, panel.spent),
+            alternative=_medians(panel),
+            name=str(number),
+        )
+
+    contents = tuple(panel_content(number, panel) for number, panel in enumerate(panels.panels))
+    return PlotContent(panels.title, "; ".join([note, *panels.notes]), (PlotView("", contents),))
+
+
+def _medians(panel: Panel) -> str:
+    """Return the medians of a panel in words."""
+    medians = [
+        f"{size:,}: {style.tick_label(value)}" for size, value in zip(*panel.medians, strict=True)
+    ]
+    missed = f"; {len(panel.missed)} runs did not reach the target" if panel.missed else ""
+    return f"{panel.measure} by batch size, medians: {', '.join(medians) or 'none'}{missed}"

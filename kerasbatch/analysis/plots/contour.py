@@ -1,4 +1,4 @@
-"""The notes' picture: paths of gradient descent over contours, and J against what it cost."""
+"""The plot `contour`: paths of gradient descent over the contours of J, and J by cost."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -6,8 +6,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kerasbatch.analysis.plots import style
+from kerasbatch.analysis.plots.hover import line_points
+from kerasbatch.analysis.plots.kind import (
+    PlotContent,
+    PlotKind,
+    PlotPanel,
+    PlotRequest,
+    PlotView,
+)
 from kerasbatch.analysis.plots.style import COLOURS, COSTS, STYLES
-from kerasbatch.analysis.plots.trajectory import Objective, Trajectory
+from kerasbatch.analysis.plots.trajectory import Objective, Trajectory, trajectories
 from kerasbatch.types import Array
 
 if TYPE_CHECKING:
@@ -30,19 +38,19 @@ def draw_contour(objective: Objective, paths: Sequence[Trajectory]) -> "Figure":
     return figure
 
 
-def _look(number: int) -> dict[str, Any]:
+def _style(number: int) -> dict[str, Any]:
     return {"color": COLOURS[number % len(COLOURS)], "linestyle": STYLES[number % len(STYLES)]}
 
 
 def draw_contours(axes: "Axes", objective: Objective, paths: Sequence[Trajectory]) -> None:
     """Draw the contours of J with all paths."""
-    every = np.concatenate([path.theta for path in paths])
-    x, y, height = contours(objective, every[np.isfinite(every).all(axis=1)])
+    thetas = np.concatenate([path.theta for path in paths])
+    x, y, height = contours(objective, thetas[np.isfinite(thetas).all(axis=1)])
     lines = axes.contour(x, y, height, levels=_levels(height), colors="0.72", linewidths=0.8)
     axes.clabel(lines, fontsize=7, fmt="%.3g")
     for number, path in enumerate(paths):
-        axes.plot(*path.theta.T, **_look(number), linewidth=1.1, label=path.label, zorder=2)
-        axes.plot(*path.theta[-1], "o", color=_look(number)["color"], markersize=5, zorder=3)
+        axes.plot(*path.theta.T, **_style(number), linewidth=1.1, label=path.label, zorder=2)
+        axes.plot(*path.theta[-1], "o", color=_style(number)["color"], markersize=5, zorder=3)
     axes.plot(*objective.optimum, "k*", markersize=13, label="optimum", zorder=4)
     axes.plot(*paths[0].theta[0], "ks", markersize=6, label="start", zorder=4)
     axes.set(xlabel="θ₀, the intercept", ylabel="θ₁, the slope")
@@ -56,15 +64,15 @@ def contours(objective: Objective, thetas: Array) -> tuple[Array, Array, Array]:
     Returns:
         The two axes, shape (GRID,) each, and J, shape (GRID, GRID).
     """
-    every = np.vstack([thetas, objective.optimum])
-    low, high = every.min(axis=0), every.max(axis=0)
+    points = np.vstack([thetas, objective.optimum])
+    low, high = points.min(axis=0), points.max(axis=0)
     margin = 0.1 * (high - low) + 0.1
     x, y = np.linspace(low - margin, high + margin, GRID).T
     return x, y, objective(np.stack(np.meshgrid(x, y), axis=-1))
 
 
 def _levels(height: Array) -> Array:
-    """Return heights whose distance grows, so that the contours stand about evenly."""
+    """Return levels at growing distances, so that the contours are about evenly spaced."""
     low, high = float(height.min()), float(height.max())
     levels: Array = low + (high - low) * np.linspace(0.03, 1.0, LEVELS) ** 2
     return levels
@@ -74,10 +82,43 @@ def draw_cost(axes: "Axes", cost: str, objective: Objective, paths: Sequence[Tra
     """Draw J against steps, examples or seconds."""
     for number, path in enumerate(paths):
         above = path.objective - objective.minimum
-        axes.plot(getattr(path, cost), above, **_look(number), linewidth=1.0)
+        axes.plot(getattr(path, cost), above, **_style(number), linewidth=1.0)
     style.log_numbers(axes)
     axes.set_xscale("symlog" if cost != "seconds" else "linear")
     style.full_numbers(axes.xaxis)
     axes.set_xlim(left=0)
     axes.set(xlabel=COSTS[cost], ylabel="J - its minimum")
     axes.grid(visible=True, alpha=0.3)
+
+
+def _content(request: PlotRequest) -> PlotContent:
+    objective, paths = trajectories(request.loaded)
+    over_contours = PlotPanel(
+        draw=lambda axes: draw_contours(axes, objective, paths),
+        hover=[line_points(path.label, *path.theta.T) for path in paths],
+        alternative=f"the paths of {len(paths)} runs over the contours of J; dots: where they end",
+        name="paths",
+        wide=True,
+    )
+    over_costs = (_cost_panel(cost, objective, paths) for cost in COSTS)
+    title = "Paths of gradient descent over the contours of J"
+    return PlotContent(title, "", (PlotView("", (over_contours, *over_costs)),))
+
+
+def _cost_panel(cost: str, objective: Objective, paths: Sequence[Trajectory]) -> PlotPanel:
+    return PlotPanel(
+        draw=lambda axes: draw_cost(axes, cost, objective, paths),
+        hover=[
+            line_points(path.label, getattr(path, cost), path.objective - objective.minimum)
+            for path in paths
+        ],
+        alternative=f"J, less its minimum, over {COSTS[cost]}",
+        name=cost,
+    )
+
+
+KIND = PlotKind(
+    figure=lambda request: draw_contour(*trajectories(request.loaded)),
+    content=_content,
+    needs_runs=False,
+)

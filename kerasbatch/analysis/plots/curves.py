@@ -1,4 +1,4 @@
-"""Training and validation over steps, examples or seconds, as points: a line for each run."""
+"""The plot `curves`: training and validation of each run, over steps, examples or seconds."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -8,6 +8,14 @@ import numpy as np
 from kerasbatch.analysis.comparison.compare import Comparison
 from kerasbatch.analysis.loading.load import Loaded, run_names
 from kerasbatch.analysis.plots import style
+from kerasbatch.analysis.plots.hover import line_points
+from kerasbatch.analysis.plots.kind import (
+    PlotContent,
+    PlotKind,
+    PlotPanel,
+    PlotRequest,
+    PlotView,
+)
 from kerasbatch.columns import COST_COLUMNS
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.types import Array
@@ -17,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAX_LINES = 120
-"""Runs that are drawn at the most."""
+"""The largest number of runs that are drawn."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +35,9 @@ class Curve:
     Args:
         batch_size: its batch size.
         run: its name.
-        label: what tells it from the others.
-        x: what it took to each evaluation, shape (evaluations,).
-        training: the running mean while the weights moved, nan for the untrained model.
+        label: its label.
+        x: the cost up to each evaluation, shape (evaluations,).
+        training: the running mean in training, nan for the untrained model.
         evaluated: the same metric at fixed weights.
     """
 
@@ -43,12 +51,12 @@ class Curve:
 
 @dataclass(frozen=True)
 class Curves:
-    """The runs of a picture.
+    """The runs of a plot.
 
     Args:
         metric: the column at fixed weights, such as val_accuracy.
         curves: the runs, by batch size.
-        left_out: how many runs are not drawn, since there are too many.
+        left_out: the number of runs that are not drawn.
         target: the value to reach, or None.
     """
 
@@ -58,27 +66,27 @@ class Curves:
     target: float | None
 
 
-def curves(loaded: Loaded, found: Comparison, cost: str) -> Curves:
+def curves(loaded: Loaded, comparison: Comparison, cost: str) -> Curves:
     """Return the curves of the runs at the best learning rate of each batch size.
 
     Args:
         loaded: the runs.
-        found: their comparison by batch size; the metric of its target is drawn, or that by which
-            it judged.
+        comparison: their comparison by batch size; the metric of its target is drawn, or its
+            judged metric.
         cost: `steps`, `examples` or `seconds`.
 
     Raises:
         SpecError: if nothing was evaluated.
     """
-    target, metric = found.question.target, found.question.judged
+    target, metric = comparison.question.target, comparison.question.judged
     metric = target.metric if target else metric
     if metric is None or metric not in loaded.history:
         raise SpecError([Fault(("curves",), "no run has an evaluation to draw")])
-    chosen = found.chosen.sort_values(["batch_size", "seed"], kind="stable")
+    chosen = comparison.chosen.sort_values(["batch_size", "seed"], kind="stable")
     drawn = chosen.head(MAX_LINES)
     history, column = loaded.history, COST_COLUMNS[cost]
     named = history.assign(run=run_names(history)).groupby("run")
-    made, plain = [], metric.partition("_")[2]
+    lines, plain = [], metric.partition("_")[2]
     for run, size in zip(drawn["run"], drawn["batch_size"], strict=True):
         if run in named.groups:
             rows = named.get_group(run)
@@ -86,50 +94,81 @@ def curves(loaded: Loaded, found: Comparison, cost: str) -> Curves:
             parts = (
                 np.asarray(part, dtype=float) for part in (rows[column], training, rows[metric])
             )
-            made.append(Curve(int(size), run, loaded.labels[run], *parts))
-    return Curves(metric, tuple(made), len(chosen) - len(drawn), target.value if target else None)
+            lines.append(Curve(int(size), run, loaded.labels[run], *parts))
+    return Curves(metric, tuple(lines), len(chosen) - len(drawn), target.value if target else None)
 
 
 FEW_POINTS = 20
-"""Evaluations up to which each is marked."""
+"""The largest number of evaluations that are marked."""
 
 
-def draw_curves(found: Curves, cost: str) -> "Figure":
+def draw_curves(drawn: Curves, cost: str) -> "Figure":
     """Return a figure: training at the left, the same at fixed weights at the right."""
-    made, (left, right) = style.new_figure(2, width=5.2)
-    draw_curve_panel(left, found, cost, "training")
-    draw_curve_panel(right, found, cost, "evaluated")
-    style.add_legend(made, right, "batch size")
-    if found.left_out:
-        made.suptitle(curves_left_out(found), fontsize=9)
-    return made
+    figure, (left, right) = style.new_figure(2, width=5.2)
+    draw_curve_panel(left, drawn, cost, "training")
+    draw_curve_panel(right, drawn, cost, "evaluated")
+    style.add_legend(figure, right, "batch size")
+    if drawn.left_out:
+        figure.suptitle(curves_left_out(drawn), fontsize=9)
+    return figure
 
 
-def draw_curve_panel(axes: "Axes", found: Curves, cost: str, part: str) -> None:
+def draw_curve_panel(axes: "Axes", drawn: Curves, cost: str, part: str) -> None:
     """Draw one panel.
 
     Args:
-        axes: where.
-        found: the runs.
-        cost: what the axis below tells.
+        axes: the axes.
+        drawn: the runs.
+        cost: the cost on the x axis.
         part: `training` or `evaluated`.
     """
-    sizes = sorted({curve.batch_size for curve in found.curves})
-    how = dict(zip(sizes, style.line_styles(len(sizes)), strict=True))
-    named: set[int] = set()
-    for curve in found.curves:
-        label = None if curve.batch_size in named else f"{curve.batch_size:,}"
-        named.add(curve.batch_size)
-        look = how[curve.batch_size] | {"linewidth": 1.2, "alpha": 0.85, "label": label}
-        look["marker"] = "." if len(curve.x) <= FEW_POINTS else ""
-        axes.plot(curve.x, getattr(curve, part), **look)
-    if found.target is not None and part == "evaluated":
-        axes.axhline(found.target, color=style.GREY, linewidth=1, zorder=0, label="target")
-    style.cost_axis(axes, cost, [float(curve.x.max()) for curve in found.curves if len(curve.x)])
-    plain = f"{found.metric.partition('_')[2]}, running mean of an epoch"
-    axes.set_ylabel(plain if part == "training" else f"{found.metric}, at fixed weights")
+    sizes = sorted({curve.batch_size for curve in drawn.curves})
+    styles = dict(zip(sizes, style.line_styles(len(sizes)), strict=True))
+    labelled: set[int] = set()
+    for curve in drawn.curves:
+        label = None if curve.batch_size in labelled else f"{curve.batch_size:,}"
+        labelled.add(curve.batch_size)
+        line_style = styles[curve.batch_size] | {"linewidth": 1.2, "alpha": 0.85, "label": label}
+        line_style["marker"] = "." if len(curve.x) <= FEW_POINTS else ""
+        axes.plot(curve.x, getattr(curve, part), **line_style)
+    if drawn.target is not None and part == "evaluated":
+        axes.axhline(drawn.target, color=style.GREY, linewidth=1, zorder=0, label="target")
+    style.cost_axis(axes, cost, [float(curve.x.max()) for curve in drawn.curves if len(curve.x)])
+    plain = f"{drawn.metric.partition('_')[2]}, running mean of an epoch"
+    axes.set_ylabel(plain if part == "training" else f"{drawn.metric}, at fixed weights")
 
 
-def curves_left_out(found: Curves) -> str:
-    """Say how many runs are not drawn."""
-    return f"{len(found.curves)} runs; {found.left_out} more are not drawn"
+def curves_left_out(drawn: Curves) -> str:
+    """Return the note on runs that are not drawn."""
+    return f"{len(drawn.curves)} runs; {drawn.left_out} more are not drawn"
+
+
+def _figure(request: PlotRequest) -> "Figure":
+    return draw_curves(curves(request.loaded, request.comparison, request.cost), request.cost)
+
+
+def _content(request: PlotRequest) -> PlotContent:
+    views, note = [], "the runs at the best learning rate of each batch size"
+    for cost in style.COSTS:
+        drawn = curves(request.loaded, request.comparison, cost)
+        panels = (_panel(drawn, cost, part) for part in ("training", "evaluated"))
+        views.append(PlotView(f"over {style.COSTS[cost]}", tuple(panels)))
+    if drawn.left_out:
+        note = f"{note}; {curves_left_out(drawn)}"
+    return PlotContent(f"Training and {drawn.metric}", note, tuple(views))
+
+
+def _panel(drawn: Curves, cost: str, part: str) -> PlotPanel:
+    measure = "running mean in training" if part == "training" else "at fixed weights"
+    sizes = sorted({curve.batch_size for curve in drawn.curves})
+    return PlotPanel(
+        draw=lambda axes: draw_curve_panel(axes, drawn, cost, part),
+        hover=[line_points(curve.label, curve.x, getattr(curve, part)) for curve in drawn.curves],
+        alternative=f"{drawn.metric}, {measure}, over {style.COSTS[cost]}: {len(drawn.curves)} "
+        f"runs at batch size {', '.join(f'{size:,}' for size in sizes)}",
+        name=f"{cost}-{part}",
+        legend="batch size",
+    )
+
+
+KIND = PlotKind(figure=_figure, content=_content, options=("--x", "--target"))

@@ -1,4 +1,4 @@
-"""What pictures look like: colours, sizes, axes of batch sizes and of costs."""
+"""The style of plots: colours, sizes, axes of batch sizes and of costs."""
 
 import functools
 from collections.abc import Sequence
@@ -15,34 +15,34 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COSTS = {"steps": "steps", "examples": "examples seen", "seconds": "seconds of training"}
-"""What it takes to get somewhere, and what the axis says."""
+"""The costs of a training, with the labels of their axes."""
 FEW = 7
-"""So many colours people tell apart at once; more are shades of one scale."""
-# Okabe and Ito's colours, which people tell apart however they see, orange and sky blue darker, so
-# that each has a contrast of 3 to 1 with white; lines differ in style too.
+"""The number of colours that people can distinguish; more lines get shades of one scale."""
+# The colours of Okabe and Ito, which colour-blind people can distinguish. Orange and sky blue are
+# darker here, for a contrast of 3 to 1 with white; lines differ in style, too.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#C08000", "#3C97CE", "#000000")
 ON_DARK = ("#4DA3DC", "#FF8B4A", "#2FC79B", "#E8A3CB", "#F2B84B", "#9AD6F7", "#F2F2F2")
 """The same colours on a dark page."""
 SHADES, SHADES_ON_DARK = (0.0, 0.64), (0.42, 1.0)
-"""The part of the scale that can be seen on white, and on a dark page."""
+"""The visible part of the scale on a white page, and on a dark one."""
 STYLES = ("-", "--", "-.", ":")
 DOT = "#0072B2"
 GREY = "#8c8c8c"
 MANY_DECADES = 2000.0
-"""From this span on, an axis has a number at every power of ten only."""
+"""The span from which on an axis has numbers at powers of ten only."""
 LEGEND_WIDTH = 60
-"""Characters in a line of a legend below a panel."""
+"""The width of a legend below a panel, in characters."""
 FEW_NUMBERS = 6.0
-"""Below this span, powers of ten and their halves would leave an axis without numbers."""
+"""The span below which an axis needs numbers between powers of ten and their halves."""
 SPREAD = 20.0
-"""Lines whose ends lie this many times apart are drawn on a logarithmic axis."""
+"""The ratio of the ends of lines above which their axis is logarithmic."""
 
 
 def line_styles(count: int) -> list[dict[str, Any]]:
-    """Return colour and line style of so many lines that have an order.
+    """Return the colour and line style of `count` ordered lines.
 
-    More than a few get plasma, a scale from dark to light that colour-blind people and grey
-    printers keep in order.
+    More than a few lines get plasma, a scale from dark to light whose order colour-blind people
+    and grey printers preserve.
     """
     if count <= FEW:
         return [
@@ -61,10 +61,10 @@ def _scale(places: Array) -> list[str]:
 
 
 def dark_color(colour: str) -> str | None:
-    """Return what a colour of a picture becomes on a dark page, or None: it stays.
+    """Return the colour on a dark page that replaces a colour, or None if it stays.
 
     Args:
-        colour: like #0072b2.
+        colour: a colour such as #0072b2.
     """
     fixed = dict(zip(map(str.lower, COLOURS), ON_DARK, strict=True))
     if colour in fixed:
@@ -83,7 +83,7 @@ def _places() -> dict[str, float]:
 
 
 def drawing_context() -> AbstractContextManager[None]:
-    """Return a context to draw in: texts are texts, whatever characters are in them."""
+    """Return the context for drawing, in which `$` is no formula."""
     from matplotlib import rc_context
 
     context: AbstractContextManager[None] = rc_context({"text.parse_math": False})
@@ -93,28 +93,28 @@ def drawing_context() -> AbstractContextManager[None]:
 def new_figure(
     columns: int, *, width: float = 4.6, height: float = 4.2
 ) -> tuple["Figure", list["Axes"]]:
-    """Return a figure of panels beside each other."""
+    """Return a figure of panels side by side."""
     from matplotlib.figure import Figure
 
-    made = Figure(figsize=(width * columns, height), layout="constrained")
-    return made, [made.add_subplot(1, columns, number + 1) for number in range(columns)]
+    figure = Figure(figsize=(width * columns, height), layout="constrained")
+    return figure, [figure.add_subplot(1, columns, number + 1) for number in range(columns)]
 
 
 def batch_size_axis(axes: "Axes", sizes: Sequence[int]) -> None:
-    """Let the axis below be that of batch sizes: a tick for each, on a logarithmic scale."""
-    different = sorted(set(sizes))
+    """Make the x axis one of batch sizes: logarithmic, with a tick for each."""
+    ticks = sorted(set(sizes))
     axes.set_xscale("log", base=2)
-    axes.set_xticks(different, [f"{size:,}" for size in different], minor=False)
+    axes.set_xticks(ticks, [f"{size:,}" for size in ticks], minor=False)
     axes.set_xticks([], minor=True)
-    axes.tick_params(axis="x", labelrotation=60 if len(different) > FEW else 0)
-    low, high = different[0], different[-1]
+    axes.tick_params(axis="x", labelrotation=60 if len(ticks) > FEW else 0)
+    low, high = ticks[0], ticks[-1]
     axes.set_xlim(low / 1.5, high * 1.5)
     axes.set_xlabel("batch size")
     axes.grid(visible=True, alpha=0.3)
 
 
 def log_numbers(axes: "Axes") -> None:
-    """Let the axis at the left be logarithmic, with numbers written out."""
+    """Make the y axis logarithmic, with numbers written out."""
     from matplotlib.ticker import LogLocator
 
     axes.set_yscale("log")
@@ -127,7 +127,7 @@ def log_numbers(axes: "Axes") -> None:
 
 
 def full_numbers(axis: "Axis") -> None:
-    """Let the numbers of an axis be written as a person does."""
+    """Write the numbers of an axis out, like 1,000,000."""
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
     axis.set_major_formatter(FuncFormatter(lambda value, _: tick_label(value)))
@@ -135,16 +135,16 @@ def full_numbers(axis: "Axis") -> None:
 
 
 def tick_label(value: float) -> str:
-    """Write a number as a person does: 1,000,000 and 0.05."""
+    """Return a number as text, like 1,000,000 and 0.05."""
     plain = f"{value:,.6g}" if value >= 10 else f"{value:g}"
     short = plain.replace("e+0", "e").replace("e-0", "e-")
     return f"{value:,.0f}" if 10 <= value < 1e7 and value % 1 == 0 else short
 
 
 def cost_axis(axes: "Axes", cost: str, ends: Sequence[float]) -> None:
-    """Let the axis below be that of a cost, logarithmic where the lines' ends lie far apart."""
-    known = [end for end in ends if end > 0]
-    if known and max(known) / min(known) > SPREAD:
+    """Make the x axis one of a cost; logarithmic if the ends of lines are far apart."""
+    positive = [end for end in ends if end > 0]
+    if positive and max(positive) / min(positive) > SPREAD:
         axes.set_xscale("log")
     else:
         axes.locator_params(axis="x", nbins=6)
@@ -153,13 +153,13 @@ def cost_axis(axes: "Axes", cost: str, ends: Sequence[float]) -> None:
     axes.grid(visible=True, alpha=0.3)
 
 
-def add_legend(made: "Figure", axes: "Axes", title: str, *, below: bool = False) -> None:
-    """Put the legend of some axes beside all panels, or below them."""
+def add_legend(figure: "Figure", axes: "Axes", title: str, *, below: bool = False) -> None:
+    """Add the legend of an axes beside all panels, or below them."""
     handles, labels = axes.get_legend_handles_labels()
     if handles and below:
         longest = max(map(len, labels))
         columns = max(1, min(len(labels), LEGEND_WIDTH // (longest + 6)))
-        made.legend(
+        figure.legend(
             handles,
             labels,
             title=title,
@@ -169,4 +169,4 @@ def add_legend(made: "Figure", axes: "Axes", title: str, *, below: bool = False)
             frameon=False,
         )
     elif handles:
-        made.legend(handles, labels, title=title, loc="outside right upper", fontsize=9)
+        figure.legend(handles, labels, title=title, loc="outside right upper", fontsize=9)

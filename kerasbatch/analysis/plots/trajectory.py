@@ -1,7 +1,7 @@
-"""The paths of gradient descent over the contours of its objective, as points.
+"""The paths of gradient descent, and their exact objective.
 
-Runs that recorded their weights, of a linear regression with one slope, have them: the weights at
-every evaluation, and the exact objective in their record.
+They need runs of a linear regression with one slope that recorded their weights: the weights at
+every evaluation, and the objective in the record.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,10 +20,10 @@ class Objective:
     """J(theta) = minimum + 1/2 (theta - optimum)' hessian (theta - optimum).
 
     Args:
-        weights: the columns of weights.csv that theta is made of, intercept first.
-        optimum: where it is least, shape (2,).
+        weights: the columns of theta in weights.csv, intercept first.
+        optimum: its argmin, shape (2,).
         hessian: shape (2, 2).
-        minimum: its least value.
+        minimum: its minimum.
     """
 
     weights: tuple[str, ...]
@@ -43,7 +43,7 @@ class Trajectory:
     """The path of one run.
 
     Args:
-        label: what tells it from the others.
+        label: its label.
         theta: the weights at every evaluation, shape (evaluations, 2).
         steps: shape (evaluations,).
         examples: the same.
@@ -60,31 +60,35 @@ class Trajectory:
 
 
 def trajectories(loaded: Loaded) -> tuple[Objective, list[Trajectory]]:
-    """Return what all runs descend on, and their paths, in the order of the table.
+    """Return the objective of all runs, and their paths, in the order of the table.
 
     Raises:
-        SpecError: if no run has a path, or runs descend on different objectives.
+        SpecError: if no run has a path, or the objectives of runs differ.
     """
-    found = {key: made for key, record in loaded.records.items() if (made := _objective(record))}
-    if not found:
+    objectives = {
+        key: objective
+        for key, record in loaded.records.items()
+        if (objective := _objective(record))
+    }
+    if not objectives:
         message = (
             "no run has a path to draw: it needs record: [weights], a model of one Dense(1) with a "
             "single column of data, and the loss half_mse or mse"
         )
         raise SpecError([Fault(("contour",), message)])
-    first, *others = found.values()
+    first, *others = objectives.values()
     if any(not _same(first, other) for other in others):
         message = "the runs descend on different objectives; choose those of one experiment"
         raise SpecError([Fault(("contour",), message)])
-    return first, list(_trajectories(loaded, found, first))
+    return first, list(_trajectories(loaded, objectives, first))
 
 
 def _objective(record: Mapping[str, Any]) -> Objective | None:
-    told = record.get("objective")
-    if not told or len(told["weights"]) != 2:
+    recorded = record.get("objective")
+    if not recorded or len(recorded["weights"]) != 2:
         return None
-    names, optimum = tuple(told["weights"]), np.array(told["optimum"])
-    return Objective(names, optimum, np.array(told["hessian"]), float(told["minimum"]))
+    names, optimum = tuple(recorded["weights"]), np.array(recorded["optimum"])
+    return Objective(names, optimum, np.array(recorded["hessian"]), float(recorded["minimum"]))
 
 
 def _same(one: Objective, other: Objective) -> bool:
@@ -92,13 +96,13 @@ def _same(one: Objective, other: Objective) -> bool:
 
 
 def _trajectories(
-    loaded: Loaded, found: Mapping[str, Objective], objective: Objective
+    loaded: Loaded, objectives: Mapping[str, Objective], objective: Objective
 ) -> Iterator[Trajectory]:
     clock = loaded.history[[*PLACE, "step", "examples", "seconds"]]
-    at = loaded.weights.merge(clock, on=[*PLACE, "step"])
-    for place, rows in at.groupby(list(PLACE), sort=False):
+    rows_of_runs = loaded.weights.merge(clock, on=[*PLACE, "step"])
+    for place, rows in rows_of_runs.groupby(list(PLACE), sort=False):
         run = "/".join(map(str, place))
-        if run in found:
+        if run in objectives:
             theta = rows[list(objective.weights)].to_numpy()
             yield Trajectory(
                 label=loaded.labels[run],

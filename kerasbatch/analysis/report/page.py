@@ -1,7 +1,7 @@
-"""A page about runs: one file that needs nothing else, and may be sent to anybody.
+"""The HTML report about runs: one self-contained file that is safe to share.
 
-Whatever comes from outside is escaped by jinja; the page's policy lets nothing run or load but what
-stands in this package.
+Jinja escapes all text from specs and records. The Content-Security-Policy of the page allows only
+the script and the style of this package, and no external resources.
 """
 
 import base64
@@ -30,44 +30,53 @@ def report(
     by: str | Iterable[str] = "batch_size",
     target: str | None = None,
 ) -> str:
-    """Make a page about runs, as HTML: a part for each experiment.
+    """Return an HTML report about runs, with a section for each experiment.
 
     Args:
-        paths: results folders, experiments or runs; or what `load` returned.
-        by: the column, or columns, that tell the rows of the comparison apart.
-        target: what to reach, like `val_accuracy>=0.97`; by default the one that runs recorded.
+        paths: results folders, experiments or runs; or the result of `load`.
+        by: the column, or columns, that identify a row of the comparison.
+        target: the target, like `val_accuracy>=0.97`; by default the one that the runs recorded.
 
     Raises:
-        SpecError: if a path is not there, or no experiment has the target or a key.
+        SpecError: if a path does not exist, or no experiment has the target or a key.
     """
     loaded = paths if isinstance(paths, Loaded) else load(paths)
-    asked = ReportOptions((by,) if isinstance(by, str) else tuple(by), target)
-    given = [] if isinstance(paths, Loaded) else [paths] if isinstance(paths, str | Path) else paths
-    places = [Path(path).resolve() for path in given]
-    parts = loaded.by_experiment()
-    parts |= {folder: Loaded([], {}) for folder in experiments(places) if folder not in parts}
-    _check(list(parts.values()), asked)
-    single = {path.parent for path in places} - set(places)
+    options = ReportOptions((by,) if isinstance(by, str) else tuple(by), target)
+    files = [] if isinstance(paths, Loaded) else [paths] if isinstance(paths, str | Path) else paths
+    folders = [Path(path).resolve() for path in files]
+    by_folder = loaded.by_experiment()
+    by_folder |= {
+        folder: Loaded([], {}) for folder in experiments(folders) if folder not in by_folder
+    }
+    _check_options(list(by_folder.values()), options)
+    # Experiments that are named only by single runs; other runs of theirs are not loaded.
+    partial = {folder.parent for folder in folders} - set(folders)
     sections = [
         report_section(
-            folder, part, asked, f"e{number}", whole=folder not in single or folder in places
+            folder,
+            experiment,
+            options,
+            f"e{number}",
+            complete=folder not in partial or folder in folders,
         )
-        for number, (folder, part) in enumerate(parts.items(), start=1)
+        for number, (folder, experiment) in enumerate(by_folder.items(), start=1)
     ]
     runs = set(loaded.directories)
-    empty = {place: text for place, text in loaded.problems.items() if place not in runs}
-    empty = {place: text for place, text in empty.items() if Path(place).resolve() not in parts}
-    return _page(sections, empty, counted(sum(len(part.runs) for part in parts.values()), "run"))
+    empty = {path: text for path, text in loaded.problems.items() if path not in runs}
+    empty = {path: text for path, text in empty.items() if Path(path).resolve() not in by_folder}
+    return _render(
+        sections, empty, counted(sum(len(part.runs) for part in by_folder.values()), "run")
+    )
 
 
-def _check(parts: list[Loaded], asked: ReportOptions) -> None:
-    """Complain of a target or a key that none of the experiments has."""
-    if asked.target is not None:
-        parse_target(asked.target)
+def _check_options(results: list[Loaded], options: ReportOptions) -> None:
+    """Raise a SpecError if no experiment has the target or a key."""
+    if options.target is not None:
+        parse_target(options.target)
     errors = []
-    for part in (part for part in parts if len(part.runs)):
+    for loaded in (loaded for loaded in results if len(loaded.runs)):
         try:
-            build_question(part, list(asked.by), asked.target)
+            build_question(loaded, list(options.by), options.target)
         except SpecError as error:
             errors.append(error)
         else:
@@ -76,12 +85,12 @@ def _check(parts: list[Loaded], asked: ReportOptions) -> None:
         raise errors[0]
 
 
-def _page(sections: list[Section], empty: dict[str, str], runs: str) -> str:
+def _render(sections: list[Section], empty: dict[str, str], runs: str) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    style = _text("report.css") + _on_dark(sections)
-    script = _text("report.js")
+    css = _read_text("report.css") + _dark_rules(sections)
+    javascript = _read_text("report.js")
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined
     )
@@ -94,10 +103,10 @@ def _page(sections: list[Section], empty: dict[str, str], runs: str) -> str:
         empty=empty,
         runs=runs,
         version=VERSION,
-        made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        policy=_policy(style, script),
-        style=Markup(style),  # noqa: S704  # of this package
-        script=Markup(script),  # noqa: S704
+        created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        policy=_policy(css, javascript),
+        style=Markup(css),  # noqa: S704  # a file of this package
+        script=Markup(javascript),  # noqa: S704
     )
 
 
@@ -107,10 +116,10 @@ def _title(sections: list[Section]) -> str:
     return counted(len(sections), "experiment")
 
 
-def _policy(style: str, script: str) -> str:
-    """Return a Content-Security-Policy that lets these two be, and nothing else."""
-    hashes = {name: _hash(text) for name, text in (("style", style), ("script", script))}
-    parts = ["default-src 'none'", *(f"{name}-src '{found}'" for name, found in hashes.items())]
+def _policy(css: str, javascript: str) -> str:
+    """Return a Content-Security-Policy that allows only this style and this script."""
+    hashes = {name: _hash(text) for name, text in (("style", css), ("script", javascript))}
+    parts = ["default-src 'none'", *(f"{name}-src '{digest}'" for name, digest in hashes.items())]
     return "; ".join([*parts, "img-src data:", "base-uri 'none'", "form-action 'none'"])
 
 
@@ -118,10 +127,16 @@ def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _on_dark(sections: list[Section]) -> str:
-    """Return style rules that give every colour of the pictures its like on a dark page."""
-    panels = [d for s in sections for p in s.pictures for v in p.views for d in v.panels]
-    used = sorted({colour for drawn in panels for colour in _COLOUR.findall(drawn.svg)})
+def _dark_rules(sections: list[Section]) -> str:
+    """Return the CSS rules that map the colours of the figures to those of a dark page."""
+    panels = [
+        panel
+        for section in sections
+        for figure in section.figures
+        for view in figure.views
+        for panel in view.panels
+    ]
+    used = sorted({colour for panel in panels for colour in _COLOUR.findall(panel.svg)})
     rules = [
         f'svg [{kind}="{colour}"] {{ {kind}: {dark}; }}'
         for colour in used
@@ -132,5 +147,5 @@ def _on_dark(sections: list[Section]) -> str:
     return f"@media screen and (prefers-color-scheme: dark) {{\n{lines}\n}}\n" if rules else ""
 
 
-def _text(name: str) -> str:
+def _read_text(name: str) -> str:
     return (HERE / name).read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What a report says of one experiment, as plain words and numbers; the page lays it out."""
+"""The section of a report about one experiment, as text, tables and figures without HTML."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,16 +22,16 @@ from kerasbatch.spec import sweep
 from kerasbatch.step_check import is_mismatch
 
 MAX_MISSING = 500
-"""Missing runs that are listed at the most."""
+"""The largest number of missing runs that are listed."""
 
 
 @dataclass(frozen=True)
 class ReportOptions:
-    """What the whole report was asked for.
+    """The options of a report.
 
     Args:
-        by: the columns that tell the rows of comparisons apart.
-        target: what to reach, or None for what the runs recorded.
+        by: the columns that identify a row of the comparisons.
+        target: the target, or None for the one that the runs recorded.
     """
 
     by: tuple[str, ...]
@@ -40,19 +40,19 @@ class ReportOptions:
 
 @dataclass(frozen=True)
 class Conclusion:
-    """What the comparison says.
+    """The result of the comparison.
 
     Args:
         answer: the conclusion, in a sentence.
-        how: by what was judged, or empty.
-        by: what the rows of the table are, like batch size.
-        fit: what the curve through the steps says, or empty.
-        caveats: what keeps one from concluding.
-        table: the comparison, or None.
+        criteria: the rule by which learning rates and rows were chosen, or empty.
+        by: the name of the values that a row of the table stands for, like batch size.
+        fit: the critical batch size, in a sentence, or empty.
+        caveats: the reasons not to rely on the conclusion.
+        table: the table of the comparison, or None.
     """
 
     answer: str
-    how: str = ""
+    criteria: str = ""
     by: str = ""
     fit: str = ""
     caveats: tuple[Caveat, ...] = ()
@@ -61,183 +61,184 @@ class Conclusion:
 
 @dataclass(frozen=True)
 class RunsOverview:
-    """Which runs there are, and how they ended.
+    """The state of the runs of an experiment.
 
     Args:
-        expected: which runs the spec asks for.
-        missing: those that are not there, by their swept values; some of them where they are many.
-        troubles: runs that failed, were cut off or go on: name, status, and what happened.
-        unread: by run, why it could not be read.
-        checks: how many runs have each step check.
-        totals: planned and observed steps of all runs that have both.
+        expected: the runs that the spec asks for.
+        missing: the swept values of the runs that do not exist, at most `MAX_MISSING` of them.
+        unfinished: the runs that failed, were interrupted or still train: name, status, message.
+        unreadable: by run, the reason why it cannot be read.
+        checks: the number of runs by the result of their step check.
+        steps: the planned and the observed steps, summed over the runs that have both.
         runs: a row for each run.
     """
 
     expected: ExpectedRuns
     missing: tuple[str, ...]
-    troubles: tuple[tuple[str, str, str], ...]
-    unread: Mapping[str, str]
+    unfinished: tuple[tuple[str, str, str], ...]
+    unreadable: Mapping[str, str]
     checks: Mapping[str, int]
-    totals: tuple[int, int]
+    steps: tuple[int, int]
     runs: ReportTable
 
 
 @dataclass(frozen=True)
 class Section:
-    """What is said of one experiment.
+    """The section about one experiment.
 
     Args:
-        name: its name.
-        anchor: a name that no other section of the page has.
-        questions: what its specs ask.
-        conclusion: what the comparison says.
-        standing: which runs there are.
-        pictures: what is drawn.
-        not_drawn: why others are not.
+        name: the name of the experiment.
+        anchor: an identifier that is unique in the report.
+        questions: the questions of its specs, each once.
+        conclusion: the result of the comparison.
+        overview: the state of its runs.
+        figures: the figures.
+        not_drawn: the reasons why other figures are not drawn.
         spec: the text of the spec, or empty.
-        origins: by what it is of (data, Python, a machine, ...): the values found.
-        commands: what does it again.
+        provenance: the different values by name (data, python, machine, ...).
+        commands: the commands that reproduce the runs.
     """
 
     name: str
     anchor: str
     questions: tuple[str, ...]
     conclusion: Conclusion
-    standing: RunsOverview
-    pictures: tuple[ReportFigure, ...]
+    overview: RunsOverview
+    figures: tuple[ReportFigure, ...]
     not_drawn: tuple[str, ...]
     spec: str
-    origins: Mapping[str, Sequence[str]]
+    provenance: Mapping[str, Sequence[str]]
     commands: tuple[str, ...]
 
 
 def report_section(
-    folder: Path, loaded: Loaded, asked: ReportOptions, anchor: str, *, whole: bool
+    folder: Path, loaded: Loaded, options: ReportOptions, anchor: str, *, complete: bool
 ) -> Section:
-    """Say all that there is to say of the runs of one experiment.
+    """Return the section about the runs of one experiment.
 
     Args:
-        folder: its directory.
+        folder: the directory of the experiment.
         loaded: its runs.
-        asked: what the report was asked for.
-        anchor: a name that no other section of the page has.
-        whole: whether all of its runs are looked at.
+        options: the options of the report.
+        anchor: an identifier that is unique in the report.
+        complete: whether `loaded` holds all runs of the experiment.
     """
-    found = _compared(loaded, asked)
-    standing = _standing(folder, loaded, whole)
-    drawn, not_drawn = _drawn(loaded, found, asked, anchor)
+    comparison = _compare(loaded, options)
+    overview = _overview(folder, loaded, complete)
+    figures, not_drawn = _figures(loaded, comparison, options, anchor)
     return Section(
         name=folder.name,
         anchor=anchor,
-        questions=tuple(_different(s.get("question") for s in loaded.specs.values())),
-        conclusion=_conclusion(found, standing),
-        standing=standing,
-        pictures=tuple(drawn),
+        questions=tuple(_distinct(s.get("question") for s in loaded.specs.values())),
+        conclusion=_conclusion(comparison, overview),
+        overview=overview,
+        figures=tuple(figures),
         not_drawn=tuple(not_drawn),
         spec=spec_text(folder, loaded),
-        origins=_origins(loaded),
-        commands=tuple(reproduction_commands(folder, loaded, asked.by, asked.target)),
+        provenance=_provenance(loaded),
+        commands=tuple(reproduction_commands(folder, loaded, options.by, options.target)),
     )
 
 
-def _compared(loaded: Loaded, asked: ReportOptions) -> Comparison | str:
-    """Compare the runs; return why that cannot be done otherwise."""
+def _compare(loaded: Loaded, options: ReportOptions) -> Comparison | str:
+    """Return the comparison of the runs, or the reason why they cannot be compared."""
     if loaded.runs.empty:
         return "There are no runs to compare yet."
     try:
-        return compare(loaded, asked.by, asked.target, fit=True)
+        return compare(loaded, options.by, options.target, fit=True)
     except SpecError as error:
-        return f"These runs cannot be compared: {'; '.join(each.message for each in error.faults)}."
+        faults = "; ".join(fault.message for fault in error.faults)
+        return f"These runs cannot be compared: {faults}."
 
 
-def _conclusion(found: Comparison | str, standing: RunsOverview) -> Conclusion:
-    if isinstance(found, str):
-        return Conclusion(found)
-    has_fit = found.fit is not None and found.question.target is not None
+def _conclusion(comparison: Comparison | str, overview: RunsOverview) -> Conclusion:
+    if isinstance(comparison, str):
+        return Conclusion(comparison)
+    fit, question = comparison.fit, comparison.question
     return Conclusion(
-        answer=" ".join([answer_sentence(found), *_so_far(standing)]),
-        how=criteria(found),
-        by=" and ".join(key.replace("_", " ") for key in found.question.by),
-        fit=fit_sentence(found.fit) if has_fit and found.fit else "",
-        caveats=found.caveats,
-        table=comparison_table(found),
+        answer=" ".join([answer_sentence(comparison), *_progress_sentence(overview)]),
+        criteria=criteria(comparison),
+        by=" and ".join(key.replace("_", " ") for key in question.by),
+        fit=fit_sentence(fit) if fit and question.target is not None else "",
+        caveats=comparison.caveats,
+        table=comparison_table(comparison),
     )
 
 
-def _so_far(standing: RunsOverview) -> Iterator[str]:
-    """Say so where an experiment is not complete; its answer may be another one then."""
-    total, missing = standing.expected.total, len(standing.expected.missing)
-    going = sum(status == RunStatus.UNFINISHED for _, status, _ in standing.troubles)
-    if total and missing + going:
-        yield f"So far: {total - missing - going} of {total} runs are finished."
+def _progress_sentence(overview: RunsOverview) -> Iterator[str]:
+    """Yield a sentence if runs are still to come, which may change the answer."""
+    total, missing = overview.expected.total, len(overview.expected.missing)
+    training = sum(status == RunStatus.UNFINISHED for _, status, _ in overview.unfinished)
+    if total and missing + training:
+        yield f"So far: {total - missing - training} of {total} runs are finished."
 
 
-def _drawn(
-    loaded: Loaded, found: Comparison | str, asked: ReportOptions, anchor: str
+def _figures(
+    loaded: Loaded, comparison: Comparison | str, options: ReportOptions, anchor: str
 ) -> tuple[list[ReportFigure], list[str]]:
-    """Draw the runs; pictures are by batch size, whatever the table is by."""
-    if isinstance(found, str):
+    """Draw the figures; they are by batch size, whatever the rows of the table are."""
+    if isinstance(comparison, str):
         return [], []
-    if found.question.by != ("batch_size",):
-        found = compare(loaded, target=asked.target, fit=True)
-    return report_figures(loaded, found, anchor)
+    if comparison.question.by != ("batch_size",):
+        comparison = compare(loaded, target=options.target, fit=True)
+    return report_figures(loaded, comparison, anchor)
 
 
-def _standing(folder: Path, loaded: Loaded, whole: bool) -> RunsOverview:
+def _overview(folder: Path, loaded: Loaded, complete: bool) -> RunsOverview:
     only_some = ExpectedRuns(problem="only some of its runs are looked at")
-    asked = expected_runs(folder, loaded) if whole else only_some
+    expected = expected_runs(folder, loaded) if complete else only_some
     return RunsOverview(
-        expected=asked,
-        missing=tuple(_values(swept) for swept in asked.missing[:MAX_MISSING]),
-        troubles=tuple(_troubles(loaded)),
-        unread=loaded.problems,
-        checks=_checks(loaded.runs),
-        totals=_totals(loaded.runs),
+        expected=expected,
+        missing=tuple(_describe(swept) for swept in expected.missing[:MAX_MISSING]),
+        unfinished=tuple(_unfinished_runs(loaded)),
+        unreadable=loaded.problems,
+        checks=_count_checks(loaded.runs),
+        steps=_sum_steps(loaded.runs),
         runs=runs_table(loaded),
     )
 
 
-def _checks(runs: pd.DataFrame) -> dict[str, int]:
-    """Count the step checks, the mismatches first."""
+def _count_checks(runs: pd.DataFrame) -> dict[str, int]:
+    """Return the number of runs by the result of their step check, mismatches first."""
     counts = runs["step_check"].fillna("not checked").value_counts()
     ordered = sorted(counts.items(), key=lambda item: (not is_mismatch(str(item[0])), -item[1]))
     return {str(check): int(count) for check, count in ordered}
 
 
-def _totals(runs: pd.DataFrame) -> tuple[int, int]:
-    known = runs[runs["planned_steps"].notna() & runs["observed_steps"].notna()]
-    return int(known["planned_steps"].sum()), int(known["observed_steps"].sum())
+def _sum_steps(runs: pd.DataFrame) -> tuple[int, int]:
+    counted = runs[runs["planned_steps"].notna() & runs["observed_steps"].notna()]
+    return int(counted["planned_steps"].sum()), int(counted["observed_steps"].sum())
 
 
-def _troubles(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
+def _unfinished_runs(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
     runs, records = loaded.runs, loaded.records
     for run, row in zip(run_names(runs), runs.to_dict("records"), strict=True):
         if row["status"] not in FINISHED:
-            told = records[run].get("message") or "it goes on, or its process was killed"
-            yield str(row["run_id"]), str(row["status"]), str(told)
+            message = records[run].get("message") or "it goes on, or its process was killed"
+            yield str(row["run_id"]), str(row["status"]), str(message)
 
 
-def _values(swept: Mapping[str, Any]) -> str:
+def _describe(swept: Mapping[str, Any]) -> str:
     if not swept:
         return "its only run"
     return ", ".join(f"{key} {sweep.label(value)}" for key, value in swept.items())
 
 
-def _different(values: Iterable[Any]) -> list[str]:
+def _distinct(values: Iterable[Any]) -> list[str]:
     return list(dict.fromkeys(str(value) for value in values if value not in (None, "")))
 
 
-def _origins(loaded: Loaded) -> dict[str, list[str]]:
-    """Return the data, versions and machines of the runs, each different one once."""
+def _provenance(loaded: Loaded) -> dict[str, list[str]]:
+    """Return the data, versions and machines of the runs, each distinct value once."""
     records = list(loaded.records.values())
-    found = {"data": _different((r.get("row") or {}).get("data_used") for r in records)}
+    values = {"data": _distinct((r.get("row") or {}).get("data_used") for r in records)}
     for name in VERSIONS:
-        found[name] = _different((r.get("versions") or {}).get(name) for r in records)
+        values[name] = _distinct((r.get("versions") or {}).get(name) for r in records)
     machines = (
         ", ".join(f"{key} {value}" for key, value in (r.get("machine") or {}).items())
         for r in records
     )
-    found["machine"] = _different(machines)
-    found["git commit"] = _different(r.get("git_commit") for r in records)
-    found["engine"] = _different((r.get("engine") or {}).get("name") for r in records)
-    return {name: values for name, values in found.items() if values}
+    values["machine"] = _distinct(machines)
+    values["git commit"] = _distinct(r.get("git_commit") for r in records)
+    values["engine"] = _distinct((r.get("engine") or {}).get("name") for r in records)
+    return {name: texts for name, texts in values.items() if texts}

@@ -1,7 +1,8 @@
-"""A figure as SVG that stands inside a page: its colours are the page's, its points can be read.
+"""Figures as inline SVG of a page: CSS can change the colours, a script can show the values.
 
-matplotlib writes styles as attributes that a strict Content-Security-Policy forbids, and names that
-two pictures of a page would share; here they become presentation attributes and names of their own.
+matplotlib writes `style` attributes, which a strict Content-Security-Policy forbids, and ids that
+clash when a page holds several figures. This module turns the styles into presentation attributes
+and prefixes the ids.
 """
 
 import io
@@ -34,20 +35,20 @@ def figure_svg(figure: "Figure", name: str, alternative: str) -> str:
 
     Args:
         figure: the figure.
-        name: a name that no other picture of the page has; letters, digits and dashes.
-        alternative: what is to be seen, in words.
+        name: an identifier that is unique on the page, of letters, digits and dashes.
+        alternative: a description of the figure for screen readers.
     """
     from matplotlib import rc_context
 
     file = io.BytesIO()
     with rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}), warnings.catch_warnings():
-        # Texts stay texts: it is the browser's fonts that draw them.
+        # Texts stay texts: the browser draws them with its own fonts.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # else it lays everything out once more
+        figure.set_layout_engine("none")  # the layout is done; savefig would repeat it
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
     text = _NOT_IN_XML.sub("\ufffd", file.getvalue().decode("utf-8", "replace"))
-    root = ElementTree.fromstring(text)  # noqa: S314  # matplotlib has just written it
+    root = ElementTree.fromstring(text)  # noqa: S314  # written by matplotlib above
     for parent in list(root.iter()):
         for child in [child for child in parent if child.tag in NOT_DRAWN]:
             parent.remove(child)
@@ -62,11 +63,11 @@ def figure_svg(figure: "Figure", name: str, alternative: str) -> str:
 
 
 def _adapt(element: ElementTree.Element, name: str) -> None:
-    """Make styles attributes, colours the page's, and names of its own."""
+    """Turn styles into attributes, set the colour of texts, and prefix the ids."""
     attributes = element.attrib
-    for each in attributes.pop("style", "").split(";"):
-        key, _, value = each.partition(":")
-        if key.strip() and key.strip() != "font-family":  # the page has a font
+    for declaration in attributes.pop("style", "").split(";"):
+        key, _, value = declaration.partition(":")
+        if key.strip() and key.strip() != "font-family":  # the page sets the font
             attributes[key.strip()] = value.strip()
     if "id" in attributes:
         attributes["id"] = f"{name}-{attributes['id']}"
@@ -81,36 +82,40 @@ def _adapt(element: ElementTree.Element, name: str) -> None:
 
 
 def _short(number: re.Match[str]) -> str:
-    """Return a place to a hundredth of a point, which nobody can see."""
+    """Return a coordinate rounded to a hundredth of a point, too little to see."""
     return f"{float(number[0]):.2f}"
 
 
-def hover_data(figure: "Figure", readings: Iterable[HoverPoints]) -> dict[str, Any]:
-    """Return what stands under the pointer in a figure of one panel that was written.
+def hover_data(figure: "Figure", lines: Iterable[HoverPoints]) -> dict[str, Any]:
+    """Return the data of the tooltips of a figure with one panel, after `figure_svg` drew it.
 
     Args:
         figure: the figure.
-        readings: what its lines and dots say.
+        lines: the points of its lines and dots.
 
     Returns:
-        `x` and `y`: what the axes tell; `lines`: the label of each, and its points as
-        [left, top, x, y]; left and top in the units of the SVG.
+        `x` and `y`: the labels of the axes; `lines`: the label of each line, and its points as
+        [left, top, x, y], with left and top in the units of the SVG.
     """
     (axes,) = figure.axes
-    lines = [_line(axes, each) for each in readings]
-    return {"x": axes.get_xlabel(), "y": axes.get_ylabel(), "lines": lines}
+    return {
+        "x": axes.get_xlabel(),
+        "y": axes.get_ylabel(),
+        "lines": [_line_data(axes, line) for line in lines],
+    }
 
 
-def _line(axes: "Axes", reading: HoverPoints) -> dict[str, Any]:
+def _line_data(axes: "Axes", line: HoverPoints) -> dict[str, Any]:
     figure: Any = axes.figure
     scale, height = POINTS_PER_INCH / figure.dpi, figure.get_figheight() * POINTS_PER_INCH
-    values = np.column_stack([reading.x, reading.y])
-    places = axes.transData.transform(values)
+    values = np.column_stack([line.x, line.y])
+    positions = axes.transData.transform(values)
     low, high = axes.bbox.padded(1).get_points()
-    drawn = ((low <= places) & (places <= high)).all(axis=1)  # the logarithm of 0 is nowhere
-    places = places * scale * [1, -1] + [0, height]
-    points = np.column_stack([places.round(1), values])[drawn]
+    # The logarithm of 0 has no position.
+    drawn = ((low <= positions) & (positions <= high)).all(axis=1)
+    positions = positions * scale * [1, -1] + [0, height]
+    points = np.column_stack([positions.round(1), values])[drawn]
     return {
-        "label": reading.label,
+        "label": line.label,
         "points": [[float(f"{number:.{DIGITS}g}") for number in point] for point in points],
     }

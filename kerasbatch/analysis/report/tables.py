@@ -1,4 +1,4 @@
-"""The tables of a report, cell by cell: what is read, and what is sorted by."""
+"""The tables of a report: the text of every cell, and the value to sort it by."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,9 +10,9 @@ from kerasbatch.analysis.comparison.selection import metric_columns as compariso
 from kerasbatch.analysis.comparison.text import cell, heading, shown_columns
 from kerasbatch.analysis.loading.load import PLACE, Loaded
 
-NAMED = {"document_steps": "s = n*e/b"}
+HEADS = {"document_steps": "s = n*e/b"}
 MAX_ROWS = 2000
-"""Runs that are listed at the most."""
+"""The largest number of runs that are listed."""
 RUN_COLUMNS = (
     *("run_id", "status", "batch_size", "learning_rate", "seed", "engine"),
     *("planned_steps", "observed_steps", "document_steps", "step_check", "train_seconds"),
@@ -24,9 +24,9 @@ class Cell:
     """One cell of a table.
 
     Args:
-        text: what is read.
-        value: what is sorted by: a number, a text, or None for an empty cell, which comes last.
-        range: what stands below, smaller; or empty.
+        text: the text that is shown.
+        value: the sort key: a number, a text, or None for an empty cell, which comes last.
+        range: the range over seeds, shown below in small print; or empty.
     """
 
     text: str
@@ -36,7 +36,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class ReportTable:
-    """A table that can be sorted."""
+    """A table that can be sorted.
+
+    Args:
+        heads: the heads of the columns.
+        rows: the cells, row by row.
+        left_out: the number of rows that are not shown.
+    """
 
     heads: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
@@ -44,7 +50,7 @@ class ReportTable:
 
     @property
     def columns(self) -> list[tuple[str, bool]]:
-        """The head of every column, and whether it is one of numbers."""
+        """The head of every column, and whether the column holds numbers."""
         kinds = (
             any(isinstance(row[number].value, float) for row in self.rows)
             for number in range(len(self.heads))
@@ -52,43 +58,43 @@ class ReportTable:
         return list(zip(self.heads, kinds, strict=True))
 
 
-def comparison_table(found: Comparison) -> ReportTable:
-    """Return the table of a comparison; ranges over seeds stand below their medians."""
-    names = list(shown_columns(found))
+def comparison_table(comparison: Comparison) -> ReportTable:
+    """Return the table of a comparison, with ranges over seeds below their medians."""
+    names = list(shown_columns(comparison))
     rows = tuple(
-        tuple(_cell(cell(name, row), row[name]) for name in names)
-        for row in found.table.to_dict("records")
+        tuple(_split_range(cell(name, row), row[name]) for name in names)
+        for row in comparison.table.to_dict("records")
     )
     heads = (heading(name).replace("_", " ") for name in names)
     return ReportTable(tuple(heads), rows)
 
 
-def _cell(text: str, value: Any) -> Cell:
+def _split_range(text: str, value: Any) -> Cell:
     median, bracket, rest = text.partition(" (")
-    return Cell(median, _value(value), bracket.strip() + rest)
+    return Cell(median, _sort_key(value), bracket.strip() + rest)
 
 
-def _value(value: Any) -> float | str | None:
+def _sort_key(value: Any) -> float | str | None:
     if value is None or value != value or value == "":
         return None
     return value if isinstance(value, str) else float(value)
 
 
 def runs_table(loaded: Loaded) -> ReportTable:
-    """Return a row for each run, by batch size."""
+    """Return a table with a row for each run, sorted by batch size."""
     table = loaded.runs.sort_values(["batch_size", "seed", PLACE[1]], kind="stable")
     metrics = [name for name in comparison_metrics(table) if not name.startswith("test_")]
     to_target = ["steps_to_target"] if table.get("target", pd.Series()).notna().any() else []
     names = [*RUN_COLUMNS, *to_target, *metrics]
     rows = tuple(
-        tuple(Cell(_plain(row[name]), _value(row[name])) for name in names)
+        tuple(Cell(_format(row[name]), _sort_key(row[name])) for name in names)
         for row in table.head(MAX_ROWS).to_dict("records")
     )
-    heads = [NAMED.get(name, name.replace("_", " ")) for name in names]
+    heads = [HEADS.get(name, name.replace("_", " ")) for name in names]
     return ReportTable(tuple(heads), rows, max(0, len(table) - MAX_ROWS))
 
 
-def _plain(value: Any) -> str:
+def _format(value: Any) -> str:
     if value is None or value != value:
         return ""
     if isinstance(value, str):

@@ -24,7 +24,7 @@ from kerasbatch.engine.training.choose import memory_obstacle, no_gain_reason
 from kerasbatch.engine.training.fused import FusedTraining
 from kerasbatch.engine.training.plain import KerasOwnTraining
 from kerasbatch.engine.training.start import Training, refusal, start, start_on_batches
-from kerasbatch.steps import plan
+from kerasbatch.planning import plan
 from kerasbatch.types import Engine
 
 DEFAULT_BATCH_SIZE = 32

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasbatch.engine import keras_private
+from kerasbatch.engine import keras_private, tensorflow_private
 from kerasbatch.engine.device import to_device
 from kerasbatch.engine.fit.arrays import gather_training_arrays, non_array_kind
 from kerasbatch.engine.model_state import preserve
@@ -229,7 +229,7 @@ def _refuse(model: keras.Model) -> None:
     own = type(model).compute_loss is not keras.Model.compute_loss
     if keras_private.compiled_with(model)[1] is None and not own:
         raise SpecError.at(("model",), "it has no loss; call model.compile(loss=...)")
-    if keras_private.is_distributed(model):
+    if tensorflow_private.is_distributed(model):
         raise SpecError.at(("model",), "it is distributed over several devices; take it out first")
 
 

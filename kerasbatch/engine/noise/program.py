@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasbatch.engine import keras_private
+from kerasbatch.engine import tensorflow_private
 from kerasbatch.engine.options import Arrays
 from kerasbatch.types import Array
 
@@ -30,7 +30,7 @@ class NoiseProgram:
     def __init__(self, model: keras.Model, *, jit_compile: bool, scale: float | None) -> None:
         self._model, self._scale = weakref.ref(model), scale
         self._sums = tf.function(self._loops, autograph=False, jit_compile=jit_compile)
-        keras_private.silence_retracing(self._sums)
+        tensorflow_private.silence_retracing(self._sums)
 
     def sums(self, arrays: Arrays, indices: Array, counts: Array) -> tuple[GroupSums, Array]:
         """Add up the gradients of small batches, group by group.

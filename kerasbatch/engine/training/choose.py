@@ -9,7 +9,7 @@ import psutil
 import tensorflow as tf
 
 from kerasbatch.array_files import in_a_file
-from kerasbatch.engine import keras_private
+from kerasbatch.engine import keras_private, tensorflow_private
 from kerasbatch.engine.device import bytes_of, is_mapped
 from kerasbatch.engine.model_state import build_model
 from kerasbatch.engine.obstacle import ObstacleError
@@ -195,7 +195,7 @@ def _check_model(model: keras.Model, callbacks: Iterable[keras.callbacks.Callbac
         raise ObstacleError("the model runs eagerly (run_eagerly)")
     if keras_private.has_own_train_function(model):
         raise ObstacleError("the model makes its train function itself")
-    if keras_private.is_distributed(model):
+    if tensorflow_private.is_distributed(model):
         raise ObstacleError("the model is distributed over several devices")
     for callback in callbacks:
         if needs_every_batch(callback):

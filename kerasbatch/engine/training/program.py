@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from kerasbatch.engine import keras_private
+from kerasbatch.engine import keras_private, tensorflow_private
 from kerasbatch.engine.model_state import capture_step_loss
 from kerasbatch.engine.options import Arrays, Needs
 from kerasbatch.engine.training import divergence
@@ -75,7 +75,7 @@ class Program:
         self._train_without_xla = tf.function(self._block, autograph=False, reduce_retracing=True)
         self._evaluate = tf.function(self._evaluation, autograph=False)
         for function in (self._train, self._train_without_xla, self._evaluate):
-            keras_private.silence_retracing(function)
+            tensorflow_private.silence_retracing(function)
 
     def train(
         self, arrays: Arrays, tags: tf.Tensor, indices: Any, steps: int, start: Any
@@ -176,7 +176,7 @@ class Program:
             if needs.record_steps or needs.stop_at_nan or needs.stop_when_diverged:
                 stack.enter_context(capture_step_loss(model, seen.append))
             if keras_private.has_keras_step(model, "train_step"):
-                stack.enter_context(keras_private.read_before_loops(model))
+                stack.enter_context(tensorflow_private.read_before_loops(model))
             logs = _as_tensors(model.train_step(batch))
         return logs, seen[-1]
 

@@ -7,6 +7,7 @@ from kerasbatch.errors import Location, SpecError
 from kerasbatch.models.build import build_model, keras_refusals
 from kerasbatch.models.callbacks import make_callbacks
 from kerasbatch.models.serialization import keras_file_content
+from kerasbatch.planning import plan_budget
 from kerasbatch.records.run_id import run_id
 from kerasbatch.runs.prepare.data_loader import DataLoader, data_key
 from kerasbatch.runs.prepare.label_check import check_labels
@@ -16,9 +17,9 @@ from kerasbatch.spec import user_code
 from kerasbatch.spec.callback_rules import user_callbacks
 from kerasbatch.spec.learning_rate import LearningRate, learning_rate_notes, resolve_learning_rate
 from kerasbatch.spec.rules import spec_notes
-from kerasbatch.spec.schema import PythonModel, Spec
+from kerasbatch.spec.schema import Spec
+from kerasbatch.spec.section_schema import PythonModel
 from kerasbatch.spec.sweep import SingleRun
-from kerasbatch.steps import plan_budget
 
 MAX_RECORDED_WEIGHTS = 1000
 

@@ -3,15 +3,16 @@
 from dataclasses import dataclass
 
 from kerasbatch.data.run_data import data_sizes
+from kerasbatch.planning import plan_budget
 from kerasbatch.spec import sweep
 from kerasbatch.spec.callback_rules import user_callbacks
 from kerasbatch.spec.learning_rate import learning_rate_notes, resolve_learning_rate
 from kerasbatch.spec.reader import SpecSource
 from kerasbatch.spec.rules import spec_notes
-from kerasbatch.spec.schema import PythonModel
+from kerasbatch.spec.section_schema import PythonModel
 from kerasbatch.spec.sweep import SingleRun
 from kerasbatch.spec.trust import Access
-from kerasbatch.steps import Plan, plan_budget
+from kerasbatch.steps import Plan
 
 
 @dataclass(frozen=True)

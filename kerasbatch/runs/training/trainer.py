@@ -14,7 +14,7 @@ from kerasbatch.runs.training.job import TrainingJob, TrainingSettings
 from kerasbatch.runs.training.objective import run_objective
 from kerasbatch.runs.training.record import run_record
 from kerasbatch.runs.training.session import train
-from kerasbatch.spec.schema import PythonModel
+from kerasbatch.spec.section_schema import PythonModel
 from kerasbatch.spec.trust import Access
 
 SETTINGS = TrainingSettings()

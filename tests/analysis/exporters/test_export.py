@@ -60,7 +60,7 @@ def test_losses_of_steps_and_a_run_that_goes_on(tmp_path: Path) -> None:
 
 def test_bad_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A place that there is not; a package that is not installed; no runs."""
-    with pytest.raises(kb.SpecError, match="'wandb' is none; there are tensorboard and mlflow"):
+    with pytest.raises(kb.SpecError, match="found 'wandb'; must be tensorboard or mlflow"):
         exports.check_exporter("wandb")
     monkeypatch.setattr(exports.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(kb.SpecError, match=r"pip install 'kerasbatch\[mlflow\]'"):

@@ -13,9 +13,13 @@ from run_support import LINE, run_here
 from typer.testing import CliRunner
 
 import kerasbatch as kb
-from kerasbatch.analysis.plots import by_batch_size, by_step, style
+from kerasbatch.analysis.plots import by_batch_size, step_loss, style
 from kerasbatch.analysis.plots.curves import curves
-from kerasbatch.analysis.plots.plot import KINDS
+from kerasbatch.analysis.plots.memory import memory_panels
+from kerasbatch.analysis.plots.noise import noise_lines
+from kerasbatch.analysis.plots.registry import KINDS
+from kerasbatch.analysis.plots.throughput import throughput_panels
+from kerasbatch.analysis.plots.to_target import to_target_panels
 from kerasbatch.cli import app
 from kerasbatch.records.record import read_record, write_record
 
@@ -26,7 +30,7 @@ NOISE = "step,examples,noise_scale,low,high,trace,squared_norm\n"
 
 def to_target(path: Path, target: str | None = None, *, fit: bool = False) -> by_batch_size.Panels:
     loaded = kb.load(path)
-    return by_batch_size.to_target(loaded, kb.compare(loaded, target=target, fit=fit))
+    return to_target_panels(loaded, kb.compare(loaded, target=target, fit=fit))
 
 
 @pytest.fixture(scope="module")
@@ -84,10 +88,10 @@ def test_the_band_holds_the_fitted_curve() -> None:
 def test_speed_and_memory_are_those_of_every_run() -> None:
     """Not only of the chosen ones."""
     loaded = kb.load(MANY)
-    examples, steps = by_batch_size.throughput(loaded).panels
+    examples, steps = throughput_panels(loaded).panels
     assert sorted(examples.values) == sorted(loaded.runs["examples_per_second"])
     assert sorted(steps.values) == sorted(loaded.runs["steps_per_second"])
-    (memory,) = by_batch_size.memory(loaded).panels
+    (memory,) = memory_panels(loaded).panels
     assert memory.from_zero
     assert len(memory.values) == len(loaded.runs)
 
@@ -109,12 +113,12 @@ def test_curves_are_the_histories_of_the_chosen_runs() -> None:
 
 def test_losses_of_many_steps_become_means_with_a_band(losses: Path) -> None:
     """7,200 steps are drawn as 1,500 points; 300 as they are."""
-    found = by_step.step_losses(kb.load(losses))
+    found = step_loss.step_losses(kb.load(losses))
     many, few = found.lines
     assert (many.label, few.label) == ("batch size 1", "batch size 24")
-    assert (len(many.x), len(few.x)) == (by_step.MAX_POINTS, 300)
+    assert (len(many.x), len(few.x)) == (step_loss.MAX_POINTS, 300)
     every = pd.read_csv(next(losses.rglob("batch_size=1-*/steps_loss.csv")))["loss"].to_numpy()
-    first = np.array_split(every, by_step.MAX_POINTS)[0]
+    first = np.array_split(every, step_loss.MAX_POINTS)[0]
     assert (many.y[0], many.low[0], many.high[0]) == (first.mean(), first.min(), first.max())
     assert many.x[-1] == 7200
     assert np.isnan(few.low).all()
@@ -122,14 +126,14 @@ def test_losses_of_many_steps_become_means_with_a_band(losses: Path) -> None:
 
 def test_noise_that_cannot_be_told_leaves_a_gap(losses: Path) -> None:
     """And no band that ends nowhere."""
-    (line,) = by_step.noise(kb.load(losses), "steps").lines
+    (line,) = noise_lines(kb.load(losses), "steps").lines
     assert line.x.tolist() == [0, 5, 9]
     assert math.isnan(line.y[0])
     assert line.y[1:].tolist() == [4, 6]
     assert np.isnan([line.low[0], line.high[0]]).all()
     assert line.high[1:].tolist() == [8, 12]
     with pytest.raises(kb.SpecError, match="noise is told over steps or examples"):
-        by_step.noise(kb.load(losses), "seconds")
+        noise_lines(kb.load(losses), "seconds")
 
 
 @pytest.mark.parametrize("kind", ["curves", "to_target", "throughput", "memory"])
@@ -194,7 +198,10 @@ def test_the_command_draws(losses: Path, tmp_path: Path, kind: str) -> None:
         ({"kind": "curves", "x": "hours"}, "found 'hours'; must be one of steps, examples, sec"),
         ({"kind": "memory", "fit": True}, "--fit: goes with --kind to_target"),
         ({"kind": "memory", "x": "steps"}, "--x: goes with --kind curves or noise"),
-        ({"kind": "throughput", "target": "a>=1"}, "--target: goes with --kind curves or to_targ"),
+        (
+            {"kind": "throughput", "target": "a>=1"},
+            "--target: goes with --kind to_target or curves",
+        ),
         ({"kind": "to_target"}, "there is no target; say --target"),
         ({"kind": "step_loss"}, r"write record: \[steps\] into the spec"),
         ({"kind": "noise"}, "no run has the noise of its gradient"),

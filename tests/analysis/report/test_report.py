@@ -126,8 +126,8 @@ def test_long_lines_are_thinned_and_keep_their_ends() -> None:
     loaded = kb.load(REFERENCE / "digits_batch_sizes")
     from kerasbatch.analysis.plots.curves import curves
 
-    found = curves(loaded, kb.compare(loaded), "steps")
-    for curve, read in zip(found.curves, hover.of_curves(found, "evaluated"), strict=True):
+    for curve in curves(loaded, kb.compare(loaded), "steps").curves:
+        read = hover.line_points(curve.label, curve.x, curve.evaluated)
         assert len(read.x) == min(len(curve.x), MAX_POINTS)
         assert (read.x[0], read.y[-1]) == (curve.x[0], curve.evaluated[-1])
 

@@ -10,7 +10,7 @@ from fit_support import CLASSES, TABLE, N, ready
 
 import kerasbatch as kb
 from kerasbatch.engine.sources.example_stream import ExampleStream
-from kerasbatch.steps import plan
+from kerasbatch.planning import plan
 
 # Keras' own callbacks, and NumPy looking at Keras' variables, meet NumPy 2 with this warning.
 pytestmark = pytest.mark.filterwarnings(

@@ -26,7 +26,7 @@ from kerasbatch.engine.settings import DEFAULT_SETTINGS, EngineSettings
 from kerasbatch.engine.sources.example_stream import ExampleStream
 from kerasbatch.engine.training.fused import FusedTraining
 from kerasbatch.engine.training.start import start
-from kerasbatch.steps import plan
+from kerasbatch.planning import plan
 
 
 def trained(model: Any, stream: ExampleStream, *, streamed: bool, **options: Any) -> FusedTraining:

@@ -206,7 +206,7 @@ def test_weighted_training_is_that_of_keras(tmp_path: Path) -> None:
     spec |= {"sampling": "sequential"}
     result = run(spec, tmp_path)
     loaded = spec_data.load_data(reader.spec_from_dict(spec).spec, Access(tmp_path))
-    from kerasbatch.benchmark.engines import build_for_batch_size
+    from kerasbatch.benchmark.timers import build_for_batch_size
 
     model = build_for_batch_size(reader.spec_from_dict(spec).spec, Access(tmp_path), loaded, 16)
     x = loaded.x_train.astype(np.float32) / 16

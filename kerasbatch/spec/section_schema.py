@@ -1,0 +1,152 @@
+"""The sections of the spec: model, validation, evaluations, target and learning-rate rule."""
+
+import math
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import Field, model_serializer
+
+from kerasbatch.spec.fields import (
+    CODE,
+    Count,
+    Expected,
+    Flag,
+    Fraction,
+    InnerKey,
+    KeyedModel,
+    PythonName,
+    StrictModel,
+    Text,
+    one_of,
+)
+from kerasbatch.types import EveryKind
+
+Preset = Literal["linear", "mlp", "cnn"]
+
+
+class PresetModel(KeyedModel):
+    """A preset model, by its name."""
+
+    kind: Literal["preset"] = Field("preset", exclude=True)
+    preset: Annotated[Preset, Expected(one_of(Preset) + ", or {layers: [...]}"), InnerKey()]
+
+    @model_serializer
+    def _word(self) -> str:
+        return self.preset
+
+
+class LayerModel(KeyedModel):
+    """A model as a list of Keras layers; `keras_validation` checks the layers."""
+
+    kind: Literal["layers"] = Field("layers", exclude=True)
+    layers: Annotated[tuple[Any, ...], Field(strict=False), InnerKey()]
+
+
+class PythonModel(KeyedModel):
+    """A model that a Python function returns; needs trust."""
+
+    kind: Literal["python"] = Field("python", exclude=True)
+    python: Annotated[PythonName, CODE]
+
+
+AnyModel = Annotated[PresetModel | LayerModel | PythonModel, Field(discriminator="kind")]
+
+
+class ValidationWord(StrictModel):
+    """Validation on the test part of the data, or none."""
+
+    kind: Literal["test", "none"]
+
+    @model_serializer
+    def _word(self) -> str:
+        return self.kind
+
+
+class FractionForValidation(StrictModel):
+    """Validation on a share of the training data."""
+
+    kind: Literal["fraction"] = Field("fraction", exclude=True)
+    fraction: Fraction
+
+
+class ExamplesForValidation(StrictModel):
+    """Validation on a number of the training examples."""
+
+    kind: Literal["examples"] = Field("examples", exclude=True)
+    examples: Count
+
+
+AnyValidation = Annotated[
+    ValidationWord | FractionForValidation | ExamplesForValidation, Field(discriminator="kind")
+]
+
+
+class EvaluateEvery(StrictModel):
+    """The distance of evaluations: exactly one of the four."""
+
+    epochs: Count | None = None
+    steps: Count | None = None
+    examples: Count | None = None
+    growth: Annotated[
+        float | None, Field(ge=1.01, le=1000), Expected("a factor from 1.01 on, like 1.1")
+    ] = None
+
+    @property
+    def kind(self) -> EveryKind:
+        """The one of the four that is set."""
+        return next(kind for kind in get_args(EveryKind) if getattr(self, kind) is not None)
+
+    @property
+    def amount(self) -> float:
+        """The value of the one that is set."""
+        return float(getattr(self, self.kind))
+
+
+class Target(StrictModel):
+    """The value of a metric to reach, with one bound; `stop` ends the run there."""
+
+    metric: Text
+    at_least: Annotated[float | None, Expected("a finite number")] = None
+    at_most: Annotated[float | None, Expected("a finite number")] = None
+    stop: Flag = False
+
+    def __str__(self) -> str:
+        """Return the target as text, like val_accuracy >= 0.97."""
+        return f"{self.metric} {'<=' if self.at_least is None else '>='} {self.value:g}"
+
+    @property
+    def lower_is_better(self) -> bool:
+        """Whether the bound is an upper one."""
+        return self.at_least is None
+
+    @property
+    def value(self) -> float:
+        """The bound."""
+        bound = self.at_most if self.at_least is None else self.at_least
+        return math.nan if bound is None else bound
+
+    def is_reached_by(self, values: Any) -> Any:
+        """Return whether a value reaches the target, or for a Series, element by element."""
+        return values <= self.value if self.lower_is_better else values >= self.value
+
+
+class WarmUpLength(StrictModel):
+    """The length of the warm-up: exactly one of the two."""
+
+    epochs: Count | None = None
+    steps: Count | None = None
+
+    def in_steps(self, steps_per_epoch: int) -> int:
+        """Return the length in steps."""
+        return self.steps or (self.epochs or 0) * steps_per_epoch
+
+
+class LearningRateRule(StrictModel):
+    """The rule by which the learning rate follows the batch size."""
+
+    rule: Annotated[Literal["none", "linear", "sqrt"], Expected("one of none, linear, sqrt")] = (
+        "none"
+    )
+    base_batch_size: Count = 32
+    betas: Flag = False
+    times: Annotated[float, Field(gt=0), Expected("a number above 0")] = 1.0
+    warmup: WarmUpLength | None = None
