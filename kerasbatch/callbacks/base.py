@@ -20,7 +20,7 @@ class PlannedCallback(keras.callbacks.Callback):
         plan: the plan, or a function that returns it for the number of epochs of `fit`.
     """
 
-    hears_blocks = True
+    accepts_blocks = True
 
     def __init__(self, plan: Plan | Callable[[int], Plan]) -> None:
         super().__init__()

@@ -34,7 +34,7 @@ class NoiseScale(keras.callbacks.Callback):
         SpecError: as `gradient_noise`, when the training begins.
     """
 
-    hears_blocks = True
+    accepts_blocks = True
 
     def __init__(
         self,

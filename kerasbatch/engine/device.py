@@ -1,4 +1,4 @@
-"""Arrays on their way to the device."""
+"""Transfers of arrays to the device, and the abilities of the device."""
 
 from pathlib import Path
 from typing import Any
@@ -12,19 +12,19 @@ from kerasbatch.engine.options import Arrays
 from kerasbatch.types import Array
 
 ALIGNMENT = 64
-"""Bytes to whose multiples TensorFlow aligns its tensors."""
+"""The alignment of TensorFlow's tensors, in bytes."""
 
 
 def to_device(arrays: Arrays) -> Arrays:
-    """Move arrays to the device, in their own types."""
-    moved: Arrays = keras.tree.map_structure(_to_device, arrays)
-    return moved
+    """Return arrays as tensors on the device, with unchanged types."""
+    tensors: Arrays = keras.tree.map_structure(_to_device, arrays)
+    return tensors
 
 
 def _to_device(array: Any) -> tf.Tensor:
-    """Return an array as a tensor, without a copy where it is mapped from a file.
+    """Return an array as a tensor, without a copy if it is mapped from a file.
 
-    Processes that map the same file share its pages then.
+    Processes that map the same file then share its pages.
     """
     return in_place(array) if is_mapped(array) else tf.convert_to_tensor(array)
 
@@ -35,22 +35,22 @@ def bytes_of(arrays: Any) -> int:
 
 
 def cast_for_device(arrays: Arrays) -> Arrays:
-    """Return arrays in the types in which they are computed with."""
-    same: Arrays = keras.tree.map_structure(
+    """Return arrays cast to the types of the computation."""
+    cast: Arrays = keras.tree.map_structure(
         lambda array: array.astype(type_on_device(array), copy=False), arrays
     )
-    return same
+    return cast
 
 
 def type_on_device(array: Any) -> Any:
-    """Return the type in which an array is computed with: for fractions, Keras' own."""
+    """Return the type of an array in the computation: for floats, Keras' floatx."""
     return np.dtype(keras.config.floatx()) if array.dtype.kind == "f" else array.dtype
 
 
 def is_mapped(array: Any) -> bool:
-    """Tell whether an array is mapped from a file, and can be computed with where it lies.
+    """Return whether an array is mapped from a file and can be used without a copy.
 
-    TensorFlow takes no memory that is read-only.
+    TensorFlow does not accept read-only memory.
     """
     is_file = in_a_file(array) and array.flags.c_contiguous and array.size
     return bool(
@@ -64,7 +64,7 @@ def is_mapped(array: Any) -> bool:
 def in_place(array: Array) -> tf.Tensor:
     """Return an aligned array as a tensor over the same memory; on a GPU, a copy.
 
-    Types that NumPy itself does not know, like bfloat16, are copied too.
+    Types that are not native to NumPy, like bfloat16, are copied too.
     """
     if tf.config.list_physical_devices("GPU") or array.dtype.kind not in "biuf":
         return tf.convert_to_tensor(array)
@@ -72,37 +72,37 @@ def in_place(array: Array) -> tf.Tensor:
 
 
 def aligned(shape: tuple[int, ...], dtype: Any) -> Array:
-    """Return memory for an array that `in_place` can use; it holds zeros."""
+    """Return an array of zeros in aligned memory, for `in_place`."""
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     memory = np.zeros(size + ALIGNMENT, np.uint8)
     first = -memory.ctypes.data % ALIGNMENT
-    room: Array = memory[first : first + size].view(dtype).reshape(shape)
-    return room
+    array: Array = memory[first : first + size].view(dtype).reshape(shape)
+    return array
 
 
 CPU_INFO = Path("/proc/cpuinfo")
 BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
-"""What Linux calls it on processors by Intel and AMD, and on those by ARM."""
+"""Linux' names of the instructions on Intel, AMD and ARM processors."""
 BFLOAT16_CAPABILITY = (8, 0)
-"""The compute capability from which on NVIDIA's GPUs have it."""
+"""The lowest compute capability of NVIDIA GPUs with bfloat16."""
 
 
 def computes_bfloat16() -> bool:
-    """Tell whether the device computes in bfloat16; what says nothing is taken not to."""
+    """Return whether the device computes in bfloat16; False if that is unknown."""
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
         return bool(BFLOAT16_FLAGS & _processor_flags(CPU_INFO))
-    told = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability")
-    return told is not None and tuple(told) >= BFLOAT16_CAPABILITY
+    capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability")
+    return capability is not None and tuple(capability) >= BFLOAT16_CAPABILITY
 
 
 def _processor_flags(file: Path) -> set[str]:
-    """Return the words that Linux says of a processor's instructions; elsewhere there are none."""
+    """Return the flags of the processor's instruction sets; empty on systems other than Linux."""
     if not file.is_file():
         return set()
     lines = file.read_text(encoding="utf-8").splitlines()
-    told = [line.partition(":") for line in lines]
-    return {word for name, _, words in told if _is_flags(name) for word in words.split()}
+    fields = [line.partition(":") for line in lines]
+    return {flag for name, _, flags in fields if _is_flags(name) for flag in flags.split()}
 
 
 def _is_flags(name: str) -> bool:

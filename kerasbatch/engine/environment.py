@@ -1,4 +1,4 @@
-"""Loads TensorFlow without its log, and with the settings that kerasbatch relies on.
+"""Loads TensorFlow without its log, with the settings that kerasbatch needs.
 
 Only the command line calls these functions: a library must not change the environment of its
 caller.
@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 LIMITS = ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH")
-"""Variables by which Keras cuts a training short, with no more than a warning."""
+"""Environment variables that make Keras cut a training short, with only a warning."""
 UNUSED = ("sklearn", "matplotlib")
-"""What Keras imports, where it can, for its wrappers and its galleries: a third of its loading."""
+"""Optional imports of Keras for wrappers and image galleries: a third of its loading time."""
 
 
 def set_variables(*, verbose: bool) -> list[str]:
-    """Set what must be set before Keras is imported; return what a person must know."""
+    """Set environment variables that Keras reads at its import; return notices for the user."""
     notices = []
     for name in LIMITS:
         if name in os.environ:
@@ -34,11 +34,11 @@ def set_variables(*, verbose: bool) -> list[str]:
 
 
 def load_tensorflow(*, verbose: bool, whole: bool = False) -> None:
-    """Import TensorFlow and Keras; what they write while loading is shown if they fail.
+    """Import TensorFlow and Keras; their output while loading is shown only if they fail.
 
     Args:
-        verbose: let what they write appear at once.
-        whole: also what nobody but somebody's own code might want of Keras.
+        verbose: whether to show their output at once.
+        whole: whether to import the optional packages too, which only user code may need.
     """
     with contextlib.nullcontext() if whole else _hidden_packages(UNUSED):
         if verbose:
@@ -53,9 +53,9 @@ def load_tensorflow(*, verbose: bool, whole: bool = False) -> None:
 
 @contextmanager
 def _hidden_packages(names: tuple[str, ...]) -> Iterator[None]:
-    """Let imports of packages fail that are not loaded yet; afterwards they can be imported."""
+    """Make imports of packages fail that are not loaded yet; restore them afterwards."""
     hidden: dict[str, None] = {name: None for name in names if name not in sys.modules}
-    sys.modules.update(hidden)  # type: ignore[arg-type]  # None is Python's own sign for it
+    sys.modules.update(hidden)  # type: ignore[arg-type]  # None makes an import fail
     try:
         yield
     finally:
@@ -64,7 +64,7 @@ def _hidden_packages(names: tuple[str, ...]) -> Iterator[None]:
 
 
 def set_threads(threads: int) -> None:
-    """Let TensorFlow use so many threads, before it computes anything; 0: it chooses."""
+    """Set the number of threads of TensorFlow before its first computation; 0: the default."""
     if threads == 0:
         return
     import tensorflow as tf
@@ -75,19 +75,19 @@ def set_threads(threads: int) -> None:
 
 @contextmanager
 def _captured_stderr() -> Iterator[None]:
-    """Keep back what C++ code writes to the standard error; hand it on after an exception.
+    """Capture the standard error of C++ code; write it out after an exception.
 
     TensorFlow logs some lines before it reads its own log level.
     """
     sys.stderr.flush()
     original = os.dup(2)
-    with tempfile.TemporaryFile() as kept:
-        os.dup2(kept.fileno(), 2)
+    with tempfile.TemporaryFile() as captured:
+        os.dup2(captured.fileno(), 2)
         try:
             yield
         except Exception:
-            kept.seek(0)
-            os.write(original, kept.read())
+            captured.seek(0)
+            os.write(original, captured.read())
             raise
         finally:
             os.dup2(original, 2)

@@ -139,7 +139,7 @@ def supports_xla(model: keras.Model) -> bool:
     return bool(private("model_supports_jit")(model))
 
 
-def asked_for_xla(model: keras.Model) -> bool | None:
+def requested_xla(model: keras.Model) -> bool | None:
     """Return the `jit_compile` of a model's `compile`, or None if Keras chose.
 
     Keras keeps only the outcome of "auto"; an explicit value shows if auto would differ.

@@ -1,11 +1,11 @@
-"""The exception that leads from the fused engine to plain `model.fit`."""
+"""The exception for an obstacle to the fused engine; plain `model.fit` is the fallback."""
 
 
 class ObstacleError(Exception):
-    """The fused engine cannot train this.
+    """The fused engine cannot train.
 
     Args:
-        reason: why, to follow "because".
+        reason: the reason, as a clause that follows "because".
     """
 
     def __init__(self, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""What a training is asked for beside its data; the same for every engine."""
+"""The options of a training beside its data, common to all engines."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,13 +12,13 @@ Arrays = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Needs:
-    """What a training must be able to do; it is built into a compiled program.
+    """The required abilities of a training, which are compiled into its program.
 
     Args:
         record_steps: keep the loss of every step.
         stop_at_nan: stop after the first step whose loss is not finite.
         stop_when_diverged: stop by the rule of `divergence`.
-        jit_compile: whether to compile with XLA; None leaves it to be chosen.
+        jit_compile: whether to compile with XLA; None chooses.
     """
 
     record_steps: bool = False
@@ -32,14 +32,14 @@ NO_NEEDS = Needs()
 
 @dataclass(frozen=True)
 class Validation:
-    """What `fit` validates on.
+    """The validation of a `fit`.
 
     Args:
-        data: arrays, or whatever only Keras can read.
-        is_arrays: whether they are arrays.
-        batch_size: examples of one step.
-        steps: how many steps, or None for all; cut off already where they are arrays.
-        freq: as Keras' `validation_freq`.
+        data: arrays, or data that only Keras can read.
+        is_arrays: whether the data are arrays.
+        batch_size: the examples of one step.
+        steps: the number of steps, or None for all; arrays are already cut to this length.
+        freq: Keras' `validation_freq`.
     """
 
     data: Any
@@ -49,7 +49,7 @@ class Validation:
     freq: Any = 1
 
     def as_keras(self) -> dict[str, Any]:
-        """Return it as arguments of Keras' `fit`."""
+        """Return the arguments of Keras' `fit`."""
         return {
             "validation_data": self.data,
             "validation_batch_size": self.batch_size,
@@ -60,13 +60,13 @@ class Validation:
 
 @dataclass(frozen=True)
 class FitOptions:
-    """How to call `fit`.
+    """The options of a call of `fit`.
 
     Args:
         callbacks: Keras callbacks.
         verbose: as in Keras.
         initial_epoch: as in Keras.
-        validation: what to validate on after epochs, or None.
+        validation: the validation after epochs, or None.
     """
 
     callbacks: Sequence[keras.callbacks.Callback] = field(default=())

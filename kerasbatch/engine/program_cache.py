@@ -1,7 +1,7 @@
-"""The last compiled program of every model that is still in use, so that nothing compiles twice.
+"""A cache of the last compiled program of every model in use, to avoid repeated compilation.
 
-A program holds its model weakly, and so does the cache; loss and metrics too, which may hold the
-model themselves.
+Programs and the cache hold weak references to models. The cache also holds weak references to the
+loss and the metrics, because these may refer to the model.
 """
 
 import weakref
@@ -17,48 +17,50 @@ Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True)
-class _Kept(Generic[Kind]):
-    """A program and what it was compiled for: values, and objects that must be the same ones."""
+class _Entry(Generic[Kind]):
+    """A program and its key: values, which must be equal, and objects, which must be identical."""
 
     program: Kind
     values: tuple[Any, ...]
     objects: tuple[Callable[[], Any], ...]
 
-    def serves(self, values: tuple[Any, ...], objects: tuple[Any, ...]) -> bool:
-        """Tell whether the program is still right."""
-        same = (mine() is other for mine, other in zip(self.objects, objects, strict=True))
+    def matches(self, values: tuple[Any, ...], objects: tuple[Any, ...]) -> bool:
+        """Return whether the program is still valid."""
+        same = (
+            reference() is other for reference, other in zip(self.objects, objects, strict=True)
+        )
         return self.values == values and all(same)
 
 
 class ProgramCache(Generic[Kind]):
-    """Programs of one kind, by model."""
+    """The programs of one kind, by model."""
 
     def __init__(self) -> None:
-        self._kept: weakref.WeakKeyDictionary[keras.Model, _Kept[Kind]] = (
+        self._entries: weakref.WeakKeyDictionary[keras.Model, _Entry[Kind]] = (
             weakref.WeakKeyDictionary()
         )
 
     def get(self, model: keras.Model, values: tuple[Any, ...], make: Callable[[], Kind]) -> Kind:
-        """Return the model's program, that of an earlier call where it is still right.
+        """Return the program of the model, from the cache if it is still valid.
 
         Args:
             model: a built, compiled model.
-            values: what the program is made for, beside the model as it was compiled.
-            make: makes a program.
+            values: the key of the program, beside the compiled model.
+            make: returns a new program.
         """
         objects = (model.optimizer, *keras_private.compiled_with(model))
         trainable = tuple(variable.trainable for variable in model.weights)
-        kept = self._kept.get(model)
-        if kept is None or not kept.serves((*values, trainable), objects):
-            kept = _Kept(make(), (*values, trainable), tuple(map(_weakly, objects)))
-            self._kept[model] = kept
-        return kept.program
+        entry = self._entries.get(model)
+        if entry is None or not entry.matches((*values, trainable), objects):
+            entry = _Entry(make(), (*values, trainable), tuple(map(_weak_reference, objects)))
+            self._entries[model] = entry
+        return entry.program
 
     def forget(self, model: keras.Model) -> None:
-        """Let the next call make a new program."""
-        self._kept.pop(model, None)
+        """Remove the program of a model, so that the next call makes a new one."""
+        self._entries.pop(model, None)
 
 
-def _weakly(value: Any) -> Callable[[], Any]:
-    """Return what gives an object back while it is in use; None stays None."""
+def _weak_reference(value: Any) -> Callable[[], Any]:
+    """Return a weak reference to an object; for None, a function that returns None."""
     return (lambda: None) if value is None else weakref.ref(value)

@@ -1,4 +1,4 @@
-"""The thresholds of the engine, in one frozen object that is passed down."""
+"""The thresholds of the engine, in one frozen object."""
 
 from dataclasses import dataclass
 
@@ -9,24 +9,24 @@ class EngineSettings:
 
     Args:
         memory_share: the share of free memory that resident data may take.
-        xla_steps: the steps from which on XLA pays. It compiles about half a second longer and
-            saves about half a millisecond a step (an MLP at batch 16: 1,600 steps/s without,
-            6,400 with).
-        xla_batches: the same for batches of a dataset. Making the batches takes time too, and less
-            can be saved (at batch 16 in 1,250 steps XLA costs 0.3 s, in 2,500 it saves up to 0.5).
-        large_batch: the batch size from which on blocks of a dataset gain nothing: copying the
-            batches costs as much as blocks save (0.9 of plain `fit` at 512, 0.7 at 2,048).
+        xla_steps: the number of steps from which on XLA pays. Its compilation takes about half a
+            second longer and saves about half a millisecond per step (an MLP at batch 16: 1,600
+            steps/s without, 6,400 with).
+        xla_batches: the same for batches of a dataset, which take time themselves, so that XLA
+            saves less (at batch 16, it costs 0.3 s in 1,250 steps and saves up to 0.5 s in 2,500).
+        large_batch: the batch size from which on blocks of a dataset gain nothing, because copying
+            the batches costs as much as blocks save (0.9 of plain `fit` at 512, 0.7 at 2,048).
         short_epoch: the steps below which an epoch of a dataset gains nothing from blocks (0.7 of
             plain `fit` at 4 steps, 1.0 at 16, 1.6 at 32).
-        block_seconds: the duration of a block, so that progress and Ctrl-C stay quick.
+        block_seconds: the duration of a block; a short one keeps progress and Ctrl-C responsive.
         chunk_bytes: the size of a chunk of streamed data; two of them are in memory at a time.
         chunk_steps: the largest number of steps in a chunk.
         chunk_rows: the rows of a chunk of small batches; a larger one delays the first step.
-        min_chunk_steps: the smallest number of steps in a chunk, if bytes allow.
-        unknown_size_rows: the rows of a chunk where batch sizes are unknown; most divide it.
-        chunk_seconds: the time after which batches from Python are trained on, however few.
+        min_chunk_steps: the smallest number of steps in a chunk, if `chunk_bytes` allows it.
+        unknown_size_rows: the rows of a chunk if batch sizes are unknown; most sizes divide it.
+        chunk_seconds: the time after which a chunk of batches from Python ends, at any size.
         evaluation_batch: the examples of one evaluation step.
-        evaluation_bytes: the bytes of one evaluation step, where examples are large.
+        evaluation_bytes: the largest number of bytes of one evaluation step.
     """
 
     memory_share: float = 0.5

@@ -22,10 +22,10 @@ class Result:
     """A run that has ended, on disk.
 
     Args:
-        directory: where its files are.
+        directory: the directory of its files.
         record: the contents of record.json.
         swept: the swept keys and values of this run.
-        reused: True if it had been finished by an earlier command.
+        reused: whether an earlier command finished it.
     """
 
     directory: Path
@@ -35,12 +35,12 @@ class Result:
 
     @property
     def status(self) -> RunStatus:
-        """How it ended: done, target, diverged, interrupted or failed."""
+        """Its status: done, target, diverged, interrupted or failed."""
         return RunStatus(self.record["status"])
 
     @property
     def message(self) -> str:
-        """How it ended, in words."""
+        """A description of its end."""
         return str(self.record["message"])
 
     @property
@@ -60,55 +60,56 @@ class Result:
 
     @property
     def weights(self) -> "pd.DataFrame":
-        """The path of the weights, where they were recorded: step, and a column for each weight."""
+        """The recorded weights: a step, and a column for each weight."""
         return self._table("weights.csv")
 
     @property
     def noise(self) -> "pd.DataFrame":
-        """The noise of the gradient at every evaluation, where it was recorded."""
+        """The recorded gradient noise at every evaluation."""
         return self._table("noise.csv")
 
     def model(self, which: "Saved | None" = None, *, trust: bool = False) -> "keras.Model":
-        """Load the model that the run kept, compiled as it was trained.
+        """Load the model that the run saved, compiled as in training.
 
         Args:
-            which: `last` or `best`; None takes the best where there is one.
-            trust: let the run's spec run Python code.
+            which: `last` or `best`; None takes the best if it was saved.
+            trust: allow the Python code of the run's spec.
 
         Raises:
-            SpecError: if there is no such model, it was changed on disk, or needs trust.
+            SpecError: if there is no such model, it has changed on disk, or it needs trust.
         """
         from kerasbatch.inference.saved_model import load_model
 
         return load_model(self.directory, which=which, trust=trust)
 
     def predict(self, x: Any, which: "Saved | None" = None, *, trust: bool = False) -> "Array":
-        """Predict with the model that the run kept; columns, scaling and labels as in training.
+        """Predict with the saved model; columns, scaling and labels are those of the training.
 
         Args:
-            x: a DataFrame with the columns of the training, in any order and beside others; or an
-                array of shape (n, ...) as the data had it before standardizing or scaling.
-            which: `last` or `best`; None takes the best where there is one.
-            trust: let the run's spec run Python code.
+            x: a DataFrame with the columns of the training, in any order; or an array of shape
+                (n, ...) like the data before standardizing or scaling. Further columns are
+                ignored.
+            which: `last` or `best`; None takes the best if it was saved.
+            trust: allow the Python code of the run's spec.
 
         Returns:
-            The label of each row, as text where the labels were text; or numbers in the target's
-            own units, shape (n,), or (n, outputs) of several.
+            The label of each row, as text if labels were text; or numbers in the units of the
+            target, shape (n,), or (n, outputs) for several outputs.
 
         Raises:
-            SpecError: if there is no such model, or x does not fit what it was trained on.
+            SpecError: if there is no such model, or x does not fit the training data.
         """
         from kerasbatch.inference.predict import encode_examples, model_outputs, predicted_labels
         from kerasbatch.inference.saved_model import load_saved_model
 
-        kept = load_saved_model(self.directory, which=which, trust=trust)
-        examples, notices = encode_examples(kept, x)
+        saved = load_saved_model(self.directory, which=which, trust=trust)
+        examples, notices = encode_examples(saved, x)
         for notice in notices:
             warnings.warn(notice, stacklevel=2)
-        return predicted_labels(kept, model_outputs(kept, examples))
+        return predicted_labels(saved, model_outputs(saved, examples))
 
     def _repr_html_(self) -> str:
-        """Show the run in a notebook, as text that can do nothing."""
+        """Show the run in a notebook, with all text escaped."""
         import pandas as pd
 
         row = pd.Series(self.row, name=self.directory.name).to_frame()

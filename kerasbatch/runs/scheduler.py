@@ -1,4 +1,4 @@
-"""Which run next, for which worker: those that share a program together, the longest first."""
+"""The order of runs: runs that share a program go to one worker, the longest work first."""
 
 import statistics
 from collections import defaultdict
@@ -8,12 +8,12 @@ from kerasbatch.runs.prepare.prepared_run import PreparedRun
 
 Program = tuple[str, int, int]
 STEP_SECONDS, EXAMPLE_SECONDS = 1e-4, 5e-6
-"""What a step and an example of it are guessed to take before any was measured; guesses decide
-about the order only."""
+"""The assumed time of a step, and of an example in it, before the first measurement; they only
+decide the order."""
 
 
 class Scheduler:
-    """The runs that are still to be trained.
+    """The runs that wait for a worker.
 
     Args:
         runs: the runs.
@@ -27,20 +27,20 @@ class Scheduler:
             self._steps[run.program] += run.plan.total_steps
         self._held: dict[int, Program] = {}
         self._measured: dict[Program, list[float]] = defaultdict(list)
-        self._known: dict[Program, float] = {}
+        self._medians: dict[Program, float] = {}
         self._proportion = 1.0
 
     def next(self, worker: int) -> PreparedRun | None:
-        """Hand out a run: of the program that the worker has, else the longest work that waits.
+        """Return a run of the program that the worker has compiled, else of the longest work.
 
-        Work that no other worker has begun comes first; then that of others is shared, at the
-        price of one more compilation.
+        Programs that no other worker has compiled come first; then workers share a program, at
+        the price of one more compilation.
         """
         waiting = {program for program, runs in self._waiting.items() if runs}
         if not waiting:
             return None
         if (program := self._held.get(worker)) not in waiting:
-            held = {other for each, other in self._held.items() if each != worker}
+            held = {other for number, other in self._held.items() if number != worker}
             program = max(sorted(waiting - held or waiting), key=self._waiting_seconds)
         self._held[worker] = program
         run = self._waiting[program].pop()
@@ -48,24 +48,24 @@ class Scheduler:
         return run
 
     def put_back(self, run: PreparedRun) -> None:
-        """Take a run back that was handed out in vain."""
+        """Return a run to the queue; its worker was lost."""
         self._waiting[run.program].append(run)
         self._steps[run.program] += run.plan.total_steps
 
     def measured(self, run: PreparedRun, steps: int, seconds: float) -> None:
-        """Learn from a run what a step of its program takes, evaluation included."""
+        """Record the time of a step of a run's program, evaluation included."""
         if steps:
             self._measured[run.program].append(seconds / steps)
-            self._known[run.program] = statistics.median(self._measured[run.program])
-            ratios = [known / _guess(program) for program, known in self._known.items()]
+            self._medians[run.program] = statistics.median(self._measured[run.program])
+            ratios = [median / _guess(program) for program, median in self._medians.items()]
             self._proportion = statistics.median(ratios)
 
     def seconds_left(self, running: Sequence[float], workers: int) -> float:
-        """Return how long the rest will take, as far as can be told.
+        """Estimate the time of all remaining work.
 
         Args:
-            running: the seconds that are left of the runs that go on.
-            workers: how many runs go on at a time.
+            running: the remaining seconds of each run in training.
+            workers: the number of runs at a time.
         """
         longest = [self._step_seconds(p) * runs[-1].plan.total_steps for p, runs in self._left()]
         waiting = sum(self._waiting_seconds(program) for program, _ in self._left())
@@ -78,8 +78,8 @@ class Scheduler:
         return self._step_seconds(program) * self._steps[program]
 
     def _step_seconds(self, program: Program) -> float:
-        """Return what was measured, else a guess in the proportion that others were measured in."""
-        return self._known.get(program, _guess(program) * self._proportion)
+        """Return the measured time, else a guess scaled by the measurements of other programs."""
+        return self._medians.get(program, _guess(program) * self._proportion)
 
 
 def _guess(program: Program) -> float:
@@ -88,11 +88,11 @@ def _guess(program: Program) -> float:
 
 
 def makespan(works: Iterable[float], workers: int) -> float:
-    """Return in how many seconds all work is done, by workers that take the longest first.
+    """Return the seconds until all work is done by workers that take the longest first.
 
     Args:
-        works: the seconds of every piece.
-        workers: how many there are.
+        works: the seconds of every task.
+        workers: the number of workers.
     """
     ends = [0.0] * workers
     for seconds in sorted(works, reverse=True):

@@ -10,7 +10,7 @@ from kerasbatch.spec.data_schema import KerasData
 from kerasbatch.spec.schema import keys_where
 from kerasbatch.step_check import is_mismatch
 
-NO_SETTING = frozenset(keys_where(lambda key: not key.setting))
+NON_SETTING_KEYS = frozenset(keys_where(lambda key: not key.setting))
 """Keys that do not distinguish settings; budgets have their own caveat."""
 _UNKNOWN: tuple[Any, ...] = (None, (), (None,) * 5)
 """The origins of a run that has not ended."""
@@ -37,7 +37,7 @@ def other_specs(context: ComparisonContext) -> Iterator[Caveat]:
     """Yield caveats if the specs of a row differ in more than the seed: not repetitions."""
     for _, runs in context.chosen.groupby("row"):
         specs = [context.records[run].get("spec") or {} for run in runs["run"]]
-        keys = {key for spec in specs for key in spec} - NO_SETTING
+        keys = {key for spec in specs for key in spec} - NON_SETTING_KEYS
         differ = sorted(
             k for k in keys if len({json.dumps(s.get(k), sort_keys=True) for s in specs}) > 1
         )

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from kerasbatch.analysis.comparison.target import first_passed
-from kerasbatch.analysis.loading.load import Loaded, run_names
+from kerasbatch.analysis.loading.load import Loaded, run_keys
 from kerasbatch.columns import COST_COLUMNS, TO_TARGET_COLUMNS
 from kerasbatch.records.run_status import FINISHED, RunStatus
 from kerasbatch.spec import keras_registry
@@ -46,12 +46,12 @@ def judge_runs(loaded: Loaded, question: Question) -> pd.DataFrame:
         `first_passed`.
     """
     runs = loaded.runs.copy()
-    runs["run"] = run_names(runs)
+    runs["run"] = run_keys(runs)
     runs = runs.drop(columns=[name for name in TO_TARGET_COLUMNS if name in runs])
     if question.target is None:
         return runs.assign(reached=False, unknown=False)
     history = loaded.history
-    history = history.assign(run=run_names(history))
+    history = history.assign(run=run_keys(history))
     runs = runs.merge(
         first_passed(history, question.target), how="left", left_on="run", right_index=True
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from kerasbatch.analysis.loading.load import PLACE, Loaded, run_names
+from kerasbatch.analysis.loading.load import RUN_KEYS, Loaded, run_keys
 from kerasbatch.columns import HISTORY_COLUMNS
 from kerasbatch.records.files import dump_yaml
 from kerasbatch.records.run_row import RUN_COLUMNS
@@ -92,7 +92,7 @@ def exported_runs(loaded: Loaded) -> Iterator[ExportedRun]:
     """Yield every run that can be read, in the order of `loaded.runs`."""
     points, runs, records = _PointTables(loaded), loaded.runs, loaded.records
     specs, directories = loaded.specs, loaded.directories
-    for key, row in zip(run_names(runs), runs.to_dict("records"), strict=True):
+    for key, row in zip(run_keys(runs), runs.to_dict("records"), strict=True):
         record, folder = records[key], directories[key]
         yield ExportedRun(
             experiment=folder.parent.name,
@@ -114,7 +114,7 @@ class _PointTables:
 
     def __init__(self, loaded: Loaded) -> None:
         losses = loaded.step_losses.rename(columns={"loss": "step_loss"})
-        measured = {*loaded.history.columns} - {*NO_METRICS, *PLACE, *loaded.swept}
+        measured = {*loaded.history.columns} - {*NO_METRICS, *RUN_KEYS, *loaded.swept}
         metrics = [name for name in loaded.history.columns if name in measured]
         self._tables = (
             (_by_run(loaded.history), metrics),
@@ -130,7 +130,7 @@ class _PointTables:
 
 
 def _by_run(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    return {str(name): rows for name, rows in table.groupby(run_names(table), sort=False)}
+    return {str(name): rows for name, rows in table.groupby(run_keys(table), sort=False)}
 
 
 def _start_time(folder: Path) -> float:

@@ -11,7 +11,7 @@ from kerasbatch.records.run_directory import RunDirectory
 from kerasbatch.records.run_status import RunStatus
 from kerasbatch.spec.reader import load_spec
 
-MARKS = ("record.json", "spec.yaml")
+RUN_FILE_NAMES = ("record.json", "spec.yaml")
 DEPTH = 3
 """The number of levels searched below a path: results/reference/<experiment>/<run>."""
 
@@ -92,7 +92,7 @@ def _unique_names(folders: Collection[Path]) -> dict[Path, str]:
 
 
 def _walk(path: Path, depth: int) -> Iterator[Path]:
-    if any((path / mark).is_file() for mark in MARKS):
+    if any((path / mark).is_file() for mark in RUN_FILE_NAMES):
         yield path
     elif depth:
         for inner in sorted(path.iterdir()):

@@ -19,16 +19,16 @@ from kerasbatch.records.record_schema import TEXTS
 from kerasbatch.records.run_row import RUN_COLUMNS
 from kerasbatch.spec.schema import BUDGETS
 
-PLACE = ("experiment", "run_id")
+RUN_KEYS = ("experiment", "run_id")
 """The columns that name a run."""
-NOT_SHOWN = frozenset(BUDGETS)
+HIDDEN_KEYS = frozenset(BUDGETS)
 """Swept budgets: their columns hold the length that was trained; `planned_steps` is the budget."""
 _SPECIAL = {"inf": float("inf"), "-inf": float("-inf"), "nan": float("nan")}
 
 
-def run_names(table: pd.DataFrame) -> "pd.Series[str]":
+def run_keys(table: pd.DataFrame) -> "pd.Series[str]":
     """Return the run of every row as experiment/run."""
-    return table[PLACE[0]] + "/" + table[PLACE[1]]
+    return table[RUN_KEYS[0]] + "/" + table[RUN_KEYS[1]]
 
 
 def load(paths: str | Path | Iterable[str | Path]) -> "Loaded":
@@ -64,7 +64,7 @@ class Loaded:
             {"experiment": run.experiment, **_row(run.record or {}), "run_id": run.path.name}
             for run in self._readable
         ]
-        columns = dict.fromkeys([*PLACE, *RUN_COLUMNS, *(key for row in rows for key in row)])
+        columns = dict.fromkeys([*RUN_KEYS, *RUN_COLUMNS, *(key for row in rows for key in row)])
         table = pd.DataFrame(rows, columns=list(columns))
         # A schedule has no single rate; a column without any number would have dtype object.
         return table.assign(learning_rate=pd.to_numeric(table["learning_rate"], errors="coerce"))
@@ -109,16 +109,16 @@ class Loaded:
         """A label of the settings that differ, by experiment/run: batch size 32, seed 1."""
         runs = self.runs
         keys = [key for key in self.swept if runs[key].map(str).nunique() > 1] or ["batch_size"]
-        if runs[PLACE[0]].nunique() > 1:
-            keys.insert(0, PLACE[0])
+        if runs[RUN_KEYS[0]].nunique() > 1:
+            keys.insert(0, RUN_KEYS[0])
         names = {key: key.rpartition(".")[2].replace("_", " ") for key in keys}
         return {
             run: ", ".join(
-                str(row[key]) if key == PLACE[0] else f"{names[key]} {row[key]}"
+                str(row[key]) if key == RUN_KEYS[0] else f"{names[key]} {row[key]}"
                 for key in keys
                 if row[key] == row[key]  # NaN: a run that has not ended has fewer values
             )
-            for run, row in zip(run_names(runs), runs.to_dict("records"), strict=True)
+            for run, row in zip(run_keys(runs), runs.to_dict("records"), strict=True)
         }
 
     def by_experiment(self) -> dict[Path, "Loaded"]:
@@ -144,7 +144,7 @@ class Loaded:
         for number, problem in problems.items():
             self.problems.setdefault(self._readable[number].key, problem)
         owner = table.pop(OWNER)
-        settings = self.runs[[*PLACE, *self.swept]].iloc[owner].reset_index(drop=True)
+        settings = self.runs[[*RUN_KEYS, *self.swept]].iloc[owner].reset_index(drop=True)
         return pd.concat([settings.drop(columns=table.columns, errors="ignore"), table], axis=1)
 
     @functools.cached_property
@@ -173,7 +173,7 @@ def _swept_values(record: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in (record.get("swept") or {}).items():
         plain = not isinstance(value, list | dict)
         same = key not in row or (plain and value == row[key]) or key in ("batch_size", "seed")
-        if key not in NOT_SHOWN:
+        if key not in HIDDEN_KEYS:
             content = value if plain else json.dumps(value, sort_keys=True)
             columns[key if same else f"spec.{key}"] = content if same else str(content)
     return columns

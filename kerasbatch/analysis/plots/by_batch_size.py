@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from kerasbatch.analysis.loading.load import Loaded, run_names
+from kerasbatch.analysis.loading.load import Loaded, run_keys
 from kerasbatch.analysis.plots import style
 from kerasbatch.analysis.plots.hover import dot_points
 from kerasbatch.analysis.plots.kind import PlotContent, PlotPanel, PlotView
@@ -106,7 +106,7 @@ def measured_panels(
     for column, measure in columns.items():
         measured = runs[runs[column].notna()]
         if len(measured):
-            labels = run_names(measured).map(loaded.labels)
+            labels = run_keys(measured).map(loaded.labels)
             points = tuple(map(int, measured["batch_size"])), tuple(map(float, measured[column]))
             panels.append(Panel(measure, *points, tuple(labels), from_zero=from_zero))
     if not panels:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from kerasbatch.analysis.loading.load import PLACE, Loaded
+from kerasbatch.analysis.loading.load import RUN_KEYS, Loaded
 from kerasbatch.analysis.plots import style
 from kerasbatch.analysis.plots.hover import line_points
 from kerasbatch.analysis.plots.kind import PlotContent, PlotPanel, PlotView
@@ -61,9 +61,9 @@ def lines_of_runs(
         table: rows of runs at steps.
         points: returns the points of the rows of one run.
     """
-    groups: Any = dict(list(table.groupby(list(PLACE), sort=False)))
-    ordered = loaded.runs.sort_values(["batch_size", *PLACE], kind="stable")
-    all_places = [tuple(place) for place in ordered[list(PLACE)].itertuples(index=False)]
+    groups: Any = dict(list(table.groupby(list(RUN_KEYS), sort=False)))
+    ordered = loaded.runs.sort_values(["batch_size", *RUN_KEYS], kind="stable")
+    all_places = [tuple(place) for place in ordered[list(RUN_KEYS)].itertuples(index=False)]
     places = [place for place in all_places if place in groups]
     lines = [
         Line(loaded.labels["/".join(place)], *points(groups[place])) for place in places[:MAX_LINES]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kerasbatch.analysis.comparison.compare import Comparison
-from kerasbatch.analysis.loading.load import Loaded, run_names
+from kerasbatch.analysis.loading.load import Loaded, run_keys
 from kerasbatch.analysis.plots import style
 from kerasbatch.analysis.plots.hover import line_points
 from kerasbatch.analysis.plots.kind import (
@@ -85,7 +85,7 @@ def curves(loaded: Loaded, comparison: Comparison, cost: str) -> Curves:
     chosen = comparison.chosen.sort_values(["batch_size", "seed"], kind="stable")
     drawn = chosen.head(MAX_LINES)
     history, column = loaded.history, COST_COLUMNS[cost]
-    named = history.assign(run=run_names(history)).groupby("run")
+    named = history.assign(run=run_keys(history)).groupby("run")
     lines, plain = [], metric.partition("_")[2]
     for run, size in zip(drawn["run"], drawn["batch_size"], strict=True):
         if run in named.groups:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasbatch.analysis.loading.load import PLACE, Loaded
+from kerasbatch.analysis.loading.load import RUN_KEYS, Loaded
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.types import Array
 
@@ -98,9 +98,9 @@ def _same(one: Objective, other: Objective) -> bool:
 def _trajectories(
     loaded: Loaded, objectives: Mapping[str, Objective], objective: Objective
 ) -> Iterator[Trajectory]:
-    clock = loaded.history[[*PLACE, "step", "examples", "seconds"]]
-    rows_of_runs = loaded.weights.merge(clock, on=[*PLACE, "step"])
-    for place, rows in rows_of_runs.groupby(list(PLACE), sort=False):
+    clock = loaded.history[[*RUN_KEYS, "step", "examples", "seconds"]]
+    rows_of_runs = loaded.weights.merge(clock, on=[*RUN_KEYS, "step"])
+    for place, rows in rows_of_runs.groupby(list(RUN_KEYS), sort=False):
         run = "/".join(map(str, place))
         if run in objectives:
             theta = rows[list(objective.weights)].to_numpy()

@@ -12,7 +12,7 @@ from kerasbatch.analysis.comparison.compare import Comparison, compare
 from kerasbatch.analysis.comparison.provenance_caveats import VERSIONS
 from kerasbatch.analysis.comparison.text import answer_sentence, criteria, fit_sentence
 from kerasbatch.analysis.loading.expected_runs import ExpectedRuns, expected_runs
-from kerasbatch.analysis.loading.load import Loaded, run_names
+from kerasbatch.analysis.loading.load import Loaded, run_keys
 from kerasbatch.analysis.report.figures import ReportFigure, report_figures
 from kerasbatch.analysis.report.reproduction import reproduction_commands, spec_text
 from kerasbatch.analysis.report.tables import ReportTable, comparison_table, runs_table
@@ -212,7 +212,7 @@ def _sum_steps(runs: pd.DataFrame) -> tuple[int, int]:
 
 def _unfinished_runs(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
     runs, records = loaded.runs, loaded.records
-    for run, row in zip(run_names(runs), runs.to_dict("records"), strict=True):
+    for run, row in zip(run_keys(runs), runs.to_dict("records"), strict=True):
         if row["status"] not in FINISHED:
             message = records[run].get("message") or "it goes on, or its process was killed"
             yield str(row["run_id"]), str(row["status"]), str(message)

@@ -8,7 +8,7 @@ import pandas as pd
 from kerasbatch.analysis.comparison.compare import Comparison
 from kerasbatch.analysis.comparison.selection import metric_columns as comparison_metrics
 from kerasbatch.analysis.comparison.text import cell, heading, shown_columns
-from kerasbatch.analysis.loading.load import PLACE, Loaded
+from kerasbatch.analysis.loading.load import RUN_KEYS, Loaded
 
 HEADS = {"document_steps": "s = n*e/b"}
 MAX_ROWS = 2000
@@ -82,7 +82,7 @@ def _sort_key(value: Any) -> float | str | None:
 
 def runs_table(loaded: Loaded) -> ReportTable:
     """Return a table with a row for each run, sorted by batch size."""
-    table = loaded.runs.sort_values(["batch_size", "seed", PLACE[1]], kind="stable")
+    table = loaded.runs.sort_values(["batch_size", "seed", RUN_KEYS[1]], kind="stable")
     metrics = [name for name in comparison_metrics(table) if not name.startswith("test_")]
     to_target = ["steps_to_target"] if table.get("target", pd.Series()).notna().any() else []
     names = [*RUN_COLUMNS, *to_target, *metrics]

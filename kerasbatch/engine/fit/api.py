@@ -30,15 +30,15 @@ from kerasbatch.types import Engine
 
 @dataclass(frozen=True)
 class Report:
-    """How `kerasbatch.fit` trained; the history holds it as `history.kerasbatch`.
+    """The engine and data path of a `kerasbatch.fit`; stored as `history.kerasbatch`.
 
     Args:
         engine: `fused` or `keras`.
         data: `resident` on the device, `streamed` to it in our order, `stacked` batches of a
-            dataset in its own order, or `keras`: as plain `fit` reads them.
-        why: why this engine, and whether with XLA.
-        seed: the seed of the order; None where Keras kept its own order.
-        compile_seconds: the duration of the compilation; None where Keras did it in passing.
+            dataset in its own order, or `keras`: read by plain `fit`.
+        why: the reason for this engine, with or without XLA.
+        seed: the seed of the order; None if Keras chose the order.
+        compile_seconds: the duration of the compilation; None if Keras compiled at the first step.
     """
 
     engine: str
@@ -64,24 +64,24 @@ def fit(
     rounding of float32. Random layers such as Dropout start from the same seeds, but XLA's
     generator may draw other masks than TensorFlow's. Sequential, functional and subclassed models
     work, on arrays, lists or dicts of arrays, datasets, generators and PyDatasets, and with a
-    custom `train_step`. Afterwards the model is as Keras would have left it. What cannot be
-    trained in blocks is trained by plain `model.fit`, with a warning that says why.
+    custom `train_step`. Afterwards the model is in the same state as after `model.fit`. If training
+    in blocks is impossible, plain `model.fit` trains, with a warning that gives the reason.
 
-    Four arguments of `model.fit` mean a little more here:
-        batch_size: `full` stands for all n examples; None for 32, or n if that is less.
-        callbacks: hooks for batches are called for the last step of each block. A callback that
-            has something to do after every batch leads to plain `model.fit`.
-        shuffle: for arrays, True means `example_order`'s fresh order in every epoch.
-        steps_per_epoch: an epoch that meets the end of arrays ends there, with a warning.
+    Four arguments of `model.fit` have additional rules:
+        batch_size: `full` means all n examples; None means 32, or n if that is less.
+        callbacks: batch hooks are called for the last step of each block. A callback that must act
+            after every batch leads to plain `model.fit`.
+        shuffle: for arrays, True means a new order of `example_order` in every epoch.
+        steps_per_epoch: an epoch that reaches the end of the arrays ends there, with a warning.
 
     Args:
         model: a compiled model.
         *args: the positional arguments of `model.fit`.
         seed: the seed of the order; None draws one from NumPy's global generator, which
             `keras.utils.set_random_seed` sets. `history.kerasbatch.seed` holds it.
-        engine: `auto`, `fused` (an error where it cannot work) or `keras` (plain `model.fit`).
-        jit_compile: True or False to compile with or without XLA; None chooses. (Keras keeps no
-            trace of a `compile(jit_compile=False)` where that is its default.)
+        engine: `auto`, `fused` (an error if it cannot work) or `keras` (plain `model.fit`).
+        jit_compile: True or False to compile with or without XLA; None chooses. (Keras does not
+            record `compile(jit_compile=False)` if that is its default.)
         settings: the thresholds of the engine, for measurements and tests.
         **kwargs: the named arguments of `model.fit`.
 
@@ -90,10 +90,10 @@ def fit(
 
     Raises:
         SpecError: if the data or a number are wrong; all faults at once.
-        EngineError: if `engine` is fused and cannot work, or an environment variable would cut the
-            training short.
+        EngineError: if `engine` is fused and cannot work, or if an environment variable would cut
+            the training short.
     """
-    _refuse_limits()
+    _check_environment()
     _check_choices(engine, jit_compile, seed)
     arguments = bind_arguments(model, args, kwargs)
     training, options = _begin(model, arguments, engine, jit_compile, seed, settings)
@@ -114,9 +114,9 @@ def fit(
 
 
 def _signature() -> inspect.Signature:
-    """Return the signature that help() and notebooks show: Keras' arguments, then ours."""
+    """Return the signature for help() and notebooks: the arguments of Keras, then ours."""
     ours = inspect.signature(fit).parameters.values()
-    keyword_only = [one for one in ours if one.kind is one.KEYWORD_ONLY]
+    keyword_only = [parameter for parameter in ours if parameter.kind is parameter.KEYWORD_ONLY]
     model, *others = KERAS_SIGNATURE.parameters.values()
     return inspect.Signature([model.replace(name="model"), *others, *keyword_only])
 
@@ -124,7 +124,7 @@ def _signature() -> inspect.Signature:
 fit.__signature__ = _signature()  # type: ignore[attr-defined]  # functions accept attributes
 
 
-def _refuse_limits() -> None:
+def _check_environment() -> None:
     for name in LIMITS:
         if name in os.environ:
             message = f"{name}={os.environ[name]} would cut the training short; unset it"
@@ -149,9 +149,9 @@ def _begin(
     seed: int | None,
     settings: EngineSettings,
 ) -> tuple[Training | KerasOwnTraining, FitOptions]:
-    """Choose the training, and compile."""
+    """Choose the engine and compile."""
     options = arguments.options()
-    stops = any(isinstance(one, keras.callbacks.TerminateOnNaN) for one in options.callbacks)
+    stops = any(isinstance(item, keras.callbacks.TerminateOnNaN) for item in options.callbacks)
     needs = Needs(stop_at_nan=stops, jit_compile=jit_compile)
     try:
         _check_backend(arguments)
@@ -163,7 +163,7 @@ def _begin(
 
 
 def _check_backend(arguments: FitArguments) -> None:
-    """Raise ObstacleError where nothing can be trained in blocks, whatever the data are."""
+    """Raise ObstacleError if training in blocks is impossible for any data."""
     if keras.backend.backend() != "tensorflow":
         name = keras.backend.backend()
         raise ObstacleError(f"Keras runs on {name}, and blocks of steps need TensorFlow")

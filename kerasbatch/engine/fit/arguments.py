@@ -20,21 +20,21 @@ MINIMUM = {
     "validation_steps": 0,
     "validation_batch_size": 1,
 }
-"""The smallest value of each whole number."""
+"""The smallest value of each integer argument."""
 
 
 class FitArguments(SimpleNamespace):
     """The arguments of one call of `fit`, by Keras' names and with Keras' defaults."""
 
     def replaced(self, **changes: Any) -> "FitArguments":
-        """Return the same arguments with other values for some."""
+        """Return a copy with some values replaced."""
         return FitArguments(**vars(self) | changes)
 
     def for_keras(self) -> dict[str, Any]:
         """Return the arguments for Keras' own `fit`.
 
         Raises:
-            SpecError: for a batch size of `full`, which Keras does not have.
+            SpecError: for the batch size `full`, which Keras does not support.
         """
         if self.batch_size == "full":
             message = "full needs data that lie in memory as arrays; write a number"
@@ -42,7 +42,7 @@ class FitArguments(SimpleNamespace):
         return dict(vars(self))
 
     def keras_validation(self) -> Validation | None:
-        """Return validation data that only Keras can read, or None where there are none."""
+        """Return validation data that only Keras can read, or None if there are none."""
         if self.validation_data is None:
             return None
         batch_size = None if self.batch_size == "full" else self.batch_size
@@ -66,11 +66,11 @@ class FitArguments(SimpleNamespace):
 def bind_arguments(
     model: keras.Model, positional: Sequence[Any], named: Mapping[str, Any]
 ) -> FitArguments:
-    """Bind a call to the signature of Keras' `fit`; whole numbers become Python's own.
+    """Bind a call to the signature of Keras' `fit`; integers become Python integers.
 
     Raises:
-        TypeError: as Python does, for an argument that Keras' `fit` does not have.
-        SpecError: if a number is none or out of its range; all faults at once.
+        TypeError: if Keras' `fit` has no such argument.
+        SpecError: if an integer argument has another type or is out of range; all faults at once.
     """
     bound = KERAS_SIGNATURE.bind(model, *positional, **named)
     bound.apply_defaults()
@@ -99,5 +99,5 @@ def _number_faults(values: Mapping[str, Any]) -> Iterator[Fault]:
 def _split_faults(values: Mapping[str, Any]) -> Iterator[Fault]:
     if not 0 <= values["validation_split"] < 1:
         message = "must be a share of the examples, 0 up to below 1"
-        found = f"found {values['validation_split']!r}"
-        yield Fault(("validation_split",), f"{found}; {message}")
+        split = values["validation_split"]
+        yield Fault(("validation_split",), f"found {split!r}; {message}")

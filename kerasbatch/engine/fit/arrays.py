@@ -1,4 +1,4 @@
-"""The data of a `fit` as arrays of one length, by Keras' own rules; faults are reported at once."""
+"""The data of a `fit` as arrays of one length, by the rules of Keras; all faults at once."""
 
 import types
 from collections.abc import Iterator
@@ -21,9 +21,9 @@ class FitArrays:
     """The training and validation data of a `fit`, as arrays.
 
     Args:
-        train: (x, y, sample_weight), without those at the end that are None.
+        train: (x, y, sample_weight), without trailing parts that are None.
         validation: the same for validation, or None.
-        obstacle: why only Keras itself can train on the values, or None.
+        obstacle: the reason why only Keras can train on the values, or None.
     """
 
     train: Arrays
@@ -32,7 +32,7 @@ class FitArrays:
 
 
 def non_array_kind(*values: Any) -> str | None:
-    """Return the kind of the first value that does not lie in memory as an array, or None."""
+    """Return the kind of the first value that is not an array in memory, or None."""
     for leaf in keras.tree.flatten(values):
         if isinstance(leaf, tf.data.Dataset):
             return "a tf.data.Dataset"
@@ -45,7 +45,7 @@ def non_array_kind(*values: Any) -> str | None:
 
 
 def makes_batches(x: Any) -> bool:
-    """Return whether x is a dataset, a generator or a PyDataset, which make batches themselves."""
+    """Return whether x is a dataset, a generator or a PyDataset, which produce batches."""
     kinds = tf.data.Dataset | types.GeneratorType | keras.utils.PyDataset
     return isinstance(x, kinds)
 
@@ -61,7 +61,7 @@ def gather_arrays(arguments: FitArguments) -> FitArrays:
 
     Raises:
         SpecError: if arrays are of different lengths or empty; all faults at once.
-        ValueError: for what Keras itself refuses, such as weights given twice.
+        ValueError: if Keras would refuse the arguments, such as two kinds of weights.
     """
     nested = keras.tree.is_nested(arguments.y)
     weighs_classes = arguments.class_weight is not None
@@ -77,8 +77,8 @@ def gather_arrays(arguments: FitArguments) -> FitArrays:
         weights = keras_private.weights_of_classes(train[1], arguments.class_weight)
         train = (*train[:2], np.asarray(weights))
     obstacle = _not_finite("", train) or (held_out and _not_finite("validation_data.", held_out))
-    validation = None if held_out is None else _without_none(held_out)
-    return FitArrays(_without_none(train), validation, obstacle or None)
+    validation = None if held_out is None else _drop_trailing_none(held_out)
+    return FitArrays(_drop_trailing_none(train), validation, obstacle or None)
 
 
 def gather_training_arrays(x: Any, y: Any, sample_weight: Any) -> Arrays:
@@ -87,17 +87,17 @@ def gather_training_arrays(x: Any, y: Any, sample_weight: Any) -> Arrays:
     Raises:
         SpecError: as `gather_arrays`.
     """
-    return _without_none(_arrays("", (x, y, sample_weight)))
+    return _drop_trailing_none(_arrays("", (x, y, sample_weight)))
 
 
 def gather_validation(arguments: FitArguments) -> tuple[Arrays, str | None]:
-    """Return the arrays that a `fit` validates on, and why only Keras can take them, or None.
+    """Return the validation arrays of a `fit`, and the reason why only Keras can use them, or None.
 
     Raises:
         SpecError: as `gather_arrays`.
     """
     held_out = _held_out(arguments)
-    return _without_none(held_out), _not_finite("validation_data.", held_out)
+    return _drop_trailing_none(held_out), _not_finite("validation_data.", held_out)
 
 
 def _held_out(arguments: FitArguments) -> Arrays:
@@ -105,8 +105,8 @@ def _held_out(arguments: FitArguments) -> Arrays:
     return _arrays("validation_data.", unpacked)
 
 
-def _without_none(arrays: Arrays) -> Arrays:
-    """Leave out the last parts that are None, as Keras does."""
+def _drop_trailing_none(arrays: Arrays) -> Arrays:
+    """Return arrays without trailing parts that are None, as Keras does."""
     x, y, sample_weight = arrays
     if sample_weight is not None:
         return x, y, sample_weight
@@ -116,19 +116,19 @@ def _without_none(arrays: Arrays) -> Arrays:
 def _arrays(prefix: str, parts: Arrays) -> Arrays:
     """Return (x, y, sample_weight) as arrays, all of one length."""
     names = _names(prefix)
-    _refuse_lists(names, parts)
-    columns = [True, True, False]  # Keras turns a Series into a column; weights have none
+    _check_kinds(names, parts)
+    columns = [True, True, False]  # Keras turns a Series into a column, except for weights
     arrays = tuple(
         keras.tree.map_structure(lambda value, column=column: _array(value, column), part)
         for part, column in zip(parts, columns, strict=True)
     )
-    arrays = (*arrays[:2], _ones_for_none(arrays[2]))
+    arrays = (*arrays[:2], _fill_missing_weights(arrays[2]))
     named = list(_named(names, arrays))
     lengths = {name: len(leaf) for name, leaf in named}
     faults = []
     if len(set(lengths.values())) > 1:
-        found = ", ".join(f"{name} {length:,}" for name, length in lengths.items())
-        faults.append(Fault((), f"found examples: {found}; every array must have as many"))
+        counts = ", ".join(f"{name} {length:,}" for name, length in lengths.items())
+        faults.append(Fault((), f"found examples: {counts}; every array must have as many"))
     faults += [Fault((name,), "there is no example") for name, leaf in named if not len(leaf)]
     if faults:
         raise SpecError(faults)
@@ -139,7 +139,7 @@ def _names(prefix: str) -> list[str]:
     return [prefix + name for name in ("x", "y", "sample_weight")]
 
 
-def _refuse_lists(names: list[str], parts: Arrays) -> None:
+def _check_kinds(names: list[str], parts: Arrays) -> None:
     faults = []
     if parts[0] is None:
         faults.append(Fault((names[0],), "there is none; give arrays of examples"))
@@ -162,10 +162,13 @@ def _named(names: list[str], arrays: Arrays) -> Iterator[tuple[str, Any]]:
 
 
 def _not_finite(prefix: str, arrays: Arrays) -> str | None:
-    """Return which values are not finite, or None; some losses mask them, so Keras may train."""
+    """Return a description of values that are not finite, or None.
+
+    Some losses mask such values, so Keras may train on them.
+    """
     for name, array in _named(_names(prefix), arrays):
-        if array.dtype.kind == "f" and (wrong := first_not_finite(array)):
-            row, count = wrong
+        if array.dtype.kind == "f" and (not_finite := first_not_finite(array)):
+            row, count = not_finite
             values = "1 value is" if count == 1 else f"{count:,} values are"
             return f"in {name} {values} not finite, the first in example {row:,}"
     return None
@@ -175,15 +178,15 @@ def _array(value: Any, column: bool) -> Any:
     if value is None:
         return None
     if in_a_file(value):
-        return value  # what is larger than memory is turned into other types chunk by chunk
+        return value  # data that may exceed memory are cast chunk by chunk
     array = np.asarray(value)
     if _is_pandas(value) and column and array.ndim == 1:
         array = array[:, None]
     return array.astype(keras.config.floatx()) if array.dtype.kind == "f" else array
 
 
-def _ones_for_none(weights: Any) -> Any:
-    """Return weights with ones for an output that has none beside outputs that have some."""
+def _fill_missing_weights(weights: Any) -> Any:
+    """Return weights with ones for outputs without weights, if another output has weights."""
     present = [leaf for leaf in keras.tree.flatten(weights) if leaf is not None]
     if not present:
         return weights

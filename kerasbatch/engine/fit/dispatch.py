@@ -1,4 +1,4 @@
-"""Begins the training of a `fit`: on arrays, on batches, or by Keras itself."""
+"""Prepares the training of a `fit`: on arrays, on batches, or by Keras itself."""
 
 from dataclasses import replace
 
@@ -28,7 +28,7 @@ from kerasbatch.planning import plan
 from kerasbatch.types import Engine
 
 DEFAULT_BATCH_SIZE = 32
-"""Keras' default, or all examples if they are fewer."""
+"""The default of Keras; all examples if they are fewer."""
 
 
 def leave_to_keras(
@@ -38,18 +38,18 @@ def leave_to_keras(
     obstacle: str | None,
     why: str = "as asked for",
 ) -> KerasOwnTraining:
-    """Return a training by `model.fit` as it was called.
+    """Return a training by `model.fit` with the original arguments.
 
     Args:
         model: a compiled model.
         arguments: the arguments of `fit`.
-        engine: the engine that was asked for.
-        obstacle: why the fused engine cannot train this, or None where it could.
-        why: why Keras trains, where there is no obstacle.
+        engine: the requested engine.
+        obstacle: the reason against the fused engine, or None.
+        why: the reason for Keras if there is no obstacle.
 
     Raises:
         EngineError: if `engine` is fused.
-        SpecError: for an argument that Keras does not have.
+        SpecError: for an argument that Keras does not support.
     """
     if engine == "fused":
         raise refusal(str(obstacle))
@@ -64,15 +64,15 @@ def begin_on_arrays(
     seed: int | None,
     settings: EngineSettings,
 ) -> tuple[Training, FitOptions]:
-    """Choose the engine for arrays, and compile.
+    """Choose the engine for arrays and compile.
 
     Raises:
-        ObstacleError: if only Keras itself can read the data or the numbers.
+        ObstacleError: if only Keras supports the data or the arguments.
     """
     _check_arrays(arguments)
     keras_private.assert_compiled(model)
     gathered, options = gather_arrays(arguments), arguments.options()
-    _check_numbers(arguments, gathered)
+    _check_values(arguments, gathered)
     stream = _example_stream(arguments, gathered.train, seed)
     size = None if arguments.batch_size is None else stream.plan.batch_size
     validation = _validation(arguments, gathered.validation, size)
@@ -95,15 +95,15 @@ def begin_on_batches(
     needs: Needs,
     settings: EngineSettings,
 ) -> tuple[FusedTraining | KerasOwnTraining, FitOptions]:
-    """Choose the engine for batches of a dataset, a generator or a PyDataset, and compile.
+    """Choose the engine for batches of a dataset, a generator or a PyDataset and compile.
 
     Raises:
-        ObstacleError: if only Keras itself can take what is beside the batches.
+        ObstacleError: if only Keras supports the other arguments.
     """
     keras_private.assert_compiled(model)
-    arguments.for_keras()  # refuses what Keras does not have, whoever trains
+    arguments.for_keras()  # raises for values that Keras does not support, for every engine
     options = arguments.options()
-    _check_beside_batches(arguments)
+    _check_batch_arguments(arguments)
     if engine == "auto" and isinstance(arguments.x, tf.data.Dataset):
         why = no_gain_reason(arguments.x, arguments.steps_per_epoch, settings)
         if why is not None:
@@ -113,7 +113,7 @@ def begin_on_batches(
     adapter = keras_private.adapter(
         arguments.x,
         steps=arguments.steps_per_epoch,
-        # Keras shuffles a PyDataset only; of other data it says that they cannot be shuffled.
+        # Keras shuffles only a PyDataset, and warns if other batches are to be shuffled.
         shuffle=arguments.shuffle and isinstance(arguments.x, keras.utils.PyDataset),
         class_weight=arguments.class_weight,
     )
@@ -131,12 +131,12 @@ def begin_on_batches(
     except ObstacleError as obstacle:
         arguments = arguments.replaced(x=keras_private.put_back(adapter, arguments.x))
         return leave_to_keras(model, arguments, engine, obstacle.reason), options
-    validation = _validation_beside_batches(arguments, settings)
+    validation = _validation_for_batches(arguments, settings)
     return training, replace(options, validation=validation)
 
 
 def _check_arrays(arguments: FitArguments) -> None:
-    """Raise ObstacleError for data that are no arrays."""
+    """Raise ObstacleError for data that are not arrays."""
     if kind := non_array_kind(arguments.x, arguments.y, arguments.sample_weight):
         message = "is no array; blocks of steps need data that lie in memory as arrays"
         raise ObstacleError(f"{kind} {message}")
@@ -145,8 +145,8 @@ def _check_arrays(arguments: FitArguments) -> None:
         raise ObstacleError("an input is None, and blocks of steps need an array for each")
 
 
-def _check_numbers(arguments: FitArguments, gathered: FitArrays) -> None:
-    """Raise ObstacleError for values and numbers that only Keras takes."""
+def _check_values(arguments: FitArguments, gathered: FitArrays) -> None:
+    """Raise ObstacleError for data and arguments that only Keras supports."""
     n = _examples(gathered.train)
     if gathered.obstacle is not None:
         raise ObstacleError(gathered.obstacle)
@@ -159,8 +159,8 @@ def _check_numbers(arguments: FitArguments, gathered: FitArrays) -> None:
         raise ObstacleError("validation_steps is 0, so there is nothing to validate on")
 
 
-def _check_beside_batches(arguments: FitArguments) -> None:
-    """Raise ObstacleError for arguments that only Keras combines with batches."""
+def _check_batch_arguments(arguments: FitArguments) -> None:
+    """Raise ObstacleError for arguments that only Keras supports together with batches."""
     if arguments.y is not None or arguments.sample_weight is not None:
         raise ObstacleError("labels and weights come with the batches, and not beside them")
     if arguments.validation_split:
@@ -177,7 +177,7 @@ def _examples(arrays: Arrays) -> int:
 
 
 def _example_stream(arguments: FitArguments, train: Arrays, seed: int | None) -> ExampleStream:
-    """Plan the passes over the data; an epoch is a pass, or `steps_per_epoch` of its steps."""
+    """Return the planned passes over the data; an epoch is a pass or `steps_per_epoch` steps."""
     n, epochs, per_epoch = _examples(train), arguments.epochs, arguments.steps_per_epoch
     size = arguments.batch_size
     one_pass = plan(
@@ -186,28 +186,28 @@ def _example_stream(arguments: FitArguments, train: Arrays, seed: int | None) ->
     stream = ExampleStream(
         train,
         one_pass.with_budget("epochs", epochs),
-        # NumPy's global generator is one of those that keras.utils.set_random_seed sets.
+        # keras.utils.set_random_seed sets NumPy's global generator.
         int(np.random.randint(2**32, dtype=np.uint64)) if seed is None else int(seed),
         "shuffle" if arguments.shuffle else "sequential",
     )
     if per_epoch is None or per_epoch == one_pass.steps_per_epoch:
         return stream
-    stream = replace(stream, steps_per_epoch=per_epoch, epochs_asked=epochs)
+    stream = replace(stream, steps_per_epoch=per_epoch, requested_epochs=epochs)
     passes = stream.start(epochs)[0]
     return replace(stream, plan=one_pass.with_budget("epochs", passes))
 
 
 def _default_batch_size(n: int, steps: int | None) -> int:
-    """Return Keras' batch size where none is set: the size that makes so many steps."""
+    """Return the batch size of Keras if none is set: one that yields `steps` steps, or 32."""
     return -(-n // steps) if steps else min(DEFAULT_BATCH_SIZE, n)
 
 
 def short_epoch_warning(stream: ExampleStream) -> str | None:
-    """Return a sentence on the first epoch that cannot have its `steps_per_epoch`, or None."""
+    """Return a warning about the first epoch with fewer than `steps_per_epoch` steps, or None."""
     for epoch in range(1, min(stream.epochs, stream.plan.steps_per_epoch) + 1):
         if stream.ends_early(epoch):
-            taken, asked = stream.steps(epoch), stream.steps_per_epoch
-            return f"epoch {epoch} meets the end of the data after {taken} of {asked} steps"
+            taken, expected = stream.steps(epoch), stream.steps_per_epoch
+            return f"epoch {epoch} meets the end of the data after {taken} of {expected} steps"
     return None
 
 
@@ -223,10 +223,8 @@ def _validation(
     return Validation(data, True, size, steps, arguments.validation_freq)
 
 
-def _validation_beside_batches(
-    arguments: FitArguments, settings: EngineSettings
-) -> Validation | None:
-    """Return the validation where the training data are batches."""
+def _validation_for_batches(arguments: FitArguments, settings: EngineSettings) -> Validation | None:
+    """Return the validation for training data that are batches."""
     if validates_on_arrays(arguments):
         held_out, obstacle = gather_validation(arguments)
         if not obstacle and not memory_obstacle([held_out], settings):

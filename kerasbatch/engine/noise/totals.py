@@ -1,4 +1,4 @@
-"""Sums of the gradients of small batches, by group, while chunks of examples are added."""
+"""Running sums of the gradients of small batches, by group, over chunks of examples."""
 
 from dataclasses import dataclass
 
@@ -11,12 +11,12 @@ from kerasbatch.types import Array
 
 
 class NotFiniteError(SpecError):
-    """The gradient of some example is not finite, as at the weights of a run that diverged."""
+    """The gradient of an example is not finite, as in a run that diverged."""
 
 
 @dataclass
 class GradientTotals:
-    """Sums of the gradients of small batches, so far."""
+    """Running sums of the gradients of small batches."""
 
     small_batch: int
     gradients: GroupSums
@@ -25,15 +25,18 @@ class GradientTotals:
 
     @classmethod
     def empty(cls, small_batch: int, groups: int) -> "GradientTotals":
-        """Return a total of nothing."""
+        """Return totals without any gradient."""
         return cls(small_batch, [], np.zeros(groups), np.zeros(groups, np.int32))
 
     def layout(self, examples: int) -> tuple[Array, Array]:
-        """Divide so many examples into small batches, and these into the groups.
+        """Divide examples into small batches, and the batches into groups.
+
+        Args:
+            examples: the number of examples.
 
         Returns:
-            Indices of examples, shape (groups, batches, small batch), and how many of the batches
-            of each group are meant, shape (groups,).
+            Indices of examples, shape (groups, batches, small batch), and the number of batches to
+            use in each group, shape (groups,).
         """
         batches, groups = examples // self.small_batch, len(self.counts)
         parts = np.array_split(np.arange(batches), groups)
@@ -45,13 +48,13 @@ class GradientTotals:
         return indices, counts
 
     def add(self, gradients: GroupSums, squares: Array, counts: Array) -> None:
-        """Add what a program found.
+        """Add the sums of a program.
 
         Raises:
-            NotFiniteError: if it is not finite.
+            NotFiniteError: if a sum is not finite.
         """
         if not all(np.isfinite(part).all() for part in (squares, *gradients)):
-            message = "a gradient is not finite, so its noise cannot be told"
+            message = "a gradient is not finite, so its noise cannot be measured"
             raise NotFiniteError([Fault(("model",), message)])
         if not self.gradients:
             self.gradients = [part.copy() for part in gradients]
@@ -61,7 +64,7 @@ class GradientTotals:
         self.squares, self.counts = self.squares + squares, self.counts + counts
 
     def sums(self) -> GradientSums:
-        """Return what an estimate needs, in double precision."""
+        """Return the input of an estimate, in double precision."""
         groups = len(self.counts)
         norms, dots = np.zeros(groups), np.zeros(groups)
         for part in self.gradients:

@@ -1,7 +1,7 @@
 """Chunks of batches from a dataset, a generator or a PyDataset.
 
-Keras' own adapters define what a batch is; here batches are only laid one after the other. The
-user's order, batch sizes and augmentation stay as they are.
+Keras' own adapters define the batches; this module only concatenates them. The order, the batch
+sizes and the augmentation of the user are unchanged.
 """
 
 import time
@@ -24,10 +24,10 @@ from kerasbatch.engine.sources.chunks import (
 
 
 def check_batch_spec(spec: Any) -> None:
-    """Check that batches can be laid one after the other.
+    """Check that batches can be concatenated.
 
     Args:
-        spec: TensorFlow's description of a batch.
+        spec: TensorFlow's spec of a batch.
 
     Raises:
         ObstacleError: if they cannot.
@@ -57,13 +57,13 @@ def bytes_per_example(spec: Any) -> int:
 
 
 def rows_per_chunk(spec: Any, size: int | None, count: int | None, settings: EngineSettings) -> int:
-    """Return the rows of a chunk; whole batches where their size is known.
+    """Return the rows of a chunk; complete batches if their size is known.
 
-    A chunk is small: while it is made, by something slow, nothing is trained.
+    A chunk is small, because training waits for the first one, which may be slow.
 
     Args:
-        spec: TensorFlow's description of a batch.
-        size: the examples of a batch, or None where they are unknown.
+        spec: TensorFlow's spec of a batch.
+        size: the examples of a batch, or None if unknown.
         count: the number of batches, or None.
         settings: the thresholds of the engine.
     """
@@ -81,25 +81,25 @@ def rows_per_chunk(spec: Any, size: int | None, count: int | None, settings: Eng
 def rows_of_batches(
     dataset: tf.data.Dataset, usual: int, size: int | None, needed: int | None
 ) -> tf.data.Dataset:
-    """Return the rows of batches, so many at a time; TensorFlow prepares the next ones meanwhile.
+    """Return the rows of batches in groups of equal length, with prefetching.
 
     Args:
-        dataset: of batches.
-        usual: rows of a chunk.
-        size: that of all batches, where it is known.
-        needed: batches that are needed at the most, or None: all of them.
+        dataset: a dataset of batches.
+        usual: the rows of a chunk.
+        size: the size of all batches, or None if unknown.
+        needed: the largest number of batches, or None for all.
     """
-    taken = dataset.take(-1 if needed is None else needed)
-    # To tell sizes takes a call for every batch, half the speed of a dataset that does nothing.
-    tagged = taken.map(_without_sizes if size else _with_sizes)
-    return tagged.rebatch(usual).prefetch(1)
+    batches = dataset.take(-1 if needed is None else needed)
+    # Sizes need a call per batch, which halves the speed of a dataset without any other work.
+    rows = batches.map(_without_sizes if size else _with_sizes)
+    return rows.rebatch(usual).prefetch(1)
 
 
 def guaranteed_batch_size(spec: Any) -> int | None:
-    """Return the examples of every batch, where TensorFlow itself guarantees one number; or None.
+    """Return the size of all batches if TensorFlow guarantees one, or None.
 
     Args:
-        spec: what a batch looks like.
+        spec: TensorFlow's spec of a batch.
     """
     sizes = {leaf.shape[0] for leaf in keras.tree.flatten(spec)}
     return sizes.pop() if len(sizes) == 1 else None
@@ -111,20 +111,20 @@ def chunks_of_dataset(
     """Yield batches in chunks.
 
     Args:
-        rows_and_sizes: what `in_rows` returned.
-        usual: rows of a chunk.
-        size: that of all batches, where it is known.
+        rows_and_sizes: the result of `rows_of_batches`.
+        usual: the rows of a chunk.
+        size: the size of all batches, or None if unknown.
 
     Raises:
-        ValueError: if the batches were not of that size.
+        ValueError: if the batches are not of this size.
     """
     rest: list[tuple[Arrays, Any]] = []
     room = 0
-    for arrays, *told in rows_and_sizes:
+    for arrays, *sizes in rows_and_sizes:
         count = len(keras.tree.flatten(arrays)[0])
-        rest.append((arrays, told[0].numpy() if told else np.full(count, size)))
+        rest.append((arrays, sizes[0].numpy() if sizes else np.full(count, size)))
         room = room or chunk_capacity(usual, int(rest[0][1].max()))
-        chunk, rest = _whole_batches(rest, room)
+        chunk, rest = _split_complete(rest, room)
         if chunk is not None:
             yield chunk
     if rest:
@@ -132,68 +132,68 @@ def chunks_of_dataset(
 
 
 def chunk_capacity(usual: int, size: int) -> int:
-    """Return the rows of a chunk that whole batches of one size always fit into.
+    """Return the rows of a chunk with room for complete batches of one size.
 
     Args:
-        usual: rows that are collected, at least.
-        size: examples of a batch; what a chunk leaves over comes before the rows of the next one.
+        usual: the smallest number of collected rows.
+        size: the examples of a batch; rows of an incomplete one move to the next chunk.
     """
     return usual + size if usual % size else usual
 
 
-def _padded(rows: int, room: int) -> int:
-    """Return a multiple of a room: few different shapes, for each is compiled for.
+def _round_up(rows: int, room: int) -> int:
+    """Round rows up to a multiple of a room, because every new shape compiles again.
 
-    What a chunk is filled up with is memory that nobody touches.
+    The padding costs no time, because its memory is never touched.
     """
     return -(-rows // room) * room
 
 
 def _without_sizes(*batch: Any) -> tuple[Arrays]:
-    """Return a batch; what only hands things on costs nothing."""
+    """Return a batch without sizes; a pure pass-through costs nothing."""
     return (batch,)
 
 
 def _with_sizes(*batch: Any) -> tuple[Arrays, tf.Tensor]:
-    """Return a batch, and for every row of it how many rows the batch has."""
+    """Return a batch and, for each of its rows, the number of rows of the batch."""
     count = tf.shape(keras.tree.flatten(batch)[0])[0]
     return batch, tf.fill([count], count)
 
 
-def _whole_batches(
+def _split_complete(
     parts: list[tuple[Arrays, Any]], room: int
 ) -> tuple[Chunk | None, list[tuple[Arrays, Any]]]:
-    """Return the whole batches of some rows as a chunk, and the rows that are left over."""
-    told = np.concatenate([sizes for _, sizes in parts])
+    """Return the complete batches of some rows as a chunk, and the remaining rows."""
+    row_sizes = np.concatenate([sizes for _, sizes in parts])
     sizes, end = list[int](), 0
-    while end < len(told) and end + told[end] <= len(told):
-        sizes.append(int(told[end]))
+    while end < len(row_sizes) and end + row_sizes[end] <= len(row_sizes):
+        sizes.append(int(row_sizes[end]))
         end += sizes[-1]
     if not sizes:
         return None, parts
     arrays, last = parts[-1]
-    kept = len(last) - (len(told) - end)
-    filled = _padded(end, room)
-    used = [each for each, _ in parts[:-1]] + [cut_rows(arrays, 0, kept)]
-    left = [(cut_rows(arrays, kept, len(last)), last[kept:])] if kept < len(last) else []
-    if len(used) == 1 and kept == filled:
-        return Chunk(arrays, sizes), left  # as it is, without a copy
-    return Chunk(pack(used, filled), sizes), left
+    kept = len(last) - (len(row_sizes) - end)
+    padded = _round_up(end, room)
+    used = [part for part, _ in parts[:-1]] + [cut_rows(arrays, 0, kept)]
+    rest = [(cut_rows(arrays, kept, len(last)), last[kept:])] if kept < len(last) else []
+    if len(used) == 1 and kept == padded:
+        return Chunk(arrays, sizes), rest  # without a copy
+    return Chunk(pack(used, padded), sizes), rest
 
 
 def chunks_of_iterator(batches: Iterator[Any], usual: int, seconds: float) -> Generator[Chunk]:
-    """Yield the batches of an iterator of Python's in chunks; a thread prepares the next one.
+    """Yield the batches of a Python iterator in chunks; a thread prepares the next one.
 
     Args:
-        batches: the batches; what it raises is raised here.
-        usual: rows of a chunk.
-        seconds: the time after which a chunk ends, however few rows it has.
+        batches: the batches; errors of the iterator are raised here.
+        usual: the rows of a chunk.
+        seconds: the time after which a chunk ends, at any number of rows.
     """
     return prefetch(_ChunkMaker(batches, usual, seconds))
 
 
 class _ChunkMaker:
-    """Makes chunks of batches that Python yields."""
+    """Makes chunks from the batches of a Python iterator."""
 
     def __init__(self, batches: Iterator[Any], usual: int, seconds: float) -> None:
         self._batches, self._usual, self._seconds = batches, usual, seconds
@@ -207,7 +207,7 @@ class _ChunkMaker:
         while sum(sizes) < self._usual and (not sizes or time.monotonic() < end):
             try:
                 batch = self._next()
-            except Exception as error:  # raised once what came before is trained on
+            except Exception as error:  # raised after the training on earlier batches
                 self._error = error
                 break
             if batch is None:
@@ -220,35 +220,35 @@ class _ChunkMaker:
         if not parts:
             return None
         self._room = self._room or chunk_capacity(self._usual, max(sizes))
-        return Chunk(pack(parts, _padded(sum(sizes), self._room)), sizes)
+        return Chunk(pack(parts, _round_up(sum(sizes), self._room)), sizes)
 
     def _next(self) -> Arrays | None:
         if self._error is not None:
             return None
         batch = next(self._batches, None)
-        return None if batch is None else self._checked(as_arrays(batch))
+        return None if batch is None else self._check(as_arrays(batch))
 
-    def _checked(self, batch: Arrays) -> Arrays:
+    def _check(self, batch: Arrays) -> Arrays:
         """Return a copy of a batch, in the types of the first one, as Keras does.
 
-        A copy, because whoever yields it may fill the same memory with the next one.
+        The copy is needed because a generator may reuse its memory for the next batch.
 
         Raises:
-            ValueError: if it looks other than the first one.
+            ValueError: if its structure or types differ from those of the first batch.
         """
         self._count += 1
         arrays: Arrays = keras.tree.map_structure(np.array, batch)
         self._first = first = self._first or arrays
-        lengths = {len(each) if each.ndim else 1 for each in keras.tree.flatten(arrays)}
+        lengths = {len(leaf) if leaf.ndim else 1 for leaf in keras.tree.flatten(arrays)}
         if not _are_alike(arrays, first):
-            told = f"looks like {_structure(arrays)}, the first one like {_structure(first)}"
-            raise ValueError(f"batch {self._count} {told}; all must be alike")
+            message = f"looks like {_structure(arrays)}, the first one like {_structure(first)}"
+            raise ValueError(f"batch {self._count} {message}; all must be alike")
         if len(lengths) != 1:
             raise ValueError(f"batch {self._count} has arrays of {sorted(lengths)} examples")
-        same: Arrays = keras.tree.map_structure(
+        cast: Arrays = keras.tree.map_structure(
             lambda array, like: array.astype(like.dtype, copy=False), arrays, first
         )
-        return same
+        return cast
 
 
 def _structure(arrays: Arrays) -> Any:
@@ -256,16 +256,16 @@ def _structure(arrays: Arrays) -> Any:
 
 
 def _are_alike(arrays: Arrays, first: Arrays) -> bool:
-    """Tell whether a batch can take the types of the first one, and has its shapes."""
-    one, other = (keras.tree.map_structure(lambda _: 0, each) for each in (arrays, first))
+    """Return whether a batch has the shapes of the first one and can be cast to its types."""
+    structures = [keras.tree.map_structure(lambda _: 0, batch) for batch in (arrays, first)]
     pairs = zip(keras.tree.flatten(arrays), keras.tree.flatten(first), strict=False)
-    return one == other and all(
-        array.shape[1:] == like.shape[1:] and _takes_type(array.dtype, like.dtype)
+    return structures[0] == structures[1] and all(
+        array.shape[1:] == like.shape[1:] and _can_cast(array.dtype, like.dtype)
         for array, like in pairs
     )
 
 
-def _takes_type(given: np.dtype[Any], wanted: np.dtype[Any]) -> bool:
-    """Tell whether numbers keep what they mean in another type: no fraction is cut off."""
-    whole = given.kind in "iu" and wanted.kind in "iu"
-    return whole or np.can_cast(given, wanted, "same_kind")
+def _can_cast(source: np.dtype[Any], target: np.dtype[Any]) -> bool:
+    """Return whether a cast keeps the meaning of numbers: it cuts off no fraction."""
+    are_integers = source.kind in "iu" and target.kind in "iu"
+    return are_integers or np.can_cast(source, target, "same_kind")

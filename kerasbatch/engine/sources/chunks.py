@@ -1,4 +1,4 @@
-"""Chunks: some steps' worth of data on the device, one in use while the next one is prepared."""
+"""Chunks of data on the device, for several steps; one is in use while the next is prepared."""
 
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,13 +17,12 @@ from kerasbatch.types import Array
 
 @dataclass(frozen=True)
 class Chunk:
-    """Whole batches, one after the other.
+    """Complete batches, concatenated.
 
     Args:
-        arrays: their examples on the device, and then rows that mean nothing, so that the number
-            of rows is always the same.
-        sizes: how many examples each batch has.
-        tags: the tags of the rows, or None where examples have none.
+        arrays: the examples on the device, padded to a constant number of rows.
+        sizes: the number of examples of each batch.
+        tags: the tags of the rows, or None if examples have no tags.
         invalid_index: as in `Block`.
     """
 
@@ -39,7 +38,7 @@ def steps_per_chunk(example_bytes: int, size: int, chunk_bytes: int, chunk_steps
     Args:
         example_bytes: the bytes of one example.
         size: the batch size.
-        chunk_bytes: the bytes of a chunk, about.
+        chunk_bytes: the approximate bytes of a chunk.
         chunk_steps: the largest number of steps.
     """
     return max(1, min(chunk_steps, chunk_bytes // max(1, example_bytes * size)))
@@ -47,19 +46,19 @@ def steps_per_chunk(example_bytes: int, size: int, chunk_bytes: int, chunk_steps
 
 def cut_rows(arrays: Arrays, first: int, end: int) -> Arrays:
     """Return the rows of arrays from `first` up to `end`."""
-    some: Arrays = keras.tree.map_structure(lambda array: array[first:end], arrays)
-    return some
+    rows: Arrays = keras.tree.map_structure(lambda array: array[first:end], arrays)
+    return rows
 
 
 def pack(parts: Sequence[Arrays], rows: int) -> Arrays:
-    """Return arrays one after the other on the device, filled up to so many rows.
+    """Return concatenated arrays on the device, padded to a number of rows.
 
     Args:
         parts: arrays of the same structure.
-        rows: at least as many as all parts have.
+        rows: the number of rows of the result, at least that of all parts together.
     """
-    together: Arrays = keras.tree.map_structure(lambda *each: _pack_arrays(each, rows), *parts)
-    return together
+    packed: Arrays = keras.tree.map_structure(lambda *arrays: _pack_arrays(arrays, rows), *parts)
+    return packed
 
 
 def _pack_arrays(parts: Sequence[Any], rows: int) -> tf.Tensor:
@@ -70,14 +69,14 @@ def _pack_arrays(parts: Sequence[Any], rows: int) -> tf.Tensor:
 
 
 def prefetch(make: Callable[[], Chunk | None]) -> Generator[Chunk]:
-    """Yield chunks until there is none; a thread prepares the next one while one is in use.
+    """Yield the chunks of `make` until it returns None; a thread prepares the next one.
 
-    What `make` raises is raised here.
+    Exceptions of `make` are raised here.
     """
     with ThreadPoolExecutor(1, "kerasbatch-chunks") as thread:
-        waiting = thread.submit(make)
-        while (chunk := waiting.result()) is not None:
-            waiting = thread.submit(make)
+        future = thread.submit(make)
+        while (chunk := future.result()) is not None:
+            future = thread.submit(make)
             yield chunk
 
 
@@ -86,9 +85,9 @@ class ChunkSteps:
 
     Args:
         chunks: the chunks.
-        taken: steps of the run that were taken before.
-        size: the usual batch size; 0 for that of most batches of the first chunk.
-        max_steps: the steps that a block holds; 0 for as many as a chunk has room for.
+        taken: the earlier steps of the run.
+        size: the usual batch size; 0 for the most frequent one of the first chunk.
+        max_steps: the largest number of steps in a block; 0 for the capacity of a chunk.
     """
 
     def __init__(
@@ -96,14 +95,14 @@ class ChunkSteps:
     ) -> None:
         self._chunks, self._taken = chunks, taken
         self._chunk: Chunk | None = None
-        self._at = self._row = 0
+        self._step = self._row = 0
         self.size, self.max_steps = size, max_steps
 
     def peek(self) -> Chunk | None:
-        """Return the chunk of the next step; None where there is none."""
-        while self._chunk is None or self._at == len(self._chunk.sizes):
+        """Return the chunk of the next step, or None at the end."""
+        while self._chunk is None or self._step == len(self._chunk.sizes):
             self._chunk = next(self._chunks, None)
-            self._at = self._row = 0
+            self._step = self._row = 0
             if self._chunk is None:
                 return None
             if not self.size:
@@ -113,33 +112,34 @@ class ChunkSteps:
         return self._chunk
 
     def next(self, max_steps: int) -> Block | None:
-        """Return the next steps, at most so many, or None at the end."""
+        """Return at most `max_steps` next steps, or None at the end."""
         if (chunk := self.peek()) is None:
             return None
-        size = int(chunk.sizes[self._at])
-        whole = size == self.size
-        steps = self._alike(chunk.sizes, min(max_steps, self.max_steps)) if whole else 1
+        size = int(chunk.sizes[self._step])
+        is_usual = size == self.size
+        steps = self._usual_batches(chunk.sizes, min(max_steps, self.max_steps)) if is_usual else 1
         chosen = np.arange(self._row, self._row + steps * size)
-        self._at, self._row = self._at + steps, self._row + steps * size
+        self._step, self._row = self._step + steps, self._row + steps * size
         self._taken += steps
-        return self.block(chunk, rows_of_steps(chosen, self.max_steps if whole else 1, size), steps)
+        rows = rows_of_steps(chosen, self.max_steps if is_usual else 1, size)
+        return self.block(chunk, rows, steps)
 
-    def _alike(self, sizes: Sequence[int], max_steps: int) -> int:
-        """Return how many batches from here on have the usual size."""
-        coming = np.asarray(sizes[self._at : self._at + max_steps])
-        other = np.flatnonzero(coming != self.size)
-        return int(other[0]) if len(other) else len(coming)
+    def _usual_batches(self, sizes: Sequence[int], max_steps: int) -> int:
+        """Return the number of consecutive batches of the usual size, from the next one on."""
+        next_sizes = np.asarray(sizes[self._step : self._step + max_steps])
+        other = np.flatnonzero(next_sizes != self.size)
+        return int(other[0]) if len(other) else len(next_sizes)
 
     def block(self, chunk: Chunk, indices: Array, steps: int) -> Block:
-        """Return steps over the rows of a chunk."""
+        """Return a block of steps over the rows of a chunk."""
         tags = chunk.tags
         if tags is None:
             tags = tf.zeros(len(keras.tree.flatten(chunk.arrays)[0]), tf.int64)
-        whole = indices.shape[1] == self.size
-        return Block(chunk.arrays, tags, indices, steps, whole, chunk.invalid_index)
+        is_usual = indices.shape[1] == self.size
+        return Block(chunk.arrays, tags, indices, steps, is_usual, chunk.invalid_index)
 
     def taken(self) -> int:
-        """Return the steps of the run up to here."""
+        """Return the number of steps of the run so far."""
         return self._taken
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Blocks of steps from batches of a dataset, a generator or a PyDataset; epochs are as in Keras."""
+"""Blocks of steps from batches of a dataset, generator or PyDataset, with epochs as in Keras."""
 
 import contextlib
 import functools
@@ -37,9 +37,9 @@ class BatchSource:
 
     Args:
         adapter: Keras' own adapter for the data.
-        epochs: the epoch to end with.
+        epochs: the last epoch.
         steps_per_epoch: as in Keras, or None.
-        total_steps: the steps that are left to take, or None where their number is unknown.
+        total_steps: the remaining number of steps, or None if unknown.
         settings: the thresholds of the engine.
         has_invalid_index: returns whether a chunk holds an index that XLA would not check; None
             checks no chunk.
@@ -59,7 +59,7 @@ class BatchSource:
     ) -> None:
         self.total_steps, self._settings = total_steps, settings
         self._has_invalid_index = has_invalid_index or (lambda arrays: False)
-        self.adapter, self.steps_asked = adapter, steps_per_epoch
+        self.adapter, self.requested_steps_per_epoch = adapter, steps_per_epoch
         self._dataset = adapter.get_tf_dataset()
         self.batches_per_pass: int | None = adapter.num_batches
         self.spec = self._dataset.element_spec
@@ -69,40 +69,40 @@ class BatchSource:
         self.chunk_steps: ChunkSteps | None = None
         self._first_epoch: _BatchSteps | None = None
         self.restarts = False
-        """Whether Keras would have restarted the data, for an epoch that may not come."""
+        """True if Keras would have restarted the data for an epoch that may not follow."""
 
     @property
     def max_steps(self) -> int:
-        """Steps of a block at the most; 1 until the first batch is there."""
+        """The largest number of steps in a block; 1 until the first batch arrives."""
         return max(1, self.chunk_steps.max_steps) if self.chunk_steps else 1
 
     def check_layout(self) -> None:
-        """Raise ObstacleError where the batches cannot be laid one after the other."""
+        """Raise ObstacleError if the batches cannot be concatenated."""
         check_batch_spec(self.spec)
         first = [keras.tree.flatten(batch) for batch in keras_private.first_batches(self.adapter)]
         lengths = [{len(leaf) for leaf in leaves} for leaves in first]
         lengths.append({leaf.shape[0] for leaf in keras.tree.flatten(self.spec)})
-        if any(len(different) > 1 for different in lengths):
+        if any(len(batch_lengths) > 1 for batch_lengths in lengths):
             raise ObstacleError("the arrays of a batch are of different lengths")
 
     @property
     def _size(self) -> int | None:
-        """Examples of every batch, where TensorFlow guarantees one number."""
+        """The size of all batches if TensorFlow guarantees one, or None."""
         return guaranteed_batch_size(self.spec)
 
     @property
     def _first_size(self) -> int | None:
-        """Examples of a batch, where a generator was asked for the first ones."""
+        """The size of a batch if the first ones of a generator were read, or None."""
         first = keras_private.first_batches(self.adapter)
         return max((len(keras.tree.flatten(batch)[0]) for batch in first), default=None)
 
     @property
     def _rows(self) -> int:
-        known = self._first_size or self._size or keras_private.stated_batch_size(self._dataset)
-        return rows_per_chunk(self.spec, known, self.total_steps, self._settings)
+        size = self._first_size or self._size or keras_private.stated_batch_size(self._dataset)
+        return rows_per_chunk(self.spec, size, self.total_steps, self._settings)
 
     def open(self) -> None:
-        """Begin the first epoch, up to the first batch; a generator is not touched.
+        """Begin the first epoch, up to the first batch; a generator is not advanced.
 
         Raises:
             ValueError: if there is no batch.
@@ -119,57 +119,57 @@ class BatchSource:
             raise
 
     def begin(self, epoch: int) -> EpochSteps:
-        """Begin an epoch; the first one may have begun already."""
+        """Begin an epoch; `open` may have begun the first one."""
         first_epoch, self._first_epoch = self._first_epoch, None
         return first_epoch or _BatchSteps(self)
 
     def restart(self) -> None:
-        """Begin with the data from their beginning."""
+        """Restart the data."""
         self.close_chunks()
         self.restarts = False
         self.chunk_steps = ChunkSteps(self._chunks())
 
     def _chunks(self) -> Generator[Chunk]:
-        made = (
-            chunks_of_dataset(self._in_rows, self._rows, self._size)
+        chunks = (
+            chunks_of_dataset(self._row_groups, self._rows, self._size)
             if keras_private.is_of_dataset(self.adapter)
             else chunks_of_iterator(
-                itertools.islice(self.adapter.get_numpy_iterator(), self._needed()),
+                itertools.islice(self.adapter.get_numpy_iterator(), self._max_batches()),
                 self._rows,
                 self._settings.chunk_seconds,
             )
         )
-        with contextlib.closing(made):
-            for chunk in made:
+        with contextlib.closing(chunks):
+            for chunk in chunks:
                 # Padding is 0, which is a valid index.
                 yield replace(chunk, invalid_index=self._has_invalid_index(chunk.arrays))
 
     @functools.cached_property
-    def _in_rows(self) -> tf.data.Dataset:
-        return rows_of_batches(self._dataset, self._rows, self._size, self._needed())
+    def _row_groups(self) -> tf.data.Dataset:
+        return rows_of_batches(self._dataset, self._rows, self._size, self._max_batches())
 
-    def _needed(self) -> int | None:
-        """Return how many batches are needed at the most: no more are asked for."""
-        return self.batches_per_pass if self.steps_asked is None else self.total_steps
+    def _max_batches(self) -> int | None:
+        """Return the largest number of batches to read, or None for all."""
+        return self.batches_per_pass if self.requested_steps_per_epoch is None else self.total_steps
 
     def shapes(self) -> Iterator[Block]:
-        """Yield what an epoch begins with."""
+        """Yield a block of the shape of the first one, to compile for."""
         chunk = self.chunk_steps.peek() if self.chunk_steps else None
         if self.chunk_steps and chunk:
             indices = np.zeros((self.chunk_steps.max_steps, self.chunk_steps.size), np.int32)
             yield self.chunk_steps.block(chunk, indices, 0)
             return
         size, rows = self._first_size or 1, self._rows
-        zeros = keras.tree.map_structure(_nothing, as_arrays(self.spec))
+        zeros = keras.tree.map_structure(_empty_array, as_arrays(self.spec))
         indices = np.zeros((steps_per_block(size, rows // size), size), np.int32)
         yield Block(pack([zeros], rows), tf.zeros(rows, tf.int64), indices, 0, True)
 
     def for_plan(self, plan: Plan) -> "BatchSource":
-        """Refuse: the data decide how many steps there are."""
+        """Raise NotImplementedError: the data define the number of steps."""
         raise NotImplementedError("batches of a dataset follow no plan")
 
     def close(self) -> None:
-        """End what prepares chunks."""
+        """End the preparation of chunks."""
         if self._first_epoch is not None:
             self._first_epoch.close()
         self._first_epoch = None
@@ -178,68 +178,68 @@ class BatchSource:
             self.restart_as_keras()
 
     def restart_as_keras(self) -> None:
-        """Begin with a dataset and stop at once, as Keras does after an epoch of known length.
+        """Start an iteration of a dataset and drop it, as Keras does after epochs of known length.
 
-        A dataset that is shuffled anew in each pass counts how often it was begun.
+        A dataset that is reshuffled in each iteration counts its iterations.
         """
         self.restarts = False
         if keras_private.is_of_dataset(self.adapter):
             iter(self._dataset)
 
     def close_chunks(self) -> None:
-        """End what prepares chunks; the next epoch begins with the data anew."""
+        """End the preparation of chunks; the next epoch restarts the data."""
         if self.chunk_steps is not None:
             self.chunk_steps.close()
         self.chunk_steps = None
 
 
-def _nothing(spec: tf.TensorSpec) -> Any:
+def _empty_array(spec: tf.TensorSpec) -> Any:
     return np.zeros((0, *spec.shape[1:]), spec.dtype.as_numpy_dtype)
 
 
 class _BatchSteps:
     """The steps of an epoch, as Keras counts them.
 
-    With `steps_per_epoch` the data go on where the epoch before ended, and begin anew where they
-    ran out; without, every epoch begins anew and ends with the data.
+    With `steps_per_epoch`, an epoch continues in the data after the previous one, and restarts them
+    if they ran out. Without it, every epoch restarts the data and ends with them.
     """
 
     def __init__(self, source: BatchSource) -> None:
         self._source, self._done = source, 0
         self._ended: int | None = None
         source.adapter.on_epoch_begin()
-        if source.chunk_steps is None or source.steps_asked is None:
+        if source.chunk_steps is None or source.requested_steps_per_epoch is None:
             source.restart()
 
     def is_empty(self) -> bool:
-        """Tell whether there is no batch."""
+        """Return whether there is no batch."""
         chunk_steps = self._source.chunk_steps
         return chunk_steps is None or chunk_steps.peek() is None
 
     def next(self, max_steps: int) -> Block | None:
-        """Return the next steps, at most so many, or None at the end of the epoch."""
+        """Return at most `max_steps` next steps, or None at the end of the epoch."""
         source = self._source
-        if source.chunk_steps is None or self._done == source.steps_asked:
+        if source.chunk_steps is None or self._done == source.requested_steps_per_epoch:
             return None
-        left = (
+        limit = (
             max_steps
-            if source.steps_asked is None
-            else min(max_steps, source.steps_asked - self._done)
+            if source.requested_steps_per_epoch is None
+            else min(max_steps, source.requested_steps_per_epoch - self._done)
         )
-        block = source.chunk_steps.next(left)
+        block = source.chunk_steps.next(limit)
         if block is None:
-            self._ran_out()
+            self._end_early()
             return None
         self._done += block.steps
         return block
 
-    def _ran_out(self) -> None:
+    def _end_early(self) -> None:
         source = self._source
         self._ended = self.taken()
         source.close_chunks()
-        if source.steps_asked is not None:
+        if source.requested_steps_per_epoch is not None:
             warnings.warn(
-                f"the data ran out after {self._done} of {source.steps_asked} steps of an epoch; "
+                f"the data ran out after {self._done} of {source.requested_steps_per_epoch} steps of an epoch; "
                 "let them repeat, or ask for fewer steps",
                 stacklevel=2,
             )
@@ -247,17 +247,17 @@ class _BatchSteps:
             raise ValueError(NO_BATCH)
 
     def taken(self) -> int:
-        """Return the steps since the data began."""
+        """Return the number of steps since the data were restarted."""
         chunk_steps = self._source.chunk_steps
         return (self._ended or self._done) if chunk_steps is None else chunk_steps.taken()
 
     def close(self) -> None:
-        """End the epoch for the data too."""
+        """End the epoch in the data as well."""
         source = self._source
         is_over = self.taken() == source.batches_per_pass
-        if source.steps_asked is None or is_over:
+        if source.requested_steps_per_epoch is None or is_over:
             source.close_chunks()
-        if source.steps_asked is None and is_over:
+        if source.requested_steps_per_epoch is None and is_over:
             source.restart_as_keras()
-        source.restarts = source.steps_asked is not None and is_over
+        source.restarts = source.requested_steps_per_epoch is not None and is_over
         source.adapter.on_epoch_end()

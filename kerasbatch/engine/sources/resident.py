@@ -1,4 +1,4 @@
-"""Data that lie on the device as a whole."""
+"""A source of steps over resident data, which are completely on the device."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,7 +13,7 @@ from kerasbatch.steps import Plan
 
 
 class ResidentSource(StreamSource):
-    """Data that lie on the device as a whole.
+    """Data that are completely on the device.
 
     Args:
         stream: the examples and their order.
@@ -31,11 +31,11 @@ class ResidentSource(StreamSource):
         return _ResidentSteps(self, epoch)
 
     def shapes(self) -> Iterator[Block]:
-        """Yield the blocks that will come."""
+        """Yield blocks of all shapes of the training."""
         return self.shapes_over(self.arrays, self.tags)
 
     def for_plan(self, plan: Plan) -> "ResidentSource":
-        """Return the same data for another plan."""
+        """Return a source of the same data for another plan."""
         return ResidentSource(replace(self.stream, plan=plan), self.arrays)
 
 
@@ -49,22 +49,23 @@ class _ResidentSteps:
         self._end = self._batch + stream.steps(epoch)
 
     def next(self, max_steps: int) -> Block | None:
-        """Return the next steps, at most so many, or None at the end of the epoch."""
+        """Return at most `max_steps` next steps, or None at the end of the epoch."""
         if self._batch == self._end:
             return None
         source, plan = self._source, self._source.stream.plan
-        whole = plan.whole_batches - self._batch
-        steps = min(max_steps, self._end - self._batch, whole) if whole > 0 else 1
+        full_batches = plan.whole_batches - self._batch
+        limits = max_steps, self._end - self._batch, full_batches
+        steps = min(limits) if full_batches > 0 else 1
         chosen = self._order[plan.batches(self._batch, steps)]
         self._batch += steps
-        if whole <= 0:
+        if full_batches <= 0:
             return Block(source.arrays, source.tags, chosen[None], 1, False)
         indices = rows_of_steps(chosen, source.max_steps, plan.batch_size)
         return Block(source.arrays, source.tags, indices, steps, True)
 
     def taken(self) -> int:
-        """Return the steps of the run up to here, those of earlier epochs too."""
+        """Return the number of steps of the run so far, including earlier epochs."""
         return self._source.stream.plan.step_after(self._pass - 1, self._batch) - 1
 
     def close(self) -> None:
-        """Nothing was prepared."""
+        """Do nothing: no step is prepared in advance."""

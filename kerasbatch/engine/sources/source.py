@@ -1,6 +1,6 @@
-"""Where blocks of steps come from: data that lie on the device, or chunks of data on their way.
+"""Sources of blocks of steps: data on the device, or chunks that are streamed to it.
 
-A source hands out the steps of an epoch in their order, as many at a time as are asked for.
+A source returns the steps of an epoch in their order, up to a requested number at a time.
 """
 
 from collections.abc import Iterator
@@ -16,29 +16,29 @@ from kerasbatch.steps import Plan
 from kerasbatch.types import Array
 
 MAX_BLOCK = 4096
-"""Steps that a block holds at the most."""
+"""The largest number of steps in a block."""
 MAX_BLOCK_EXAMPLES = 2**19
 
 
 @dataclass(frozen=True)
 class Block:
-    """Steps that one call of a program takes.
+    """The steps of one call of a program.
 
     Args:
         arrays: data on the device, of one length.
-        tags: a tag for each example of them, int64.
+        tags: a tag for each of their examples, int64.
         indices: the examples of each step, shape (K, batch size), int32; rows beyond `steps` are
             not used, so that K is always the same.
-        steps: how many steps.
-        whole: whether the batch size is the usual one, and not that of a partial batch.
-        invalid_index: whether they may hold a mistake that XLA would compute with, unnoticed.
+        steps: the number of steps.
+        has_usual_size: whether the batch size is the usual one, and not that of a partial batch.
+        invalid_index: whether the arrays hold an index out of range, which XLA would not report.
     """
 
     arrays: Arrays
     tags: tf.Tensor
     indices: Array
     steps: int
-    whole: bool
+    has_usual_size: bool
     invalid_index: bool = False
 
 
@@ -46,69 +46,69 @@ class EpochSteps(Protocol):
     """The steps of one epoch."""
 
     def next(self, max_steps: int) -> Block | None:
-        """Return the next steps, at most so many, or None at the end of the epoch."""
+        """Return at most `max_steps` next steps, or None at the end of the epoch."""
 
     def taken(self) -> int:
-        """Return the steps of the run up to here, those of earlier epochs too."""
+        """Return the number of steps of the run so far, including earlier epochs."""
 
     def close(self) -> None:
-        """Give back what was prepared and is not needed."""
+        """Release prepared steps that are not needed."""
 
 
 class StepSource(Protocol):
-    """All epochs of a training."""
+    """A source of the steps of all epochs of a training."""
 
     name: str
     epochs: int
     steps_per_epoch: int | None
     as_tuples: bool
-    """Whether a step gets the arrays as a tuple, whatever they are; else as Keras packs them."""
+    """True if a step always gets the arrays as a tuple; False if Keras packs them."""
 
     @property
     def max_steps(self) -> int:
-        """Steps that a block holds at the most."""
+        """The largest number of steps in a block."""
 
     @property
     def stream(self) -> ExampleStream | None:
-        """The examples and their order, where they are ours to decide."""
+        """The examples and their order, or None if the data define them."""
 
     def begin(self, epoch: int) -> EpochSteps:
         """Begin an epoch, counted from 1."""
 
     def shapes(self) -> Iterator[Block]:
-        """Yield blocks of the shapes that will come, as far as is known, to compile for."""
+        """Yield blocks of the shapes of the training, as far as they are known, to compile for."""
 
     def for_plan(self, plan: Plan) -> "StepSource":
         """Return a source of the same data for another plan."""
 
     def close(self) -> None:
-        """End what goes on behind the back of a training."""
+        """End all background work."""
 
 
 def steps_per_block(size: int, whole_batches: int) -> int:
-    """Return how many steps a block may hold.
+    """Return the largest number of steps in a block.
 
     Args:
         size: the batch size.
-        whole_batches: whole batches of an epoch.
+        whole_batches: the full batches of an epoch.
     """
     max_steps = min(MAX_BLOCK, max(1, MAX_BLOCK_EXAMPLES // size))
     return min(max_steps, max(1, whole_batches))
 
 
 def rows_of_steps(chosen: Array, max_steps: int, size: int) -> Array:
-    """Return examples as indices of steps, shape (most, size), int32; the rest is zeros."""
+    """Return examples as indices of steps, shape (max_steps, size), int32, padded with 0."""
     indices = np.zeros((max_steps, size), np.int32)
     indices[: len(chosen) // size] = chosen.reshape(-1, size)
     return indices
 
 
 class StreamSource:
-    """What sources have in common whose examples and order are ours to decide.
+    """The base of sources that read an example stream.
 
     Args:
         stream: the examples and their order.
-        whole_batches: whole batches that lie on the device at a time.
+        whole_batches: the number of full batches on the device at a time.
     """
 
     as_tuples = False
@@ -125,11 +125,11 @@ class StreamSource:
         return self._stream
 
     def shapes_over(self, arrays: Arrays, tags: tf.Tensor) -> Iterator[Block]:
-        """Yield the usual block and, where there is one, that of a partial batch."""
+        """Yield the usual block and, if there is a partial batch, the block of it."""
         size, partial = self._stream.plan.batch_size, self._stream.plan.last_batch_size
         yield Block(arrays, tags, np.zeros((self.max_steps, size), np.int32), 0, True)
         if partial != size:
             yield Block(arrays, tags, np.zeros((1, partial), np.int32), 0, False)
 
     def close(self) -> None:
-        """Nothing goes on between epochs."""
+        """Do nothing: there is no work between epochs."""

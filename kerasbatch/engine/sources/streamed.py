@@ -1,4 +1,4 @@
-"""Arrays that do not lie on the device: a thread gathers the examples of the next steps."""
+"""A source of steps over streamed arrays: a thread gathers the examples of the next steps."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -25,12 +25,12 @@ from kerasbatch.types import Array
 
 
 class StreamedSource(StreamSource):
-    """Examples that are gathered in our order, chunk by chunk.
+    """Examples of a stream, gathered chunk by chunk.
 
     Args:
         stream: the examples and their order.
         settings: the thresholds of the engine.
-        chunk_bytes: the bytes of a chunk, about.
+        chunk_bytes: the approximate bytes of a chunk.
     """
 
     name = "streamed"
@@ -46,12 +46,12 @@ class StreamedSource(StreamSource):
         super().__init__(stream, min(steps, stream.plan.whole_batches))
         self._settings, self._chunk_bytes = settings, chunk_bytes
         self.steps, self.rows = steps, steps * size
-        # Two: one in use, one that is being filled.
-        self._memory = [keras.tree.map_structure(self._room, stream.arrays) for _ in range(2)]
+        # Two chunks: one in use, and one to fill.
+        self._memory = [keras.tree.map_structure(self._allocate, stream.arrays) for _ in range(2)]
         self._tags = [aligned((self.rows,), np.int64) for _ in range(2)]
         self._files = file_states(leaves)
 
-    def _room(self, array: Any) -> Array:
+    def _allocate(self, array: Any) -> Array:
         return aligned((self.rows, *array.shape[1:]), type_on_device(array))
 
     def begin(self, epoch: int) -> EpochSteps:
@@ -59,47 +59,47 @@ class StreamedSource(StreamSource):
         number, first = self._stream.start(epoch)
         end = first + self._stream.steps(epoch)
         taken = self._stream.plan.step_after(number - 1, first) - 1
-        made = prefetch(_Gatherer(self, number, first, end))
-        return ChunkSteps(made, taken, self._stream.plan.batch_size, self.max_steps)
+        chunks = prefetch(_Gatherer(self, number, first, end))
+        return ChunkSteps(chunks, taken, self._stream.plan.batch_size, self.max_steps)
 
     def shapes(self) -> Iterator[Block]:
-        """Yield the blocks that will come."""
+        """Yield blocks of all shapes of the training."""
         return self.shapes_over(*self.on_device(0))
 
-    def on_device(self, which: int) -> tuple[Any, tf.Tensor]:
-        """Return one of the two chunks, and its tags, as they are now."""
-        arrays = keras.tree.map_structure(in_place, self._memory[which])
-        return arrays, in_place(self._tags[which])
+    def on_device(self, slot: int) -> tuple[Any, tf.Tensor]:
+        """Return the arrays and tags of one of the two chunks."""
+        arrays = keras.tree.map_structure(in_place, self._memory[slot])
+        return arrays, in_place(self._tags[slot])
 
-    def gather(self, which: int, chosen: Array) -> None:
+    def gather(self, slot: int, chosen: Array) -> None:
         """Fill one of the two chunks with examples.
 
         Raises:
-            EngineError: if a file that they come from is not what it was.
+            EngineError: if a file of the data has changed.
         """
         if changed := changed_file(self._files):
             raise EngineError(changed)
-        np.take(self._stream.tags, chosen, out=self._tags[which][: len(chosen)])
+        np.take(self._stream.tags, chosen, out=self._tags[slot][: len(chosen)])
         pairs = zip(
             keras.tree.flatten(self._stream.arrays),
-            keras.tree.flatten(self._memory[which]),
+            keras.tree.flatten(self._memory[slot]),
             strict=True,
         )
         for array, memory in pairs:
-            taken = memory[: len(chosen)]
+            rows = memory[: len(chosen)]
             if array.dtype == memory.dtype:
-                # Without "clip", NumPy would fill a copy first, for the case of an error.
-                np.take(np.asarray(array), chosen, axis=0, out=taken, mode="clip")
+                # Without "clip", NumPy would fill a temporary copy first.
+                np.take(np.asarray(array), chosen, axis=0, out=rows, mode="clip")
             else:
-                taken[:] = np.asarray(array)[chosen]
+                rows[:] = np.asarray(array)[chosen]
 
     @property
     def megabytes(self) -> float:
-        """The size of a chunk; two of them lie in memory."""
+        """The size of a chunk in megabytes; two chunks are in memory."""
         return bytes_of(self._memory[0]) / 1e6
 
     def for_plan(self, plan: Plan) -> "StreamedSource":
-        """Return the same data for another plan."""
+        """Return a source of the same data for another plan."""
         return StreamedSource(replace(self._stream, plan=plan), self._settings, self._chunk_bytes)
 
 
@@ -109,7 +109,7 @@ class _Gatherer:
     def __init__(self, source: StreamedSource, number: int, first: int, end: int) -> None:
         self._source, self._next, self._end = source, first, end
         self._order = source.stream.order(number)
-        self._made = 0
+        self._chunks_made = 0
 
     def __call__(self) -> Chunk | None:
         """Return the next chunk, or None at the end of the epoch."""
@@ -118,10 +118,11 @@ class _Gatherer:
         if count == 0:
             return None
         chosen = self._order[plan.batches(self._next, count)]
-        which = self._made % 2
-        source.gather(which, chosen)
+        slot = self._chunks_made % 2
+        source.gather(slot, chosen)
         sizes = [plan.batch_size] * count
         sizes[-1] -= count * plan.batch_size - len(chosen)
-        self._next, self._made = self._next + count, self._made + 1
-        arrays, tags = source.on_device(which)
+        self._next += count
+        self._chunks_made += 1
+        arrays, tags = source.on_device(slot)
         return Chunk(arrays, sizes, tags)

@@ -1,4 +1,4 @@
-"""The choice of the engine, with XLA or without: by known sizes, with the reason in words."""
+"""Chooses the engine and XLA from sizes alone, with a reason in words."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ from kerasbatch.engine.training.evaluation import stays_in_files
 from kerasbatch.engine.training.obstacles import invalid_index, needs_every_batch
 from kerasbatch.types import Engine
 
-# On CPUs, XLA's convolutions are many times slower than TensorFlow's own (measured: a small
-# convnet at batch 16 makes 21 steps/s with XLA, 289 without, and takes 18 s to compile).
+# On CPUs, XLA's convolutions are many times slower than TensorFlow's (measured: a small convnet
+# at batch 16 runs 21 steps/s with XLA, 289 without, and takes 18 s to compile).
 SLOW_UNDER_XLA = ("Conv", "DepthwiseConv", "SeparableConv", "MaxPooling", "AveragePooling")
 BLOCKS = "blocks of steps in one program"
 
@@ -34,9 +34,9 @@ class Choice:
         fused: True for the fused engine, False for plain `model.fit`.
         jit_compile: whether to compile with XLA.
         why: the reasons in words.
-        obstacle: why the fused engine cannot work here, or None.
-        streamed: why the data go to the device chunk by chunk, or None: as a whole.
-        xla_after: the steps without XLA before it is compiled.
+        obstacle: the reason against the fused engine, or None.
+        streamed: the reason for streaming the data in chunks; None if they are resident.
+        xla_after: the number of steps without XLA before it compiles.
     """
 
     fused: bool
@@ -61,10 +61,10 @@ def choose(
     Args:
         model: a compiled model.
         stream: its examples and their order.
-        engine: the engine that was asked for.
+        engine: the requested engine.
         callbacks: the callbacks of the training.
         jit_compile: whether to compile with XLA, or None to choose.
-        resident: other arrays that will lie on the device.
+        resident: other arrays that will be on the device.
         settings: the thresholds of the engine.
     """
     if engine == "keras":
@@ -78,7 +78,9 @@ def choose(
     except ObstacleError as obstacle:
         return choose_plain(model, obstacle.reason)
     steps = stream.total_steps
-    jit, why = _as_asked(jit_compile) or choose_xla(model, stream.arrays, steps, settings.xla_steps)
+    jit, why = _requested_xla(jit_compile) or choose_xla(
+        model, stream.arrays, steps, settings.xla_steps
+    )
     streamed = _copied_from_file(stream.arrays) or memory_obstacle(
         [stream.arrays, *resident], settings
     )
@@ -92,13 +94,13 @@ def choose_for_batches(
     steps: int | None,
     settings: EngineSettings = DEFAULT_SETTINGS,
 ) -> Choice:
-    """Choose how to train on batches that a dataset, a generator or a PyDataset makes.
+    """Choose the engine for the batches of a dataset, a generator or a PyDataset.
 
     Args:
         model: a compiled model.
         callbacks: the callbacks of the training.
         jit_compile: whether to compile with XLA, or None to choose.
-        steps: the steps of the training, or None where their number is unknown.
+        steps: the steps of the training, or None if their number is unknown.
         settings: the thresholds of the engine.
 
     Raises:
@@ -107,9 +109,9 @@ def choose_for_batches(
     _check_model(model, callbacks)
     threshold = settings.xla_batches
     expected = threshold if steps is None else steps
-    jit, why = _as_asked(jit_compile) or choose_xla(model, (), expected, threshold)
-    is_ours = jit_compile is None and keras_private.asked_for_xla(model) is None
-    if steps is None and jit and is_ours:
+    jit, why = _requested_xla(jit_compile) or choose_xla(model, (), expected, threshold)
+    is_automatic = jit_compile is None and keras_private.requested_xla(model) is None
+    if steps is None and jit and is_automatic:
         later = f"compiled with XLA after {threshold:,} steps, for nobody knows how many will come"
         return Choice(True, jit, f"{BLOCKS}, {later}", xla_after=threshold)
     return Choice(True, jit, f"{BLOCKS}, {why}")
@@ -120,11 +122,11 @@ def no_gain_reason(
     steps_per_epoch: int | None,
     settings: EngineSettings = DEFAULT_SETTINGS,
 ) -> str | None:
-    """Return why blocks of a dataset are no faster, or None where they are.
+    """Return the reason why blocks of a dataset are no faster, or None if they are.
 
     Args:
         dataset: a dataset of batches.
-        steps_per_epoch: as in Keras, or None: epochs are passes.
+        steps_per_epoch: as in Keras; None if an epoch is a pass.
         settings: the thresholds of the engine.
     """
     size = keras_private.stated_batch_size(dataset) or 0
@@ -137,7 +139,7 @@ def no_gain_reason(
 
 
 def choose_plain(model: keras.Model, obstacle: str) -> Choice:
-    """Return the choice of plain `model.fit` where the fused engine cannot work."""
+    """Return the choice of plain `model.fit`, with the obstacle to the fused engine."""
     why = f"plain model.fit, because {obstacle}"
     return Choice(False, bool(model.jit_compile), why, obstacle)
 
@@ -145,7 +147,7 @@ def choose_plain(model: keras.Model, obstacle: str) -> Choice:
 def memory_obstacle(
     resident: Sequence[Arrays], settings: EngineSettings = DEFAULT_SETTINGS
 ) -> str | None:
-    """Return why arrays cannot all lie on the device, or None where they can."""
+    """Return the reason why arrays do not all fit on the device, or None if they do."""
     copied = [arrays for arrays in resident if not stays_in_files(arrays, settings)]
     size = bytes_of(copied)
     free = psutil.virtual_memory().available
@@ -156,17 +158,17 @@ def memory_obstacle(
 
 
 def choose_xla(model: keras.Model, arrays: Arrays, steps: int, threshold: int) -> tuple[bool, str]:
-    """Return whether to compile a training with XLA, and why.
+    """Return whether to compile a training with XLA, and the reason.
 
     Args:
         model: a built, compiled model.
-        arrays: its data, or () where they are unknown.
+        arrays: its data, or () if they are unknown.
         steps: the steps of the training.
-        threshold: the steps from which on XLA pays.
+        threshold: the number of steps from which on XLA pays.
     """
-    asked = keras_private.asked_for_xla(model)
-    if asked is not None:
-        return asked, f"{'with' if asked else 'without'} XLA, as jit_compile says"
+    requested = keras_private.requested_xla(model)
+    if requested is not None:
+        return requested, f"{'with' if requested else 'without'} XLA, as jit_compile says"
     if not keras_private.supports_xla(model):
         return False, "without XLA, which a layer does not support"
     if steps < threshold:
@@ -181,14 +183,14 @@ def choose_xla(model: keras.Model, arrays: Arrays, steps: int, threshold: int) -
     return True, f"compiled with XLA, which pays in {steps:,} steps"
 
 
-def _as_asked(jit_compile: bool | None) -> tuple[bool, str] | None:
+def _requested_xla(jit_compile: bool | None) -> tuple[bool, str] | None:
     if jit_compile is None:
         return None
     return jit_compile, f"{'with' if jit_compile else 'without'} XLA, as asked for"
 
 
 def _check_model(model: keras.Model, callbacks: Iterable[keras.callbacks.Callback]) -> None:
-    """Raise ObstacleError where blocks of steps are impossible."""
+    """Raise ObstacleError if blocks of steps are impossible."""
     if missing := keras_private.missing(model):
         raise ObstacleError(missing)
     if model.run_eagerly or tf.config.functions_run_eagerly():
@@ -203,7 +205,7 @@ def _check_model(model: keras.Model, callbacks: Iterable[keras.callbacks.Callbac
 
 
 def _copied_from_file(arrays: Arrays) -> str | None:
-    """Return why arrays in files must be streamed: they would have to be copied as a whole."""
+    """Return the reason to stream arrays in files that cannot be mapped without a full copy."""
     for array in keras.tree.flatten(arrays):
         is_cast = array.dtype.kind == "f" and array.dtype != keras.config.floatx()
         if in_a_file(array) and (is_cast or not is_mapped(array)):

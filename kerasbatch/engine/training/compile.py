@@ -1,4 +1,4 @@
-"""Compiles a training: every source with XLA, then without; the first that works is used."""
+"""Compiles a training: tries each source with XLA, then without, and uses the first success."""
 
 import weakref
 from collections.abc import Iterator
@@ -17,10 +17,10 @@ from kerasbatch.engine.training.fused import FusedTraining
 from kerasbatch.engine.training.program import Program
 
 NO_ROOM = (MemoryError, tf.errors.ResourceExhaustedError)
-"""The errors of a device without room."""
+"""The out-of-memory errors of a device."""
 _PROGRAMS = ProgramCache[Program]()
 _WITHOUT_XLA: "weakref.WeakSet[keras.Model]" = weakref.WeakSet()
-"""Models that XLA could not compile; it is not tried again."""
+"""Models that XLA could not compile; XLA is not tried again."""
 
 
 class _NoRoomError(ObstacleError):
@@ -41,11 +41,11 @@ def compile_training(
     Args:
         model: a built, compiled model.
         sources: sources of the same steps, each with a text for the reason; the next one is tried
-            where the device has no room.
+            if the device is out of memory.
         choice: the fused engine, with XLA or without.
-        needs: what the program must be able to do.
+        needs: the required abilities of the program.
         settings: the thresholds of the engine.
-        cuts: the steps at whose ends callbacks must be called, ascending.
+        cuts: the steps after which callbacks must be called, ascending.
         evaluated: the arrays of evaluations, to compile for them.
 
     Raises:
@@ -70,7 +70,7 @@ def _compile_source(
     cuts: Iterator[int] | None,
     evaluated: Arrays | None,
 ) -> FusedTraining:
-    """Compile for one source, with XLA if that was chosen, else or failing that without."""
+    """Compile for one source: with XLA if it was chosen, and without it as the fallback."""
 
     def attempt(jit: bool, why: str) -> FusedTraining:
         training = FusedTraining(
@@ -82,7 +82,7 @@ def _compile_source(
             xla_after=choice.xla_after if jit else 0,
             settings=settings,
         )
-        return _compiled(training, evaluated)
+        return _compile(training, evaluated)
 
     if not choice.jit_compile:
         return attempt(False, choice.why)
@@ -96,14 +96,14 @@ def _compile_source(
     return attempt(False, f"{BLOCKS}, without XLA, which cannot compile this model")
 
 
-def _compiled(training: FusedTraining, evaluated: Arrays | None) -> FusedTraining:
-    """Compile a training and return it; whatever TensorFlow raises is an obstacle."""
+def _compile(training: FusedTraining, evaluated: Arrays | None) -> FusedTraining:
+    """Compile a training and return it; every error of TensorFlow becomes an ObstacleError."""
     try:
         training.compile(evaluated)
     except NO_ROOM as error:
         _PROGRAMS.forget(training.model)
         raise _NoRoomError("the data do not fit into the memory of the device") from error
-    except Exception as error:  # whatever TensorFlow cannot compile, plain Keras may train
+    except Exception as error:  # plain Keras may train what TensorFlow cannot compile
         _PROGRAMS.forget(training.model)
         message = f"its step cannot be compiled ({short_error(error)})"
         raise ObstacleError(message) from error
@@ -111,7 +111,7 @@ def _compiled(training: FusedTraining, evaluated: Arrays | None) -> FusedTrainin
 
 
 def _program(model: keras.Model, source: StepSource, jit: bool, needs: Needs) -> Program:
-    """Return the model's program, that of an earlier training where it is still right."""
+    """Return the program of the model, from the cache if it is still valid."""
     scale = source.stream.scale if source.stream else None
     return _PROGRAMS.get(
         model,

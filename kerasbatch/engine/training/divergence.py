@@ -1,9 +1,9 @@
-"""When a training has diverged: one rule, looked at after every step, in every engine.
+"""The divergence rule: one rule, checked after every step, in every engine.
 
-A step's loss is not finite, or the losses of PATIENCE steps in a row exceed FACTOR times the
-first step's. The fused engine traces the rule into its program, so that a run always ends at the
-same step, however fast the machine is; plain `fit` asks it with Python's numbers, which costs a
-step less than TensorFlow's operations would.
+A training has diverged if the loss of a step is not finite, or if the losses of PATIENCE steps in a
+row exceed FACTOR times the loss of the first step. The fused engine traces the rule into its
+program, so a run always ends at the same step, independent of the speed of the machine. Plain `fit`
+evaluates the rule with Python numbers, which is cheaper per step than TensorFlow operations.
 """
 
 import math
@@ -15,15 +15,15 @@ import tensorflow as tf
 FACTOR = 1000.0
 PATIENCE = 20
 DivergenceState = tuple[Any, Any]
-"""The first step's loss (not a number before it), and the steps in a row above; scalars."""
+"""Two scalars: the loss of the first step (NaN before it) and the streak of high losses."""
 INITIAL: DivergenceState = (math.nan, 0.0)
 """The state before the first step."""
 
 
 def initial_state() -> DivergenceState:
     """Return the state before the first step, as tensors."""
-    first, row = INITIAL
-    return tf.constant(first), tf.constant(row)
+    first, streak = INITIAL
+    return tf.constant(first), tf.constant(streak)
 
 
 def next_state(
@@ -32,21 +32,21 @@ def next_state(
     """Return the state after a step.
 
     Args:
-        state: the state before it.
-        loss: its loss, a scalar: a tensor, or a number of Python's.
-        where: chooses between two values; for numbers of Python's, `chosen`.
+        state: the state before the step.
+        loss: the loss of the step, a scalar: a tensor or a Python number.
+        where: selects one of two values by a condition; for Python numbers, `select`.
     """
-    first, row = state
+    first, streak = state
     first = where(first != first, loss, first)
-    far = (loss > FACTOR * abs(first)) & (first != 0.0)
-    return first, where(far, row + 1.0, 0.0)
+    is_high = (loss > FACTOR * abs(first)) & (first != 0.0)
+    return first, where(is_high, streak + 1.0, 0.0)
 
 
 def select(condition: bool, value: float, other: float) -> float:
-    """Choose between two numbers of Python's."""
+    """Return one of two Python numbers: `value` if the condition holds."""
     return value if condition else other
 
 
 def may_continue(state: DivergenceState, loss: Any) -> Any:
-    """Tell whether a training may take another step after one with this loss and state."""
+    """Return whether a training may take another step after one with this loss and state."""
     return (abs(loss) < math.inf) & (state[1] < PATIENCE)

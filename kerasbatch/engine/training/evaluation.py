@@ -1,4 +1,4 @@
-"""Sizes of evaluation steps; the same in every engine, so that sums are the same."""
+"""Sizes of evaluation steps, equal in every engine so that the sums are equal."""
 
 from collections.abc import Iterator
 
@@ -12,15 +12,15 @@ from kerasbatch.engine.sources.chunks import cut_rows, steps_per_chunk
 
 
 def rows_at_once(arrays: Arrays, settings: EngineSettings = DEFAULT_SETTINGS) -> int:
-    """Return the number of examples to measure at once."""
+    """Return the number of examples in one evaluation step."""
     total = _examples(arrays)
     example_bytes = max(1, bytes_of(arrays) // total)
-    fitting = settings.evaluation_bytes // example_bytes
-    return _even_divisor(total, max(1, min(settings.evaluation_batch, fitting)))
+    max_rows = settings.evaluation_bytes // example_bytes
+    return _nearest_divisor(total, max(1, min(settings.evaluation_batch, max_rows)))
 
 
 def stays_in_files(arrays: Arrays, settings: EngineSettings = DEFAULT_SETTINGS) -> bool:
-    """Return whether arrays are measured in parts: they lie in files, and a copy is large."""
+    """Return whether to evaluate arrays in parts, because they are large and in files."""
     leaves = keras.tree.flatten(arrays)
     in_files = any(in_a_file(leaf) and not is_mapped(leaf) for leaf in leaves)
     return in_files and bytes_of(arrays) > settings.chunk_bytes
@@ -29,11 +29,11 @@ def stays_in_files(arrays: Arrays, settings: EngineSettings = DEFAULT_SETTINGS) 
 def device_parts(
     arrays: Arrays, size: int, settings: EngineSettings = DEFAULT_SETTINGS
 ) -> Iterator[Arrays]:
-    """Yield parts of arrays on the device, whole steps each.
+    """Yield parts of arrays on the device; each part holds complete steps.
 
     Args:
         arrays: x, y and sample weights.
-        size: examples of one step.
+        size: the examples of one step.
         settings: the thresholds of the engine.
     """
     total = _examples(arrays)
@@ -48,9 +48,11 @@ def _examples(arrays: Arrays) -> int:
     return len(keras.tree.flatten(arrays)[0])
 
 
-def _even_divisor(rows: int, near: int) -> int:
-    """Return a batch size for evaluation: a divisor of `rows` near `near`, or `near` itself."""
-    for size in sorted(range(max(1, near // 2), 2 * near + 1), key=lambda size: abs(size - near)):
+def _nearest_divisor(rows: int, target: int) -> int:
+    """Return a batch size for evaluation: a divisor of `rows` near `target`, or `target` itself."""
+    for size in sorted(
+        range(max(1, target // 2), 2 * target + 1), key=lambda size: abs(size - target)
+    ):
         if rows % size == 0:
             return size
-    return min(near, rows)
+    return min(target, rows)

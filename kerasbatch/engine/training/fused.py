@@ -1,8 +1,8 @@
 """The fused engine: `model.fit` whose epochs run as blocks of many steps.
 
-Keras' `fit` stays in charge of epochs, callbacks, history and validation. For the time of a call
-its train function is replaced by one that runs a whole epoch, block after block; between blocks
-the callbacks hear of the steps that were taken, with the indices that Keras would have given.
+Keras' `fit` remains in charge of epochs, callbacks, history and validation. During the call, its
+train function is replaced by one that runs a complete epoch, block after block. After each block,
+the batch hooks of the callbacks are called with the index that Keras would have passed.
 """
 
 import contextlib
@@ -29,11 +29,11 @@ class FusedTraining:
 
     Args:
         model: a built, compiled model.
-        source: where its steps come from.
-        program: the model's compiled steps.
-        why: why this engine, and why with or without XLA.
-        cuts: steps of the run at which a block must end, ascending.
-        xla_after: steps that are taken without XLA before it is compiled.
+        source: the source of its steps.
+        program: the compiled steps of the model.
+        why: the reason for this engine, with or without XLA.
+        cuts: the steps of the run at which a block must end, ascending.
+        xla_after: the number of steps without XLA before it compiles.
         settings: the thresholds of the engine.
     """
 
@@ -58,7 +58,7 @@ class FusedTraining:
         self.step_losses: list[float] = []
         self.diverged_loss: float | None = None
         self.compile_seconds: float | None = 0.0
-        self._xla_after = xla_after  # 0 once it is compiled
+        self._xla_after = xla_after  # 0 once XLA has compiled
         self._taken = 0
         self._cuts = cuts or iter(())
         self._cut = next(self._cuts, None)
@@ -67,7 +67,7 @@ class FusedTraining:
         self._seconds_per_step: float | None = None
 
     def compile(self, evaluated: Arrays | None = None) -> None:
-        """Compile for the shapes of this training without a step, and note the seconds."""
+        """Compile for the shapes of this training without taking a step; record the seconds."""
         start = time.perf_counter()
         for block in self.source.shapes():
             without_xla = self._runs_without_xla(block)
@@ -78,7 +78,7 @@ class FusedTraining:
         self.compile_seconds = time.perf_counter() - start
 
     def for_plan(self, plan: Plan) -> "FusedTraining":
-        """Return a training of the same model with the same program by another plan."""
+        """Return a training of the same model and program with another plan."""
         return FusedTraining(
             self.model,
             self.source.for_plan(plan),
@@ -88,9 +88,9 @@ class FusedTraining:
         )
 
     def examples_match(self, epoch: int, steps: int) -> bool | None:
-        """Tell whether the steps of the epoch just trained met the examples that they should.
+        """Return whether the steps of the last epoch saw the planned examples.
 
-        None where an interrupt fell between a block and the reading of its ledger.
+        None if an interrupt came between a block and the reading of its checksum.
         """
         if self.stream is None or steps != self._done:
             return None
@@ -100,7 +100,8 @@ class FusedTraining:
         """Train to the end of the plan, or until a callback stops it.
 
         Args:
-            options: callbacks for batches hear of the last step of every block.
+            options: the options of `fit`; batch hooks of callbacks run after the last step of every
+                block.
         """
         source, model, validation = self.source, self.model, options.validation
         self._callbacks = _StepCallbacks(
@@ -112,27 +113,27 @@ class FusedTraining:
             steps=source.steps_per_epoch,
             model=model,
         )
-        validating: dict[str, Any] = {}
+        validation_arguments: dict[str, Any] = {}
         with contextlib.ExitStack() as stack:
             stack.callback(source.close)
-            whole_epoch = lambda: self._epoch(self._callbacks.epoch + 1)  # noqa: E731  # one line
-            stack.enter_context(override_function(model, "train_function", whole_epoch))
+            train_epoch = lambda: self._epoch(self._callbacks.epoch + 1)  # noqa: E731  # one line
+            stack.enter_context(override_function(model, "train_function", train_epoch))
             if validation is not None and validation.is_arrays:
                 measure = self.measurer(validation.data, validation.batch_size)
                 stack.enter_context(override_function(model, "test_function", measure))
-                validating = {
+                validation_arguments = {
                     "validation_data": one_item_dataset(),
                     "validation_freq": validation.freq,
                 }
             elif validation is not None:
-                validating = validation.as_keras()
+                validation_arguments = validation.as_keras()
             return model.fit(
                 one_item_dataset(),
                 epochs=source.epochs,
                 initial_epoch=options.initial_epoch,
                 shuffle=False,
                 callbacks=self._callbacks,
-                **validating,
+                **validation_arguments,
             )
 
     def _epoch(self, epoch: int) -> Logs:
@@ -157,7 +158,7 @@ class FusedTraining:
         return logs or dict(self.model.get_metrics_result())
 
     def _max_steps(self, steps: EpochSteps) -> int:
-        """Return how many steps to take at once, up to the next cut."""
+        """Return the largest number of steps for the next block, up to the next cut."""
         taken = steps.taken()
         while self._cut is not None and self._cut <= taken:
             self._cut = next(self._cuts, None)
@@ -174,24 +175,24 @@ class FusedTraining:
 
     def _run(self, block: Block) -> BlockState:
         start = time.perf_counter()
-        if 0 < self._xla_after <= self._taken and block.whole:
+        if 0 < self._xla_after <= self._taken and block.has_usual_size:
             self._compile_late(block)
         without_xla = self._runs_without_xla(block)
         train = self.program.train_without_xla if without_xla else self.program.train
         result = train(block.arrays, block.tags, block.indices, block.steps, self._divergence)
         taken = self._count(result)
-        if block.whole:
+        if block.has_usual_size:
             seconds = (time.perf_counter() - start) / max(taken, 1)
             self._seconds_per_step = min(seconds, self._seconds_per_step or math.inf)
         return result
 
     def _runs_without_xla(self, block: Block) -> bool:
-        """Tell whether a block goes through the program for batches of any size, without XLA."""
+        """Return whether a block uses the program without XLA, for batches of any size."""
         has_xla = self.jit_compile and not self._xla_after
-        return block.invalid_index or not block.whole or not has_xla
+        return block.invalid_index or not block.has_usual_size or not has_xla
 
     def _compile_late(self, block: Block) -> None:
-        """Compile with XLA in the middle of a training; what it cannot compile goes on without."""
+        """Compile with XLA in the middle of a training; continue without XLA if that fails."""
         self._xla_after = 0
         try:
             self.program.compile(block.arrays, block.tags, block.indices)
@@ -201,7 +202,7 @@ class FusedTraining:
 
     def _count(self, result: BlockState) -> int:
         taken = int(result.steps)
-        self._checksum = _wrapped(self._checksum + int(result.checksum))
+        self._checksum = _wrap_int64(self._checksum + int(result.checksum))
         self._done += taken
         self._taken += taken
         self._divergence = result.divergence
@@ -209,7 +210,7 @@ class FusedTraining:
         return taken
 
     def evaluator(self, arrays: Arrays) -> Callable[[], dict[str, float]]:
-        """Return a function that measures the model and leaves its metrics as they were."""
+        """Return a function that evaluates the model and preserves its metrics."""
         measure = self.measurer(arrays)
 
         def evaluate() -> dict[str, float]:
@@ -224,15 +225,15 @@ class FusedTraining:
 
         Args:
             arrays: x, y and sample weights.
-            size: examples of one step; None chooses.
+            size: the examples of one step; None chooses.
         """
         rows = size or rows_at_once(arrays, self._settings)
         if not stays_in_files(arrays, self._settings):
-            held = to_device(cast_for_device(arrays))
-            return lambda: self.program.evaluate(held, rows)
-        return lambda: self._by_parts(arrays, rows)
+            resident = to_device(cast_for_device(arrays))
+            return lambda: self.program.evaluate(resident, rows)
+        return lambda: self._evaluate_parts(arrays, rows)
 
-    def _by_parts(self, arrays: Arrays, rows: int) -> Logs:
+    def _evaluate_parts(self, arrays: Arrays, rows: int) -> Logs:
         logs: Logs = {}
         for part in device_parts(arrays, rows, self._settings):
             logs = self.program.evaluate(part, rows)
@@ -240,7 +241,7 @@ class FusedTraining:
 
 
 class _StepCallbacks(keras.callbacks.CallbackList):
-    """Callbacks that hear of steps. What `fit` itself says of its one item per epoch is not one."""
+    """Callbacks whose batch hooks are called for steps, and not for the one item of `fit`."""
 
     epoch = 0
 
@@ -261,6 +262,6 @@ class _StepCallbacks(keras.callbacks.CallbackList):
         super().on_train_batch_end(batch, logs)
 
 
-def _wrapped(value: int) -> int:
-    """Return an integer as a sum of int64 would hold it."""
+def _wrap_int64(value: int) -> int:
+    """Return an integer wrapped around to int64."""
     return (value + 2**63) % 2**64 - 2**63

@@ -97,7 +97,7 @@ class PlainTraining:
         self.model.make_train_function(force=True)
 
     def for_plan(self, plan: Plan) -> "PlainTraining":
-        """Return a training of the same model by another plan."""
+        """Return a training of the same model with another plan."""
         stream = replace(self.stream, plan=plan)
         return PlainTraining(self.model, stream, why=self.why, obstacle=self.obstacle)
 
@@ -121,15 +121,19 @@ class PlainTraining:
                 shuffle=False,
                 verbose=options.verbose,
                 initial_epoch=options.initial_epoch,
-                callbacks=[*self._before(), *options.callbacks, *self._after()],
+                callbacks=[
+                    *self._leading_callbacks(),
+                    *options.callbacks,
+                    *self._trailing_callbacks(),
+                ],
                 **(options.validation.as_keras() if options.validation else {}),
             )
         finally:
             if self._counts:
                 self._restore_step()
 
-    def _before(self) -> Iterator[keras.callbacks.Callback]:
-        """Yield the callbacks that come before those of the caller."""
+    def _leading_callbacks(self) -> Iterator[keras.callbacks.Callback]:
+        """Yield the callbacks that run before those of the caller."""
 
         def begin(epoch: int, logs: Any) -> None:
             self._epoch = epoch + 1
@@ -139,7 +143,7 @@ class PlainTraining:
         if self._counts and (self._needs.record_steps or self._needs.stop_when_diverged):
             yield _StepLosses(self, self._last_loss, self._needs)
 
-    def _after(self) -> Iterator[keras.callbacks.Callback]:
+    def _trailing_callbacks(self) -> Iterator[keras.callbacks.Callback]:
         """Yield the callback that ends a training inside an epoch."""
         if self.stream.plan.ends_inside_an_epoch:
             yield _StopAtEnd(self.stream.plan)
@@ -153,8 +157,8 @@ class PlainTraining:
             nonlocal x, scale
             x, scale = scale_inputs(x, scale), None
             with preserve(self.model.metrics_variables):
-                measured = self.model.evaluate(x, y, batch_size=rows, verbose=0, return_dict=True)
-            return {name: float(value) for name, value in measured.items()}
+                metrics = self.model.evaluate(x, y, batch_size=rows, verbose=0, return_dict=True)
+            return {name: float(value) for name, value in metrics.items()}
 
         return evaluate
 
@@ -195,15 +199,15 @@ class _StepLosses(keras.callbacks.Callback):
     def __init__(self, training: PlainTraining, last: tf.Variable, needs: Needs) -> None:
         super().__init__()
         self._training, self._last, self._needs = training, last, needs
-        self._watched = divergence.INITIAL
+        self._state = divergence.INITIAL
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         loss = float(self._last.numpy())
         if self._needs.record_steps:
             self._training.step_losses.append(loss)
         if self._needs.stop_when_diverged:
-            self._watched = divergence.next_state(self._watched, loss, divergence.select)
-            if not divergence.may_continue(self._watched, loss):
+            self._state = divergence.next_state(self._state, loss, divergence.select)
+            if not divergence.may_continue(self._state, loss):
                 self._training.diverged_loss = loss
                 self.model.stop_training = True
 

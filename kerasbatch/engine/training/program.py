@@ -1,12 +1,12 @@
 """Many training steps as one compiled program.
 
-A program loops over the rows of a block of indices: gather the batch from data that lie on the
-device, call Keras' own `train_step`, repeat. Nothing of Keras' arithmetic is written again. The
-number of steps is a run-time value in a `while` loop: a `for` over a tensor range compiles anew for
-every count. Under XLA the batch dimension is static, for a dynamic one costs a third of the speed;
-without XLA it costs nothing, and one program serves batches of any size.
+A program loops over the rows of a block of indices: it gathers the batch from data on the device
+and calls Keras' own `train_step`. None of Keras' arithmetic is reimplemented. The number of steps
+is a run-time value in a `while` loop, because a `for` over a tensor range compiles again for every
+count. Under XLA the batch dimension is static, because a dynamic one costs a third of the speed.
+Without XLA it costs nothing, and one program handles batches of any size.
 
-Programs know nothing of epochs, plans or callbacks; `fused` drives them.
+Programs are independent of epochs, plans and callbacks; `fused` runs them.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from kerasbatch.engine.options import Arrays, Needs
 from kerasbatch.engine.training import divergence
 
 Logs = dict[str, Any]
-"""Tensors by the names of metrics; nested where a step returns them so."""
+"""Tensors by the names of metrics; nested if the step returns them nested."""
 
 
 class BlockState(NamedTuple):
@@ -33,8 +33,8 @@ class BlockState(NamedTuple):
         continues: whether another step may follow.
         checksum: the sum of the tags of the examples in these steps, int64.
         divergence: the state of the divergence rule.
-        loss: the loss of the last step, where it is needed.
-        losses: the loss of every step, where they are recorded, shape (K,).
+        loss: the loss of the last step, if it is needed.
+        losses: the losses of all steps, if they are recorded, shape (K,).
         logs: the last return value of the training step.
     """
 
@@ -51,11 +51,11 @@ class Program:
     """The compiled steps of one compiled model, for any data and any batch size.
 
     Args:
-        model: a built, compiled model; held weakly, so that a cache of programs keeps no model.
-        jit_compile: whether it is meant to be used with XLA.
-        scale: what x is multiplied by on its way to the model, or None.
-        needs: what it must be able to do.
-        as_tuples: as a `Source` says.
+        model: a built, compiled model; held by a weak reference, so that a cache keeps no model.
+        jit_compile: whether to use the program with XLA.
+        scale: the factor for x, or None.
+        needs: the required abilities.
+        as_tuples: as in `StepSource`.
     """
 
     def __init__(
@@ -86,8 +86,8 @@ class Program:
             arrays: the data on the device.
             tags: a tag for each example, int64.
             indices: the examples of each step, shape (K, batch size), int32.
-            steps: how many of the K rows to use; 0 compiles and changes nothing.
-            start: the state of the divergence rule before them.
+            steps: the number of the K rows to use; 0 compiles and changes nothing.
+            start: the state of the divergence rule before these steps.
         """
         state: BlockState = self._train(arrays, tags, indices, tf.constant(steps), start)
         return state
@@ -95,7 +95,7 @@ class Program:
     def train_without_xla(
         self, arrays: Arrays, tags: tf.Tensor, indices: Any, steps: int, start: Any
     ) -> BlockState:
-        """Do the same without XLA: a partial batch, for one, comes but once an epoch."""
+        """Take steps without XLA, for example for the partial batch at the end of an epoch."""
         count = tf.constant(steps)
         state: BlockState = self._train_without_xla(arrays, tags, indices, count, start)
         return state
@@ -106,17 +106,17 @@ class Program:
 
     def compile_without_xla(self, arrays: Arrays, tags: tf.Tensor, indices: Any) -> None:
         """Compile without XLA, once for any shape of indices."""
-        of_any_shape = tf.TensorSpec((None, None), tf.int32)
-        given = (tf.constant(0), divergence.initial_state())
-        self._train_without_xla.get_concrete_function(arrays, tags, of_any_shape, *given)
-        self._train_without_xla(arrays, tags, indices, *given)
+        any_shape = tf.TensorSpec((None, None), tf.int32)
+        no_steps = (tf.constant(0), divergence.initial_state())
+        self._train_without_xla.get_concrete_function(arrays, tags, any_shape, *no_steps)
+        self._train_without_xla(arrays, tags, indices, *no_steps)
 
     def evaluate(self, arrays: Arrays, size: int) -> Logs:
-        """Measure the model on arrays, `size` rows at a time; the metrics keep the sums."""
+        """Evaluate the model on arrays, `size` rows per step; the metrics accumulate."""
         logs: Logs = self._evaluate(arrays, size)
         return logs
 
-    def _the_model(self) -> keras.Model:
+    def _live_model(self) -> keras.Model:
         model = self._model()
         if model is None:
             raise ReferenceError("the model of this program is gone")
@@ -124,7 +124,7 @@ class Program:
 
     def _block(self, arrays: Arrays, tags: Any, indices: Any, steps: Any, start: Any) -> BlockState:
         """Trace the loop over the steps of a block."""
-        model, needs = self._the_model(), self._needs
+        model, needs = self._live_model(), self._needs
         is_keras_step = keras_private.has_keras_step(model, "train_step")
 
         def body(state: BlockState) -> list[BlockState]:
@@ -163,44 +163,42 @@ class Program:
             [first],
             parallel_iterations=1,
         )
-        # Keras' own step returns the results of the metrics; once after the loop is enough.
+        # Keras' own step returns the results of the metrics, which are read once after the loop.
         result: BlockState = last
         if is_keras_step:
             result = last._replace(logs=_as_tensors(model.get_metrics_result()))
         return result
 
     def _step(self, model: keras.Model, batch: Any, loss: Any) -> tuple[Logs, Any]:
-        """Trace Keras' training step; return its logs and, where it is needed, its loss."""
-        needs, seen = self._needs, [loss]
+        """Trace Keras' training step; return its logs and, if needed, its loss."""
+        needs, losses = self._needs, [loss]
         with contextlib.ExitStack() as stack:
             if needs.record_steps or needs.stop_at_nan or needs.stop_when_diverged:
-                stack.enter_context(capture_step_loss(model, seen.append))
+                stack.enter_context(capture_step_loss(model, losses.append))
             if keras_private.has_keras_step(model, "train_step"):
                 stack.enter_context(tensorflow_private.read_before_loops(model))
             logs = _as_tensors(model.train_step(batch))
-        return logs, seen[-1]
+        return logs, losses[-1]
 
     def _batch(self, arrays: Arrays, chosen: Any) -> Any:
-        return self._packed(
-            keras.tree.map_structure(lambda array: tf.gather(array, chosen), arrays)
-        )
+        return self._pack(keras.tree.map_structure(lambda array: tf.gather(array, chosen), arrays))
 
-    def _packed(self, arrays: Arrays) -> Any:
-        """Return some examples as Keras hands them to a step."""
-        batch: Arrays = (self._scaled(arrays[0]), *arrays[1:])
-        if keras_private.weighs_single_losses(self._the_model()):
-            # Keras weighs the losses of single outputs by the batch's static size, which plain
-            # `fit` does not have: there, every batch weighs the same.
-            batch = keras.tree.map_structure(_of_any_size, batch)
+    def _pack(self, arrays: Arrays) -> Any:
+        """Return a batch in the form that Keras passes to a step."""
+        batch: Arrays = (self._scale_inputs(arrays[0]), *arrays[1:])
+        if keras_private.weighs_single_losses(self._live_model()):
+            # Keras weighs the losses of single outputs by the static size of the batch. Plain `fit`
+            # has no static size, so that all batches weigh the same there.
+            batch = keras.tree.map_structure(_with_dynamic_size, batch)
         return batch if self._as_tuples else keras.utils.pack_x_y_sample_weight(*batch)
 
-    def _scaled(self, x: Any) -> Any:
+    def _scale_inputs(self, x: Any) -> Any:
         if self._scale is None:
             return x
         return keras.tree.map_structure(lambda a: tf.cast(a, tf.float32) * self._scale, x)
 
     def _empty_logs(self, model: keras.Model, arrays: Arrays, indices: Any) -> Logs:
-        """Return zeros of the shapes that a train_step of the user's own returns."""
+        """Return zeros in the shapes that a custom train_step returns."""
 
         def step(arrays: Arrays, chosen: Any) -> Logs:
             return _as_tensors(model.train_step(self._batch(arrays, chosen)))
@@ -215,30 +213,30 @@ class Program:
         return empty
 
     def _evaluation(self, arrays: Arrays, size: int) -> Logs:
-        """Trace the loop over the batches of an evaluation, then what is left over."""
-        model = self._the_model()
+        """Trace the loop over the full batches of an evaluation, then the remainder."""
+        model = self._live_model()
         rows = int(keras.tree.flatten(arrays)[0].shape[0])
-        whole, rest = divmod(rows, size)
+        full_batches, rest = divmod(rows, size)
 
         is_keras_step = keras_private.has_keras_step(model, "test_step")
 
         def step(start: Any, length: int) -> Logs:
-            cut = keras.tree.map_structure(lambda a: _rows(a, start, length), arrays)
-            logs = model.test_step(self._packed(cut))
+            batch = keras.tree.map_structure(lambda a: _rows(a, start, length), arrays)
+            logs = model.test_step(self._pack(batch))
             return {} if is_keras_step else _as_tensors(logs)
 
         def body(i: Any, _: Logs) -> tuple[Any, Logs]:
             return i + 1, step(i * size, size)
 
-        # A step of the user's own shows by its first run what it returns.
-        logs = {} if is_keras_step else step(tf.constant(0), size if whole else rest)
+        # The first call of a custom step provides the structure of its logs.
+        logs = {} if is_keras_step else step(tf.constant(0), size if full_batches else rest)
         first = tf.constant(0 if is_keras_step else 1)
-        if whole:
+        if full_batches:
             _, logs = tf.while_loop(
-                lambda i, _: i < whole, body, (first, logs), parallel_iterations=1
+                lambda i, _: i < full_batches, body, (first, logs), parallel_iterations=1
             )
-        if rest and (is_keras_step or whole):
-            logs = step(tf.constant(whole * size), rest)
+        if rest and (is_keras_step or full_batches):
+            logs = step(tf.constant(full_batches * size), rest)
         return _as_tensors(model.get_metrics_result()) if is_keras_step else logs
 
 
@@ -246,7 +244,7 @@ def _length(array: Any) -> Any:
     return tf.shape(array)[0] if array.shape[0] is None else array.shape[0]
 
 
-def _of_any_size(array: Any) -> Any:
+def _with_dynamic_size(array: Any) -> Any:
     return tf.compat.v1.placeholder_with_default(array, (None, *array.shape[1:]))
 
 

@@ -1,4 +1,4 @@
-"""Starts trainings: by the fused engine where it can work, by plain `model.fit` elsewhere.
+"""Starts trainings by the fused engine, with plain `model.fit` as the fallback.
 
 Both engines train on the same batches in the same order.
 """
@@ -30,7 +30,7 @@ from kerasbatch.types import Engine
 
 Training = FusedTraining | PlainTraining
 HALVINGS = 7
-"""How often chunks are halved where the device has no room: from 64 MB down to 1."""
+"""The number of sizes to try, from 64 MB down to 1, each half of the one before it."""
 
 
 def start(
@@ -46,18 +46,18 @@ def start(
     streamed: bool = False,
     settings: EngineSettings = DEFAULT_SETTINGS,
 ) -> Training:
-    """Choose an engine and compile; what cannot be compiled is trained by plain `model.fit`.
+    """Choose an engine and compile; if that fails, return a training by plain `model.fit`.
 
     Args:
         model: a compiled model.
         stream: its examples and their order.
         engine: `auto`, `fused` or `keras`.
-        needs: what the program must be able to do.
-        cuts: the steps at whose ends callbacks must be called, ascending.
+        needs: the required abilities of the program.
+        cuts: the steps after which callbacks must be called, ascending.
         callbacks: the callbacks of the training.
         evaluated: the arrays of evaluations, to compile for them.
-        validation: the arrays of evaluations that need not be compiled now.
-        streamed: take the data to the device chunk by chunk, even where they would fit.
+        validation: the arrays of other evaluations, which are not compiled now.
+        streamed: whether to stream the data in chunks even if they fit on the device.
         settings: the thresholds of the engine.
 
     Raises:
@@ -92,7 +92,7 @@ def start_on_batches(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     settings: EngineSettings = DEFAULT_SETTINGS,
 ) -> FusedTraining:
-    """Compile for batches that a dataset, a generator or a PyDataset makes.
+    """Compile for the batches of a dataset, a generator or a PyDataset.
 
     Args:
         model: a compiled model.
@@ -100,13 +100,13 @@ def start_on_batches(
         epochs: the epoch to end with.
         epochs_left: the number of epochs to train.
         steps_per_epoch: as in Keras, or None.
-        needs: what the program must be able to do.
+        needs: the required abilities of the program.
         callbacks: the callbacks of the training.
         settings: the thresholds of the engine.
 
     Raises:
         ObstacleError: if plain `model.fit` must train.
-        Exception: whatever the batches raise.
+        Exception: any error of the batches.
     """
     per_epoch = steps_per_epoch or adapter.num_batches
     total = None if per_epoch is None else epochs_left * per_epoch
@@ -119,9 +119,9 @@ def start_on_batches(
     source.check_layout()
     build_model(model, source.spec)  # labels are compared with the outputs, which must exist
     source.open()
-    named = iter([(", over the batches as they come", source)])
+    sources = iter([(", over the batches as they come", source)])
     try:
-        return compile_training(model, named, choice, needs, settings)
+        return compile_training(model, sources, choice, needs, settings)
     except ObstacleError:
         source.close()
         raise
@@ -130,14 +130,14 @@ def start_on_batches(
 def _sources(
     stream: ExampleStream, streamed: str | None, settings: EngineSettings
 ) -> Iterator[tuple[str, StepSource]]:
-    """Yield the data as a whole, unless they must be streamed, then in ever smaller chunks."""
+    """Yield a resident source unless the data must be streamed, then streams of smaller chunks."""
     if streamed is None:
         streamed = "they do not fit into the memory of the device"
         with contextlib.suppress(*NO_ROOM):
             yield "", ResidentSource(stream, to_device(stream.arrays))
-    for halved in range(HALVINGS):
+    for halvings in range(HALVINGS):
         try:
-            source = StreamedSource(stream, settings, settings.chunk_bytes >> halved)
+            source = StreamedSource(stream, settings, settings.chunk_bytes >> halvings)
         except MemoryError:
             continue
         size = f"chunks of {source.megabytes:,.0f} MB"
@@ -145,5 +145,5 @@ def _sources(
 
 
 def refusal(obstacle: str) -> EngineError:
-    """Return the error of a fused engine that was asked for and cannot work."""
+    """Return the error for a requested fused engine that cannot work."""
     return EngineError(f"the fused engine cannot work here: {obstacle}; use engine auto or keras")

@@ -1,11 +1,11 @@
-"""How many workers this machine has room for, and what each of them gets of it."""
+"""The number of workers on this machine, and the resources of each."""
 
 import os
 from pathlib import Path
 
 
 def cores() -> int:
-    """Return how many cores this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):  # not on macOS
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -16,19 +16,19 @@ def gpus() -> list[str]:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return [name for name in visible.split(",") if name.strip() and name.strip() != "-1"]
-    found = (path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*"))
-    return sorted(name for name in found if name.isdigit())
+    devices = (path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*"))
+    return sorted(name for name in devices if name.isdigit())
 
 
 def default_jobs() -> int:
-    """Return how many workers there are unless somebody says otherwise: one per GPU, or core."""
+    """Return the default number of workers: one per GPU, or per core."""
     return len(gpus()) or cores()
 
 
 def threads_per_run(runs: int) -> int:
-    """Return how many threads each run of a sweep computes with.
+    """Return the number of threads of each run of a sweep.
 
-    It follows from the machine and the sweep, and not from the number of workers: sums of many
-    numbers are divided between threads, and so their last digits depend on how many there are.
+    It depends on the machine and the sweep, not on the number of workers: sums are divided between
+    threads, so that their last digits depend on the number of threads.
     """
     return max(1, cores() // runs)

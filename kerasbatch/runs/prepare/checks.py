@@ -1,4 +1,4 @@
-"""All that can be wrong with runs is found here, before anything is written."""
+"""Checks of runs, before anything is written."""
 
 from collections.abc import Iterable
 
@@ -29,22 +29,22 @@ def check_all(singles: Iterable[SingleRun], loader: DataLoader, notices: list[st
 
     Args:
         singles: the runs of a spec.
-        loader: gives their data.
-        notices: what a person must know; what the loader told stands there already.
+        loader: loads their data.
+        notices: messages for the user; those of the loader are in it already.
 
     Raises:
-        SpecError: if something is wrong.
+        SpecError: if a run is invalid.
     """
     checker = _Checker(loader)
     prepared = tuple(checker.check(single) for single in singles)
-    for each in prepared:
-        notices += spec_notes(each.single.spec)
-        notices += learning_rate_notes(each.rate, each.plan)
+    for run in prepared:
+        notices += spec_notes(run.single.spec)
+        notices += learning_rate_notes(run.rate, run.plan)
     return CheckedRuns(prepared, tuple(dict.fromkeys(notices)))
 
 
 class _Checker:
-    """Checks runs, and what they share only once."""
+    """Checks runs, and their shared parts only once."""
 
     def __init__(self, loader: DataLoader) -> None:
         self._loader = loader
@@ -62,19 +62,19 @@ class _Checker:
             code = self._code(spec)
             codes = "\n".join([code, *self._callback_codes(spec)])
             name = run_id(spec, single.swept, data.fingerprint, codes)
-        facts = DataInfo(data.used, data.fingerprint, data.notice, data.x_val is not None)
-        return PreparedRun(single, planned, rate, name, facts, program, code)
+        info = DataInfo(data.used, data.fingerprint, data.notice, data.x_val is not None)
+        return PreparedRun(single, planned, rate, name, info, program, code)
 
     def _check_model(self, spec: Spec, rate: LearningRate, data: RunData, program: str) -> None:
-        """Build the model and compare it with the data, unless an equal one was."""
+        """Build the model and compare it with the data, unless an equal model was."""
         key = program, data_key(spec)
         if key not in self._weights:
-            built = build_model(spec, data, rate, self._loader.access)
+            model = build_model(spec, data, rate, self._loader.access)
             if spec.save:
                 with keras_refusals(("save",)):
-                    keras_file_content(built)
-            check_labels(spec, built, data)
-            self._weights[key] = built.count_params()
+                    keras_file_content(model)
+            check_labels(spec, model, data)
+            self._weights[key] = model.count_params()
         if "weights" in spec.record and self._weights[key] > MAX_RECORDED_WEIGHTS:
             message = (
                 f"the model has {self._weights[key]:,} weights; their path is recorded for at "
@@ -83,13 +83,13 @@ class _Checker:
             raise SpecError.at(("record",), message)
 
     def _code(self, spec: Spec) -> str:
-        """Return a hash of the Python code that makes the model, and which function of it does."""
+        """Return a hash of the Python code of the model, with the name of its function."""
         if not isinstance(spec.model, PythonModel):
             return ""
         return self._identity(spec.model.python, ("model", "python"))
 
     def _callback_codes(self, spec: Spec) -> list[str]:
-        """Make the callbacks of a spec; return hashes of the Python code of one's own."""
+        """Make the callbacks of a spec; return hashes of the user's own code."""
         if spec.callbacks:
             make_callbacks(spec, self._loader.access)
         return [

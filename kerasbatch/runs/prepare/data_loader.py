@@ -1,4 +1,4 @@
-"""The data of runs: read once for all that share them, in one process or in many."""
+"""The data of runs, read once for all runs that share them, in one process or in many."""
 
 import hashlib
 import json
@@ -18,9 +18,9 @@ class DataLoader:
     """Loads the data of runs; the last ones are kept.
 
     Args:
-        access: what the specs may reach.
-        notice: hears of a fallback.
-        shared: through which processes share what was read; None reads for this one.
+        access: the files and code that specs may use.
+        notice: receives messages about fallbacks.
+        shared: the data shared between processes; None for this process alone.
     """
 
     def __init__(
@@ -56,12 +56,12 @@ class DataLoader:
         return self._raw[1]
 
     def forget(self) -> None:
-        """Keep nothing in memory any longer; what is shared stays in its files."""
+        """Free the memory; shared data stay in their files."""
         self._raw = self._last = None
 
 
 def data_key(spec: Spec) -> str:
-    """Return the same text for specs that train on the same arrays."""
+    """Return a key that is equal for specs with the same arrays."""
     plain = spec.plain()
     parts = [plain.get(name) for name in AFFECTS_DATA]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

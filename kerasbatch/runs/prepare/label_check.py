@@ -1,7 +1,7 @@
-"""Do the labels fit the loss, and the model the data? Asked before anything is trained.
+"""Checks that labels fit the loss and the model fits the data, before anything is trained.
 
-Keras answers some of these questions late, with a failed training, and some never: a squared
-error between outputs of shape (n, 10) and labels of shape (n,) is broadcast without a word.
+Keras detects some of these faults late, in a failed training, and some never: a squared error
+between outputs of shape (n, 10) and labels of shape (n,) is broadcast silently.
 """
 
 import keras
@@ -17,10 +17,10 @@ from kerasbatch.types import Array
 
 
 def check_labels(spec: Spec, model: keras.Model, data: RunData) -> None:
-    """Compare labels with the loss, and try everything on two examples; the model is used up.
+    """Compare labels with the loss, and try all parts on two examples; the model changes.
 
     Raises:
-        SpecError: if labels, loss, metrics and model do not fit each other.
+        SpecError: if labels, loss, metrics and model do not fit together.
     """
     outputs = model.output_shape if hasattr(model, "output_shape") else None
     if isinstance(outputs, list | dict):

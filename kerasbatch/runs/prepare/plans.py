@@ -20,10 +20,10 @@ class PlannedRun:
     """A run and its counts.
 
     Args:
-        single: its spec, and what was swept.
+        single: its spec, and its swept values.
         plan: its counts.
-        held_back: how many examples are taken from the training data for validation.
-        notices: what a person must know of it.
+        held_back: the number of training examples that are used for validation.
+        notices: messages for the user.
     """
 
     single: SingleRun
@@ -36,22 +36,22 @@ def plan_runs(source: SpecSource, access: Access) -> list[PlannedRun]:
     """Plan every run of a spec.
 
     Raises:
-        SpecError: if the grid, a size or a learning rate is wrong, or own data cannot be read.
+        SpecError: if the grid, a size or a learning rate is wrong, or data cannot be read.
     """
     planned = []
     with source.located():
         for single in sweep.expand(source):
             with single.located():
-                spec, known = single.spec, data_sizes(single.spec, access)
+                spec, sizes = single.spec, data_sizes(single.spec, access)
                 if isinstance(spec.model, PythonModel):
                     access.file(spec.model.python.rpartition(":")[0], ("model", "python"))
                 for number, name in user_callbacks(spec):
                     place = ("callbacks", number, "python")
                     access.file(name.rpartition(":")[0], place)
-                n = known.train_examples
-                made = plan_budget(n, spec.batch_size, spec.budget, spec.partial_batch)
-                rate = resolve_learning_rate(spec, made)
-            notes = (*spec_notes(spec), *learning_rate_notes(rate, made))
-            notices = tuple(text for text in (known.notice, *notes) if text)
-            planned.append(PlannedRun(single, made, known.held_back, notices))
+                n = sizes.train_examples
+                run_plan = plan_budget(n, spec.batch_size, spec.budget, spec.partial_batch)
+                rate = resolve_learning_rate(spec, run_plan)
+            notes = (*spec_notes(spec), *learning_rate_notes(rate, run_plan))
+            notices = tuple(text for text in (sizes.notice, *notes) if text)
+            planned.append(PlannedRun(single, run_plan, sizes.held_back, notices))
     return planned

@@ -1,4 +1,4 @@
-"""A run that has been checked and may begin; plain data, for any process."""
+"""A checked run, ready to train; plain data, which can pass between processes."""
 
 from dataclasses import dataclass
 
@@ -9,13 +9,13 @@ from kerasbatch.steps import Plan
 
 @dataclass(frozen=True)
 class DataInfo:
-    """What is told of the data of a run.
+    """The description of the data of a run.
 
     Args:
         used: the name of the data really used.
-        fingerprint: a hash of the data as they came.
-        notice: what a person must know, such as a fallback; or None.
-        validated: whether there is a part for validation.
+        fingerprint: a hash of the raw data.
+        notice: a message for the user, such as a fallback; or None.
+        validated: whether the data have a validation part.
     """
 
     used: str
@@ -25,22 +25,22 @@ class DataInfo:
 
     @property
     def prefix(self) -> str:
-        """What the names of metrics at fixed weights begin with."""
+        """The prefix of metrics at fixed weights."""
         return "val_" if self.validated else "train_"
 
 
 @dataclass(frozen=True)
 class PreparedRun:
-    """A run that has been checked and may begin.
+    """A checked run, ready to train.
 
     Args:
-        single: its spec, and what was swept.
+        single: its spec, and its swept values.
         plan: its counts.
         rate: its learning rate, by the rule.
         run_id: the name of its directory.
-        data: what is told of its data.
-        structure: the same text for runs that can train the same compiled model.
-        code: what tells the Python code of its model from other code; empty without any.
+        data: the description of its data.
+        program_key: a key that is equal for runs with the same compiled model.
+        code: a hash of the Python code of its model; empty if there is none.
     """
 
     single: SingleRun
@@ -48,13 +48,13 @@ class PreparedRun:
     rate: LearningRate
     run_id: str
     data: DataInfo
-    structure: str
+    program_key: str
     code: str = ""
 
     @property
     def program(self) -> tuple[str, int, int]:
-        """The same for runs that need no further compilation after each other."""
-        return self.structure, self.plan.batch_size, self.plan.train_examples
+        """A key that is equal for runs that share all compiled programs."""
+        return self.program_key, self.plan.batch_size, self.plan.train_examples
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class CheckedRuns:
 
     Args:
         runs: the runs, in the order of the grid.
-        notices: what a person must know of them.
+        notices: messages for the user.
     """
 
     runs: tuple[PreparedRun, ...]

@@ -1,4 +1,4 @@
-"""What is built into the compiled programs of a run, and what a variable can change."""
+"""The key of a compiled model: equal for runs that differ only in variables of the program."""
 
 import json
 
@@ -11,9 +11,9 @@ COMPILED = keys_where(lambda key: key.compiled)
 
 
 def program_key(spec: Spec, rate: LearningRate, data: RunData) -> str:
-    """Return the same text for runs that can train the same compiled model.
+    """Return a key that is equal for runs with the same compiled model.
 
-    Seed, learning rate, length of a warm-up, order and budget are variables, or never compiled.
+    Seed, learning rate, warm-up length, order and budget are variables, or are not compiled.
 
     Args:
         spec: a single-run spec.

@@ -1,4 +1,4 @@
-"""A training that an exception cut off, or kept from beginning: what is said of it."""
+"""The status and message of a training that an exception ended."""
 
 import traceback
 from pathlib import Path
@@ -15,7 +15,7 @@ _IN_GRAPH = "Graph execution error:"
 
 
 def not_started(plan: Plan, error: BaseException) -> Outcome:
-    """Return the outcome of a training whose engine could not even start."""
+    """Return the outcome of a training whose engine could not start."""
     status, message = describe_failure(error, 0, plan.total_steps)
     ending = "interrupted" if status == RunStatus.INTERRUPTED else "failed"
     return Outcome(
@@ -36,13 +36,13 @@ def not_started(plan: Plan, error: BaseException) -> Outcome:
 
 
 def traceback_of(error: BaseException | None) -> str | None:
-    """Return the traceback of an error as text, with the names of files and not their paths."""
+    """Return the traceback of an error as text, with file names instead of paths."""
     if error is None:
         return None
-    told = traceback.TracebackException.from_exception(error)
-    for frame in told.stack:
+    report = traceback.TracebackException.from_exception(error)
+    for frame in report.stack:
         frame.filename = Path(frame.filename).name
-    return without_folders("".join(told.format(chain=False)))
+    return without_folders("".join(report.format(chain=False)))
 
 
 def describe_failure(error: BaseException, step: int, total: int) -> tuple[RunStatus, str]:
@@ -57,14 +57,14 @@ def describe_failure(error: BaseException, step: int, total: int) -> tuple[RunSt
 
 
 def first_line(error: BaseException) -> str:
-    """Return what an exception says, on one line."""
+    """Return the message of an exception on one line."""
     text = _cause(str(error)) if str(error).startswith(_IN_GRAPH) else str(error)
     return shortened(without_folders(" ".join(text.split())) or type(error).__name__, 300)
 
 
 def _cause(text: str) -> str:
-    """Return what stands behind the places that TensorFlow lists of an error inside a program."""
+    """Return the cause of an error inside a program, without TensorFlow's list of places."""
     lines = [line for line in text.removeprefix(_IN_GRAPH).splitlines() if line.strip()]
     places = (" ", "\t", "Detected at node", "<stack traces")
-    told = (line for line in lines if not line.startswith(places))
-    return next(told, text)
+    messages = (line for line in lines if not line.startswith(places))
+    return next(messages, text)

@@ -1,4 +1,4 @@
-"""The objective of a linear regression, exactly: what the notes draw as contours.
+"""The exact objective of a linear regression, whose contours the notes draw.
 
 J(theta) = J_min + 1/2 (theta - optimum)' H (theta - optimum), with H = X'X/m for the notes' J (half
 the mean squared error) and twice that for Keras' `mse`; X has a first column of ones.
@@ -14,11 +14,11 @@ from kerasbatch.spec.schema import Spec
 from kerasbatch.types import Array
 
 FACTORS = {"half_mse": 1.0, "mse": 2.0, "mean_squared_error": 2.0, "MeanSquaredError": 2.0}
-"""By which X'X/m is multiplied to be the Hessian, for every loss that is such a square."""
+"""The factor by which X'X/m is multiplied to get the Hessian, for every squared loss."""
 
 
 def quadratic(x: Array, y: Array, factor: float) -> dict[str, Any]:
-    """Return optimum, Hessian and least value of the objective of a linear regression.
+    """Return optimum, Hessian and minimum of the objective of a linear regression.
 
     Args:
         x: shape (m, features).
@@ -40,10 +40,10 @@ def quadratic(x: Array, y: Array, factor: float) -> dict[str, Any]:
 
 
 def run_objective(spec: Spec, model: keras.Model, data: RunData) -> dict[str, Any] | None:
-    """Return the objective of a run whose weights are recorded; None where it is none of these.
+    """Return the objective of a linear regression that records its weights; None for other runs.
 
     Returns:
-        What `quadratic` returns, and the names of the weights as in weights.csv, intercept first.
+        The result of `quadratic`, and the names of the weights in weights.csv, intercept first.
     """
     dense = [layer for layer in model.layers if layer.weights]
     if (

@@ -1,4 +1,4 @@
-"""What record.json and runs.csv say of a training that has ended."""
+"""The content of record.json and the row of runs.csv of a training that has ended."""
 
 from typing import Any
 
@@ -11,12 +11,12 @@ from kerasbatch.runs.training.outcome import Outcome
 def run_record(
     prepared: PreparedRun, outcome: Outcome, peak_memory_mb: float | None
 ) -> dict[str, Any]:
-    """Return what record.json says, beside when and where it was.
+    """Return the content of record.json, without times and versions.
 
     Args:
-        prepared: the run as it was checked.
-        outcome: how it ended and what it measured.
-        peak_memory_mb: its own peak memory, or None where it cannot be known.
+        prepared: the checked run.
+        outcome: its outcome.
+        peak_memory_mb: its own peak memory, or None if unknown.
     """
     return {
         "run_id": prepared.run_id,
@@ -38,7 +38,7 @@ def run_record(
 
 
 def _difference(prepared: PreparedRun, taken: int) -> str:
-    """Say why s = n*e/b is not the steps that were taken, or that not all were taken."""
+    """Return the reason why s = n*e/b differs from the steps that were taken."""
     planned = prepared.plan.total_steps
     if taken < planned:
         return f"planned {planned:,}; stopped after {taken:,}"
@@ -75,7 +75,7 @@ def _row(prepared: PreparedRun, outcome: Outcome, peak_memory_mb: float | None) 
 
 
 def _target(prepared: PreparedRun, outcome: Outcome) -> dict[str, Any]:
-    """Return where the target was first seen to be reached: at an evaluation, as they come."""
+    """Return the step, examples and seconds of the first evaluation that reached the target."""
     target, reached = prepared.single.spec.target, outcome.reached or {}
     if target is None:
         return {}

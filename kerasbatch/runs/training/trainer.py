@@ -41,16 +41,16 @@ class Trainer:
         """
         spec = prepared.single.spec
         data = self._loader(spec)
-        built = self._models.get(prepared, data)
+        model = self._models.get(prepared, data)
         started, memory = provenance.utc_now(), provenance.PeakMemory()
         access = self._loader.access
-        job = TrainingJob(spec, built, data, prepared.plan, access, prepared.code, SETTINGS)
+        job = TrainingJob(spec, model, data, prepared.plan, access, prepared.code, SETTINGS)
         outcome = train(job, emit)
         if outcome.error:
             self._models.forget()
         record = run_record(prepared, outcome, memory.megabytes())
-        if exact := run_objective(spec, built, data):
-            record["objective"] = exact
+        if objective := run_objective(spec, model, data):
+            record["objective"] = objective
         emit(
             RunEnded(
                 {**record, "started": started, "ended": provenance.utc_now()}
@@ -60,34 +60,33 @@ class Trainer:
 
 
 class ModelCache:
-    """Builds the model of a run, or gives the last one fresh weights where only those differ.
+    """Builds the model of a run, or reuses the last one with new weights.
 
-    A model that is used again keeps its compiled programs, so a sweep over seeds, learning rates
-    or budgets does not pay for compilation again. Own code may keep a state of its own, which
-    nobody knows; its models are built anew.
+    A reused model keeps its compiled programs, so a sweep over seeds, learning rates or budgets
+    does not compile again. User code may keep a state of its own; its models are built anew.
 
     Args:
-        access: what the specs may reach.
+        access: the files and code that specs may use.
     """
 
     def __init__(self, access: Access) -> None:
         self._access = access
-        self._structure = ""
+        self._program_key = ""
         self._last: keras.Model | None = None
 
     def get(self, prepared: PreparedRun, data: RunData) -> keras.Model:
         """Return a model with the initial weights of the run's seed."""
         spec, rate = prepared.single.spec, prepared.rate
         fresh = build_model(spec, data, rate, self._access)
-        known = self._last is not None and prepared.structure == self._structure
-        if known and not isinstance(spec.model, PythonModel):
+        is_cached = self._last is not None and prepared.program_key == self._program_key
+        if is_cached and not isinstance(spec.model, PythonModel):
             copy_model_state(fresh, self._last)
             if rate.warmup_steps:
                 keras_private.schedule(self._last).become(keras_private.schedule(fresh))
             return self._last
-        self._last, self._structure = fresh, prepared.structure
+        self._last, self._program_key = fresh, prepared.program_key
         return fresh
 
     def forget(self) -> None:
-        """Use the last model no more: its training did not end well."""
+        """Forget the last model, whose training failed."""
         self._last = None

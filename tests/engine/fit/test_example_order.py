@@ -108,7 +108,7 @@ def test_an_epoch_that_meets_the_end_of_the_data_is_told() -> None:
 def test_an_epoch_of_any_length_misses_no_example(steps: int) -> None:
     """Every pass over the data has each example once, wherever epochs begin."""
     made = plan(N, batch_size=8, epochs=22)
-    stream = ExampleStream((TABLE,), made, seed=0, steps_per_epoch=steps, epochs_asked=22)
+    stream = ExampleStream((TABLE,), made, seed=0, steps_per_epoch=steps, requested_epochs=22)
     passes: dict[int, list[int]] = {}
     for epoch in range(1, 23):
         number, first = stream.start(epoch)

@@ -71,7 +71,7 @@ def test_callbacks_of_keras(tmp_path: Path) -> None:
     heard: list[int] = []
 
     class Listener(keras.callbacks.Callback):
-        hears_blocks = True
+        accepts_blocks = True
 
         def on_train_begin(self, logs: Any = None) -> None:
             assert self.params["steps"] == 14

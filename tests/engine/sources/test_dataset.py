@@ -458,7 +458,7 @@ def test_callbacks_hear_of_every_block_and_stop_it() -> None:
     """The last step of each, with the number that Keras would give it."""
 
     class Stop(keras.callbacks.Callback):
-        hears_blocks = True
+        accepts_blocks = True
 
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
             self.heard = batch

@@ -119,7 +119,7 @@ def test_a_slow_generator_is_trained_on_as_it_comes() -> None:
     made, heard = list[int](), list[int]()
 
     class Listening(keras.callbacks.Callback):
-        hears_blocks = True
+        accepts_blocks = True
 
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
             heard.append(len(made) - batch)

@@ -80,8 +80,8 @@ def test_a_lost_example_changes_the_checksum(monkeypatch: pytest.MonkeyPatch) ->
 
     gather = StreamedSource.gather
 
-    def forgetful(self: StreamedSource, which: int, chosen: Any) -> None:
-        gather(self, which, np.concatenate([chosen[:-1], chosen[:1]]))
+    def forgetful(self: StreamedSource, slot: int, chosen: Any) -> None:
+        gather(self, slot, np.concatenate([chosen[:-1], chosen[:1]]))
 
     monkeypatch.setattr(StreamedSource, "gather", forgetful)
     stream = ExampleStream((TABLE, CLASSES), plan(N, batch_size=8, epochs=1), seed=5)

@@ -64,7 +64,7 @@ def test_stopping_is_heard_between_blocks_and_before_the_first() -> None:
     """The first block is a short trial; a stop after it ends the epoch."""
 
     class Stop(keras.callbacks.Callback):
-        hears_blocks = True
+        accepts_blocks = True
 
         def __init__(self, hook: str) -> None:
             super().__init__()
@@ -86,7 +86,7 @@ def test_a_block_takes_no_longer_than_it_should() -> None:
     """Where a step is slow, blocks are short, for Ctrl-C and progress."""
 
     class Listening(keras.callbacks.Callback):
-        hears_blocks = True
+        accepts_blocks = True
         heard: ClassVar[list[int]] = []
 
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:

@@ -207,7 +207,7 @@ def test_several_steps_per_execution_cut_epochs_as_keras_does(engine: Any) -> No
     seen = []
 
     class Counter(keras.callbacks.Callback):
-        hears_blocks = True
+        accepts_blocks = True
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             seen.append(int(self.model.optimizer.iterations))

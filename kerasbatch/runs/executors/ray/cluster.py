@@ -1,4 +1,4 @@
-"""The way to a Ray cluster: its address, its keys, and whether its nodes can train our runs."""
+"""The connection to a Ray cluster: address, key, and checks of its nodes."""
 
 import contextlib
 import logging
@@ -18,12 +18,12 @@ from kerasbatch.version import VERSION
 PLACE = ("--ray",)
 PACKAGES = ("keras", "tensorflow", "numpy")
 PROBE_SECONDS = 60.0
-KNOCK_SECONDS = 5.0
+CONNECT_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
 class RayOptions:
-    """Which cluster, and how much of it each run gets.
+    """The cluster, and the share of a run.
 
     Args:
         address: `local` to start one here, `auto` for the one that runs here, or HOST:PORT.
@@ -37,27 +37,27 @@ class RayOptions:
 
 
 def faults(options: RayOptions) -> list[Fault]:
-    """Return what is wrong with options, as far as it needs no cluster to be known."""
-    found = []
+    """Return the faults of options that show without a cluster."""
+    faults = []
     if find_spec("ray") is None:
-        found.append(Fault(PLACE, "Ray is not installed; pip install 'kerasbatch[ray]'"))
+        faults.append(Fault(PLACE, "Ray is not installed; pip install 'kerasbatch[ray]'"))
     if options.address.startswith("ray://"):
         message = (
             f"found {options.address}; must be local, auto or HOST:PORT: this machine has to be a "
             "node of the cluster (ray start --address HOST:PORT)"
         )
-        found.append(Fault(PLACE, message))
+        faults.append(Fault(PLACE, message))
     for name, value, right in (
         ("--cpus-per-run", options.cpus_per_run, options.cpus_per_run > 0),
         ("--gpus-per-run", options.gpus_per_run, options.gpus_per_run >= 0),
     ):
         if not right:
-            found.append(Fault((name,), f"found {value:g}; must be above 0"))
-    return found
+            faults.append(Fault((name,), f"found {value:g}; must be above 0"))
+    return faults
 
 
 def set_variables(options: RayOptions) -> None:
-    """Set what Ray reads when it is imported: a cluster of ours asks for a key."""
+    """Set the variables that Ray reads at its import; a local cluster requires a key."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if options.address == "local":
         os.environ.setdefault("RAY_AUTH_MODE", "token")
@@ -67,12 +67,12 @@ def connect(options: RayOptions, environment: Mapping[str, Any], *, verbose: boo
     """Join a cluster, or start one here, without a dashboard.
 
     Args:
-        options: which cluster.
-        environment: Ray's runtime environment, of everything that we let it do.
-        verbose: let what Ray has to say appear.
+        options: the cluster.
+        environment: Ray's runtime environment of all tasks.
+        verbose: show Ray's log.
 
     Raises:
-        SpecError: if there is no such cluster, or it does not let us in.
+        SpecError: if there is no such cluster, or it refuses the connection.
     """
     import ray
 
@@ -80,7 +80,7 @@ def connect(options: RayOptions, environment: Mapping[str, Any], *, verbose: boo
         message = "this process is connected to Ray already; call ray.shutdown() before"
         raise SpecError([Fault(PLACE, message)])
     if options.address not in ("local", "auto"):
-        _knock(options.address)
+        _check_address(options.address)
     started: dict[str, Any] = {"include_dashboard": False} if options.address == "local" else {}
     try:
         with _own_signals():
@@ -92,15 +92,15 @@ def connect(options: RayOptions, environment: Mapping[str, Any], *, verbose: boo
                 **started,
             )
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-        ray.shutdown()  # what it had begun
+        ray.shutdown()  # a partial start
         raise SpecError([Fault(PLACE, _no_cluster(options.address, error))]) from error
 
 
-def _knock(address: str) -> None:
-    """See whether anybody answers at an address; Ray alone would wait for minutes."""
+def _check_address(address: str) -> None:
+    """Check that an address answers; Ray alone would wait for minutes."""
     host, _, port = address.rpartition(":")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_SECONDS).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
     except (OSError, OverflowError, ValueError) as error:
         raise SpecError([Fault(PLACE, _no_cluster(address, error))]) from error
 
@@ -115,7 +115,7 @@ def _no_cluster(address: str, error: Exception) -> str:
 
 @contextlib.contextmanager
 def _own_signals() -> Iterator[None]:
-    """Keep our way of ending; Ray brings one of its own for SIGTERM."""
+    """Keep our signal handlers; Ray installs its own for SIGTERM."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
@@ -125,15 +125,15 @@ def _own_signals() -> Iterator[None]:
 
 
 def workers(options: RayOptions) -> int:
-    """Return how many runs the cluster has room for at a time.
+    """Return the number of runs that fit into the cluster at a time.
 
     Raises:
-        SpecError: if it has room for none.
+        SpecError: if none fits.
     """
     import ray
 
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    room = sum(int(_room(each, options)) for each in nodes)
+    room = sum(int(_room(node, options)) for node in nodes)
     if room < 1:
         wanted = f"{options.cpus_per_run:g} CPUs and {options.gpus_per_run:g} GPUs"
         raise SpecError([Fault(PLACE, f"no node of the cluster has {wanted} for a run")])
@@ -148,26 +148,26 @@ def _room(resources: Mapping[str, float], options: RayOptions) -> float:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions that must be the same everywhere; the body of a task on every node."""
-    found = {"python": ".".join(platform.python_version_tuple()[:2]), "kerasbatch": VERSION}
+    """Return the versions that must be equal everywhere; the body of a task on every node."""
+    versions_here = {"python": ".".join(platform.python_version_tuple()[:2]), "kerasbatch": VERSION}
     for name in PACKAGES:
         try:
-            found[name] = metadata.version(name)
+            versions_here[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            found[name] = "none"
-    return found
+            versions_here[name] = "none"
+    return versions_here
 
 
 def check_nodes() -> None:
-    """Compare what is installed on the nodes with what is installed here.
+    """Compare the versions on the nodes with those on this machine.
 
     Raises:
-        SpecError: with every node that differs.
+        SpecError: with a fault for every difference.
     """
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    here, found = versions(), list[Fault]()
+    here, faults = versions(), list[Fault]()
     probe = ray.remote(num_cpus=0, max_retries=0)(versions)
     asked = [
         (
@@ -181,12 +181,12 @@ def check_nodes() -> None:
     ]
     for address, task in asked:
         try:
-            found += _differences(address, ray.get(task, timeout=PROBE_SECONDS), here)
+            faults += _differences(address, ray.get(task, timeout=PROBE_SECONDS), here)
         except Exception as error:  # the task cannot even import us, or the node is gone
             said = " ".join(str(error).split())[-300:]
-            found.append(Fault(PLACE, f"node {address} cannot run kerasbatch: {said}"))
-    if found:
-        raise SpecError(found)
+            faults.append(Fault(PLACE, f"node {address} cannot run kerasbatch: {said}"))
+    if faults:
+        raise SpecError(faults)
 
 
 def _differences(address: str, there: dict[str, str], here: dict[str, str]) -> list[Fault]:
