@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from kerasbatch.cli.app import app
 
 HERE = Path(__file__).parent.parent
-PAGES = [HERE / "README.md", *sorted((HERE / "docs").glob("*.md"))]
+PAGES = [HERE / "README.md", HERE / "CONTRIBUTING.md", *sorted((HERE / "docs").glob("*.md"))]
 TEXT = {page.stem: page.read_text(encoding="utf-8") for page in PAGES}
 EXAMPLES = [
     pytest.param(code, id=f"{page}-{number}")
@@ -37,7 +37,7 @@ def test_links_lead_to_files(page: Path) -> None:
 
 
 def test_commands_are_commands() -> None:
-    """Each is in the README, and the documents name no others."""
+    """The page of commands lists each, and the documents name no others."""
     commands = {
         str(command.name or command.callback.__name__).replace("_", "-")  # type: ignore[union-attr]  # each has one
         for command in app.registered_commands
@@ -48,12 +48,26 @@ def test_commands_are_commands() -> None:
         for name in re.findall(r"^\s*(?:\S*/)?(?:\$ )?kerasbatch ([a-z-]+)", text, re.MULTILINE)
     }
     assert used <= commands
-    assert commands <= set(re.findall(r"kerasbatch ([a-z-]+)", TEXT["README"]))
+    assert commands <= set(re.findall(r"^\| `kerasbatch ([a-z-]+)", TEXT["commands"], re.MULTILINE))
 
 
-def test_the_readme_is_for_a_person_in_a_hurry() -> None:
-    """The rest has pages of its own."""
-    assert len(TEXT["README"].splitlines()) <= 220
+def test_the_readme_takes_a_minute() -> None:
+    """Everything else has a page in docs."""
+    assert len(TEXT["README"].splitlines()) <= 130
+
+
+def test_links_to_headings_have_headings() -> None:
+    """Links within the documents, by the anchors that GitHub makes of headings."""
+    anchors = {page.resolve(): _anchors(TEXT[page.stem]) for page in PAGES}
+    for page in PAGES:
+        for link, anchor in re.findall(r"\]\((?!https://)([^)#:]*)#([^)]+)\)", TEXT[page.stem]):
+            target = (page.parent / link).resolve() if link else page.resolve()
+            assert anchor in anchors[target], f"{page.name}: {link}#{anchor}"
+
+
+def _anchors(text: str) -> set[str]:
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("code", EXAMPLES)
@@ -89,10 +103,20 @@ def test_mistakes_get_the_answers_that_are_shown(command: str, answer: str, tmp_
 def test_the_calculator_answers_what_is_shown(tmp_path: Path) -> None:
     """But for the blanks at the ends of lines."""
     ((command, answer),) = re.findall(
-        r"```console\n\$ kerasbatch (steps[^\n]*)\n(.*?)```", TEXT["README"], re.DOTALL
+        r"```console\n\$ kerasbatch (steps[^\n]*)\n(.*?)```", TEXT["steps"], re.DOTALL
     )
     shown = [line.rstrip() for line in _answer(command.split(), tmp_path).splitlines()]
     assert shown == answer.splitlines()
+
+
+def test_the_comparison_answers_what_the_readme_shows() -> None:
+    """Line by line; the README leaves some out."""
+    ((command, answer),) = re.findall(
+        r"```console\n\$ kerasbatch (compare[^\n]*)\n(.*?)```", TEXT["README"], re.DOTALL
+    )
+    lines = [line.rstrip() for line in _answer(command.split(), HERE).splitlines()]
+    shown = [line for line in answer.splitlines() if line != "..."]
+    assert [line for line in lines if line in shown] == shown
 
 
 def test_the_table_of_claims_is_the_committed_one() -> None:
