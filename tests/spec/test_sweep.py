@@ -98,7 +98,10 @@ def test_each_batch_size_may_have_its_own(small: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("grid", "words"),
     [
-        ({"batch_size": [1, 8], "steps": {"per_batch_size": {1: 5}}}, "nothing of batch size 8"),
+        (
+            {"batch_size": [1, 8], "steps": {"per_batch_size": {1: 5}}},
+            "has no entry for batch size 8",
+        ),
         ({"batch_size": [1], "steps": {"per_batch_size": {1: 5, 2: 5}}}, "2 is not swept"),
         ({"steps": {"per_batch_size": {1: 5}}}, "needs a sweep over batch_size"),
         ({"batch_size": [1], "steps": {"per_batch_size": {1: [5]}}}, "has one value for a batch"),
