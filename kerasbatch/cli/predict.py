@@ -1,4 +1,4 @@
-"""The command `predict`: predictions of a kept model for new rows."""
+"""The command `predict`: predict new rows with a kept model."""
 
 from pathlib import Path
 from typing import Annotated, Literal

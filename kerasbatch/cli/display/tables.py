@@ -133,7 +133,7 @@ def duration(seconds: float) -> str:
 
 
 def bench_table(speeds: "Sequence[EngineSpeeds]") -> Table:
-    """Return one line per batch size: both speed and their ratio."""
+    """Return one line per batch size: both engines and their ratio."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in (
         "batch\nsize",
