@@ -40,8 +40,9 @@ def bench(
 ) -> None:
     """Time plain fit and the fused engine side by side on this machine.
 
-    Each engine trains five times for about a second, in turn. A batch size takes about 15 seconds, or
-    the time of ten steps of plain fit if these are slower; with --data, about 50 seconds.
+    Each engine trains five times for about a second, in turn. A batch size takes about 15
+    seconds, or the time of ten steps of plain fit if these are slower; with --data, about 50
+    seconds.
     """
     from kerasbatch.spec.reader import load_spec
     from kerasbatch.spec.trust import Access
