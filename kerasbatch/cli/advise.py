@@ -1,4 +1,4 @@
-"""The command `advise`: which batch size to use, or why that cannot be told."""
+"""The command `advise`: recommend a batch size."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,40 +18,42 @@ if TYPE_CHECKING:
 def advise(
     spec: SpecPath,
     target: Target = None,
-    minutes: Annotated[float, typer.Option(metavar="M", help="How long it may take, about.")] = 5.0,
+    minutes: Annotated[
+        float, typer.Option(metavar="M", help="Approximate time limit in minutes.")
+    ] = 5.0,
     verify: Annotated[
         bool, typer.Option("--verify", help="Train at the advised size and at its neighbours.")
     ] = False,
     csv: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the frame_table here.")
+        Path | None, typer.Option(metavar="FILE", help="Write the table to this file.")
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="SPEC", help="Write the advised spec here."),
+        typer.Option("-o", "--output", metavar="SPEC", help="Write the advised spec to this file."),
     ] = None,
     overrides: Overrides = None,
     trust: Trust = False,
 ) -> None:
-    """Measure memory, speed and noise, and say which batch size to use, or why that is unknown."""
+    """Measure memory, speed and noise, and recommend a batch size or say what is missing."""
     from kerasbatch.spec.reader import load_spec
     from kerasbatch.spec.rules import names_files
 
     source = load_spec(spec, overrides or ())
     faults = [*options.folder_faults(csv, "--csv"), *options.folder_faults(output, "-o")]
     if output and output.absolute().parent.resolve() != source.folder and names_files(source.spec):
-        told = f"the spec names files beside it; write the advised one into {source.folder}, too"
-        faults.append(Fault(("-o",), told))
+        message = f"the spec names files beside it; write the advised one into {source.folder}, too"
+        faults.append(Fault(("-o",), message))
     if output and output.resolve() == spec.resolve():
-        told = f"{output} is the spec itself, which would be lost; give another file"
-        faults.append(Fault(("-o",), told))
+        message = f"{output} is the spec itself, which would be lost; give another file"
+        faults.append(Fault(("-o",), message))
     if faults:
         raise SpecError(faults)
     check_before_loading(source, trust)
-    display = display_with_tensorflow(quiet=False, verbose=False, whole=trust)
-    from kerasbatch.advice import advise as studies
+    display = display_with_tensorflow(quiet=False, verbose=False, load_optional=trust)
+    from kerasbatch.advice import advise as adviser
     from kerasbatch.records.files import write_text
 
-    found = studies.advise(
+    advice = adviser.advise(
         source,
         target=target,
         minutes=minutes,
@@ -59,27 +61,27 @@ def advise(
         trust=trust,
         wait=display.waiting_for,
     )
-    _show(found)
+    _show(advice)
     if csv:
-        write_text(csv, found.table.to_csv(index=False))
-    if output and found.spec:
-        write_text(output, found.spec)
-        print_note(f"the spec with batch size {found.batch_size:,} is in {output}")
+        write_text(csv, advice.table.to_csv(index=False))
+    if output and advice.spec:
+        write_text(output, advice.spec)
+        print_note(f"the spec with batch size {advice.batch_size:,} is in {output}")
     elif output:
         print_note(f"{output} is not written: there is no advice to write into it")
 
 
-def _show(found: "Advice") -> None:
+def _show(advice: "Advice") -> None:
     from kerasbatch.cli.display.frames import frame_table
 
     console = open_console(errors=False)
-    print_uncut(console, frame_table(found.table))
-    if found.half is not None:
-        print_uncut(console, frame_table(found.half))
-    if found.memory.largest is not None:
-        told = f"largest that fits: {found.memory.largest:,} ({found.memory.message})"
-        console.print(told, style="dim", soft_wrap=True)
-    console.print(found.message, style="bold", markup=False, soft_wrap=True)
-    if found.verification is not None:
-        print_uncut(console, frame_table(found.verification.table))
-        console.print(found.verification.message, style="bold", soft_wrap=True)
+    print_uncut(console, frame_table(advice.table))
+    if advice.half is not None:
+        print_uncut(console, frame_table(advice.half))
+    if advice.memory.largest is not None:
+        line = f"largest that fits: {advice.memory.largest:,} ({advice.memory.message})"
+        console.print(line, style="dim", soft_wrap=True)
+    console.print(advice.message, style="bold", markup=False, soft_wrap=True)
+    if advice.verification is not None:
+        print_uncut(console, frame_table(advice.verification.table))
+        console.print(advice.verification.message, style="bold", soft_wrap=True)

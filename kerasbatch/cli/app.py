@@ -1,4 +1,4 @@
-"""The command line: every command is a module of its own.
+"""The command line, with one module per command.
 
 Only this package prints or exits. Exit codes: 0 every run finished and every step check holds; 1 a
 run failed, a single run diverged, or a step check is a mismatch; 2 the spec or the command line is
@@ -26,7 +26,7 @@ from kerasbatch.cli.terminal import exit_codes
 from kerasbatch.version import VERSION
 
 app = typer.Typer(
-    help="Keras experiments about batch size: steps counted right, runs compared fairly.",
+    help="Keras experiments on batch size, with exact step counts and fair comparisons.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

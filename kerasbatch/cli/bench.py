@@ -1,4 +1,4 @@
-"""The command `bench`: plain fit against the fused engine."""
+"""The command `bench`: time plain fit and the fused engine."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,30 +26,33 @@ def bench(
         typer.Option(
             "--batch-size",
             metavar="LIST",
-            help="Like 1,16,128,1024,full; without it, those of the spec.",
+            help="Batch sizes, like 1,16,128,full; by default those of the spec.",
         ),
     ] = "",
     data: Annotated[
-        bool, typer.Option("--data", help="Compare the paths of data: resident, streamed, tf.data.")
+        bool, typer.Option("--data", help="Compare the data paths: resident, streamed, tf.data.")
     ] = False,
-    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table here.")] = None,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the table to this file.")
+    ] = None,
     trust: Trust = False,
     verbose: Verbose = False,
 ) -> None:
-    """Time plain fit against the fused engine, side by side on this machine.
+    """Time plain fit and the fused engine side by side on this machine.
 
-    Each trains for about a second, in turn, five times; a batch size takes some 15 seconds, or
-    ten steps of plain fit where these are slower; with --data, some 50 seconds.
+    Each engine trains five times for about a second, in turn. A batch size takes about 15
+    seconds, or the time of ten steps of plain fit if these are slower; with --data, about 50
+    seconds.
     """
     from kerasbatch.spec.reader import load_spec
     from kerasbatch.spec.trust import Access
 
     source = load_spec(spec, overrides or ())
-    sizes = _sizes(batch_size) if batch_size else _sizes_of(source)
+    sizes = _parse_sizes(batch_size) if batch_size else _spec_sizes(source)
     if faults := options.folder_faults(csv, "--csv"):
         raise SpecError(faults)
     check_before_loading(source, trust, [size for size in sizes if size != "full"])
-    display = display_with_tensorflow(quiet=False, verbose=verbose, whole=trust)
+    display = display_with_tensorflow(quiet=False, verbose=verbose, load_optional=trust)
     from kerasbatch.benchmark.data_paths import measure_data_paths
     from kerasbatch.benchmark.engines import measure_engines
     from kerasbatch.benchmark.timers import Benchmark
@@ -65,21 +68,21 @@ def bench(
                     speeds.append(measure(benchmark, size))
     finally:  # measurements before an interrupt are shown
         if speeds:
-            _show_data(speeds) if data else _show(speeds)
+            _show_data_paths(speeds) if data else _show_engines(speeds)
         if speeds and csv:
             rows = [speed.row() for speed in speeds]
             write_csv(csv, list(rows[0]), rows)
 
 
-def _sizes_of(source: "SpecSource") -> list[Any]:
-    """Return the batch sizes of a spec, those of its sweep if it sweeps them."""
+def _spec_sizes(source: "SpecSource") -> list[Any]:
+    """Return the batch sizes of the runs of a spec."""
     from kerasbatch.spec import sweep
 
     with source.located():
         return list(dict.fromkeys(single.spec.batch_size for single in sweep.expand(source)))
 
 
-def _show_data(speeds: "list[DataSpeeds]") -> None:
+def _show_data_paths(speeds: "list[DataSpeeds]") -> None:
     import pandas as pd
 
     from kerasbatch.cli.display.frames import frame_table
@@ -88,16 +91,16 @@ def _show_data(speeds: "list[DataSpeeds]") -> None:
     print_uncut(open_console(errors=False), frame_table(rows))
 
 
-def _show(speeds: "list[EngineSpeeds]") -> None:
+def _show_engines(speeds: "list[EngineSpeeds]") -> None:
     from kerasbatch.cli.display.tables import bench_table
 
     console = open_console(errors=False)
     print_uncut(console, bench_table(speeds))
-    for why in dict.fromkeys(speed.why for speed in speeds):
-        sizes = ", ".join(f"{speed.batch_size:,}" for speed in speeds if speed.why == why)
-        console.print(f"  b = {sizes}: {why}", style="dim", soft_wrap=True)
+    for reasons in dict.fromkeys(speed.why for speed in speeds):
+        sizes = ", ".join(f"{speed.batch_size:,}" for speed in speeds if speed.why == reasons)
+        console.print(f"  b = {sizes}: {reasons}", style="dim", soft_wrap=True)
 
 
-def _sizes(text: str) -> list[Any]:
-    must = "whole numbers and full, like 1,16,128,full"
-    return [options.batch_size(part.strip(), "--batch-size", must) for part in text.split(",")]
+def _parse_sizes(text: str) -> list[Any]:
+    expected = "whole numbers and full, like 1,16,128,full"
+    return [options.batch_size(part.strip(), "--batch-size", expected) for part in text.split(",")]

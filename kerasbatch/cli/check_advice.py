@@ -1,4 +1,4 @@
-"""The command `check-advice`: what is advised, beside what brute force finds."""
+"""The command `check-advice`: compare the advice with brute force."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 def check_advice(
     specs: Annotated[
-        list[Path], typer.Argument(metavar="SPEC", help="Experiments with a target each.")
+        list[Path], typer.Argument(metavar="SPEC", help="Experiments, each with a target.")
     ],
     target: Target = None,
     minutes: Annotated[
-        float, typer.Option(metavar="M", help="How long each advice may take, about.")
+        float, typer.Option(metavar="M", help="Approximate time limit of each advice in minutes.")
     ] = 5.0,
     csv: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the frame_table here.")
+        Path | None, typer.Option(metavar="FILE", help="Write the table to this file.")
     ] = None,
     overrides: Overrides = None,
     trust: Trust = False,
 ) -> None:
-    """Hold the advice against brute force: eight sizes and the advised one, tuned and timed."""
+    """Compare the advice with brute force: eight sizes and the advised one, tuned and timed."""
     from kerasbatch.spec.reader import load_spec
 
     sources = [load_spec(spec, overrides or ()) for spec in specs]
@@ -37,25 +37,27 @@ def check_advice(
         raise SpecError(faults)
     for source in sources:
         check_before_loading(source, trust)
-    display = display_with_tensorflow(quiet=False, verbose=False, whole=trust)
+    display = display_with_tensorflow(quiet=False, verbose=False, load_optional=trust)
     from kerasbatch.advice import brute_force
     from kerasbatch.records.files import write_text
 
-    asked = [brute_force.brute_force_spec(source, target, trust=trust) for source in sources]
-    found: list[BruteForce] = []
-    for each in asked:
-        told = brute_force.brute_force(each, minutes=minutes, trust=trust, wait=display.waiting_for)
-        found.append(told)
-        _show(told)
+    checks = [brute_force.brute_force_spec(source, target, trust=trust) for source in sources]
+    results: list[BruteForce] = []
+    for check in checks:
+        result = brute_force.brute_force(
+            check, minutes=minutes, trust=trust, wait=display.waiting_for
+        )
+        results.append(result)
+        _show(result)
         if csv:
-            write_text(csv, brute_force.join_tables(found).to_csv(index=False))
+            write_text(csv, brute_force.join_tables(results).to_csv(index=False))
 
 
-def _show(found: "BruteForce") -> None:
+def _show(result: "BruteForce") -> None:
     from kerasbatch.cli.display.frames import frame_table
 
     console = open_console(errors=False)
-    console.print(found.name, style="bold", markup=False)
-    print_uncut(console, frame_table(found.table.drop(columns=["spec", "target"])))
-    console.print(found.advice.message, markup=False, soft_wrap=True)
-    console.print(found.message, style="bold", markup=False, soft_wrap=True)
+    console.print(result.name, style="bold", markup=False)
+    print_uncut(console, frame_table(result.table.drop(columns=["spec", "target"])))
+    console.print(result.advice.message, markup=False, soft_wrap=True)
+    console.print(result.message, style="bold", markup=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""The command `claims`: every statement of the notes, with what was measured of it."""
+"""The command `claims`: test every statement of the notes."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
@@ -21,38 +21,41 @@ COLOURS = {"holds": "green", "holds roughly": "yellow", "does not hold here": "r
 
 def claims(
     quick: Annotated[
-        bool, typer.Option("--quick", help="Fewer examples, sizes and seeds.")
+        bool, typer.Option("--quick", help="Use fewer examples, sizes and seeds.")
     ] = False,
-    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table here.")] = None,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the table to this file.")
+    ] = None,
     data: Annotated[
-        str | None, typer.Option(metavar="NAME", help="What classifiers learn: mnist, or digits.")
+        str | None,
+        typer.Option(metavar="NAME", help="Data set of the classifiers: mnist or digits."),
     ] = None,
 ) -> None:
-    """Put every statement of the notes to the test; tell the numbers and a verdict."""
-    _check(data, csv)
+    """Test every statement of the notes; print the numbers and a verdict."""
+    _check_options(data, csv)
     display = display_with_tensorflow(quiet=False, verbose=False)
-    from kerasbatch.claims import run as studies
+    from kerasbatch.claims import run as claim_studies
     from kerasbatch.claims.claim import COLUMNS
     from kerasbatch.records.files import write_csv
 
-    name, notice = (data, None) if data else studies.default_data()
+    name, notice = (data, None) if data else claim_studies.default_data()
     if notice:
         print_note(notice)
-    found: list[Claim] = []
+    results: list[Claim] = []
     console = open_console(errors=False)
-    with studies.claim_runner(name, quick=quick) as runner:  # type: ignore[arg-type]  # checked
-        for study in studies.STUDIES:
-            with display.waiting_for(studies.title(study)):
-                rows = sorted(study(runner), key=_number)
-            for each in rows:
-                _show(each, console)
-            found += rows
+    with claim_studies.claim_runner(name, quick=quick) as runner:  # type: ignore[arg-type]  # checked
+        for study in claim_studies.STUDIES:
+            with display.waiting_for(claim_studies.title(study)):
+                study_claims = sorted(study(runner), key=_statement_number)
+            for claim in study_claims:
+                _show(claim, console)
+            results += study_claims
     if csv:
-        rows_of = [vars(each) for each in sorted(found, key=_number)]
-        write_csv(csv, COLUMNS, rows_of)
+        rows = [vars(claim) for claim in sorted(results, key=_statement_number)]
+        write_csv(csv, COLUMNS, rows)
 
 
-def _check(data: str | None, csv: Path | None) -> None:
+def _check_options(data: str | None, csv: Path | None) -> None:
     from kerasbatch.spec.data_schema import KerasData
 
     legal = [*get_args(KerasData), "digits", "iris", "wine", "breast_cancer"]
@@ -65,7 +68,7 @@ def _check(data: str | None, csv: Path | None) -> None:
         raise SpecError(faults)
 
 
-def _number(claim: "Claim") -> int:
+def _statement_number(claim: "Claim") -> int:
     return int(claim.statement.partition(".")[0])
 
 

@@ -1,8 +1,8 @@
-"""The console: what comes from outside is shown as it is written, and can do nothing.
+"""A console that shows texts from outside literally.
 
-Specs, column names, labels, file names and Keras' messages may hold markup, emoji codes, control
-characters or characters that turn the direction of writing. A reader who has seen enough and
-closes the pipe ends no training.
+Specs, column names, labels, file names and Keras' messages may contain markup, emoji codes,
+control characters or characters that reverse the direction of writing. A reader that closes the
+pipe does not end a training.
 """
 
 import os
@@ -12,36 +12,38 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-_KEPT = frozenset("\n\t")
-_UNSHOWN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+_ALLOWED = frozenset("\n\t")
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 """Unicode's categories of control, format, surrogate, private and line-ending characters."""
 
 
 def clean(text: str) -> str:
-    """Return a text in which characters that are not to be seen are written out as codes."""
-    return "".join(character if _is_shown(character) else _code(character) for character in text)
+    """Return a text with its invisible characters written as escape codes."""
+    return "".join(
+        character if _is_visible(character) else _escape(character) for character in text
+    )
 
 
-def _is_shown(character: str) -> bool:
-    return character in _KEPT or unicodedata.category(character) not in _UNSHOWN
+def _is_visible(character: str) -> bool:
+    return character in _ALLOWED or unicodedata.category(character) not in _HIDDEN
 
 
-def _code(character: str) -> str:
+def _escape(character: str) -> str:
     number = ord(character)
     return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"
 
 
 class SafeConsole(Console):
-    """A console without markup, for texts of anybody."""
+    """A console without markup, for texts from any source."""
 
     def __init__(self, *, errors: bool) -> None:
         super().__init__(stderr=errors, highlight=False, markup=False, emoji=False)
         self._descriptor = 2 if errors else 1
 
     def render_str(self, text: str, *arguments: Any, **options: Any) -> Text:
-        """Make a text of rich's, cleaned."""
+        """Return a cleaned text as a rich text."""
         return super().render_str(clean(text), *arguments, **options)
 
     def on_broken_pipe(self) -> None:
-        """Write to nowhere from here on: whoever read has seen enough."""
+        """Discard further output after the reader has closed the pipe."""
         os.dup2(os.open(os.devnull, os.O_WRONLY), self._descriptor)

@@ -1,4 +1,4 @@
-"""The command `export`: runs for TensorBoard and MLflow."""
+"""The command `export`: export runs to TensorBoard or MLflow."""
 
 import logging
 import os
@@ -22,38 +22,39 @@ def export(
         typer.Option(
             "--to",
             metavar="tensorboard DIR | mlflow URI",
-            help="Event files in a log directory, or runs behind a tracking URI.",
+            help="Log directory of the event files, or tracking URI of the runs.",
         ),
     ],
 ) -> None:
-    """Show runs to TensorBoard or MLflow; what is there already is not written twice."""
+    """Export runs to TensorBoard or MLflow; skip data that is already there."""
     from kerasbatch.analysis.exporters import export as analysis
     from kerasbatch.analysis.loading.load import load
 
     kind, place = to
     analysis.check_exporter(kind)
     loaded = load(list(paths))
-    _be_quiet()
-    done = analysis.export(loaded, kind, place, _watch)
+    _quiet_mlflow()
+    summary = analysis.export(loaded, kind, place, _track_progress)
     for run, problem in loaded.problems.items():
         print_note(f"{run}: {problem}; it is left out")
     open_console().print(
-        f"{counted(done.runs, 'run')} in {place}, {done.new} of them new or longer than before",
+        f"{counted(summary.runs, 'run')} in {place}, "
+        f"{summary.new} of them new or longer than before",
         markup=False,
         highlight=False,
         soft_wrap=True,
     )
 
 
-def _be_quiet() -> None:
-    """Let MLflow neither call home unasked nor tell of its tables."""
+def _quiet_mlflow() -> None:
+    """Disable MLflow's telemetry and its messages about database tables."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # else it tries for minutes
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # the default retries for minutes
     logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
-def _watch(runs: "Iterable[ExportedRun]", count: int) -> "Iterable[ExportedRun]":
+def _track_progress(runs: "Iterable[ExportedRun]", count: int) -> "Iterable[ExportedRun]":
     from rich.progress import track
 
     return track(runs, "exporting", count, console=open_console(), transient=True)

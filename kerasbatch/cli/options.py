@@ -1,4 +1,4 @@
-"""The arguments that several commands share, and how texts become their values."""
+"""The arguments shared by several commands, and the conversion of their texts to values."""
 
 import math
 import os
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from kerasbatch.runs.executors.ray.cluster import RayOptions
 
 MAX_DIGITS = 20
-SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="The YAML file of the experiment.")]
+SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="YAML file of the experiment.")]
 Trust = Annotated[
     bool,
     typer.Option(
@@ -26,15 +26,17 @@ Overrides = Annotated[
 ]
 By = Annotated[
     list[str] | None,
-    typer.Option("--by", metavar="KEY", help="What tells rows apart: batch_size."),
+    typer.Option(
+        "--by", metavar="KEY", help="Spec key of the rows, by default batch_size; may be repeated."
+    ),
 ]
 Target = Annotated[
     str | None,
-    typer.Option("--target", metavar="TARGET", help='What to reach: "val_accuracy>=0.97".'),
+    typer.Option("--target", metavar="TARGET", help='Target to reach, like "val_accuracy>=0.97".'),
 ]
 Jobs = Annotated[
     str | None,
-    typer.Option(metavar="N", help="Runs of a sweep at a time; by default one per core, or GPU."),
+    typer.Option(metavar="N", help="Number of parallel runs; by default one per core, or GPU."),
 ]
 RayAddress = Annotated[
     str | None,
@@ -45,60 +47,60 @@ RayAddress = Annotated[
     ),
 ]
 CpusPerRun = Annotated[
-    float | None, typer.Option(metavar="N", help="With --ray: processors for each run, 1.")
+    float | None, typer.Option(metavar="N", help="With --ray: processors per run, by default 1.")
 ]
 GpusPerRun = Annotated[
-    float | None, typer.Option(metavar="N", help="With --ray: GPUs for each run, 0.")
+    float | None, typer.Option(metavar="N", help="With --ray: GPUs per run, by default 0.")
 ]
 Timeout = Annotated[
     str | None,
-    typer.Option(metavar="SECONDS", help="End a run that takes longer than this."),
+    typer.Option(metavar="SECONDS", help="Time limit of each run in seconds."),
 ]
-Verbose = Annotated[bool, typer.Option("--verbose", help="Show TensorFlow's own log.")]
+Verbose = Annotated[bool, typer.Option("--verbose", help="Show TensorFlow's log.")]
 
 
-def batch_size(text: str, name: str, must: str) -> int | str:
+def batch_size(text: str, name: str, expected: str) -> int | str:
     """Return a batch size as a number, or `full`.
 
     Args:
-        text: what was written.
-        name: the argument, for the error.
-        must: what it must be, for the error.
+        text: the text of the argument.
+        name: the name of the argument, for the error.
+        expected: the description of a valid text, for the error.
 
     Raises:
-        SpecError: if it is neither.
+        SpecError: if the text is neither.
     """
-    return text if text == "full" else _whole_number(text, name, must)
+    return text if text == "full" else _whole_number(text, name, expected)
 
 
 def jobs(text: str | None) -> int | None:
-    """Return the number of workers, or None where nothing is said.
+    """Return the number of workers, or None without a text.
 
     Raises:
-        SpecError: if it is no whole number from 1 on.
+        SpecError: if the text is not a whole number of at least 1.
     """
-    must = "a whole number from 1 on, like 2"
+    expected = "a whole number from 1 on, like 2"
     if text is None:
         return None
-    if (number := _whole_number(text, "--jobs", must)) < 1:
-        raise SpecError([Fault(("--jobs",), f"found {text!r}; must be {must}")])
+    if (number := _whole_number(text, "--jobs", expected)) < 1:
+        raise SpecError([Fault(("--jobs",), f"found {text!r}; must be {expected}")])
     return number
 
 
 def cluster(address: str | None, cpus: float | None, gpus: float | None) -> "RayOptions | None":
-    """Return which cluster trains, or None: this machine.
+    """Return the options of the Ray cluster, or None for this machine.
 
     Raises:
-        SpecError: if a share of a cluster is asked for, and no cluster.
+        SpecError: if resources per run are set without a cluster.
     """
     from kerasbatch.runs.executors.ray.cluster import RayOptions
 
     if address is not None:
         return RayOptions(address, 1.0 if cpus is None else cpus, gpus or 0.0)
-    given = {"--cpus-per-run": cpus, "--gpus-per-run": gpus}
+    options = {"--cpus-per-run": cpus, "--gpus-per-run": gpus}
     faults = [
         Fault((name,), "goes with --ray ADDRESS")
-        for name, value in given.items()
+        for name, value in options.items()
         if value is not None
     ]
     if faults:
@@ -107,11 +109,11 @@ def cluster(address: str | None, cpus: float | None, gpus: float | None) -> "Ray
 
 
 def folder_faults(file: Path | None, name: str) -> list[Fault]:
-    """Return the fault of a file that cannot be written, for its folder's sake, if it is one.
+    """Return the fault of an output file whose folder prevents writing, if there is one.
 
     Args:
-        file: the file that is to be written, or None.
-        name: the option, for the error.
+        file: the file to write, or None.
+        name: the name of the option, for the error.
     """
     if file is not None and file.is_dir():
         return [Fault((name,), f"{file} is a folder; give a file")]
@@ -125,10 +127,10 @@ def folder_faults(file: Path | None, name: str) -> list[Fault]:
 
 
 def seconds(text: str | None) -> float | None:
-    """Return a limit of time in seconds, or None where nothing is said.
+    """Return a time limit in seconds, or None without a text.
 
     Raises:
-        SpecError: if it is no finite number above 0.
+        SpecError: if the text is not a finite number above 0.
     """
     if text is None:
         return None
@@ -137,12 +139,12 @@ def seconds(text: str | None) -> float | None:
     except ValueError:
         value = math.nan
     if not 0 < value < math.inf:
-        must = "a number of seconds above 0, like 60"
-        raise SpecError([Fault(("--timeout",), f"found {text!r}; must be {must}")])
+        expected = "a number of seconds above 0, like 60"
+        raise SpecError([Fault(("--timeout",), f"found {text!r}; must be {expected}")])
     return value
 
 
-def _whole_number(text: str, name: str, must: str) -> int:
+def _whole_number(text: str, name: str, expected: str) -> int:
     if not (text.isascii() and text.isdecimal()) or len(text) >= MAX_DIGITS:
-        raise SpecError([Fault((name,), f"found {text!r}; must be {must}")])
+        raise SpecError([Fault((name,), f"found {text!r}; must be {expected}")])
     return int(text)

@@ -1,4 +1,4 @@
-"""The command `plan`: what a spec would do, told without training."""
+"""The command `plan`: show the planned runs of a spec."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,12 +21,12 @@ def plan(
     spec: SpecPath,
     overrides: Overrides = None,
     timed: Annotated[
-        bool, typer.Option("--time", help="Try every batch size, and say how long all will take.")
+        bool, typer.Option("--time", help="Try every batch size and estimate the total time.")
     ] = False,
     jobs: Jobs = None,
     trust: Trust = False,
 ) -> None:
-    """Show what a spec would do, without training or, but for --time, loading TensorFlow."""
+    """Show the planned runs of a spec without training; only --time loads TensorFlow."""
     from kerasbatch.cli.display.tables import sweep_table, sweep_totals
     from kerasbatch.runs.prepare.plans import plan_runs
     from kerasbatch.spec.reader import load_spec
@@ -39,34 +39,34 @@ def plan(
     console = open_console(errors=False)
     if source.spec.question:
         console.print(source.spec.question, style="italic")
-    for notice in dict.fromkeys(notice for each in planned for notice in each.notices):
+    for notice in dict.fromkeys(notice for run in planned for notice in run.notices):
         print_note(notice)
     if source.spec.sweep:
         print_uncut(console, sweep_table(planned))
         console.print(sweep_totals(planned), soft_wrap=True)
-        _explain_differences([each.plan for each in planned])
+        _explain_differences([run.plan for run in planned])
     else:
-        _show_one(planned[0])
+        _show_single_run(planned[0])
     if timed:
-        _show_time(source, access, workers)
+        _show_time_estimate(source, access, workers)
 
 
-def _show_one(planned: "PlannedRun") -> None:
+def _show_single_run(planned: "PlannedRun") -> None:
     spec = planned.single.spec
-    show_plan(planned.plan, seed=spec.seed, sampling=spec.sampling, held=planned.held_back)
+    show_plan(planned.plan, seed=spec.seed, sampling=spec.sampling, held_back=planned.held_back)
 
 
 def _explain_differences(plans: "list[Plan]") -> None:
-    by_size = {made.batch_size: made for made in plans}
-    for size, made in by_size.items():
-        if not made.follows_the_notes:
-            line = f"  b = {size:,}: {made.difference}"
+    by_size = {run_plan.batch_size: run_plan for run_plan in plans}
+    for size, run_plan in by_size.items():
+        if not run_plan.follows_the_notes:
+            line = f"  b = {size:,}: {run_plan.difference}"
             open_console(errors=False).print(line, style="dim")
 
 
-def _show_time(source: "SpecSource", access: "Access", jobs: int | None) -> None:
-    """Try every program, and say how long all runs will take."""
-    from kerasbatch.cli.display.tables import duration, trial_table
+def _show_time_estimate(source: "SpecSource", access: "Access", jobs: int | None) -> None:
+    """Time every program and print an estimate for all runs."""
+    from kerasbatch.cli.display.tables import duration, timing_table
     from kerasbatch.cli.preflight import display_with_tensorflow
     from kerasbatch.runs.executors import resources
     from kerasbatch.spec import sweep
@@ -74,15 +74,17 @@ def _show_time(source: "SpecSource", access: "Access", jobs: int | None) -> None
     singles = sweep.expand(source)
     threads = resources.threads_per_run(len(singles)) if source.spec.sweep else 0
     display = display_with_tensorflow(
-        quiet=False, verbose=False, threads=threads, whole=access.trusted
+        quiet=False, verbose=False, threads=threads, load_optional=access.trusted
     )
     from kerasbatch.benchmark.sweep_estimate import time_programs, total_seconds
 
     workers = min(jobs or resources.default_jobs(), len(singles))
     with source.located(), display.waiting_for("trying every batch size"):
-        found = list(time_programs(singles, access, []))
+        timings = list(time_programs(singles, access, []))
     console = open_console(errors=False)
-    print_uncut(console, trial_table(found))
-    told = duration(total_seconds(found, workers))
-    each = "" if workers == 1 else f", by {counted(workers, 'worker')}"
-    console.print(f"{counted(len(singles), 'run')}{each}: about {told}, and TensorFlow's loading")
+    print_uncut(console, timing_table(timings))
+    estimate = duration(total_seconds(timings, workers))
+    suffix = "" if workers == 1 else f", by {counted(workers, 'worker')}"
+    console.print(
+        f"{counted(len(singles), 'run')}{suffix}: about {estimate}, plus loading TensorFlow"
+    )

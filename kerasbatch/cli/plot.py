@@ -1,4 +1,4 @@
-"""The command `plot`: pictures of runs."""
+"""The command `plot`: draw a picture of runs."""
 
 import io
 from pathlib import Path
@@ -21,23 +21,27 @@ def plot(
         str,
         typer.Option(
             metavar="KIND",
-            help=f"{', '.join(list(KINDS)[:-1])} or {list(KINDS)[-1]}.",
+            help=f"Kind of picture: {', '.join(list(KINDS)[:-1])} or {list(KINDS)[-1]}.",
         ),
     ],
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FILE", help="A file .png or .svg.")
+        Path, typer.Option("-o", "--output", metavar="FILE", help="PNG or SVG file to write.")
     ],
     x: Annotated[
         str | None,
-        typer.Option("--x", metavar="COST", help="Of curves: steps, examples or seconds."),
+        typer.Option(
+            "--x", metavar="COST", help="Horizontal axis of curves: steps, examples or seconds."
+        ),
     ] = None,
     target: Target = None,
-    fit: Annotated[bool, typer.Option("--fit", help="Draw the fitted curve of steps too.")] = False,
+    fit: Annotated[
+        bool, typer.Option("--fit", help="Also draw the fitted curve of steps.")
+    ] = False,
 ) -> None:
     """Draw runs: training curves, costs by batch size, losses, or paths over contours."""
     if output.suffix.lower() not in FORMATS:
-        found = f"found {output.name!r}; must end with {' or '.join(FORMATS)}"
-        raise SpecError([Fault(("-o",), found)])
+        message = f"found {output.name!r}; must end with {' or '.join(FORMATS)}"
+        raise SpecError([Fault(("-o",), message)])
     if faults := options.folder_faults(output, "-o"):
         raise SpecError(faults)
     from matplotlib import rc_context
@@ -47,8 +51,8 @@ def plot(
 
     figure = draw(list(paths), kind, x=x, target=target, fit=fit)  # type: ignore[arg-type]  # plot checks x
     picture = io.BytesIO()
-    kind_of_file = output.suffix[1:].lower()
-    metadata = {"Date": None} if kind_of_file == "svg" else None
-    with rc_context({"svg.hashsalt": "kerasbatch"}):  # the same picture, the same file
-        figure.savefig(picture, format=kind_of_file, dpi=DOTS_PER_INCH, metadata=metadata)
+    file_format = output.suffix[1:].lower()
+    metadata = {"Date": None} if file_format == "svg" else None
+    with rc_context({"svg.hashsalt": "kerasbatch"}):  # reproducible files
+        figure.savefig(picture, format=file_format, dpi=DOTS_PER_INCH, metadata=metadata)
     write_bytes(output, picture.getvalue())

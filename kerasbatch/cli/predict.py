@@ -1,4 +1,4 @@
-"""The command `predict`: what a kept model says of new rows."""
+"""The command `predict`: predict new rows with a kept model."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,26 +14,26 @@ from kerasbatch.text import counted
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The directory of a run.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Directory of the run.")],
     csv: Annotated[
-        Path, typer.Option(metavar="IN", help="The rows: a CSV file, or one that ends in .parquet.")
+        Path, typer.Option(metavar="IN", help="Rows to predict: a CSV or .parquet file.")
     ],
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="OUT", help="The CSV file to write.")
+        Path, typer.Option("-o", "--output", metavar="OUT", help="CSV file to write.")
     ],
     which: Annotated[
         Literal["best", "last"] | None,
-        typer.Option(help="Which model; without it the best, where the run kept both."),
+        typer.Option(help="Model to use; by default the best if the run kept both."),
     ] = None,
     trust: Trust = False,
     verbose: Verbose = False,
 ) -> None:
-    """Predict with the model that a run kept, as its spec asked for by save: best, or last."""
+    """Predict new rows with a model that a run kept (key save of its spec)."""
     if faults := [*options.folder_faults(output, "-o"), *_output_faults(csv, output)]:
         raise SpecError(faults)
     from kerasbatch.records.files import write_text
 
-    display = display_with_tensorflow(quiet=False, verbose=verbose, whole=trust)
+    display = display_with_tensorflow(quiet=False, verbose=verbose, load_optional=trust)
     from kerasbatch.inference.predict import predict_file
     from kerasbatch.inference.saved_model import load_saved_model
 

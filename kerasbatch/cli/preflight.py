@@ -1,4 +1,4 @@
-"""The checks before a command trains: errors first, then the loading of TensorFlow."""
+"""The checks before a training, and the loading of TensorFlow after them."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -44,13 +44,13 @@ def open_display(*, quiet: bool, verbose: bool) -> "Display":
 
 
 def display_with_tensorflow(
-    *, quiet: bool, verbose: bool, threads: int = 0, whole: bool = False
+    *, quiet: bool, verbose: bool, threads: int = 0, load_optional: bool = False
 ) -> "Display":
-    """Load TensorFlow, which takes seconds; return the display of progress."""
+    """Load TensorFlow, which takes seconds, and return the display of progress."""
     from kerasbatch.engine import environment
 
     display = open_display(quiet=quiet, verbose=verbose)
     with display.waiting_for("loading TensorFlow"):
-        environment.load_tensorflow(verbose=verbose, whole=whole)
+        environment.load_tensorflow(verbose=verbose, whole=load_optional)
         environment.set_threads(threads)
     return display

@@ -1,4 +1,4 @@
-"""The command `report`: a page about runs."""
+"""The command `report`: write an HTML page about runs."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,23 +16,25 @@ FORMATS = (".html", ".htm")
 def report(
     paths: Annotated[list[Path], typer.Argument(metavar="PATHS...", help="Results to report on.")],
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FILE", help="The page, a file .html.")
+        Path, typer.Option("-o", "--output", metavar="FILE", help="HTML file to write.")
     ],
     by: By = None,
     target: Target = None,
-    show: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+    open_browser: Annotated[
+        bool, typer.Option("--open", help="Open the page in a browser.")
+    ] = False,
 ) -> None:
-    """Make a page of runs: the answer, its caveats, the table, pictures, checks and the spec."""
+    """Write an HTML page about runs: answer, caveats, table, pictures, checks and spec."""
     if output.suffix.lower() not in FORMATS:
         raise SpecError([Fault(("-o",), f"found {output.name!r}; must end with .html")])
     if faults := options.folder_faults(output, "-o"):
         raise SpecError(faults)
-    _write(output, list(paths), by or ["batch_size"], target)
-    if show:
-        _open(output)
+    _write_page(output, list(paths), by or ["batch_size"], target)
+    if open_browser:
+        _open_page(output)
 
 
-def _write(output: Path, paths: list[Path], by: list[str], target: str | None) -> None:
+def _write_page(output: Path, paths: list[Path], by: list[str], target: str | None) -> None:
     from kerasbatch.analysis.report import page as analysis
     from kerasbatch.records.files import write_text
 
@@ -44,7 +46,7 @@ def _write(output: Path, paths: list[Path], by: list[str], target: str | None) -
     console.print(f"wrote {output} ({size:.1f} MB)", markup=False, highlight=False, soft_wrap=True)
 
 
-def _open(page: Path) -> None:
+def _open_page(page: Path) -> None:
     import webbrowser
 
     if not webbrowser.open(page.absolute().as_uri()):

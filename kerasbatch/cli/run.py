@@ -1,4 +1,4 @@
-"""The command `run`: trains every run of a spec."""
+"""The command `run`: train every run of a spec."""
 
 import shlex
 import sys
@@ -34,7 +34,7 @@ def run(
     spec: SpecPath,
     overrides: Overrides = None,
     results: Annotated[
-        Path, typer.Option(metavar="DIR", help="Where experiments are kept.")
+        Path, typer.Option(metavar="DIR", help="Parent directory of all experiments.")
     ] = Path("results"),
     jobs: Jobs = None,
     ray: RayAddress = None,
@@ -43,10 +43,10 @@ def run(
     timeout: Timeout = None,
     trust: Trust = False,
     rerun: Annotated[bool, typer.Option("--rerun", help="Train finished runs again.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Show the final table only.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show only the final table.")] = False,
     verbose: Verbose = False,
 ) -> None:
-    """Train every run of a spec; write its history and its step check."""
+    """Train every run of a spec; write the histories and check the steps."""
     from kerasbatch.spec.reader import load_spec
 
     source = load_spec(spec, overrides or ())
@@ -55,7 +55,7 @@ def run(
     check_before_loading(source, trust)
     alone = source.spec.sweep is None and limit is None and cluster is None
     if alone:
-        display = display_with_tensorflow(quiet=quiet, verbose=verbose, whole=trust)
+        display = display_with_tensorflow(quiet=quiet, verbose=verbose, load_optional=trust)
     else:
         display = open_display(quiet=quiet, verbose=verbose)
     from kerasbatch.runs.runner import run_all
@@ -87,29 +87,29 @@ def _show_results(ended: "list[Result]", directory: Path, *, alone: bool) -> Non
         print_uncut(console, result_table(ended))
         _show_endings(ended, console)
     if reused := sum(result.reused for result in ended):
-        them = "it" if reused == 1 else "them"
-        console.print(f"{reused} of {len(ended)} finished earlier; --rerun trains {them} again")
+        pronoun = "it" if reused == 1 else "them"
+        console.print(f"{reused} of {len(ended)} finished earlier; --rerun trains {pronoun} again")
     place = ended[0].directory if alone else directory.absolute()
     place = place.relative_to(Path.cwd()) if place.is_relative_to(Path.cwd()) else place
     console.print(f"files: {place}", soft_wrap=True)
 
 
 def _show_endings(ended: "list[Result]", console: "Console") -> None:
-    """Say how runs ended that did not come to the end of their plan; and how to try again."""
+    """Print how runs ended before the end of their plan, and the command to retry."""
     from kerasbatch.records.run_status import RunStatus
 
     for result in ended:
         if result.status in (RunStatus.TARGET, RunStatus.DIVERGED):
             console.print(f"{result.directory.name}: {result.message}", soft_wrap=True)
-    wrong = [each for each in ended if not each.status.is_finished]
-    if not wrong:
+    unfinished = [result for result in ended if not result.status.is_finished]
+    if not unfinished:
         return
     from kerasbatch.cli.display.tables import failure_table
 
-    console.print(f"\n{counted(len(wrong), 'run')} did not finish:", style="bold")
-    console.print(failure_table(wrong))
-    again = shlex.join(["kerasbatch", *(part for part in sys.argv[1:] if part != "--rerun")])
-    console.print(f"to try what did not finish again: {again}", soft_wrap=True)
+    console.print(f"\n{counted(len(unfinished), 'run')} did not finish:", style="bold")
+    console.print(failure_table(unfinished))
+    command = shlex.join(["kerasbatch", *(part for part in sys.argv[1:] if part != "--rerun")])
+    console.print(f"to retry what did not finish: {command}", soft_wrap=True)
 
 
 def _exit_code(ended: "list[Result]", *, alone: bool) -> int:

@@ -1,10 +1,10 @@
-"""The command `schema`."""
+"""The command `schema`: print the JSON schema of specs."""
 
 import typer
 
 
 def schema() -> None:
-    """Print the JSON schema of a spec, for editors that complete and check."""
+    """Print the JSON schema of specs, for completion and checks in editors."""
     import json
 
     from kerasbatch.spec.json_schema import json_schema

@@ -23,13 +23,13 @@ FAILED, WRONG, IN_USE, INTERRUPTED, TERMINATED = 1, 2, 3, 130, 143
 
 @contextmanager
 def exit_codes() -> Iterator[StopRequest]:
-    """Yield the request to stop that signals make; turn errors into a message and an exit code."""
-    stop = StopRequest(_on_deferred)
+    """Yield the stop request of the signals; turn errors into a message and an exit code."""
+    stop = StopRequest(_announce_stop)
     _prepare_process(stop)
     try:
         yield stop
     except SpecError as error:
-        _end_wrong(error)
+        _print_faults(error)
         sys.exit(WRONG)
     except DirectoryInUseError as error:
         print_error(str(error))
@@ -38,21 +38,21 @@ def exit_codes() -> Iterator[StopRequest]:
         print_error(str(error))
         sys.exit(FAILED)
     except BrokenPipeError:
-        # The reader of our output has closed it; Python must not complain when it closes it, too.
+        # The reader has closed our output; without this, Python reports an error at its exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         print_error(_describe_os_error(error))
         sys.exit(FAILED)
     except KeyboardInterrupt:
-        _end_interrupted(stop)
+        _exit_interrupted(stop)
     except SystemExit as end:
         if end.code == INTERRUPTED:
-            _end_interrupted(stop)
+            _exit_interrupted(stop)
         raise
 
 
 def _prepare_process(stop: StopRequest) -> None:
-    """Handle the signals that end a program; print any character in any locale."""
+    """Install the signal handlers; make any character printable in any locale."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop.handle)
     for stream in (sys.stdout, sys.stderr):
@@ -60,12 +60,12 @@ def _prepare_process(stop: StopRequest) -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _on_deferred() -> None:
+def _announce_stop() -> None:
     with contextlib.suppress(OSError):  # standard error may be closed
         os.write(2, b"\nstopping after this block of steps; press Ctrl-C again to stop at once\n")
 
 
-def _end_interrupted(stop: StopRequest) -> NoReturn:
+def _exit_interrupted(stop: StopRequest) -> NoReturn:
     open_console().print("interrupted; run the same command to resume")
     terminated = {signal.SIGTERM, signal.SIGHUP} & set(stop.signals)
     sys.exit(TERMINATED if terminated else INTERRUPTED)
@@ -73,22 +73,22 @@ def _end_interrupted(stop: StopRequest) -> NoReturn:
 
 def print_error(message: str) -> None:
     """Print an error."""
-    say("error:", "bold red", message)
+    _print_message("error:", "bold red", message)
 
 
 def print_note(message: str, console: "Console | None" = None) -> None:
     """Print a note."""
-    say("note:", "bold yellow", message, console)
+    _print_message("note:", "bold yellow", message, console)
 
 
-def say(head: str, style: str, message: str, console: "Console | None" = None) -> None:
-    """Print a message after a coloured word, without wrapping."""
+def _print_message(head: str, style: str, message: str, console: "Console | None" = None) -> None:
+    """Print a message after a coloured head, without wrapping."""
     from rich.text import Text
 
     from kerasbatch.cli.console import clean
 
-    shown = Text.assemble((head, style), " ", clean(message))
-    (console or open_console()).print(shown, soft_wrap=True)
+    line = Text.assemble((head, style), " ", clean(message))
+    (console or open_console()).print(line, soft_wrap=True)
 
 
 def _describe_os_error(error: OSError) -> str:
@@ -96,11 +96,11 @@ def _describe_os_error(error: OSError) -> str:
     return f"the disk is full ({error.filename or error})" if disk_is_full else str(error)
 
 
-def _end_wrong(error: SpecError) -> None:
+def _print_faults(error: SpecError) -> None:
     for fault in error.faults:
         print_error(str(fault))
-    could_train = {"run", "bench"} & set(sys.argv[1:2])
-    ending = "; nothing was trained" if could_train else ""
+    trains = {"run", "bench"} & set(sys.argv[1:2])
+    ending = "; nothing was trained" if trains else ""
     open_console().print(f"{counted(len(error.faults), 'fault')}{ending}")
 
 
@@ -112,7 +112,7 @@ def open_console(*, errors: bool = True) -> "Console":
 
 
 def print_uncut(console: "Console", table: "Table") -> None:
-    """Print a table at its own width; a number that is cut would be another number."""
+    """Print a table at its full width, because a number that is cut would be wrong."""
     from rich.measure import Measurement
 
     width = Measurement.get(console, console.options.update(max_width=1000), table).maximum

@@ -40,7 +40,7 @@ def test_a_sweep_that_fails_in_part(tmp_path: Path) -> None:
     assert len(ended) == 2
     assert any("crashed, its process ended itself with exit code 3" in line for line in ended)
     assert "1 run did not finish:" in out
-    again = next(line for line in out.splitlines() if line.startswith("to try what did not"))
+    again = next(line for line in out.splitlines() if line.startswith("to retry what did not"))
     command = shlex.split(again.partition(": ")[2])
     assert command[:2] == ["kerasbatch", "run"]
     assert command[3:6] == ["--trust", "--jobs", "5"]

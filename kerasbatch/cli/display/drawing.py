@@ -11,7 +11,7 @@ from kerasbatch.text import counted
 from kerasbatch.types import Sampling
 
 MAX_INDEXED_EXAMPLES = 40
-"""Up to so many examples, a drawing shows which of them fall into each batch."""
+"""The largest number of examples whose positions are drawn in their batches."""
 MAX_DRAWN_EPOCHS = 5
 
 
@@ -28,7 +28,7 @@ def draw_epochs(plan: Plan, *, seed: int, sampling: Sampling, width: int) -> Tex
         head = f"epoch {epoch}  "
         if plan.train_examples <= MAX_INDEXED_EXAMPLES:
             order = example_order(plan.train_examples, seed=seed, epoch=epoch, sampling=sampling)
-            body = _boxes(plan, steps, lambda k, order=order: order[k])  # type: ignore[misc]  # binds this epoch's order
+            body = _boxes(plan, steps, lambda batch, order=order: order[batch])  # type: ignore[misc]  # binds this epoch's order
         else:
             body = _blocks(plan, steps, width - len(head))
         drawing.append(head, style="bold").append_text(body).append("\n")
@@ -38,11 +38,11 @@ def draw_epochs(plan: Plan, *, seed: int, sampling: Sampling, width: int) -> Tex
     return drawing
 
 
-def _boxes(plan: Plan, steps: int, example: Callable[[slice], Any]) -> Text:
+def _boxes(plan: Plan, steps: int, positions: Callable[[slice], Any]) -> Text:
     body = Text()
     for step in range(steps):
-        chosen = example(plan.batches(step, 1))
-        body.append("[" + " ".join(str(index) for index in chosen) + "]", style=_color(step))
+        batch = positions(plan.batches(step, 1))
+        body.append("[" + " ".join(str(index) for index in batch) + "]", style=_color(step))
         body.append(" ")
     return body
 
@@ -63,12 +63,12 @@ def _color(step: int) -> str:
 
 def _legend(plan: Plan) -> str:
     unit = "a box" if plan.train_examples <= MAX_INDEXED_EXAMPLES else "a block"
-    what = (
+    legend = (
         f"{unit} is a step: one update of the weights, from {counted(plan.batch_size, 'example')}"
     )
     if plan.last_batch_size < plan.batch_size:
-        what += f" (the last of an epoch: from {plan.last_batch_size:,})"
+        legend += f" (the last of an epoch: from {plan.last_batch_size:,})"
     if plan.partial_batch == "drop" and plan.examples_per_epoch < plan.train_examples:
-        left = plan.train_examples - plan.examples_per_epoch
-        what += f"; {left:,} examples of each epoch are left out"
-    return what
+        dropped = plan.train_examples - plan.examples_per_epoch
+        legend += f"; {dropped:,} examples of each epoch are left out"
+    return legend

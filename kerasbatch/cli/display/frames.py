@@ -1,4 +1,4 @@
-"""How a comparison looks in a terminal: a table, who was best at what, what stands against it."""
+"""Terminal output of comparisons: the table, the best rows and the caveats."""
 
 import math
 from collections.abc import Iterator
@@ -15,43 +15,43 @@ if TYPE_CHECKING:
     from kerasbatch.analysis.comparison.compare import Comparison
 
 
-def comparison_table(found: "Comparison") -> Table:
-    """Return one line per row; of a metric its median, and its range over seeds."""
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    columns = [name for name in shown_columns(found) if name not in ("runs", "caveats")]
+def comparison_table(comparison: "Comparison") -> Table:
+    """Return one line per row; a metric is its median, with its range over seeds."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    columns = [name for name in shown_columns(comparison) if name not in ("runs", "caveats")]
     for name in columns:
-        shown.add_column(heading(name), justify="right", no_wrap=True)
-    shown.add_column("caveats", no_wrap=True)
-    for row in found.table.to_dict("records"):
+        table.add_column(heading(name), justify="right", no_wrap=True)
+    table.add_column("caveats", no_wrap=True)
+    for row in comparison.table.to_dict("records"):
         cells = [cell(name, row) for name in columns]
-        shown.add_row(*cells, str(row["caveats"]).replace(";", " "))
-    return shown
+        table.add_row(*cells, str(row["caveats"]).replace(";", " "))
+    return table
 
 
-def comparison_lines(found: "Comparison") -> Iterator[Text]:
-    """Yield what stands beneath the table."""
-    question = found.question
-    yield Text(f"\n{criteria(found)}", style="dim")
-    for name, row in found.best.items():
-        told = ", ".join(f"{key} {cell(key, dict(row))}" for key in question.by)
-        taken = cell(f"{name}_to_target", dict(row))
-        yield Text(f"best by {name}: {told} ({taken} to the target)", style="bold")
-    if question.target and not found.best:
+def comparison_lines(comparison: "Comparison") -> Iterator[Text]:
+    """Yield the lines below the table."""
+    question = comparison.question
+    yield Text(f"\n{criteria(comparison)}", style="dim")
+    for name, row in comparison.best.items():
+        values = ", ".join(f"{key} {cell(key, dict(row))}" for key in question.by)
+        cost = cell(f"{name}_to_target", dict(row))
+        yield Text(f"best by {name}: {values} ({cost} to the target)", style="bold")
+    if question.target and not comparison.best:
         yield Text("no row reached the target", style="bold")
-    for caveat in found.caveats:
+    for caveat in comparison.caveats:
         yield Text.assemble((f"{caveat.code}: ", "yellow"), caveat.message)
-    if found.fit is not None:
-        yield from map(Text, fit_lines(found.fit))
+    if comparison.fit is not None:
+        yield from map(Text, fit_lines(comparison.fit))
 
 
-def frame_table(values: "pd.DataFrame") -> Table:
-    """Return the rows of a DataFrame as a table; names without their underscores."""
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    for name in values.columns:
-        shown.add_column(str(name).replace("_", " "), justify="right")
-    for row in values.itertuples(index=False):
-        shown.add_row(*_cells(row))
-    return shown
+def frame_table(frame: "pd.DataFrame") -> Table:
+    """Return a data frame as a table, with spaces for the underscores of column names."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in frame.columns:
+        table.add_column(str(name).replace("_", " "), justify="right")
+    for row in frame.itertuples(index=False):
+        table.add_row(*_cells(row))
+    return table
 
 
 def _cells(row: Any) -> Iterator[str]:

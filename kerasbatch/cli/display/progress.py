@@ -1,4 +1,4 @@
-"""The display of progress: moving bars on a terminal, plain lines elsewhere."""
+"""The display of progress: progress bars on a terminal, plain lines elsewhere."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -18,9 +18,9 @@ from kerasbatch.text import counted
 from kerasbatch.types import Progress
 
 WIDE = 80
-"""The columns of a terminal from which on a line holds all fields."""
+"""The terminal width, in characters, that is enough for all fields."""
 PLAIN_INTERVAL = 5.0
-"""Seconds between two plain lines of progress."""
+"""The seconds between two plain lines of progress."""
 
 
 def _columns(width: int) -> Iterator[ProgressColumn]:
@@ -33,44 +33,44 @@ def _columns(width: int) -> Iterator[ProgressColumn]:
         yield TextColumn("{task.fields[speed]}", markup=False)
     yield TextColumn("{task.fields[loss]}", markup=False)
     if width >= WIDE:
-        yield TextColumn("{task.fields[left]}", markup=False)
+        yield TextColumn("{task.fields[time_left]}", markup=False)
 
 
-_NOTHING: dict[str, Any] = {"count": "", "speed": "", "loss": "", "left": ""}
+_EMPTY_FIELDS: dict[str, Any] = {"count": "", "speed": "", "loss": "", "time_left": ""}
 
 
 class Display(Watcher):
     """Shows notices and progress on a console.
 
     Args:
-        console: the console; standard error, so that results can be piped.
+        console: the console, on standard error so that results can be piped.
         quiet: show notices only.
     """
 
     def __init__(self, console: Console, *, quiet: bool) -> None:
         self._console, self._quiet = console, quiet
-        self._moving = console.is_terminal and not quiet
+        self._shows_bars = console.is_terminal and not quiet
         self._bar = Bar(*_columns(console.width), console=console, transient=True)
-        self._lines: dict[str, TaskID] = {}
+        self._tasks: dict[str, TaskID] = {}
         self._running: dict[str, RunInfo] = {}
         self._last_line = 0.0
 
     def __enter__(self) -> "Display":
-        """Start the moving lines."""
-        if self._moving:
+        """Start the progress bars."""
+        if self._shows_bars:
             self._bar.start()
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Remove the moving lines."""
-        if self._moving:
+        """Remove the progress bars."""
+        if self._shows_bars:
             self._bar.stop()
 
     @contextmanager
-    def waiting_for(self, what: str) -> Iterator[None]:
+    def waiting_for(self, work: str) -> Iterator[None]:
         """Show work of unknown duration during which Python cannot redraw the terminal."""
         if not self._quiet:
-            self._console.print(f"{what} ...")
+            self._console.print(f"{work} ...")
         yield
 
     def notice(self, message: str) -> None:
@@ -79,7 +79,7 @@ class Display(Watcher):
 
     def waiting(self) -> None:
         """Show that the runs are being checked."""
-        if self._moving:
+        if self._shows_bars:
             self._draw("", "checking the runs", total=None)
         elif not self._quiet and not self._last_line:
             self._console.print("checking the runs ...")
@@ -90,15 +90,15 @@ class Display(Watcher):
         self._running[run.run_id] = run
         self._last_line = time.monotonic()
         total, title = run.plan.total_steps, _title(run)
-        if self._moving:
+        if self._shows_bars:
             self._draw(run.run_id, title, total=total, count=_steps(0, total), speed="compiling")
         elif not self._quiet and run.count == 1:
             self._console.print(f"{title}: {counted(total, 'step')}")
 
     def progress(self, run: RunInfo, progress: Progress) -> None:
-        """Move a line; of a single run, write one every few seconds."""
+        """Update the bar of a run; without bars, print a line of a single run every few seconds."""
         fields = _fields(progress)
-        if self._moving:
+        if self._shows_bars:
             self._draw(run.run_id, _title(run), progress.total_steps, progress.step, **fields)
         elif not self._quiet and run.count == 1:
             if time.monotonic() - self._last_line < PLAIN_INTERVAL:
@@ -109,21 +109,21 @@ class Display(Watcher):
             self._console.print(f"{_title(run)}: {line}", soft_wrap=True)
 
     def finish(self, result: Result) -> None:
-        """Remove the line of a run; in a pipe, print one."""
+        """Remove the bar of a run; without bars, print a line."""
         run = self._running.pop(result.directory.name.removeprefix(".rerun-"), None)
         if run is None:
             return
-        if (line := self._lines.pop(run.run_id, None)) is not None:
-            self._bar.remove_task(line)
+        if (task := self._tasks.pop(run.run_id, None)) is not None:
+            self._bar.remove_task(task)
         elif not self._quiet and run.count > 1:
-            self._console.print(_line(run, result), soft_wrap=True)
+            self._console.print(_result_line(run, result), soft_wrap=True)
 
     def sweep_progress(self, progress: SweepProgress) -> None:
         """Show the progress of the sweep."""
-        if not self._moving or progress.total == 1:
+        if not self._shows_bars or progress.total == 1:
             return
         failed = f"{progress.failed} failed" if progress.failed else ""
-        left = progress.seconds_left
+        seconds = progress.seconds_left
         self._draw(
             "",
             counted(progress.total, "run"),
@@ -131,27 +131,27 @@ class Display(Watcher):
             progress.ended,
             count=f"{progress.ended}/{progress.total} ended",
             speed=failed,
-            left="" if left is None else f"{duration(left)} left",
+            time_left="" if seconds is None else f"{duration(seconds)} left",
         )
 
     def _draw(
         self, key: str, title: str, total: float | None, completed: float = 0, **fields: Any
     ) -> None:
-        """Draw one line; the key of the sweep's own line is empty."""
-        if key not in self._lines:
-            self._lines[key] = self._bar.add_task(title, total=total, **_NOTHING)
+        """Draw one bar; the key is a run ID, or empty for the sweep."""
+        if key not in self._tasks:
+            self._tasks[key] = self._bar.add_task(title, total=total, **_EMPTY_FIELDS)
         self._bar.update(
-            self._lines[key], description=title, total=total, completed=completed, **fields
+            self._tasks[key], description=title, total=total, completed=completed, **fields
         )
 
 
 def _title(run: RunInfo) -> str:
     if run.count == 1:
         return run.single.spec.name
-    return f"{run.number}/{run.count} {_swept(run)}".rstrip()
+    return f"{run.number}/{run.count} {_swept_values(run)}".rstrip()
 
 
-def _swept(run: RunInfo) -> str:
+def _swept_values(run: RunInfo) -> str:
     values = run.single.swept.items()
     return ", ".join(f"{key.split('.')[-1]}={sweep.label(value)}" for key, value in values)
 
@@ -161,16 +161,16 @@ def _steps(done: int, total: int) -> str:
 
 
 def _fields(progress: Progress) -> Mapping[str, str]:
-    speed, left = progress.examples_per_second, progress.seconds_left
+    speed, seconds = progress.examples_per_second, progress.seconds_left
     return {
         "count": _steps(progress.step, progress.total_steps),
         "speed": f"{speed:,.0f} examples/s" if speed else "",
         "loss": "" if progress.loss is None else f"loss {progress.loss:.4f}",
-        "left": "" if left is None else f"{duration(left)} left",
+        "time_left": "" if seconds is None else f"{duration(seconds)} left",
     }
 
 
-def _line(run: RunInfo, result: Result) -> str:
+def _result_line(run: RunInfo, result: Result) -> str:
     """Return the line of a finished run."""
     speed = result.row["steps_per_second"]
     outcome = f"{result.message}, {speed:,.0f} steps/s" if speed else result.message

@@ -1,7 +1,4 @@
-"""What plans and results look like in a terminal, as tables.
-
-Functions here return rich tables; the commands print them.
-"""
+"""Plans, timings and results as rich tables, which the commands print."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -23,20 +20,20 @@ if TYPE_CHECKING:
 
 
 NARROW = 60
-"""Columns of a terminal below which comments have no column of their own."""
+"""The terminal width, in characters, below which comments have no column."""
 Fact = tuple[str, str, str]
-"""What it is, its value, and what there is to say of it."""
+"""A name, a value and a comment."""
 
 
-def facts_table(found: Iterable[Fact], width: int) -> Table:
-    """Return facts, a line each; in a narrow terminal with the comments below the values."""
+def facts_table(facts: Iterable[Fact], width: int) -> Table:
+    """Return a table with one line per fact; a narrow one has the comments beside the names."""
     narrow = width < NARROW
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold", no_wrap=not narrow)
     table.add_column(justify="right", no_wrap=True)
     if not narrow:
         table.add_column(style="dim", overflow="fold")
-    for name, value, comment in found:
+    for name, value, comment in facts:
         if narrow:
             table.add_row(f"{name} ({comment})" if comment else name, value)
         else:
@@ -44,16 +41,16 @@ def facts_table(found: Iterable[Fact], width: int) -> Table:
     return table
 
 
-def plan_facts(plan: Plan, held: int | None = None) -> Iterator[Fact]:
-    """Yield the counts of one run, with the reason where s = n * e / b is another number.
+def plan_facts(plan: Plan, held_back: int | None = None) -> Iterator[Fact]:
+    """Yield the counts of one run, with the reason if s = n * e / b differs.
 
     Args:
-        plan: its plan.
-        held: how many examples are held back for validation, where that is known.
+        plan: the plan of the run.
+        held_back: the number of examples held back for validation, or None if it is unknown.
     """
     rule = "floor(n / b)" if plan.partial_batch == "drop" else "ceil(n / b)"
-    kept_back = f"{held:,} more are held back for validation" if held else ""
-    yield "training examples, n", f"{plan.train_examples:,}", kept_back
+    comment = f"{held_back:,} more are held back for validation" if held_back else ""
+    yield "training examples, n", f"{plan.train_examples:,}", comment
     yield "batch size, b", f"{plan.batch_size:,}", ""
     yield "steps per epoch", f"{plan.steps_per_epoch:,}", rule
     yield "size of the last batch", f"{plan.last_batch_size:,}", "in every whole epoch"
@@ -67,7 +64,7 @@ def plan_facts(plan: Plan, held: int | None = None) -> Iterator[Fact]:
 
 
 def number(value: float) -> str:
-    """Write a count: whole where it is whole, else with two decimals."""
+    """Return a count as text: an integer, or a number with two decimals."""
     return f"{int(value):,}" if float(value).is_integer() else f"{value:,.2f}"
 
 
@@ -79,10 +76,10 @@ def sweep_table(runs: "Sequence[PlannedRun]") -> Table:
         table.add_column(key.split(".")[-1])
     for name in ("n", "b", "steps/epoch", "last batch", "epochs", "steps", "n*e/b", "examples"):
         table.add_column(name, justify="right")
-    for each in runs:
-        plan = each.plan
+    for run in runs:
+        plan = run.plan
         table.add_row(
-            *(sweep.label(each.single.swept[key]) for key in keys),
+            *(sweep.label(run.single.swept[key]) for key in keys),
             f"{plan.train_examples:,}",
             f"{plan.batch_size:,}",
             f"{plan.steps_per_epoch:,}",
@@ -96,8 +93,8 @@ def sweep_table(runs: "Sequence[PlannedRun]") -> Table:
 
 
 def sweep_totals(runs: "Sequence[PlannedRun]") -> str:
-    """Return the totals of a sweep, in a line."""
-    plans = [each.plan for each in runs]
+    """Return one line with the totals of a sweep."""
+    plans = [run.plan for run in runs]
     sizes = len({plan.batch_size for plan in plans})
     return (
         f"in all {counted(len(plans), 'run')} at {counted(sizes, 'batch size')}, "
@@ -106,28 +103,28 @@ def sweep_totals(runs: "Sequence[PlannedRun]") -> str:
     )
 
 
-def trial_table(found: "Sequence[ProgramTiming]") -> Table:
-    """Return one line per program: its speed, and what its runs take."""
+def timing_table(timings: "Sequence[ProgramTiming]") -> Table:
+    """Return one line per program: its speed and the times of its runs."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("batch\nsize", "\nruns", "\nsteps/s", "compile\ns", "one evaluation\ns"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("a run\ns, the longest", justify="right", no_wrap=True)
     table.add_column("\nengine")
-    for each in sorted(found, key=lambda trial: trial.runs[0].plan.batch_size):
+    for timing in sorted(timings, key=lambda timing: timing.runs[0].plan.batch_size):
         table.add_row(
-            f"{each.runs[0].plan.batch_size:,}",
-            f"{len(each.runs):,}",
-            _speed(each.steps_per_second),
-            _seconds(each.compile_seconds).removesuffix(" s"),
-            f"{each.evaluate_seconds:.3f}",
-            f"{max(map(each.seconds, each.runs)):,.2f}",
-            each.engine,
+            f"{timing.runs[0].plan.batch_size:,}",
+            f"{len(timing.runs):,}",
+            _speed(timing.steps_per_second),
+            _seconds(timing.compile_seconds).removesuffix(" s"),
+            f"{timing.evaluate_seconds:.3f}",
+            f"{max(map(timing.seconds, timing.runs)):,.2f}",
+            timing.engine,
         )
     return table
 
 
 def duration(seconds: float) -> str:
-    """Write a duration: 12 s, 3:05, 1:02:03."""
+    """Return a duration as text: 12 s, 3:05, 1:02:03."""
     if seconds < 60:
         return f"{seconds:,.0f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -135,7 +132,7 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def bench_table(found: "Sequence[EngineSpeeds]") -> Table:
+def bench_table(speeds: "Sequence[EngineSpeeds]") -> Table:
     """Return one line per batch size: both engines and their ratio."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in (
@@ -150,17 +147,17 @@ def bench_table(found: "Sequence[EngineSpeeds]") -> Table:
     ):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("\nXLA")
-    for each in found:
+    for speed in speeds:
         table.add_row(
-            f"{each.batch_size:,}",
-            _speed(each.plain_steps_per_second),
-            _speed(each.fused_steps_per_second),
-            f"{each.plain_examples_per_second:,.0f}",
-            f"{each.fused_examples_per_second:,.0f}",
-            f"{each.ratio:.1f}",
-            f"{each.plain_compile_seconds:.2f}",
-            _seconds(each.fused_compile_seconds).removesuffix(" s"),
-            ("yes" if each.xla else "no") if each.engine == "fused" else each.engine,
+            f"{speed.batch_size:,}",
+            _speed(speed.plain_steps_per_second),
+            _speed(speed.fused_steps_per_second),
+            f"{speed.plain_examples_per_second:,.0f}",
+            f"{speed.fused_examples_per_second:,.0f}",
+            f"{speed.ratio:.1f}",
+            f"{speed.plain_compile_seconds:.2f}",
+            _seconds(speed.fused_compile_seconds).removesuffix(" s"),
+            ("yes" if speed.xla else "no") if speed.engine == "fused" else speed.engine,
         )
     return table
 
@@ -170,7 +167,7 @@ def _speed(per_second: float) -> str:
 
 
 def result_facts(result: "Result") -> Iterator[Fact]:
-    """Yield everything that a person asks of a single run."""
+    """Yield the facts of a single run."""
     row, record = result.row, result.record
     speed = row["steps_per_second"]
     yield "data", str(row["data_used"]), counted(row["train_examples"], "training example")
@@ -192,7 +189,7 @@ def result_facts(result: "Result") -> Iterator[Fact]:
 
 
 def _reached(row: Mapping[str, Any], result: "Result") -> tuple[str, str]:
-    """Say where the target was reached; evaluations come at points, so it may have been earlier."""
+    """Return the steps to the target; it may have been reached since the evaluation before."""
     if row["steps_to_target"] is None:
         return "", f"{row['target']} was not reached at any evaluation"
     steps = counted(row["steps_to_target"], "step")
@@ -206,7 +203,7 @@ def _seconds(seconds: float | None) -> str:
 
 
 def result_table(results: "Sequence[Result]") -> Table:
-    """Return one line per run, for many runs; the metrics are those at fixed weights."""
+    """Return one line per run; the metrics are those at fixed weights."""
     swept = list(dict.fromkeys(key for result in results for key in result.swept))
     metrics = [n for n in _metric_columns(results) if n.startswith(("val_", "train_", "test_"))]
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -233,7 +230,7 @@ def result_table(results: "Sequence[Result]") -> Table:
 
 
 def failure_table(results: "Sequence[Result]") -> Table:
-    """Return one line per run that did not come to its end, with what happened."""
+    """Return one line per unfinished run, with the reason."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("run", no_wrap=True)
     table.add_column("status", no_wrap=True)
