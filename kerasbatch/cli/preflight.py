@@ -51,6 +51,6 @@ def display_with_tensorflow(
 
     display = open_display(quiet=quiet, verbose=verbose)
     with display.waiting_for("loading TensorFlow"):
-        environment.load_tensorflow(verbose=verbose, whole=load_optional)
+        environment.load_tensorflow(verbose=verbose, load_optional=load_optional)
         environment.set_threads(threads)
     return display

@@ -33,14 +33,14 @@ def set_variables(*, verbose: bool) -> list[str]:
     return notices
 
 
-def load_tensorflow(*, verbose: bool, whole: bool = False) -> None:
+def load_tensorflow(*, verbose: bool, load_optional: bool = False) -> None:
     """Import TensorFlow and Keras; their output while loading is shown only if they fail.
 
     Args:
         verbose: whether to show their output at once.
-        whole: whether to import the optional packages too, which only user code may need.
+        load_optional: whether to import the optional packages too, which only user code may need.
     """
-    with contextlib.nullcontext() if whole else _hidden_packages(UNUSED):
+    with contextlib.nullcontext() if load_optional else _hidden_packages(UNUSED):
         if verbose:
             import keras  # imported for its effect
 

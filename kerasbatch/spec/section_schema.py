@@ -115,7 +115,7 @@ class Target(StrictModel):
 
     @property
     def lower_is_better(self) -> bool:
-        """Whether the bound is an upper one."""
+        """True if the bound is an upper one."""
         return self.at_least is None
 
     @property

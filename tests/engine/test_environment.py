@@ -6,17 +6,17 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize("whole", [False, True])
-def test_packages_that_keras_alone_wants_are_not_loaded(whole: bool) -> None:
+@pytest.mark.parametrize("load_optional", [False, True])
+def test_packages_that_keras_alone_wants_are_not_loaded(load_optional: bool) -> None:
     """Unless somebody's own code may want them, too; afterwards they can be imported."""
     code = f"""
 import sys
 from kerasbatch.engine import environment
-environment.load_tensorflow(verbose=False, whole={whole})
+environment.load_tensorflow(verbose=False, load_optional={load_optional})
 import keras
 print("sklearn" in sys.modules, "matplotlib" in sys.modules)
 import sklearn.datasets, matplotlib
 print(len(sklearn.datasets.load_digits().target))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == [str(whole), str(whole), "1797"]
+    assert done.stdout.split() == [str(load_optional), str(load_optional), "1797"]

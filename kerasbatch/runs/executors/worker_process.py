@@ -227,5 +227,5 @@ def _load_tensorflow(settings: WorkerSettings) -> None:
     environment.set_variables(verbose=True)
     if settings.output is not None:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "1"  # keeps warnings of memory that runs out
-    environment.load_tensorflow(verbose=True, whole=settings.access.trusted)
+    environment.load_tensorflow(verbose=True, load_optional=settings.access.trusted)
     environment.set_threads(settings.threads)
