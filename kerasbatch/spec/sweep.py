@@ -213,15 +213,12 @@ def _equal_values(place: Location, values: list[Any]) -> Iterator[Fault]:
     seen = set()
     for number, value in enumerate(values):
         # True is 1 for Python; in a spec they are different values.
-        identity = (isinstance(value, bool), value if _is_plain(value) else repr(value))
+        is_plain = value is None or isinstance(value, str | int | float)
+        identity = (isinstance(value, bool), value if is_plain else repr(value))
         if identity in seen:
             message = f"{show_value(value)} is in the list already"
             yield Fault((*place, number), message)
         seen.add(identity)
-
-
-def _is_plain(value: Any) -> bool:
-    return value is None or isinstance(value, str | int | float)
 
 
 def _value_faults(base: dict[str, Any], axis: _Axis) -> Iterator[Fault]:

@@ -57,7 +57,7 @@ def fit(
     settings: EngineSettings = DEFAULT_SETTINGS,
     **kwargs: Any,
 ) -> keras.callbacks.History:
-    """Train a compiled Keras model as `model.fit` does, many steps in one compiled program.
+    """Train a compiled Keras model as `model.fit` does, in blocks of many steps.
 
     Every argument of `model.fit` works, by position or by name, for any kind of model and data.
     The arithmetic is Keras' own `train_step`, or a custom one: the same batches in the same order
@@ -78,8 +78,7 @@ def fit(
         seed: the seed of the order; None draws one from NumPy's global generator, which
             `keras.utils.set_random_seed` sets. `history.kerasbatch.seed` holds it.
         engine: `auto`, `fused` (an error if it cannot work) or `keras` (plain `model.fit`).
-        jit_compile: True or False to compile with or without XLA; None chooses. (Keras does not
-            record `compile(jit_compile=False)` if that is its default.)
+        jit_compile: True or False to compile with or without XLA; None chooses.
         settings: the thresholds of the engine, for measurements and tests.
         **kwargs: the named arguments of `model.fit`.
 

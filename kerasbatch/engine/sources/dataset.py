@@ -220,12 +220,9 @@ class _BatchSteps:
         source = self._source
         if source.chunk_steps is None or self._done == source.requested_steps_per_epoch:
             return None
-        limit = (
-            max_steps
-            if source.requested_steps_per_epoch is None
-            else min(max_steps, source.requested_steps_per_epoch - self._done)
-        )
-        block = source.chunk_steps.next(limit)
+        if source.requested_steps_per_epoch is not None:
+            max_steps = min(max_steps, source.requested_steps_per_epoch - self._done)
+        block = source.chunk_steps.next(max_steps)
         if block is None:
             self._end_early()
             return None
