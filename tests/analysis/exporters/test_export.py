@@ -9,7 +9,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 from result_support import make_run
-from run_support import LINE, run_here
+from stored_runs import copy_line
 from typer.testing import CliRunner
 
 import kerasbatch as kb
@@ -49,11 +49,12 @@ def test_numbers_over_steps_are_those_of_the_files(tmp_path: Path) -> None:
 
 def test_losses_of_steps_and_a_run_that_goes_on(tmp_path: Path) -> None:
     """It has started when its spec.yaml was written, and has no end."""
-    (done,) = run_here(LINE, tmp_path)
-    losses = [each.value for each in only(tmp_path).points if each.name == "step_loss"]
-    assert len(losses) == done.row["observed_steps"]
-    (done.directory / "record.json").unlink()
-    run = only(tmp_path)
+    directory, _ = copy_line(tmp_path)
+    losses = [point.value for point in only(directory).points if point.name == "step_loss"]
+    assert len(losses) == 72
+    (directory / "record.json").unlink()
+    (directory / "spec.yaml").touch()
+    run = only(directory)
     assert (run.status, run.ended) == ("unfinished", None)
     assert abs(run.started - time.time()) < 600
 

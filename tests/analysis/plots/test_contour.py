@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from run_support import LINE, run_here
+from result_support import make_run
+from stored_runs import copy_line
 from typer.testing import CliRunner
 
 import kerasbatch as kb
@@ -13,14 +14,12 @@ from kerasbatch.analysis.plots.contour import contours
 from kerasbatch.analysis.plots.trajectory import trajectories
 from kerasbatch.cli import app
 
-SWEEP = LINE | {"sweep": {"batch_size": [1, "full"]}}
-
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two runs of a line, with their weights."""
     folder = tmp_path_factory.mktemp("line")
-    run_here(SWEEP, folder)
+    copy_line(folder)
     return folder
 
 
@@ -90,6 +89,6 @@ def test_bad_input(results: Path, arguments: Any, message: str) -> None:
 
 def test_runs_without_a_path(tmp_path: Path) -> None:
     """What they would need is said."""
-    run_here(LINE | {"record": []}, tmp_path)
+    make_run(tmp_path, 0.5)
     with pytest.raises(kb.SpecError, match=r"it needs record: \[weights\]"):
         kb.plot(tmp_path, kind="contour")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
-from run_support import LINE, run_here
+from stored_runs import copy_line, write_step_losses, write_table
 from typer.testing import CliRunner
 
 import kerasbatch as kb
@@ -21,7 +21,6 @@ from kerasbatch.analysis.plots.registry import KINDS
 from kerasbatch.analysis.plots.throughput import throughput_panels
 from kerasbatch.analysis.plots.to_target import to_target_panels
 from kerasbatch.cli import app
-from kerasbatch.records.record import read_record, write_record
 
 REFERENCE = Path(__file__).parents[3] / "results/reference"
 MANY, ONE = REFERENCE / "shallue_fig3", REFERENCE / "mnist_b16"
@@ -37,11 +36,11 @@ def to_target(path: Path, target: str | None = None, *, fit: bool = False) -> by
 def losses(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two runs of a line that recorded the loss of every step, and a noise.csv in one of them."""
     folder = tmp_path_factory.mktemp("line")
-    first, _ = run_here(LINE | {"epochs": 300, "sweep": {"batch_size": [1, 24]}}, folder)
+    one, full = copy_line(folder)
+    write_step_losses(one, np.random.default_rng(0).exponential(size=7200).tolist())
+    write_step_losses(full, np.geomspace(1, 0.1, 300).tolist())
     rows = "0,0,,3,inf,1,0\n5,5,4,2,8,1,0.25\n9,9,6,3,12,1,0.5\n"
-    (first.directory / "noise.csv").write_text(NOISE + rows, encoding="utf-8")
-    record = dict(read_record(first.directory).record or {})
-    write_record(first.directory, record)
+    write_table(one, "noise.csv", NOISE + rows)
     return folder
 
 

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from result_support import SPEC, make_run
-from run_support import LINE, run_here
+from stored_runs import copy_line
 from typer.testing import CliRunner
 
 import kerasbatch as kb
@@ -266,7 +266,7 @@ def test_odd_records_are_named_and_not_read(tmp_path: Path, change: dict[str, ob
     write_record(odd, {**told, **change, "row": row})
     page = kb.report(tmp_path)
     if "message" not in change:
-        assert f"not read {tmp_path.name}/{odd.name}: its record.json holds no" in words(page)
+        assert f"not read {tmp_path.name}/{odd.name}: its record.json has an invalid" in words(page)
     assert len(page) < 1_000_000
     assert len(kb.load(tmp_path).runs) == (2 if "message" in change else 1)
 
@@ -312,7 +312,7 @@ def test_the_commands_do_it_again(tmp_path: Path) -> None:
 
 def test_losses_of_steps_and_paths_are_drawn_where_they_are(tmp_path: Path) -> None:
     """Of a line that recorded both."""
-    run_here(LINE | {"sweep": {"batch_size": [1, 24]}}, tmp_path)
+    copy_line(tmp_path)
     page = kb.report(tmp_path)
     assert "The loss of every step" in page
     assert "Paths of gradient descent over the contours of J" in page
