@@ -21,8 +21,8 @@ CUT = plan(10, batch_size=4, steps=4)
         (ObservedEpoch(2, 2, 8), "target_reached", "ended_early: target_reached"),
         (ObservedEpoch(2, 2, 6), "diverged", "mismatch: wrong_examples"),
         (ObservedEpoch(3, 3, 12), None, "mismatch: wrong_examples"),
-        (ObservedEpoch(3, 3, 10, right_examples=False), None, "mismatch: wrong_examples"),
-        (ObservedEpoch(3, 3, 10, right_examples=True), None, "ok"),
+        (ObservedEpoch(3, 3, 10, examples_match=False), None, "mismatch: wrong_examples"),
+        (ObservedEpoch(3, 3, 10, examples_match=True), None, "ok"),
     ],
 )
 def test_verdicts(seen: ObservedEpoch, ending: Ending | None, check: str) -> None:

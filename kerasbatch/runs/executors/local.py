@@ -173,17 +173,18 @@ class LocalExecutor(WorkerPool[LocalWorker]):
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _messages(self) -> Iterator[tuple[LocalWorker, Any]]:
-        workers = list(self._workers)
-        handles = [handle for worker in workers for handle in (worker.connection, worker.sentinel)]
-        ready = wait(handles, TICK)
-        for worker in [worker for worker in workers if worker.connection in ready]:
+        # The caller may close a worker between two messages, so handles are collected first.
+        connections = {worker.connection: worker for worker in self._workers}
+        sentinels = {worker.sentinel: worker for worker in self._workers}
+        ready = wait([*connections, *sentinels], TICK)
+        for worker in [connections[handle] for handle in connections if handle in ready]:
             try:
                 message = worker.connection.recv()
             except (EOFError, OSError):
                 message = None
             yield worker, message
         # The messages of a worker come before its end.
-        for worker in [worker for worker in workers if worker.sentinel in ready]:
+        for worker in [sentinels[handle] for handle in sentinels if handle in ready]:
             if worker in self._workers and not worker.connection.poll():
                 yield worker, None
 
