@@ -33,17 +33,32 @@ from kerasbatch.errors import SpecError
 from kerasbatch.spec.reader import SpecSource
 from kerasbatch.spec.trust import Access
 
-SIZES = (8, 16, 32, 64, 128, 256, 512, 1024)
-RATE_FACTORS = (0.5, 1.0, 2.0)
-"""Factors of the rule's learning rate in the first round."""
-RATE_STEP = 2.0
-"""Factor from the rate at the edge to the next one beyond it."""
-MAX_ROUNDS = 8
-SEEDS = (0, 1, 2)
 COLUMNS = (
     *("spec", "target", "batch_size", "learning_rate", "seeds", "reached", "steps_to_target"),
     *("examples_to_target", "seconds_to_target", "relative_seconds", "predicted_seconds", "advice"),
 )
+
+
+@dataclass(frozen=True)
+class BruteForceSettings:
+    """The grid of brute force.
+
+    Args:
+        sizes: the batch sizes, beside the advised one.
+        rate_factors: the factors of the rule's learning rate in the first round.
+        rate_step: the factor from the rate at the edge to the next one beyond it.
+        max_rounds: the largest number of rounds that add rates beyond the edge.
+        seeds: the seeds of every size and rate.
+    """
+
+    sizes: tuple[int, ...] = (8, 16, 32, 64, 128, 256, 512, 1024)
+    rate_factors: tuple[float, ...] = (0.5, 1.0, 2.0)
+    rate_step: float = 2.0
+    max_rounds: int = 8
+    seeds: tuple[int, ...] = (0, 1, 2)
+
+
+DEFAULT_BRUTE_FORCE = BruteForceSettings()
 
 
 @dataclass(frozen=True)
@@ -119,7 +134,7 @@ def brute_force_spec(
             )
         n = len(load_data(source.spec, Access(source.folder, trust)).x_train)
         source = without_rule(source, n)
-        if not rates_around(source.spec, n, 1, RATE_FACTORS):
+        if not rates_around(source.spec, n, 1, DEFAULT_BRUTE_FORCE.rate_factors):
             message = "no rule says how its learning rate follows the batch size; choose another"
             raise SpecError.at(("optimizer",), message)
     return source
@@ -131,6 +146,7 @@ def brute_force(
     minutes: float = 5.0,
     trust: bool = False,
     wait: Wait = lambda activity: contextlib.nullcontext(),
+    settings: BruteForceSettings = DEFAULT_BRUTE_FORCE,
 ) -> BruteForce:
     """Compute the advice, then train at every size with tuned learning rates and compare the times.
 
@@ -139,36 +155,46 @@ def brute_force(
         minutes: the approximate time limit of the advice; brute force has no limit.
         trust: let the spec run Python code and read files outside its own folder.
         wait: returns a context that shows the present activity.
+        settings: the grid.
 
     Returns:
         The times at every size, the fastest size, and the advice.
     """
     n = len(load_data(source.spec, Access(source.folder, trust)).x_train)
     advice = advise(source, minutes=minutes, trust=trust, wait=wait)
-    sizes = sorted({size for size in (*SIZES, advice.batch_size) if size and size <= n})
+    sizes = sorted({size for size in (*settings.sizes, advice.batch_size) if size and size <= n})
     with tempfile.TemporaryDirectory(prefix="kerasbatch-brute-force-") as folder:
-        rates, at_edge = _tune_learning_rates(source, n, sizes, Path(folder), trust, wait)
-        timings = _time_sizes(source, rates, Path(folder), trust, wait)
+        rates, at_edge = _tune_learning_rates(source, n, sizes, Path(folder), trust, wait, settings)
+        timings = _time_sizes(source, rates, Path(folder), trust, wait, settings.seeds)
     return _compare_with_advice(source, advice, timings, at_edge)
 
 
 def _tune_learning_rates(
-    source: SpecSource, n: int, sizes: list[int], folder: Path, trust: bool, wait: Wait
+    source: SpecSource,
+    n: int,
+    sizes: list[int],
+    folder: Path,
+    trust: bool,
+    wait: Wait,
+    settings: BruteForceSettings,
 ) -> tuple[dict[int, float], tuple[int, ...]]:
     """Return the best learning rate of every size, and the sizes where it lies at the edge.
 
-    Rates beyond the edge are added in up to MAX_ROUNDS rounds.
+    Rates beyond the edge are added in up to `max_rounds` rounds.
     """
-    rates = {size: rates_around(source.spec, n, size, RATE_FACTORS) for size in sizes}
+    rates = {size: rates_around(source.spec, n, size, settings.rate_factors) for size in sizes}
     best: dict[int, float] = {}
     edges: tuple[int, ...] = ()
-    for round_index in range(MAX_ROUNDS):
+    for round_index in range(settings.max_rounds):
         with wait(f"learning rates of {len(sizes)} sizes, round {round_index + 1}"):
-            sweep = tuning_sweep(source, "tuning", rates, SEEDS)
+            sweep = tuning_sweep(source, "tuning", rates, settings.seeds)
             runner.run_all(sweep, results=folder, trust=trust)  # skips finished runs
         table = compare(load_runs(folder / "tuning")).table.set_index("batch_size")
         best = {size: float(table["learning_rate"][size]) for size in sizes}
-        wider = {size: widen_rates(tried, best[size]) for size, tried in rates.items()}
+        wider = {
+            size: widen_rates(tried, best[size], settings.rate_step)
+            for size, tried in rates.items()
+        }
         edges = tuple(size for size in sizes if wider[size] != rates[size])
         if not edges:
             break
@@ -176,20 +202,25 @@ def _tune_learning_rates(
     return best, edges
 
 
-def widen_rates(tried: list[float], best: float) -> list[float]:
+def widen_rates(tried: list[float], best: float, step: float = 2.0) -> list[float]:
     """Return the rates, with one more beyond the best if the best is the first or the last."""
     if math.isclose(best, tried[0]):
-        return [float(f"{tried[0] / RATE_STEP:.4g}"), *tried]
+        return [float(f"{tried[0] / step:.4g}"), *tried]
     if math.isclose(best, tried[-1]):
-        return [*tried, float(f"{tried[-1] * RATE_STEP:.4g}")]
+        return [*tried, float(f"{tried[-1] * step:.4g}")]
     return tried
 
 
 def _time_sizes(
-    source: SpecSource, rates: dict[int, float], folder: Path, trust: bool, wait: Wait
+    source: SpecSource,
+    rates: dict[int, float],
+    folder: Path,
+    trust: bool,
+    wait: Wait,
+    seeds: tuple[int, ...],
 ) -> pd.DataFrame:
     """Train each size at its best rate, one run at a time; return a row for each size."""
-    for seed in SEEDS:
+    for seed in seeds:
         for size, rate in rates.items():
             optimizer = source.spec.plain()["optimizer"] | {"learning_rate": rate}
             variant = train_to_target(

@@ -19,9 +19,6 @@ from kerasbatch.spec.data_schema import (
     AnyData,
     BuiltInData,
     NpyData,
-    NpzData,
-    PythonData,
-    TableData,
 )
 from kerasbatch.spec.trust import Access
 from kerasbatch.text import short_name, show_value, suggestion
@@ -29,8 +26,6 @@ from kerasbatch.types import Array
 
 WHITE = 255.0
 """The value of a white pixel in a user's images of bytes."""
-
-_KINDS: dict[type, str] = {NpzData: "npz", NpyData: "npy", PythonData: "python"}
 
 
 @dataclass(frozen=True)
@@ -68,7 +63,6 @@ def read_raw(data: AnyData, access: Access) -> RawData:
     """
     if isinstance(data, BuiltInData):
         return _built_in(data)
-    used = data.kind if isinstance(data, TableData) else _KINDS[type(data)]
     arrays = load_user_data(data, access)
     image = arrays.x.dtype == np.uint8 and arrays.x.ndim >= 3
     rows = arrays.x.dtype.kind == "f" and arrays.x.ndim == 2
@@ -76,7 +70,7 @@ def read_raw(data: AnyData, access: Access) -> RawData:
     scale = 1 / WHITE if image else None
     files = file_states(vars(arrays).values())
     return RawData(
-        used, arrays, fingerprint(arrays), table, scale, notice=arrays.notice, files=files
+        data.kind, arrays, fingerprint(arrays), table, scale, notice=arrays.notice, files=files
     )
 
 

@@ -1,6 +1,7 @@
 """Advice against brute force: rates that go on outward, the verdict, and the command."""
 
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from kerasbatch.advice import brute_force
 from kerasbatch.advice.advise import Advice
 from kerasbatch.advice.brute_force import (
     BruteForce,
+    BruteForceSettings,
     _compare_with_advice,
     brute_force_spec,
     widen_rates,
@@ -113,10 +115,9 @@ def test_what_it_refuses(changes: dict[str, Any], told: str) -> None:
 @pytest.mark.slow
 def test_the_whole_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two sizes and the advised one, on real digits; two rates each, the best at the edge."""
-    monkeypatch.setattr(brute_force, "SIZES", (16, 256))
-    monkeypatch.setattr(brute_force, "RATE_FACTORS", (0.5, 1.0))
-    monkeypatch.setattr(brute_force, "MAX_ROUNDS", 1)
-    monkeypatch.setattr(brute_force, "SEEDS", (0,))
+    settings = BruteForceSettings((16, 256), (0.5, 1.0), max_rounds=1, seeds=(0,))
+    small = partial(brute_force.brute_force, settings=settings)
+    monkeypatch.setattr(brute_force, "brute_force", small)
     spec, csv = tmp_path / "little.yaml", tmp_path / "found.csv"
     spec.write_text(dump_yaml(DIGITS), encoding="utf-8")
     command = ["check-advice", str(spec), "--minutes", "1", "--csv", str(csv)]

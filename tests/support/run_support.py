@@ -10,6 +10,7 @@ from kerasbatch.records.experiment import Experiment
 from kerasbatch.runs.executors.in_process import InProcessExecutor
 from kerasbatch.runs.runner import train_all
 from kerasbatch.runs.stop_request import StopRequest
+from kerasbatch.runs.training.job import DEFAULT_TRAINING, TrainingSettings
 from kerasbatch.spec import reader, sweep
 from kerasbatch.spec.trust import Access
 
@@ -18,11 +19,16 @@ def run(spec: dict[str, Any], folder: Path, **options: Any) -> kb.Result:
     return kb.run(spec, results=folder, **options)
 
 
-def run_here(spec: dict[str, Any], folder: Path) -> list[kb.Result]:
-    """Train a sweep in this process, where a test can look into it."""
+def run_here(
+    spec: dict[str, Any],
+    folder: Path,
+    settings: TrainingSettings = DEFAULT_TRAINING,
+    watcher: kb.Watcher | None = None,
+) -> list[kb.Result]:
+    """Train runs in this process, with thresholds of a test."""
     source = reader.spec_from_dict(spec)
     access = Access(source.folder)
-    executor = InProcessExecutor(sweep.expand(source), access)
+    executor = InProcessExecutor(sweep.expand(source), access, settings)
     experiment = Experiment(folder / source.spec.name)
     return train_all(
         source,
@@ -31,7 +37,7 @@ def run_here(spec: dict[str, Any], folder: Path) -> list[kb.Result]:
         access,
         workers=1,
         rerun=False,
-        watcher=kb.Watcher(),
+        watcher=watcher or kb.Watcher(),
         stop=StopRequest(),
     )
 

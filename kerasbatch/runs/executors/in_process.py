@@ -9,6 +9,7 @@ from kerasbatch.runs.prepare.checks import check_all
 from kerasbatch.runs.prepare.data_loader import DataLoader
 from kerasbatch.runs.prepare.prepared_run import CheckedRuns, PreparedRun
 from kerasbatch.runs.stop_request import StopRequest
+from kerasbatch.runs.training.job import DEFAULT_TRAINING, TrainingSettings
 from kerasbatch.runs.training.trainer import Trainer
 from kerasbatch.spec.sweep import SingleRun
 from kerasbatch.spec.trust import Access
@@ -20,10 +21,16 @@ class InProcessExecutor(Executor):
     Args:
         singles: the runs.
         access: the files and code that their specs may use.
+        settings: the thresholds of every training.
     """
 
-    def __init__(self, singles: Sequence[SingleRun], access: Access) -> None:
-        self._singles = singles
+    def __init__(
+        self,
+        singles: Sequence[SingleRun],
+        access: Access,
+        settings: TrainingSettings = DEFAULT_TRAINING,
+    ) -> None:
+        self._singles, self._settings = singles, settings
         self._notices: list[str] = []
         self._loader = DataLoader(access, self._notices.append)
 
@@ -33,7 +40,7 @@ class InProcessExecutor(Executor):
 
     def work(self, queue: RunQueue, stop: StopRequest) -> bool:
         """Train run after run, until one is interrupted."""
-        trainer = Trainer(self._loader)
+        trainer = Trainer(self._loader, self._settings)
         while (run := queue.next_run(0)) is not None:
             interrupted = False
 

@@ -10,15 +10,12 @@ from kerasbatch.records import provenance
 from kerasbatch.runs.messages import Emit, RunEnded
 from kerasbatch.runs.prepare.data_loader import DataLoader
 from kerasbatch.runs.prepare.prepared_run import PreparedRun
-from kerasbatch.runs.training.job import TrainingJob, TrainingSettings
+from kerasbatch.runs.training.job import DEFAULT_TRAINING, TrainingJob, TrainingSettings
 from kerasbatch.runs.training.objective import run_objective
 from kerasbatch.runs.training.record import run_record
 from kerasbatch.runs.training.session import train
 from kerasbatch.spec.section_schema import PythonModel
 from kerasbatch.spec.trust import Access
-
-SETTINGS = TrainingSettings()
-"""The thresholds of every training."""
 
 
 class Trainer:
@@ -26,10 +23,11 @@ class Trainer:
 
     Args:
         loader: loads the data.
+        settings: the thresholds of every training.
     """
 
-    def __init__(self, loader: DataLoader) -> None:
-        self._loader = loader
+    def __init__(self, loader: DataLoader, settings: TrainingSettings = DEFAULT_TRAINING) -> None:
+        self._loader, self._settings = loader, settings
         self._models = ModelCache(loader.access)
 
     def train(self, prepared: PreparedRun, emit: Emit) -> None:
@@ -44,7 +42,7 @@ class Trainer:
         model = self._models.get(prepared, data)
         started, memory = provenance.utc_now(), provenance.PeakMemory()
         access = self._loader.access
-        job = TrainingJob(spec, model, data, prepared.plan, access, prepared.code, SETTINGS)
+        job = TrainingJob(spec, model, data, prepared.plan, access, prepared.code, self._settings)
         outcome = train(job, emit)
         if outcome.error:
             self._models.forget()

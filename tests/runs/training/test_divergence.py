@@ -7,11 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
-from run_support import LINE, run
+from run_support import LINE, run_here
 
 from kerasbatch.engine.settings import EngineSettings
 from kerasbatch.engine.training import divergence
-from kerasbatch.runs.training import trainer
 from kerasbatch.runs.training.job import TrainingSettings
 
 EXPLODING: dict[str, Any] = LINE | {
@@ -34,16 +33,12 @@ def _first_step_by_hand(losses: np.ndarray) -> int:
     raise AssertionError("these losses do not diverge")
 
 
-def test_both_engines_stop_at_the_step_that_the_rule_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_both_engines_stop_at_the_step_that_the_rule_says(tmp_path: Path) -> None:
     """With blocks of any length: a rule that looks at their ends would depend on the clock."""
     stopped = set()
     for number, (engine, seconds) in enumerate([("fused", 0.2), ("fused", 0.0), ("keras", 0.2)]):
-        monkeypatch.setattr(
-            trainer, "SETTINGS", TrainingSettings(EngineSettings(block_seconds=seconds))
-        )
-        result = run(EXPLODING | {"engine": engine}, tmp_path / str(number))
+        settings = TrainingSettings(EngineSettings(block_seconds=seconds))
+        (result,) = run_here(EXPLODING | {"engine": engine}, tmp_path / str(number), settings)
         assert result.status == "diverged"
         stopped.add(result.row["observed_steps"])
         losses = pd.read_csv(result.directory / "steps_loss.csv")["loss"].to_numpy()

@@ -5,10 +5,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from run_support import run
+from run_support import run, run_here
 
 import kerasbatch as kb
-from kerasbatch.runs.training import trainer
 from kerasbatch.runs.training.job import TrainingSettings
 
 
@@ -34,12 +33,10 @@ def test_the_weights_at_the_stop_are_measured(small: dict[str, Any], tmp_path: P
     assert history["val_loss"].iloc[1] != history["val_loss"].iloc[0]
 
 
-def test_else_its_cells_are_empty(
-    small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_else_its_cells_are_empty(small: dict[str, Any], tmp_path: Path) -> None:
     """Where an evaluation would take long."""
-    monkeypatch.setattr(trainer, "SETTINGS", TrainingSettings(quick_evaluation=-1.0))
-    result = run(small | LONG, tmp_path, watcher=Impatient())
+    settings = TrainingSettings(quick_evaluation=-1.0)
+    (result,) = run_here(small | LONG, tmp_path, settings, Impatient())
     assert result.row["observed_steps"] > 0
     assert not {"val_loss", "best_val_loss"} & result.row.keys()
     assert result.history["step"].tolist() == [0]

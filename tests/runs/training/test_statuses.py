@@ -7,12 +7,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from run_support import LINE, run
+from run_support import LINE, run, run_here
 
 import kerasbatch as kb
 from kerasbatch.engine.settings import EngineSettings
 from kerasbatch.engine.training.program import Program
-from kerasbatch.runs.training import trainer
 from kerasbatch.runs.training.job import TrainingSettings
 
 
@@ -97,15 +96,15 @@ def test_a_failing_training_is_a_status(
 
 
 def test_fused_where_it_cannot_work_says_why_and_what_to_use(
-    small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small: dict[str, Any], tmp_path: Path
 ) -> None:
     """Where `auto` would fall back, and say so."""
-    monkeypatch.setattr(trainer, "SETTINGS", TrainingSettings(EngineSettings(memory_share=0.0)))
-    failed = run(small | {"engine": "fused"}, tmp_path)
+    settings = TrainingSettings(EngineSettings(memory_share=0.0))
+    (failed,) = run_here(small | {"engine": "fused"}, tmp_path, settings)
     assert failed.status == "failed"
     assert failed.message.startswith("the fused engine cannot work here: the data take 0.0 GB")
     assert failed.message.endswith("use engine auto or keras")
-    fallen_back = run(small, tmp_path)
+    (fallen_back,) = run_here(small, tmp_path, settings)
     assert (fallen_back.status, fallen_back.row["engine"]) == ("done", "keras")
     assert "the data take 0.0 GB, more than 0% of" in fallen_back.record["engine"]["why"]
 
