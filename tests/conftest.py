@@ -1,9 +1,11 @@
 """What the tests share: a small spec, and a quiet TensorFlow."""
 
+import copy
 import os
 from typing import Any
 
 import pytest
+from small_specs import SMALL
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -11,12 +13,4 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 @pytest.fixture
 def small() -> dict[str, Any]:
     """A spec that trains in a moment: 120 flowers, two epochs."""
-    return {
-        "data": "iris",
-        "model": {"layers": [{"Dense": {"units": 3, "activation": "softmax"}}]},
-        "optimizer": {"name": "sgd", "learning_rate": 0.1},
-        "loss": "sparse_categorical_crossentropy",
-        "metrics": ["accuracy"],
-        "epochs": 2,
-        "batch_size": 16,
-    }
+    return copy.deepcopy(SMALL)

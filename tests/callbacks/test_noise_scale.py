@@ -7,7 +7,8 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from run_support import LINE, run_here
+from run_support import run_here
+from small_specs import LINE
 
 import kerasbatch as kb
 from kerasbatch.columns import NOISE_COLUMNS

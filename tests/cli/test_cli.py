@@ -9,20 +9,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from small_specs import FLOWERS
 from typer.testing import CliRunner
 
 from kerasbatch.cli import app
 
 HERE = Path(__file__).parents[2]
-SPEC = """\
-data: iris
-model: {layers: [{Dense: {units: 3, activation: softmax}}]}
-optimizer: {name: sgd, learning_rate: 0.1}
-loss: sparse_categorical_crossentropy
-metrics: [accuracy]
-epochs: 2
-batch_size: 16
-"""
+SPEC = FLOWERS
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from run_support import LINE
+from small_specs import LINE
 from worker_support import evil, start
 
 import kerasbatch as kb

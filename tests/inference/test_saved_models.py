@@ -8,7 +8,8 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from run_support import LINE, run
+from run_support import run
+from small_specs import LINE, SMALL
 
 import kerasbatch as kb
 from kerasbatch.inference import predict, saved_model
@@ -17,15 +18,7 @@ from kerasbatch.records.files import dump_yaml
 from kerasbatch.records.record import read_record, write_record
 from kerasbatch.records.run_directory import RunDirectory
 
-IRIS: dict[str, Any] = {
-    "data": "iris",
-    "model": {"layers": [{"Dense": {"units": 3, "activation": "softmax"}}]},
-    "optimizer": {"name": "adam", "learning_rate": 0.05},
-    "loss": "sparse_categorical_crossentropy",
-    "metrics": ["accuracy"],
-    "epochs": 6,
-    "batch_size": 16,
-}
+IRIS = SMALL | {"optimizer": {"name": "adam", "learning_rate": 0.05}, "epochs": 6}
 ANIMALS = "legs,skin,weight,kind\n" + "".join(
     f"{legs},{skin},{i % 5},{kind}\n"
     for i in range(20)

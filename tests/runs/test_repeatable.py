@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from run_support import LINE, numbers, run
+from run_support import numbers, run
+from small_specs import LINE
 
 import kerasbatch as kb
 

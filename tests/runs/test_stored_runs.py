@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pandas as pd
-from run_support import LINE, run_here
+from run_support import run_here
+from small_specs import LINE
 from stored_runs import STORED_LINE
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import pandas as pd
 import pytest
 from keras.optimizers import SGD
-from run_support import LINE, numbers, run, run_here
+from run_support import numbers, run, run_here
+from small_specs import LINE
 
 import kerasbatch as kb
 

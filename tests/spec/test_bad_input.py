@@ -7,21 +7,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from small_specs import FLOWERS
 
 from kerasbatch.errors import SpecError
 from kerasbatch.spec import reader, sweep
 
-GOOD = """\
-name: flowers
-data: iris
-model: {layers: [{Dense: {units: 3, activation: softmax}}]}
-optimizer: {name: sgd, learning_rate: 0.1}
-loss: sparse_categorical_crossentropy
-metrics: [accuracy]
-epochs: 2
-batch_size: 16
-seed: 0
-"""
+GOOD = f"name: flowers\n{FLOWERS}seed: 0\n"
 
 
 def refused(folder: Path, content: str | bytes, name: str = "spec.yaml") -> str:

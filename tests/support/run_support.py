@@ -45,16 +45,3 @@ def run_here(
 def numbers(result: kb.Result) -> pd.DataFrame:
     """The history without its clock."""
     return result.history.drop(columns="seconds")
-
-
-LINE: dict[str, Any] = {
-    "data": {"name": "line", "examples": 24, "standardize": False},
-    "model": {"layers": [{"Dense": {"units": 1, "kernel_initializer": "zeros"}}]},
-    "optimizer": {"name": "sgd", "learning_rate": 0.05},
-    "loss": "half_mse",
-    "validation": "none",
-    "epochs": 3,
-    "batch_size": 5,
-    "evaluate_every": {"steps": 1},
-    "record": ["weights", "steps"],
-}

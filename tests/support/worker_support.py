@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import psutil
 import yaml
+from small_specs import SMALL
 
 import kerasbatch as kb
 
@@ -28,17 +29,16 @@ DIGITS: dict[str, Any] = {
 
 def evil(*kinds: str, **keys: Any) -> dict[str, Any]:
     """A sweep over models that do harm; it needs trust."""
-    return {
-        "data": "iris",
+    harm = {
         "model": {"python": f"{EVIL}:honest"},
         "optimizer": {"name": "sgd", "learning_rate": 0.01},
-        "loss": "sparse_categorical_crossentropy",
-        "metrics": ["accuracy"],
         "steps": 12_000,
         "evaluate_every": {"steps": 500},
         "batch_size": 1,
         "sweep": {"model.python": [f"{EVIL}:{kind}" for kind in kinds]},
-    } | keys
+    }
+    without_budget = {key: value for key, value in SMALL.items() if key != "epochs"}
+    return without_budget | harm | keys
 
 
 def start(

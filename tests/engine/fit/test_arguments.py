@@ -15,9 +15,7 @@ from fit_support import (
 
 import kerasbatch as kb
 
-# Keras' own callbacks, and NumPy looking at Keras' variables, meet NumPy 2 with this warning.
 pytestmark = pytest.mark.filterwarnings(
-    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning",
     "ignore:`shuffle=True` was passed, but will be ignored:UserWarning",
 )
 

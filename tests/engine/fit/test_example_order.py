@@ -12,9 +12,7 @@ import kerasbatch as kb
 from kerasbatch.engine.sources.example_stream import ExampleStream
 from kerasbatch.planning import plan
 
-# Keras' own callbacks, and NumPy looking at Keras' variables, meet NumPy 2 with this warning.
 pytestmark = pytest.mark.filterwarnings(
-    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning",
     "ignore:`shuffle=True` was passed, but will be ignored:UserWarning",
 )
 

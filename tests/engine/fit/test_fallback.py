@@ -12,9 +12,7 @@ import kerasbatch as kb
 from kerasbatch.engine.settings import EngineSettings
 from kerasbatch.engine.training.program import Program
 
-# Keras' own callbacks, and NumPy looking at Keras' variables, meet NumPy 2 with this warning.
 pytestmark = pytest.mark.filterwarnings(
-    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning",
     "ignore:`shuffle=True` was passed, but will be ignored:UserWarning",
 )
 

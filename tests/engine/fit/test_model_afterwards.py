@@ -19,10 +19,6 @@ from corner_support import (
 
 import kerasbatch as kb
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning",
-)
-
 
 @pytest.mark.parametrize("change", ["optimizer", "loss", "metrics", "trainable"])
 def test_a_model_that_was_changed_gets_a_new_program(change: str) -> None:

@@ -15,10 +15,6 @@ from kerasbatch.engine.settings import DEFAULT_SETTINGS, EngineSettings
 from kerasbatch.engine.training.fused import FusedTraining
 from kerasbatch.engine.training.program import Program
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning",
-)
-
 
 def test_validation_with_everything() -> None:
     """Sample weights, ragged sizes, a frequency, and a batch size as Keras uses it."""

@@ -21,10 +21,6 @@ import kerasbatch as kb
 from kerasbatch.engine.settings import EngineSettings
 from kerasbatch.engine.training.obstacles import needs_every_batch
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning",
-)
-
 
 class OnTest(keras.callbacks.Callback):
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:

@@ -18,10 +18,6 @@ from corner_support import (
 
 import kerasbatch as kb
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning",
-)
-
 
 class Autoencoder(keras.Model):
     """Its train_step takes what Keras gives where there is no y: x itself."""

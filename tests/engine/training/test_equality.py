@@ -27,9 +27,7 @@ from fit_support import (
     two_in_two_out,
 )
 
-# Keras' own callbacks, and NumPy looking at Keras' variables, meet NumPy 2 with this warning.
 pytestmark = pytest.mark.filterwarnings(
-    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning",
     "ignore:`shuffle=True` was passed, but will be ignored:UserWarning",
 )
 

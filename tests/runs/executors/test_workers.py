@@ -12,7 +12,8 @@ import pandas as pd
 import psutil
 import pytest
 from fake_executor import SPEC, FakeExecutor, train
-from run_support import LINE, run_here
+from run_support import run_here
+from small_specs import LINE
 from worker_support import evil, histories
 
 import kerasbatch as kb

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from run_support import LINE, run
+from run_support import run
+from small_specs import LINE
 
 import kerasbatch as kb
 from kerasbatch.runs.prepare.plans import plan_runs

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
-from run_support import LINE, run_here
+from run_support import run_here
+from small_specs import LINE
 
 from kerasbatch.engine.settings import EngineSettings
 from kerasbatch.engine.training import divergence

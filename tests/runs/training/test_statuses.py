@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from run_support import LINE, run, run_here
+from run_support import run, run_here
+from small_specs import LINE
 
 import kerasbatch as kb
 from kerasbatch.engine.settings import EngineSettings

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from run_support import LINE, numbers, run, run_here
+from run_support import numbers, run, run_here
+from small_specs import LINE
 
 import kerasbatch as kb
 from kerasbatch.data import builtin
