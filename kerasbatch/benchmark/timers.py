@@ -73,6 +73,7 @@ class Benchmark:
         spec: a single-run spec; its data, model, optimizer, loss and metrics are used.
         access: the files and code that the spec may use.
         settings: the size of the benchmark.
+        data: the data of the spec, if they are loaded already.
 
     Raises:
         SpecError: if the data cannot be loaded.

@@ -27,7 +27,7 @@ class StoredRecord:
     Args:
         record: the record, or None if it is missing or damaged.
         problem: the problem, to follow the name of the run in a sentence, or None.
-        foreign: whether it has another format; then only its row is usable.
+        other_format: whether it has another format; then only its row is usable.
     """
 
     record: dict[str, Any] | None = None

@@ -47,8 +47,8 @@ class SweepProgress:
 class Watcher:
     """Is notified while runs train; override any method.
 
-    A method that raises KeyboardInterrupt stops the runs: they end with their present block of
-    steps, and keep their results so far.
+    If `progress` or `sweep_progress` raises KeyboardInterrupt, the runs stop: they end with their
+    present block of steps, and keep their results so far.
     """
 
     def notice(self, message: str) -> None:

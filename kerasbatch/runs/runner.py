@@ -124,7 +124,10 @@ def run_all(
             handle_ctrl_c() if stop is None else nullcontext(stop) as request,
         ):
             session = (workers, rerun, watcher or Watcher(), request)
-            return train_all(source, experiment, executor, access, *session)
+            ended = train_all(source, experiment, executor, access, *session)
+            if stop is None and not _any_interrupted(ended):
+                request.raise_if_requested()  # Ctrl-C came after the last block of steps
+            return ended
 
 
 @contextmanager
@@ -217,6 +220,10 @@ def train_all(
     results = [
         coordinator.results[run.run_id] for run in checked.runs if run.run_id in coordinator.results
     ]
-    if not complete and not any(result.status == RunStatus.INTERRUPTED for result in results):
+    if not complete and not _any_interrupted(results):
         raise KeyboardInterrupt
     return results
+
+
+def _any_interrupted(results: Sequence[Result]) -> bool:
+    return any(result.status == RunStatus.INTERRUPTED for result in results)

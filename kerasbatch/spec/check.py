@@ -30,7 +30,10 @@ def check_spec(tree: Tree, default_name: str) -> Spec:
         message = f"found {show_value(raw)}; a spec is a mapping with keys such as data and model"
         raise SpecError([Fault((), message, tree.file)])
     raw = {"name": default_name} | fill_swept(raw)
-    faults = [*_null_faults(raw), *_kind_faults(raw), *names_and_arguments(raw)]
+    named = list(names_and_arguments(raw))
+    covered = {fault.location for fault in named}
+    empty = [fault for fault in _null_faults(raw) if fault.location not in covered]
+    faults = [*empty, *_kind_faults(raw), *named]
     spec = None
     try:
         spec = Spec.model_validate(expand(raw))
@@ -112,6 +115,8 @@ def _value_at(raw: Any, location: Location) -> Any:
 def _translate(details: Mapping[str, Any], raw: dict[str, Any], tree: Tree) -> Fault | None:
     """Return a pydantic error as a fault in our words; None if another fault covers it."""
     location = _written_location(details["loc"], raw)
+    if details["type"] == "union_tag_invalid" and isinstance(_as_written(raw, location, 0), dict):
+        return None  # the fault of a written `kind` covers it
     if details["type"] == "missing":
         siblings = [key for key in details["input"] if key not in Spec.model_fields]
         if len(location) == 1 and suggestion(str(location[-1]), siblings):
@@ -133,8 +138,9 @@ def _written_location(location: Location, raw: dict[str, Any]) -> Location:
     if location and kinds_of(str(location[0])) and len(location) > 1:
         location = (location[0], *location[2:])
     short = KEYS[str(location[0])].short if location and str(location[0]) in KEYS else None
-    if short and location[-1] == short and not isinstance(raw.get(str(location[0])), dict):
-        return location[:-1]
+    if short and location[-1] == short:
+        is_mapping = isinstance(_as_written(raw, location[:-1], None), dict)
+        return location if is_mapping else location[:-1]
     return location
 
 

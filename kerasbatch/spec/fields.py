@@ -4,7 +4,7 @@
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import (
     BaseModel,
@@ -126,6 +126,8 @@ class StrictModel(BaseModel):
     """A mapping of the spec: no unknown keys, no conversions, no changes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    is_text: ClassVar[bool] = False
+    """Whether a spec writes it as text only, never as a mapping."""
 
 
 class KeyedModel(StrictModel):

@@ -1,7 +1,7 @@
 """The sections of the spec: model, validation, evaluations, target and learning-rate rule."""
 
 import math
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field, model_serializer
 
@@ -26,6 +26,7 @@ Preset = Literal["linear", "mlp", "cnn"]
 class PresetModel(KeyedModel):
     """A preset model, by its name."""
 
+    is_text: ClassVar[bool] = True
     kind: Literal["preset"] = Field("preset", exclude=True)
     preset: Annotated[Preset, Expected(one_of(Preset) + ", or {layers: [...]}"), InnerKey()]
 
@@ -54,6 +55,7 @@ AnyModel = Annotated[PresetModel | LayerModel | PythonModel, Field(discriminator
 class ValidationWord(StrictModel):
     """Validation on the test part of the data, or none."""
 
+    is_text: ClassVar[bool] = True
     kind: Literal["test", "none"]
 
     @model_serializer

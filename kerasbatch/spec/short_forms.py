@@ -8,9 +8,7 @@ pydantic chooses the right model and reports only its faults.
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from pydantic import BaseModel
-
-from kerasbatch.spec.fields import KIND
+from kerasbatch.spec.fields import KIND, StrictModel
 from kerasbatch.spec.schema import KEYS, Spec
 
 
@@ -20,12 +18,12 @@ def expand(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def expand_key(name: str, value: Any) -> Any:
-    """Return the value of a key, with plain text as a mapping without its `kind`."""
-    short = KEYS[name].short if name in KEYS else None
-    return {short: value} if short and isinstance(value, str) else value
+    """Return the value of a key; plain text that a mapping may replace as a mapping."""
+    is_text = any(model.is_text for model in kinds_of(name).values())
+    return value if is_text else _expand_text(name, value)
 
 
-def kinds_of(name: str) -> dict[str, type[BaseModel]]:
+def kinds_of(name: str) -> dict[str, type[StrictModel]]:
     """Return the forms of a key by their kind; empty for an unknown key or a single form."""
     if name not in KEYS:
         return {}
@@ -36,14 +34,14 @@ def kinds_of(name: str) -> dict[str, type[BaseModel]]:
     }
 
 
-def models_of(annotation: Any) -> list[type[BaseModel]]:
+def models_of(annotation: Any) -> list[type[StrictModel]]:
     """Return the models that an annotation allows."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if isinstance(annotation, type) and issubclass(annotation, StrictModel):
         return [annotation]
     return [model for inner in get_args(annotation) for model in models_of(inner)]
 
 
-def _kinds(model: type[BaseModel]) -> tuple[str, ...]:
+def _kinds(model: type[StrictModel]) -> tuple[str, ...]:
     field = model.model_fields.get(KIND)
     return get_args(field.annotation) if field else ()
 
@@ -53,14 +51,19 @@ def _expand(name: str, value: Any) -> Any:
     if key.words is not None and isinstance(value, str):
         return [] if value == key.words else [value]
     if isinstance(value, list | tuple):
-        return [expand_key(name, item) for item in value]
-    return _with_kind(name, expand_key(name, value))
+        return [_expand_text(name, item) for item in value]
+    return _with_kind(name, _expand_text(name, value), is_text=isinstance(value, str))
 
 
-def _with_kind(name: str, value: Any) -> Any:
+def _expand_text(name: str, value: Any) -> Any:
+    """Return plain text as a mapping without its `kind`."""
+    short = KEYS[name].short if name in KEYS else None
+    return {short: value} if short and isinstance(value, str) else value
+
+
+def _with_kind(name: str, value: Any, *, is_text: bool) -> Any:
     """Return a mapping with the kind of its keys, or with the first kind if no key fits."""
-    kinds = kinds_of(name)
+    kinds = [kind for kind, model in kinds_of(name).items() if is_text or not model.is_text]
     if not kinds or not isinstance(value, Mapping) or KIND in value:
         return value
-    present = next((kind for kind in kinds if kind in value), next(iter(kinds)))
-    return {KIND: present, **value}
+    return {KIND: next((kind for kind in kinds if kind in value), kinds[0]), **value}

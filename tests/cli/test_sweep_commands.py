@@ -11,6 +11,7 @@ from small_specs import LINE
 from worker_support import evil, start
 
 import kerasbatch as kb
+from kerasbatch.cli.display import progress
 from kerasbatch.cli.display.progress import Display
 from kerasbatch.runs.result import Result
 from kerasbatch.spec import reader, sweep
@@ -102,6 +103,21 @@ def test_one_display_for_all_runs() -> None:
     assert whole.startswith("4 runs 1/4 ended1 failed1:15 left")
     assert first.startswith("1/4 batch_size=5, seed=0 0/15compiling")
     assert second.startswith("2/4 batch_size=5, seed=1 7/151,234 examples/sloss 0.25008 s left")
+
+
+def test_a_single_run_prints_lines_where_no_bar_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a pipe, every few seconds."""
+    monkeypatch.setattr(progress, "PLAIN_INTERVAL", 0.0)
+    single = sweep.expand(reader.spec_from_dict(LINE))[0]
+    run = kb.RunInfo("run", single, kb.plan(24, batch_size=5, epochs=3), 1, 1)
+    out = io.StringIO()
+    display = Display(Console(file=out, width=200), quiet=False)
+    display.start(run)
+    display.progress(run, Progress(7, 15, 2, 1234.0, 0.25, 8.0))
+    assert out.getvalue().splitlines() == [
+        "experiment: 15 steps",
+        "experiment: step 7/15, 1,234 examples/s, loss 0.2500, 8 s left",
+    ]
 
 
 def test_a_line_goes_with_its_run(tmp_path: Path) -> None:

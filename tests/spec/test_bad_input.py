@@ -87,6 +87,13 @@ def test_wrong_seeds(tmp_path: Path, value: str) -> None:
         ("metrics: [accuracy]", "metrics: [accuracy, accuracy]", "accuracy is there already"),
         ("data: iris", "data:", "found nothing (null)"),
         ("data: iris", "data: [iris]", "must be a mapping"),
+        ("data: iris", "data: {kind: x, name: iris}", "the first of name, csv, parquet"),
+        ("model: {layers:", "validation: {}\nmodel: {layers:", "is missing; add fraction: ..."),
+        (
+            "model: {layers:",
+            "model: {preset: mlp, layers:",
+            "the keys here are layers",
+        ),
         ("data: iris", "data: {python: 'x.py'}", "a file and a function in it"),
     ],
 )

@@ -3,12 +3,15 @@
 import ast
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
 
 import kerasbatch
+from kerasbatch.errors import SpecError
+from kerasbatch.spec import reader
 from kerasbatch.spec.fields import InnerKey, Key, KeyedModel
+from kerasbatch.spec.overrides import set_value
 from kerasbatch.spec.schema import KEYS, Spec
 
 PACKAGE = Path(kerasbatch.__file__).parent
@@ -85,3 +88,28 @@ def test_a_key_without_metadata_fails_at_import() -> None:
     assert Remembered().momentum == 0.0
     with pytest.raises(TypeError, match="missing 5 required keyword-only arguments"):
         Key()  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    ("changes", "places"),
+    [
+        ({"model": {"layers": None}}, [("model", "layers")]),
+        ({"data": {"kind": "x"}}, [("data", "kind")]),
+        ({"model": {"preset": "mlp"}}, [("model", "layers"), ("model", "preset")]),
+        ({"metrics": [{"name": None}]}, [("metrics", 0, "name")]),
+    ],
+)
+def test_a_fault_is_reported_once_at_its_place(
+    small: dict[str, Any], changes: dict[str, Any], places: list[Any]
+) -> None:
+    """Short forms are rewritten before the check; faults are placed in the spec as written."""
+    with pytest.raises(SpecError) as caught:
+        reader.spec_from_dict(small | changes)
+    assert sorted(fault.location for fault in caught.value.faults) == places
+
+
+def test_text_alone_names_a_preset(small: dict[str, Any]) -> None:
+    """`model: mlp` has no keys inside it, and no other spelling."""
+    source = reader.spec_from_dict(small | {"model": "mlp"})
+    with pytest.raises(SpecError, match="model is 'mlp' and has no keys inside it"):
+        set_value(source.spec.plain(), "model.preset", "cnn")

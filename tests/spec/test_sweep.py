@@ -83,11 +83,11 @@ def test_each_batch_size_may_have_its_own(small: dict[str, Any]) -> None:
             "per_batch_size": {1: {"steps": 50}, 8: {"steps": 5}, "full": {"steps": 1}}
         },
     )
-    told = [
+    words = [
         (s.batch_size, s.optimizer.arguments["learning_rate"], s.steps, s.evaluate_every.steps)
         for s in (run.spec for run in found)
     ]
-    assert told == [
+    assert words == [
         (1, 0.01, 100, 50),
         (8, 0.1, 50, 5),
         (8, 0.2, 50, 5),

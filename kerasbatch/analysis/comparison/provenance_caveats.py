@@ -10,8 +10,9 @@ from kerasbatch.spec.data_schema import KerasData
 from kerasbatch.spec.schema import keys_where
 from kerasbatch.step_check import is_mismatch
 
-NON_SETTING_KEYS = frozenset(keys_where(lambda key: not key.setting))
-"""Keys that do not distinguish settings; budgets have their own caveat."""
+NON_SETTING_KEYS = frozenset({*keys_where(lambda key: not key.setting), "checkpoint"})
+"""Keys that do not distinguish settings; budgets have their own caveat. `checkpoint` is a key of
+earlier records."""
 _UNKNOWN: tuple[Any, ...] = (None, (), (None,) * 5)
 """The origins of a run that has not ended."""
 VERSIONS = ("kerasbatch", "keras", "tensorflow", "numpy", "python")

@@ -90,7 +90,7 @@ def fit_sentence(fit: "Fit | NoFit") -> str:
     from kerasbatch.analysis.comparison.critical_batch_size import NoFit
 
     if isinstance(fit, NoFit):
-        return f"The critical batch size cannot be told: {fit.reason}."
+        return f"The critical batch size is unknown: {fit.reason}."
     regimes = "; ".join(f"{regime} at {sizes}" for regime, sizes in _regimes(fit))
     return (
         f"The critical batch size is about {fit.b_crit:,.0f} (95 % interval {fit.low:,.0f} to "

@@ -37,7 +37,7 @@ def noise_lines(loaded: Loaded, cost: str) -> Lines:
         message = "no run has the noise of its gradient (noise.csv)"
         raise SpecError([Fault(("noise",), message)])
     if COST_COLUMNS[cost] not in table:
-        raise SpecError([Fault(("--x",), "noise is told over steps or examples")])
+        raise SpecError([Fault(("--x",), "noise is shown over steps or examples")])
 
     def points(rows: "pd.DataFrame") -> Points:
         x, scale, low, high = (

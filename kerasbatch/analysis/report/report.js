@@ -43,8 +43,8 @@ for (const choice of document.querySelectorAll(".views input")) {
 // Panels: the point nearest to the pointer says its values; arrow keys go from point to point.
 for (const panel of document.querySelectorAll(".panel")) {
   const svg = panel.querySelector("svg");
-  const told = JSON.parse(panel.querySelector("script").textContent);
-  const lines = told.lines.filter((line) => line.points.length);
+  const data = JSON.parse(panel.querySelector("script").textContent);
+  const lines = data.lines.filter((line) => line.points.length);
   const points = lines.flatMap((line, number) =>
     line.points.map(([left, top, x, y]) => ({ left, top, x, y, number, label: line.label })));
   if (!points.length) continue;
@@ -63,8 +63,8 @@ for (const panel of document.querySelectorAll(".panel")) {
     mark.setAttribute("cx", point.left);
     mark.setAttribute("cy", point.top);
     svg.append(mark);
-    reading.replaceChildren(part("b", point.label), part("span", `${told.x}: ${written(point.x)}`),
-      part("span", `${told.y}: ${written(point.y)}`));
+    reading.replaceChildren(part("b", point.label), part("span", `${data.x}: ${formatNumber(point.x)}`),
+      part("span", `${data.y}: ${formatNumber(point.y)}`));
     const right = point.left > width / 2;
     const below = point.top < height / 2;
     reading.style.left = right ? "auto" : `${100 * (point.left + 8) / width}%`;
@@ -116,6 +116,6 @@ function part(tag, text) {
   return made;
 }
 
-function written(value) {
+function formatNumber(value) {
   return value.toLocaleString("en", { maximumSignificantDigits: Number.isInteger(value) ? 21 : 4 });
 }

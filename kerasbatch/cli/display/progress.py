@@ -104,9 +104,8 @@ class Display(Watcher):
             if time.monotonic() - self._last_line < PLAIN_INTERVAL:
                 return
             self._last_line = time.monotonic()
-            parts = [f"step {fields['count']}", fields["speed"], fields["loss"], fields["left"]]
-            line = ", ".join(part for part in parts if part)
-            self._console.print(f"{_title(run)}: {line}", soft_wrap=True)
+            line = ", ".join(field for field in fields.values() if field)
+            self._console.print(f"{_title(run)}: step {line}", soft_wrap=True)
 
     def finish(self, result: Result) -> None:
         """Remove the bar of a run; without bars, print a line."""

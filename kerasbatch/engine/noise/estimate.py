@@ -171,7 +171,7 @@ def _fieller(
 
 def _undecided(sums: GradientSums, squared_norm: float) -> str:
     """Return a message with the number of further examples that would make |G|^2 significant."""
-    message = f"|G|^2 cannot be told from 0 by {sums.examples:,} examples"
+    message = f"|G|^2 cannot be distinguished from 0 by {sums.examples:,} examples"
     _, variance, _ = _jackknife(sums)
     if math.isnan(variance):
         return f"{message}; more would give an interval"

@@ -201,7 +201,7 @@ def _check_model(model: keras.Model, callbacks: Iterable[keras.callbacks.Callbac
         raise ObstacleError("the model is distributed over several devices")
     for callback in callbacks:
         if needs_every_batch(callback):
-            raise ObstacleError(f"{type(callback).__name__} needs to hear of every batch")
+            raise ObstacleError(f"{type(callback).__name__} must be called for every batch")
 
 
 def _copied_from_file(arrays: Arrays) -> str | None:

@@ -1,5 +1,6 @@
 """Compiles a training: tries each source with XLA, then without, and uses the first success."""
 
+import contextlib
 import weakref
 from collections.abc import Iterator
 
@@ -56,7 +57,8 @@ def compile_training(
         try:
             return _compile_source(model, source, text, choice, needs, settings, cuts, evaluated)
         except _NoRoomError as error:
-            obstacle = error
+            # Without a traceback, whose frames would keep the data of the source in memory.
+            obstacle = _NoRoomError(str(error))
     raise obstacle
 
 
@@ -73,16 +75,18 @@ def _compile_source(
     """Compile for one source: with XLA if it was chosen, and without it as the fallback."""
 
     def attempt(jit: bool, why: str) -> FusedTraining:
-        training = FusedTraining(
-            model,
-            source,
-            _program(model, source, jit, needs),
-            why=f"{why}{text}",
-            cuts=cuts,
-            xla_after=choice.xla_after if jit else 0,
-            settings=settings,
-        )
-        return _compile(training, evaluated)
+        with _obstacles(model):
+            training = FusedTraining(
+                model,
+                source,
+                _program(model, source, jit, needs),
+                why=f"{why}{text}",
+                cuts=cuts,
+                xla_after=choice.xla_after if jit else 0,
+                settings=settings,
+            )
+            training.compile(evaluated)
+            return training
 
     if not choice.jit_compile:
         return attempt(False, choice.why)
@@ -96,18 +100,18 @@ def _compile_source(
     return attempt(False, f"{BLOCKS}, without XLA, which cannot compile this model")
 
 
-def _compile(training: FusedTraining, evaluated: Arrays | None) -> FusedTraining:
-    """Compile a training and return it; every error of TensorFlow becomes an ObstacleError."""
+@contextlib.contextmanager
+def _obstacles(model: keras.Model) -> Iterator[None]:
+    """Raise an ObstacleError for every error of TensorFlow; forget the program."""
     try:
-        training.compile(evaluated)
+        yield
     except NO_ROOM as error:
-        _PROGRAMS.forget(training.model)
+        _PROGRAMS.forget(model)
         raise _NoRoomError("the data do not fit into the memory of the device") from error
     except Exception as error:  # plain Keras may train what TensorFlow cannot compile
-        _PROGRAMS.forget(training.model)
+        _PROGRAMS.forget(model)
         message = f"its step cannot be compiled ({short_error(error)})"
         raise ObstacleError(message) from error
-    return training
 
 
 def _program(model: keras.Model, source: StepSource, jit: bool, needs: Needs) -> Program:

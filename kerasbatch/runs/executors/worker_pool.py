@@ -165,14 +165,14 @@ class WorkerPool(Executor, Generic[W]):
             worker.kill_if_late()
 
     def _on_message(self, worker: W, run: PreparedRun, message: Any, queue: RunQueue) -> None:
+        if isinstance(message, RunEnded | OrderFailed):
+            worker.on_run_ended()  # first, because a watcher may interrupt the rest
         if isinstance(message, OrderFailed):
             error = f"{type(message.error).__name__}: {message.error}"
             output = worker_failure.last_output(worker.output())
             queue.on_failure(run, WorkerFailure(RunStatus.FAILED, error, output))
         else:
             queue.on_message(run, message)
-        if isinstance(message, RunEnded | OrderFailed):
-            worker.on_run_ended()
 
     def _run_messages(self) -> Iterator[tuple[W, Any]]:
         """Yield the messages of runs; None from a worker that has ended."""

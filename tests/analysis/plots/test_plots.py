@@ -131,7 +131,7 @@ def test_noise_that_cannot_be_told_leaves_a_gap(losses: Path) -> None:
     assert line.y[1:].tolist() == [4, 6]
     assert np.isnan([line.low[0], line.high[0]]).all()
     assert line.high[1:].tolist() == [8, 12]
-    with pytest.raises(kb.SpecError, match="noise is told over steps or examples"):
+    with pytest.raises(kb.SpecError, match="noise is shown over steps or examples"):
         noise_lines(kb.load(losses), "seconds")
 
 

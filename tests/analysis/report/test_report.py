@@ -190,7 +190,7 @@ def test_one_run_and_no_target(tmp_path: Path) -> None:
     run = make_run(tmp_path, 0.5, 0.9)
     page = kb.report(tmp_path)
     assert "there is no other to compare it with" in words(page)
-    assert "Which runs are missing cannot be told: experiment.yaml cannot be read" in words(page)
+    assert "The missing runs are unknown: experiment.yaml cannot be read" in words(page)
     assert "there is no target" in words(page)
     assert len(SVG.findall(page)) == 8  # six of curves, two of speed
     make_run(tmp_path, 0.5, 0.9, seed=1)

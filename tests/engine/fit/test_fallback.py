@@ -28,13 +28,13 @@ def test_what_needs_every_batch_gets_every_batch() -> None:
     """Plain fit over the same batches trains then, and says so."""
     counter, fused, plain = EveryBatch(), ready(), ready()
     kb.fit(fused, TABLE, CLASSES, epochs=2, seed=4, verbose=0)
-    with pytest.warns(UserWarning, match="EveryBatch needs to hear of every batch"):
+    with pytest.warns(UserWarning, match="EveryBatch must be called for every batch"):
         history = kb.fit(plain, TABLE, CLASSES, epochs=2, seed=4, verbose=0, callbacks=[counter])
     assert counter.count == 8
     assert history.kerasbatch.engine == "keras"
     for mine, theirs in zip(fused.weights, plain.weights, strict=True):
         np.testing.assert_allclose(mine, theirs, atol=1e-5)
-    with pytest.raises(kb.EngineError, match="EveryBatch needs to hear of every batch"):
+    with pytest.raises(kb.EngineError, match="EveryBatch must be called for every batch"):
         kb.fit(plain, TABLE, CLASSES, callbacks=[counter], engine="fused")
 
 

@@ -162,7 +162,7 @@ def test_where_the_gradient_cannot_be_told_from_0() -> None:
     assert found.noise_scale is None
     assert math.isinf(found.high)
     assert 0 <= found.low < math.inf
-    assert "cannot be told from 0 by 100 examples" in found.message
+    assert "cannot be distinguished from 0 by 100 examples" in found.message
     assert "more would decide" in found.message
     zero = kb.gradient_noise(model, x, 0 * x, examples="all")
     assert (zero.noise_scale, zero.trace, zero.message) == (None, 0, "the gradient is 0")

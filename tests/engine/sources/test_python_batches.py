@@ -163,7 +163,7 @@ def test_a_generator_that_falls_back_loses_no_batch() -> None:
 
     plain, fallen = ready(), ready()
     plain.fit(pairs(), steps_per_epoch=11, verbose=0, shuffle=False)
-    with pytest.warns(UserWarning, match="needs to hear of every batch"):
+    with pytest.warns(UserWarning, match="must be called for every batch"):
         kb.fit(fallen, pairs(), steps_per_epoch=11, callbacks=[Hears()], verbose=0, shuffle=False)
     assert_alike(plain, fallen)
 
