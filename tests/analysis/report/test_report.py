@@ -168,7 +168,7 @@ def test_during_a_sweep_it_tells_what_is_missing(tmp_path: Path) -> None:
     assert "batch_size 10, seed 1" in text
     assert f"failed {failed.name}: no room" in text
     assert f"unfinished {goes_on.name}: it goes on, or its process was killed" in text
-    assert f"stale {tmp_path.name}/{stale.name}: the spec does not ask for it" in text
+    assert f"stale {tmp_path.name}/{stale.name}: the spec no longer asks for it" in text
     assert f"not read {tmp_path.name}/{broken.name}: its record.json is damaged" in text
 
 
