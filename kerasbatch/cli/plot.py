@@ -21,7 +21,7 @@ def plot(
         str,
         typer.Option(
             metavar="KIND",
-            help=f"Kind of picture: {', '.join(list(KINDS)[:-1])} or {list(KINDS)[-1]}.",
+            help=f"Kind of plot: {', '.join(list(KINDS)[:-1])} or {list(KINDS)[-1]}.",
         ),
     ],
     output: Annotated[
@@ -30,7 +30,9 @@ def plot(
     x: Annotated[
         str | None,
         typer.Option(
-            "--x", metavar="COST", help="Horizontal axis of curves: steps, examples or seconds."
+            "--x",
+            metavar="COST",
+            help="Horizontal axis of curves and noise: steps, examples or seconds.",
         ),
     ] = None,
     target: Target = None,

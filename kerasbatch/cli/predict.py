@@ -28,7 +28,7 @@ def predict(
     trust: Trust = False,
     verbose: Verbose = False,
 ) -> None:
-    """Predict new rows with a model that a run kept (key save of its spec)."""
+    """Predict new rows with a saved model (key save of the spec)."""
     if faults := [*options.folder_faults(output, "-o"), *_output_faults(csv, output)]:
         raise SpecError(faults)
     from kerasbatch.records.files import write_text

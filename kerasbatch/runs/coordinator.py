@@ -127,8 +127,9 @@ class Coordinator:
             self._next_report = time.monotonic() + PROGRESS_INTERVAL
 
     def close(self) -> None:
-        """Write the table of all runs."""
+        """Write the table of all runs; report the final progress."""
         self._table.write()
+        self._watcher.sweep_progress(self._sweep_progress())
 
     def _begin(self, run: PreparedRun) -> _OpenRun:
         """Make a run's directory; a finished result stays until there is a new one."""

@@ -167,7 +167,7 @@ def _points(axes: "Axes", panel: Panel) -> None:
             marker="^",
             facecolors="none",
             edgecolors="#000000",
-            label="not reached, at its end",
+            label="target not reached (end of run)",
             zorder=3,
         )
 

@@ -34,7 +34,7 @@ def noise_lines(loaded: Loaded, cost: str) -> Lines:
     """
     table = loaded.noise
     if table.empty:
-        message = "no run has the noise of its gradient (noise.csv)"
+        message = "no run recorded gradient noise; write record: [noise] into the spec"
         raise SpecError([Fault(("noise",), message)])
     if COST_COLUMNS[cost] not in table:
         raise SpecError([Fault(("--x",), "noise is shown over steps or examples")])

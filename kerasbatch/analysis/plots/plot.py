@@ -61,8 +61,8 @@ def plot(
 
 def _check_kind(kind: str) -> None:
     if kind not in KINDS:
-        message = f"{show_value(kind)} is none{suggestion(kind, KINDS)}"
-        raise SpecError([Fault(("--kind",), f"{message}; there are {', '.join(KINDS)}")])
+        message = f"found {show_value(kind)}; must be one of {', '.join(KINDS)}"
+        raise SpecError([Fault(("--kind",), f"{message}{suggestion(kind, KINDS)}")])
 
 
 def _check_options(kind: str, x: str | None, used: Iterable[Option]) -> None:

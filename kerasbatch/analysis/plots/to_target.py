@@ -42,7 +42,7 @@ def to_target_panels(loaded: Loaded, comparison: Comparison) -> Panels:
         raise SpecError([Fault(("to_target",), message)])
     panels = tuple(_cost_panel(comparison, name, loaded.labels) for name in COST_COLUMNS)
     notes = [f"no fit: {comparison.fit.reason}"] if isinstance(comparison.fit, NoFit) else []
-    return Panels(f"What it took to {comparison.question.target}", panels, tuple(notes))
+    return Panels(f"Cost of reaching {comparison.question.target}", panels, tuple(notes))
 
 
 def _cost_panel(comparison: Comparison, name: str, labels: Mapping[str, str]) -> Panel:

@@ -180,7 +180,7 @@ def choose_xla(model: keras.Model, arrays: Arrays, steps: int, threshold: int) -
                 return False, f"without XLA, which is slow for {name} on a CPU"
     if arrays and (mistake := invalid_index(model, arrays)):
         return False, f"without XLA, which would not notice {mistake}"
-    return True, f"compiled with XLA, which pays in {steps:,} steps"
+    return True, f"compiled with XLA, which pays off over {steps:,} steps"
 
 
 def _requested_xla(jit_compile: bool | None) -> tuple[bool, str] | None:

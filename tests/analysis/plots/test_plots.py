@@ -193,7 +193,7 @@ def test_the_command_draws(losses: Path, tmp_path: Path, kind: str) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"kind": "curve"}, "'curve' is none; did you mean curves"),
+        ({"kind": "curve"}, "found 'curve'; must be one of .*did you mean curves"),
         ({"kind": "curves", "x": "hours"}, "found 'hours'; must be one of steps, examples, sec"),
         ({"kind": "memory", "fit": True}, "--fit: goes with --kind to_target"),
         ({"kind": "memory", "x": "steps"}, "--x: goes with --kind curves or noise"),
@@ -203,7 +203,7 @@ def test_the_command_draws(losses: Path, tmp_path: Path, kind: str) -> None:
         ),
         ({"kind": "to_target"}, "there is no target; say --target"),
         ({"kind": "step_loss"}, r"write record: \[steps\] into the spec"),
-        ({"kind": "noise"}, "no run has the noise of its gradient"),
+        ({"kind": "noise"}, "no run recorded gradient noise"),
         ({"kind": "contour"}, "no run has a path to draw"),
     ],
 )
