@@ -191,10 +191,8 @@ def _tune_learning_rates(
             runner.run_all(sweep, results=folder, trust=trust)  # skips finished runs
         table = compare(load_runs(folder / "tuning")).table.set_index("batch_size")
         best = {size: float(table["learning_rate"][size]) for size in sizes}
-        wider = {
-            size: widen_rates(tried, best[size], settings.rate_step)
-            for size, tried in rates.items()
-        }
+        step = settings.rate_step
+        wider = {size: widen_rates(tried, best[size], step) for size, tried in rates.items()}
         edges = tuple(size for size in sizes if wider[size] != rates[size])
         if not edges:
             break
