@@ -111,7 +111,7 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
     left = workers(process)
     wait_for(lambda: all(child.status() == "sleeping" for child in left))
     process.send_signal(signal.SIGINT)
-    wait_for(lambda: process.stderr and "once more stops at once" in process.stderr.readline())
+    wait_for(lambda: process.stderr and "to stop at once" in process.stderr.readline())
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130, err
