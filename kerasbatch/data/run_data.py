@@ -4,7 +4,7 @@ Images keep their type; a batch is multiplied by `scale` before the model.
 Tables are encoded by the preprocessing that was fitted to the training part.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -144,15 +144,22 @@ def prepare_data(spec: Spec, raw: RawData) -> RunData:
     return replace(data, files={file: raw.files[file] for file in raw.files if file in mapped})
 
 
-def data_sizes(spec: Spec, access: Access) -> DataSizes:
+def data_sizes(
+    spec: Spec, access: Access, read: Callable[[Spec], RawData] | None = None
+) -> DataSizes:
     """Return the sizes of the data of a run, without loading built-in data.
+
+    Args:
+        spec: the spec of the run.
+        access: the files and code that the spec may use.
+        read: returns user data that are read already; None reads them.
 
     Raises:
         SpecError: if the sizes do not fit each other, or user data cannot be read.
     """
     data = spec.data
     if not isinstance(data, BuiltInData):
-        raw = read_raw(data, access)
+        raw = read(spec) if read else read_raw(data, access)
         parts = split_data(spec, *encode_labels(spec, raw))
         check_target(spec, parts)
         if spec.class_weight != "balanced":  # balanced needs scikit-learn, and fits any classes

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 
 from kerasbatch.data.raw import RawData, read_raw
-from kerasbatch.data.run_data import RunData, prepare_data
+from kerasbatch.data.run_data import DataSizes, RunData, data_sizes, prepare_data
 from kerasbatch.data.shared_data import SharedData
 from kerasbatch.spec.schema import Spec, keys_where
 from kerasbatch.spec.trust import Access
@@ -34,6 +34,7 @@ class DataLoader:
         self._shared = shared
         self._raw: tuple[str, RawData] | None = None
         self._last: tuple[str, RunData] | None = None
+        self._sizes: dict[str, DataSizes] = {}
 
     def __call__(self, spec: Spec) -> RunData:
         """Return the data of a spec."""
@@ -54,6 +55,13 @@ class DataLoader:
         if self._raw is None or key != self._raw[0]:
             self._raw = key, read_raw(spec.data, self.access)
         return self._raw[1]
+
+    def sizes(self, spec: Spec) -> DataSizes:
+        """Return the sizes of the data of a spec; user data are read once for all specs."""
+        key = data_key(spec)
+        if key not in self._sizes:
+            self._sizes[key] = data_sizes(spec, self.access, self._read)
+        return self._sizes[key]
 
     def forget(self) -> None:
         """Free the memory; shared data stay in their files."""

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from kerasbatch.data.run_data import data_sizes
 from kerasbatch.planning import plan_budget
+from kerasbatch.runs.prepare.data_loader import DataLoader
 from kerasbatch.spec import sweep
 from kerasbatch.spec.callback_rules import user_callbacks
 from kerasbatch.spec.learning_rate import learning_rate_notes, resolve_learning_rate
@@ -38,11 +38,11 @@ def plan_runs(source: SpecSource, access: Access) -> list[PlannedRun]:
     Raises:
         SpecError: if the grid, a size or a learning rate is wrong, or data cannot be read.
     """
-    planned = []
+    planned, loader = [], DataLoader(access)
     with source.located():
         for single in sweep.expand(source):
             with single.located():
-                spec, sizes = single.spec, data_sizes(single.spec, access)
+                spec, sizes = single.spec, loader.sizes(single.spec)
                 if isinstance(spec.model, PythonModel):
                     access.file(spec.model.python.rpartition(":")[0], ("model", "python"))
                 for number, name in user_callbacks(spec):
