@@ -194,7 +194,7 @@ def test_bad_input(tmp_path: Path, arguments: list[str], words: str) -> None:
 def test_other_versions_on_a_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Named before anything is trained."""
     there = ray_cluster.versions() | {"keras": "3.0.0", "kerasbatch": "0.0.1"}
-    monkeypatch.setattr(cluster, "versions", lambda: there)
+    monkeypatch.setattr(ray_cluster, "versions", lambda: there)
     found = ray_cluster._differences("10.0.0.2", there, {**there, "keras": "3.15.1"})
     assert [str(fault) for fault in found] == [
         "--ray: node 10.0.0.2 has keras 3.0.0, this machine 3.15.1; numbers would differ, so "
@@ -204,7 +204,7 @@ def test_other_versions_on_a_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_without_ray_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The line that installs it."""
-    monkeypatch.setattr(cluster, "find_spec", lambda name: None)
+    monkeypatch.setattr(ray_cluster, "find_spec", lambda name: None)
     with pytest.raises(kb.SpecError, match=r"pip install 'kerasbatch\[ray\]'"):
         kb.run_all(DIGITS, ray=RayOptions("local"))
     spec = ["run", "experiments/digits_b16.yaml", "--ray", "local"]
