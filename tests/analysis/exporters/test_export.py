@@ -122,6 +122,8 @@ def test_the_hparams_view_shows_what_was_swept(tmp_path: Path) -> None:
     assert told == {"batch_size", "optimizer", "learning_rate", "seed", "epochs"}
     asked = {"startIndex": 0, "sliceSize": 100, "colParams": [], "allowedStatuses": []}
     asked["allowedStatuses"] = ["STATUS_SUCCESS", "STATUS_FAILURE", "STATUS_RUNNING"]
+    # TensorBoard lists a run before it has read its settings.
+    until(lambda: len(post(f"{view}session_groups", asked).get("sessionGroups", ())) == 54)
     groups = post(f"{view}session_groups", asked)["sessionGroups"]
     seen = sorted((each["hparams"]["batch_size"], each["hparams"]["seed"]) for each in groups)
     runs = loaded.runs
