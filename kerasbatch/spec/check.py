@@ -1,5 +1,6 @@
 """Checks the plain values of a spec; reports all faults at once, with their places."""
 
+import functools
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -80,6 +81,7 @@ def _null_faults(raw: dict[str, Any]) -> list[Fault]:
     return [Fault(location, _null_message(str(location[-1]))) for location in empty]
 
 
+@functools.cache
 def _mappings() -> tuple[str, ...]:
     """Return the keys whose values are mappings of our own keys."""
     return tuple(

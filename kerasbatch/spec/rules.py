@@ -243,10 +243,10 @@ def check_rules(spec: Spec, wrong: frozenset[str] = frozenset()) -> Iterator[Fau
         spec: the spec; keys in `wrong` hold placeholders.
         wrong: the top-level keys with faults.
     """
-    guarded = _GuardedSpec(spec, wrong)
+    readable = _GuardedSpec(spec, wrong) if wrong else spec
     for rule in RULES:
         try:
-            yield from rule(guarded)
+            yield from rule(readable)
         except _FaultyKeyError:
             continue
 

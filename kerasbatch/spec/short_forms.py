@@ -5,6 +5,7 @@
 pydantic chooses the right model and reports only its faults.
 """
 
+import functools
 from collections.abc import Mapping
 from typing import Any, get_args
 
@@ -23,6 +24,7 @@ def expand_key(name: str, value: Any) -> Any:
     return value if is_text else _expand_text(name, value)
 
 
+@functools.cache
 def kinds_of(name: str) -> dict[str, type[StrictModel]]:
     """Return the forms of a key by their kind; empty for an unknown key or a single form."""
     if name not in KEYS:
