@@ -172,7 +172,7 @@ def _points(axes: "Axes", panel: Panel) -> None:
         )
 
 
-def panels_content(panels: Panels, note: str) -> PlotContent:
+def panels_content(panels: Panels, note: str) -> PlotContent[PlotPanel]:
     """Return the content of a plot by batch size for the report."""
 
     def panel_content(number: int, panel: Panel) -> PlotPanel:

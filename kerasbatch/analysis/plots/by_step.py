@@ -105,7 +105,7 @@ def lines_left_out(lines: Lines) -> str:
     return f"{len(lines.lines)} runs; {lines.left_out} more are not drawn"
 
 
-def lines_content(lines: Lines, title: str, measure: str) -> PlotContent:
+def lines_content(lines: Lines, title: str, measure: str) -> PlotContent[PlotPanel]:
     """Return the content of a plot over the steps for the report."""
     panel = PlotPanel(
         draw=lambda axes: draw_line_panel(axes, lines, "steps", measure),

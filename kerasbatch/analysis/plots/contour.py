@@ -91,7 +91,7 @@ def draw_cost(axes: "Axes", cost: str, objective: Objective, paths: Sequence[Tra
     axes.grid(visible=True, alpha=0.3)
 
 
-def _content(request: PlotRequest) -> PlotContent:
+def _content(request: PlotRequest) -> PlotContent[PlotPanel]:
     objective, paths = trajectories(request.loaded)
     over_contours = PlotPanel(
         draw=lambda axes: draw_contours(axes, objective, paths),

@@ -147,7 +147,7 @@ def _figure(request: PlotRequest) -> "Figure":
     return draw_curves(curves(request.loaded, request.comparison, request.cost), request.cost)
 
 
-def _content(request: PlotRequest) -> PlotContent:
+def _content(request: PlotRequest) -> PlotContent[PlotPanel]:
     views, note = [], "the runs at the best learning rate of each batch size"
     for cost in style.COSTS:
         drawn = curves(request.loaded, request.comparison, cost)

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 from kerasbatch.analysis.comparison.compare import Comparison, compare
 from kerasbatch.analysis.loading.load import Loaded
@@ -67,9 +67,12 @@ class PlotPanel:
     wide: bool = False
 
 
+P = TypeVar("P")
+
+
 @dataclass(frozen=True)
-class PlotView:
-    """Panels that are shown together.
+class PlotView(Generic[P]):
+    """Panels that are shown together: to be drawn, or drawn by the report.
 
     Args:
         label: the text of the choice between several views, or empty.
@@ -77,11 +80,11 @@ class PlotView:
     """
 
     label: str
-    panels: tuple[PlotPanel, ...]
+    panels: tuple[P, ...]
 
 
 @dataclass(frozen=True)
-class PlotContent:
+class PlotContent(Generic[P]):
     """A plot in the report.
 
     Args:
@@ -92,7 +95,7 @@ class PlotContent:
 
     title: str
     note: str
-    views: tuple[PlotView, ...]
+    views: tuple[PlotView[P], ...]
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,6 @@ class PlotKind:
     """
 
     figure: Callable[[PlotRequest], "Figure"]
-    content: Callable[[PlotRequest], PlotContent]
+    content: Callable[[PlotRequest], PlotContent[PlotPanel]]
     options: tuple[Option, ...] = ()
     needs_runs: bool = True

@@ -16,7 +16,7 @@ from kerasbatch.analysis.plots.by_batch_size import (
     draw_panels,
     panels_content,
 )
-from kerasbatch.analysis.plots.kind import PlotContent, PlotKind, PlotRequest
+from kerasbatch.analysis.plots.kind import PlotContent, PlotKind, PlotPanel, PlotRequest
 from kerasbatch.columns import COST_COLUMNS
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.types import Array
@@ -95,7 +95,7 @@ def _band(fit: Fit, reached: pd.DataFrame) -> Band:
     return Band(sizes, curve, edges.min(axis=0), edges.max(axis=0), label)
 
 
-def _content(request: PlotRequest) -> PlotContent:
+def _content(request: PlotRequest) -> PlotContent[PlotPanel]:
     panels = to_target_panels(request.loaded, request.comparison)
     return panels_content(panels, "a dot is a run at its best learning rate, the line the median")
 

@@ -6,7 +6,7 @@ from typing import Any
 from kerasbatch.analysis.comparison.compare import Comparison
 from kerasbatch.analysis.loading.load import Loaded
 from kerasbatch.analysis.plots import style
-from kerasbatch.analysis.plots.kind import PlotPanel, PlotRequest, PlotView
+from kerasbatch.analysis.plots.kind import PlotContent, PlotPanel, PlotRequest, PlotView
 from kerasbatch.analysis.plots.registry import KINDS, load_kind
 from kerasbatch.analysis.report.svg import figure_svg, hover_data
 from kerasbatch.errors import SpecError
@@ -33,33 +33,14 @@ class PanelFigure:
 
 
 @dataclass(frozen=True)
-class View:
-    """Panels that are shown together.
-
-    Args:
-        label: the text of the choice between several views, or empty.
-        panels: the panels.
-    """
-
-    label: str
-    panels: tuple[PanelFigure, ...]
-
-
-@dataclass(frozen=True)
-class ReportFigure:
-    """One figure of the report.
+class ReportFigure(PlotContent[PanelFigure]):
+    """A plot whose panels are drawn.
 
     Args:
         name: letters, digits and dashes.
-        title: its title.
-        note: a note below it, or empty.
-        views: one view, or several to choose from.
     """
 
     name: str
-    title: str
-    note: str
-    views: tuple[View, ...]
 
 
 def report_figures(
@@ -88,12 +69,11 @@ def report_figures(
 
 def _figure(kind: str, request: PlotRequest, name: str) -> ReportFigure:
     content = load_kind(kind).content(request)
-    views = tuple(_view(view, name) for view in content.views)
-    return ReportFigure(name, content.title, content.note, views)
-
-
-def _view(view: PlotView, name: str) -> View:
-    return View(view.label, tuple(_panel(panel, name) for panel in view.panels))
+    views = tuple(
+        PlotView(view.label, tuple(_panel(panel, name) for panel in view.panels))
+        for view in content.views
+    )
+    return ReportFigure(content.title, content.note, views, name)
 
 
 def _panel(panel: PlotPanel, name: str) -> PanelFigure:
