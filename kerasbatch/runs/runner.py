@@ -117,14 +117,15 @@ def run_all(
         _check_options(jobs, timeout, cluster)
         singles = sweep.expand(source)
         in_process = source.spec.sweep is None and timeout is None
-        options = (jobs, timeout, verbose)
-        experiment = Experiment(folder / source.spec.name)
+        experiment, watch = Experiment(folder / source.spec.name), watcher or Watcher()
         with (
-            _executor(singles, access, in_process, *options, cluster) as (executor, workers),
+            _executor(singles, access, in_process, jobs, timeout, verbose, cluster) as (
+                executor,
+                workers,
+            ),
             handle_ctrl_c() if stop is None else nullcontext(stop) as request,
         ):
-            session = (workers, rerun, watcher or Watcher(), request)
-            ended = train_all(source, experiment, executor, access, *session)
+            ended = train_all(source, experiment, executor, access, workers, rerun, watch, request)
             if stop is None and not _any_interrupted(ended):
                 request.raise_if_requested()  # Ctrl-C came after the last block of steps
             return ended
