@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import limit
 
 import kerasbatch
 from kerasbatch.runs.prepare.plans import plan_runs
@@ -22,7 +23,9 @@ MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 def test_imports_run_downward() -> None:
     """The contracts of pyproject.toml: between the packages, inside them, and to the outside."""
     lint = Path(sys.executable).with_name("lint-imports")
-    done = subprocess.run([lint, "--no-cache"], cwd=HERE, capture_output=True, text=True)
+    done = subprocess.run(
+        [lint, "--no-cache"], cwd=HERE, capture_output=True, text=True, timeout=limit(60)
+    )
     assert done.returncode == 0, done.stdout
 
 
@@ -55,7 +58,9 @@ def test_the_public_api_is_the_documented_one() -> None:
 def test_importing_the_package_is_cheap() -> None:
     """Neither TensorFlow nor pandas nor pydantic is loaded by the import alone."""
     code = "import kerasbatch, sys; print({'tensorflow','pandas','pydantic'} & sys.modules.keys())"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=limit(60)
+    )
     assert done.stdout.strip() == "set()"
 
 

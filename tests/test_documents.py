@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.image import imread
+from patience import limit
 from typer.testing import CliRunner
 
 from kerasbatch.cli.app import app
@@ -88,7 +89,9 @@ def test_python_examples_run(
 
 def _answer(arguments: list[str], folder: Path) -> str:
     program = [sys.executable, "-m", "kerasbatch", *arguments]
-    done = subprocess.run(program, cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        program, cwd=folder, capture_output=True, text=True, check=False, timeout=limit(60)
+    )
     return (done.stdout + done.stderr).replace("loading TensorFlow ...\n", "")
 
 

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import limit
 
 pytestmark = pytest.mark.tools
 BIN = Path(sys.executable).parent
@@ -29,7 +30,9 @@ def _complaints(checker: str, code: str, folder: Path) -> str:
         "mypy": [BIN / "mypy", "--strict", "script.py"],
         "pyright": [BIN / "pyright", "--pythonpath", sys.executable, "script.py"],
     }[checker]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=False, timeout=limit(60)
+    )
     return "" if done.returncode == 0 else done.stdout
 
 

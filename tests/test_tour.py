@@ -7,6 +7,7 @@ from typing import Any
 
 import nbformat
 import pytest
+from patience import limit
 
 EXPERIMENTS = Path(__file__).parent.parent / "experiments"
 
@@ -42,6 +43,8 @@ def test_it_runs(tmp_path: Path) -> None:
     shutil.copytree(EXPERIMENTS, folder)
     notebook = nbformat.read(folder / "tour.ipynb", as_version=4)
     committed = [kinds(cell) for cell in code_cells(notebook)]
-    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(folder)}}).execute()
+    NotebookClient(
+        notebook, timeout=round(limit(60)), resources={"metadata": {"path": str(folder)}}
+    ).execute()
     executed = [kinds(cell) for cell in code_cells(notebook)]
     assert [sorted(set(each)) for each in executed] == [sorted(set(each)) for each in committed]

@@ -54,7 +54,8 @@ def exit_codes() -> Iterator[StopRequest]:
 def _prepare_process(stop: StopRequest) -> None:
     """Install the signal handlers; make any character printable in any locale."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, stop.handle)
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # not by nohup
+            signal.signal(number, stop.handle)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

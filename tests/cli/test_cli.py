@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from patience import limit
 from small_specs import FLOWERS
 from typer.testing import CliRunner
 
@@ -30,7 +31,9 @@ def kerasbatch(
 ) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "kerasbatch", *map(str, arguments)]
     env = os.environ | {"COLUMNS": "120"} | environment
-    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=limit(60)
+    )
 
 
 def answer(*arguments: str) -> str:
@@ -127,7 +130,7 @@ def test_signals(spec: Path, tmp_path: Path, number: signal.Signals, code: int) 
         try:
             _wait_for_history(tmp_path / "results" / "flowers")
             process.send_signal(number)
-            assert process.wait(timeout=60) == code
+            assert process.wait(timeout=limit(20)) == code
         finally:
             process.kill()
     runs = pd.read_csv(tmp_path / "results" / "flowers" / "runs.csv")
@@ -137,7 +140,7 @@ def test_signals(spec: Path, tmp_path: Path, number: signal.Signals, code: int) 
 
 
 def _wait_for_history(experiment: Path) -> None:
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + limit(60)
     while time.monotonic() < deadline:
         for file in experiment.glob("*/history.csv"):
             if len(file.read_text(encoding="utf-8").splitlines()) > 3:

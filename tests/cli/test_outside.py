@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from patience import limit
 
 from kerasbatch.cli.console import clean
 
@@ -30,7 +31,9 @@ def spec(tmp_path: Path) -> Path:
 
 def _shell(command: str, folder: Path, **environment: str) -> "subprocess.CompletedProcess[bytes]":
     env = os.environ | {"COLUMNS": "120", "K": f"{sys.executable} -m kerasbatch"} | environment
-    return subprocess.run(["/bin/bash", "-c", command], cwd=folder, env=env, capture_output=True)
+    return subprocess.run(
+        ["/bin/bash", "-c", command], cwd=folder, env=env, capture_output=True, timeout=limit(60)
+    )
 
 
 def test_what_cannot_be_seen_is_written_out() -> None:
@@ -109,7 +112,7 @@ def test_a_hangup_is_a_status(spec: Path) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     process.send_signal(signal.SIGHUP)
-    assert process.wait(60) == 143
+    assert process.wait(limit(20)) == 143
     (record,) = spec.parent.glob("results/flowers/*/record.json")
     assert b'"status": "interrupted"' in record.read_bytes()
 

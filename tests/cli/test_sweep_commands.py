@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import limit
 from rich.console import Console
 from small_specs import LINE
 from worker_support import evil, start
@@ -23,7 +24,7 @@ SWEEP = LINE | {"record": [], "sweep": {"batch_size": [5, "full"], "seed": [0, 1
 def test_a_plan_ends_with_totals_and_tells_the_time(tmp_path: Path) -> None:
     """Steps and examples of all runs; a line for each program, and how long all will take."""
     process = start(SWEEP, tmp_path, "--time", "--jobs", "2", command="plan")
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=limit(60))
     assert process.returncode == 0, err
     assert "in all 4 runs at 2 batch sizes, 36 steps, 288 examples seen" in out
     lines = [line.split() for line in out.splitlines()]
@@ -35,7 +36,7 @@ def test_a_plan_ends_with_totals_and_tells_the_time(tmp_path: Path) -> None:
 def test_a_sweep_that_fails_in_part(tmp_path: Path) -> None:
     """A line per finished run, a table of what went wrong, the command that tries it again."""
     process = start(evil("leave", "honest"), tmp_path, "--trust", "--jobs", "5")
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=limit(60))
     assert process.returncode == 1
     ended = [line for line in err.splitlines() if line[:4] in ("1/2 ", "2/2 ")]
     assert len(ended) == 2
@@ -54,7 +55,7 @@ def test_a_sweep_that_fails_in_part(tmp_path: Path) -> None:
 def test_impossible_options(tmp_path: Path, options: tuple[str, str], word: str) -> None:
     """Exit code 2, before anything is loaded or made."""
     process = start(SWEEP, tmp_path, *options)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=limit(60))
     assert process.returncode == 2
     assert options[0] in err
     assert word in err

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from patience import limit
 
 
 @pytest.mark.parametrize("load_optional", [False, True])
@@ -18,5 +19,7 @@ print("sklearn" in sys.modules, "matplotlib" in sys.modules)
 import sklearn.datasets, matplotlib
 print(len(sklearn.datasets.load_digits().target))
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=limit(60)
+    )
     assert done.stdout.split() == [str(load_optional), str(load_optional), "1797"]

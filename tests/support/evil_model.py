@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-AT_STEP = 6000
+AT_STEP = 2000
 
 
 class Harmful(keras.Model):

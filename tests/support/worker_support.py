@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import psutil
 import yaml
+from patience import limit
 from small_specs import SMALL
 
 import kerasbatch as kb
@@ -32,8 +33,8 @@ def evil(*kinds: str, **keys: Any) -> dict[str, Any]:
     harm = {
         "model": {"python": f"{EVIL}:honest"},
         "optimizer": {"name": "sgd", "learning_rate": 0.01},
-        "steps": 12_000,
-        "evaluate_every": {"steps": 500},
+        "steps": 4000,
+        "evaluate_every": {"steps": 200},
         "batch_size": 1,
         "sweep": {"model.python": [f"{EVIL}:{kind}" for kind in kinds]},
     }
@@ -60,9 +61,9 @@ def workers(process: "subprocess.Popen[str]") -> list[psutil.Process]:
     return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
+def wait_for(condition: Callable[[], Any]) -> Any:
     """Wait until something holds, and return it."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + limit(60)
     while time.monotonic() < end:
         if found := condition():
             return found

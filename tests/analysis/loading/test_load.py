@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from patience import limit
 from result_support import make_run
 
 import kerasbatch as kb
@@ -82,7 +83,8 @@ def test_it_needs_no_tensorflow(tmp_path: Path) -> None:
         "print([m for m in ('tensorflow', 'keras', 'sklearn') if m in sys.modules])"
     )
     command = [sys.executable, "-c", code, str(tmp_path)]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[]\n"
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=limit(60))
+    assert done.stdout == "[]\n"
 
 
 def test_a_directory_that_was_renamed_is_the_run_of_that_name(tmp_path: Path) -> None:

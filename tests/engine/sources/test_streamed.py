@@ -19,6 +19,7 @@ from fit_support import (
     ready,
     two_in_two_out,
 )
+from patience import limit
 
 import kerasbatch as kb
 from kerasbatch.engine.options import FitOptions, Needs
@@ -168,5 +169,7 @@ resource.setrlimit(resource.RLIMIT_DATA, (used + 600_000_000, resource.RLIM_INFI
 report = kb.fit(model, x, y, batch_size=128, verbose=0).kerasbatch
 print(report.data, int(model.optimizer.iterations))
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=limit(60)
+    )
     assert done.stdout.split() == ["streamed", str(16 + 2500)], done.stderr[-2000:]

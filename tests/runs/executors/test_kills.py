@@ -6,6 +6,7 @@ from pathlib import Path
 
 import fake_executor
 import pandas as pd
+from patience import limit
 
 SUPPORT = Path(__file__).parents[2] / "support"
 
@@ -13,7 +14,7 @@ SUPPORT = Path(__file__).parents[2] / "support"
 def test_killed_at_every_write_in_turn(tmp_path: Path) -> None:
     """Whole and half-written; the same command then gives what a sweep in peace gives."""
     command = [sys.executable, SUPPORT / "kill_loop.py", tmp_path]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=limit(120))
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.split()[1]) > 200
 

@@ -12,6 +12,7 @@ import pandas as pd
 import psutil
 import pytest
 from fake_executor import SPEC, FakeExecutor, train
+from patience import limit
 from run_support import run_here
 from small_specs import LINE
 from worker_support import evil, histories
@@ -76,7 +77,9 @@ def test_the_sweep_of_a_script_without_a_guard(tmp_path: Path) -> None:
         "print([result.status for result in results], 'tensorflow' in sys.modules)\n",
         encoding="utf-8",
     )
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, check=True, timeout=limit(60)
+    )
     assert done.stdout == "once\n['done', 'done'] False\n"
 
 
@@ -140,7 +143,8 @@ class Presser(kb.Watcher):
 def test_ctrl_c_in_a_script_keeps_the_rows(tmp_path: Path) -> None:
     """Without the command line's own handlers; the old handler is back in the end."""
     spec = LONG | {"epochs": 100_000, "sweep": {"batch_size": [1, 100]}}
-    results = kb.run_all(spec, results=tmp_path, jobs=1, watcher=Presser())
+    watcher, seconds = Presser(), limit(60)
+    results = kb.run_all(spec, results=tmp_path, jobs=1, watcher=watcher, timeout=seconds)
     assert [result.status for result in results] == ["interrupted"]
     assert results[0].row["observed_steps"] > 0
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

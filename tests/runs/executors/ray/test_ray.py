@@ -14,6 +14,7 @@ import pandas as pd
 import psutil
 import pytest
 import yaml
+from patience import limit
 from typer.testing import CliRunner
 from worker_support import DIGITS, evil, histories, start, wait_for
 
@@ -87,10 +88,11 @@ def test_ends_have_the_same_names(tmp_path: Path) -> None:
     spec["model"] = {"python": "evil_model.py:honest"}
     file = tmp_path / "spec.yaml"
     file.write_text(yaml.safe_dump(spec), encoding="utf-8")
-    results = on_ray(file, tmp_path, trust=True, timeout=20.0)
+    seconds = round(limit(6))
+    results = on_ray(file, tmp_path, trust=True, timeout=seconds)
     statuses = [result.status for result in results]
     assert statuses == ["crashed", "timeout", "failed", "done", "done"]
-    assert results[1].message.startswith("stopped after the 20 s of --timeout, after ")
+    assert results[1].message.startswith(f"stopped after the {seconds} s of --timeout, after ")
     assert "the cat sat on the keyboard" in results[2].message
     assert all(len(result.history) > 2 for result in results)
 
@@ -141,14 +143,14 @@ def test_a_killed_node_loses_nothing(cluster: Any, tmp_path: Path) -> None:
 def test_the_driver_is_killed_and_the_sweep_goes_on_later(tmp_path: Path) -> None:
     """Its cluster ends with it; the same command trains what is missing."""
     process = start(LONG, tmp_path, "--ray", "local")
-    wait_for(lambda: list(tmp_path.glob("spec/*/record.json")), 120)
+    wait_for(lambda: list(tmp_path.glob("spec/*/record.json")))
     process.kill()
-    process.communicate()
-    wait_for(lambda: not ray_workers(), 60)
+    process.communicate(timeout=limit(10))
+    wait_for(lambda: not ray_workers())
     done = len(list(tmp_path.glob("spec/*/record.json")))
     assert 0 < done < 6
     again = start(LONG, tmp_path, "--ray", "local")
-    out, err = again.communicate(timeout=300)
+    out, err = again.communicate(timeout=limit(60))
     assert again.returncode == 0, err
     assert f"{done} of 6 finished earlier" in out
 
@@ -156,16 +158,16 @@ def test_the_driver_is_killed_and_the_sweep_goes_on_later(tmp_path: Path) -> Non
 def test_ctrl_c_keeps_the_rows(tmp_path: Path) -> None:
     """Runs stop at their next block."""
     process = start(ENDLESS, tmp_path, "--ray", "local")
-    wait_for(lambda: len(list(tmp_path.glob("spec/*/history.csv"))) == 2, 120)
+    wait_for(lambda: len(list(tmp_path.glob("spec/*/history.csv"))) == 2)
     time.sleep(2)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=limit(60))
     assert process.returncode == 130, err
     table = pd.read_csv(tmp_path / "spec" / "runs.csv")
     assert table["status"].tolist() == ["interrupted"] * 2
     assert (table["observed_steps"] > 0).all()
     assert "Traceback" not in err
-    wait_for(lambda: not ray_workers(), 30)
+    wait_for(lambda: not ray_workers())
 
 
 @pytest.mark.parametrize(
@@ -185,7 +187,7 @@ def test_bad_input(tmp_path: Path, arguments: list[str], words: str) -> None:
     results = tmp_path / "results"
     program = [sys.executable, "-m", "kerasbatch", "run", "experiments/digits_batch_sizes.yaml"]
     whole = [*program, "--results", str(results), *arguments]
-    done = subprocess.run(whole, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(whole, capture_output=True, text=True, check=False, timeout=limit(60))
     assert done.returncode == 2, done.stderr
     assert words in done.stderr.replace("\n", " ")
     assert not results.exists()
