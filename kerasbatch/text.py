@@ -58,3 +58,12 @@ def show_value(value: Any) -> str:
 def short_name(text: str) -> str:
     """Return a name of at most 60 characters."""
     return shortened(text, 60)
+
+
+def value_label(value: Any) -> str:
+    """Return a swept value as text for run names and tables."""
+    if isinstance(value, dict):
+        return "-".join(f"{key}={value_label(inner)}" for key, inner in value.items())
+    if isinstance(value, list):
+        return "-".join(map(value_label, value))
+    return str(value)

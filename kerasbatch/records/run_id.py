@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from kerasbatch.records.record import FORMAT
-from kerasbatch.spec import sweep
 from kerasbatch.spec.fields import KeyedModel, metadata
 from kerasbatch.spec.keras_registry import canonical_item, canonical_object
 from kerasbatch.spec.schema import KEYS, Spec
 from kerasbatch.spec.section_schema import LayerModel
+from kerasbatch.text import value_label
 
 SECTIONS = {name: key.section for name, key in KEYS.items() if key.section is not None}
 MAX_LABEL = 80
@@ -33,7 +33,7 @@ def run_id(spec: Spec, swept: Mapping[str, Any], fingerprint: str, code: str = "
     text = json.dumps([identity(spec), fingerprint, code, FORMAT], sort_keys=True)
     short = hashlib.sha256(text.encode()).hexdigest()[:8]
     shown = dict(swept) or {"batch_size": spec.batch_size}
-    parts = [f"{key.split('.')[-1]}={sweep.label(value)}" for key, value in shown.items()]
+    parts = [f"{key.split('.')[-1]}={value_label(value)}" for key, value in shown.items()]
     readable = re.sub(r"[^A-Za-z0-9._=+-]+", "_", ",".join(parts).replace(",", "-"))
     return f"{readable[:MAX_LABEL].strip('.-_')}-{short}"
 

@@ -13,8 +13,8 @@ from kerasbatch.records import record
 from kerasbatch.records.experiment import Experiment
 from kerasbatch.records.files import columns_of, write_csv
 from kerasbatch.records.run_row import RENAMED_KEYS, RUN_COLUMNS
-from kerasbatch.spec import sweep
 from kerasbatch.spec.schema import keys_where
+from kerasbatch.text import value_label
 from kerasbatch.types import Row
 
 INTERVAL = 1.0
@@ -76,7 +76,7 @@ def flatten_spec(plain: Mapping[str, Any], above: str = "") -> Row:
         if isinstance(inner, dict):
             values |= flatten_spec({str(k): v for k, v in inner.items()}, f"{above}{key}.")
         else:
-            values[f"{above}{key}"] = sweep.label(value) if isinstance(value, list) else value
+            values[f"{above}{key}"] = value_label(value) if isinstance(value, list) else value
     return values
 
 
@@ -138,4 +138,4 @@ def _place(record: Mapping[str, Any]) -> tuple[Any, ...]:
 def _as_number(value: Any) -> tuple[int, float, str]:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return 0, float(value), ""
-    return 1, 0.0, sweep.label(value)
+    return 1, 0.0, value_label(value)

@@ -74,7 +74,7 @@ def set_value(spec: dict[str, Any], key: str, value: Any) -> Location:
     Raises:
         SpecError: if the key leads through a value without keys.
     """
-    *path, last = parts = [SPELLINGS.get(part, part) for part in key.split(".")]
+    *path, last = parts = _parts(key)
     if key in BUDGETS:
         for budget in BUDGETS:
             spec.pop(budget, None)
@@ -94,6 +94,15 @@ def set_value(spec: dict[str, Any], key: str, value: Any) -> Location:
     else:
         inner[last] = value
     return _location(parts)
+
+
+def key_location(key: str) -> Location:
+    """Return the location of a dotted key in a spec."""
+    return _location(_parts(key))
+
+
+def _parts(key: str) -> list[str]:
+    return [SPELLINGS.get(part, part) for part in key.split(".")]
 
 
 def _location(parts: list[str]) -> Location:

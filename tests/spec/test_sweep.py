@@ -50,6 +50,18 @@ def test_times_multiplies_what_the_rule_gives(small: dict[str, Any]) -> None:
     assert [run.spec.optimizer.arguments["learning_rate"] for run in found] == [0.1, 0.1]
 
 
+@pytest.mark.parametrize("outer_first", [True, False])
+def test_a_key_may_be_swept_with_a_key_inside_it(small: dict[str, Any], outer_first: bool) -> None:
+    """The outer key is set first, wherever it stands in the grid."""
+    grid = {"optimizer": ["sgd", "adam"], "optimizer__learning_rate": [0.1, 0.5]}
+    expanded = runs(small, **(grid if outer_first else dict(reversed(grid.items()))))
+    settings = {
+        (s.optimizer.name, s.optimizer.arguments["learning_rate"])
+        for s in (run.spec for run in expanded)
+    }
+    assert settings == {("sgd", 0.1), ("sgd", 0.5), ("adam", 0.1), ("adam", 0.5)}
+
+
 @pytest.mark.parametrize(
     ("grid", "words"),
     [
@@ -61,6 +73,21 @@ def test_times_multiplies_what_the_rule_gives(small: dict[str, Any]) -> None:
         ({"bach_size": [4]}, "did you mean batch_size"),
         ({"optimizer__momentun": [0.9]}, "did you mean momentum"),
         ({"engine": ["keras"]}, "cannot be swept"),
+        ({"engine.name": ["keras"]}, "engine cannot be swept"),
+        ({"sweep__seed": [[0, 1], [2, 3]]}, "sweep cannot be swept"),
+        ({"save__0": ["last", "best"]}, "save cannot be swept"),
+        (
+            {
+                "optimizer__learning_rate": [1, 2],
+                "optimizer": [{"name": "sgd", "learning_rate": 3}],
+            },
+            r"sweep.optimizer\[0\]: a mapping sets optimizer.learning_rate, an axis of its own",
+        ),
+        ({"optimizer": ["sgd", "adam"], "optimizer__name": ["sgd"]}, "'adam' sets optimizer.name"),
+        (
+            {"data__standardise": [True, False], "data__standardize": [True, False]},
+            "true sets data.standardize",
+        ),
         ({"epochs": [1], "steps": [2]}, "one budget"),
         ({"seed": {"times": [2]}}, "times belongs to optimizer.learning_rate"),
         ({"seed": list(range(101)), "batch_size": list(range(1, 101))}, "more than 10,000"),

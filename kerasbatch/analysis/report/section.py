@@ -18,8 +18,8 @@ from kerasbatch.analysis.report.reproduction import reproduction_commands, spec_
 from kerasbatch.analysis.report.tables import ReportTable, comparison_table, runs_table
 from kerasbatch.errors import SpecError
 from kerasbatch.records.run_status import FINISHED, RunStatus
-from kerasbatch.spec import sweep
 from kerasbatch.step_check import is_mismatch
+from kerasbatch.text import value_label
 
 MAX_MISSING = 500
 """The largest number of missing runs that are listed."""
@@ -221,7 +221,7 @@ def _unfinished_runs(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
 def _describe(swept: Mapping[str, Any]) -> str:
     if not swept:
         return "its only run"
-    return ", ".join(f"{key} {sweep.label(value)}" for key, value in swept.items())
+    return ", ".join(f"{key} {value_label(value)}" for key, value in swept.items())
 
 
 def _distinct(values: Iterable[Any]) -> list[str]:

@@ -13,8 +13,7 @@ from kerasbatch.cli.display.tables import duration
 from kerasbatch.cli.terminal import print_note
 from kerasbatch.runs.progress import RunInfo, SweepProgress, Watcher
 from kerasbatch.runs.result import Result
-from kerasbatch.spec import sweep
-from kerasbatch.text import counted
+from kerasbatch.text import counted, value_label
 from kerasbatch.types import Progress
 
 WIDE = 80
@@ -152,7 +151,7 @@ def _title(run: RunInfo) -> str:
 
 def _swept_values(run: RunInfo) -> str:
     values = run.single.swept.items()
-    return ", ".join(f"{key.split('.')[-1]}={sweep.label(value)}" for key, value in values)
+    return ", ".join(f"{key.split('.')[-1]}={value_label(value)}" for key, value in values)
 
 
 def _steps(done: int, total: int) -> str:

@@ -8,9 +8,8 @@ from rich.table import Table
 from kerasbatch.columns import TARGET_COLUMNS
 from kerasbatch.records.run_directory import MODELS
 from kerasbatch.records.run_row import RUN_COLUMNS
-from kerasbatch.spec import sweep
 from kerasbatch.steps import Plan
-from kerasbatch.text import counted, format_number
+from kerasbatch.text import counted, format_number, value_label
 
 if TYPE_CHECKING:
     from kerasbatch.benchmark.engines import EngineSpeeds
@@ -79,7 +78,7 @@ def sweep_table(runs: "Sequence[PlannedRun]") -> Table:
     for run in runs:
         plan = run.plan
         table.add_row(
-            *(sweep.label(run.single.swept[key]) for key in keys),
+            *(value_label(run.single.swept[key]) for key in keys),
             f"{plan.train_examples:,}",
             f"{plan.batch_size:,}",
             f"{plan.steps_per_epoch:,}",
@@ -216,7 +215,7 @@ def result_table(results: "Sequence[Result]") -> Table:
     for result in results:
         row = result.row
         table.add_row(
-            *(sweep.label(result.swept.get(key, "")) for key in swept),
+            *(value_label(result.swept.get(key, "")) for key in swept),
             result.status,
             f"{row['planned_steps']:,}",
             f"{row['observed_steps']:,}",

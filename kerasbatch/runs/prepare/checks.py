@@ -10,6 +10,7 @@ from kerasbatch.models.serialization import keras_file_content
 from kerasbatch.planning import plan_budget
 from kerasbatch.records.run_id import run_id
 from kerasbatch.runs.prepare.data_loader import DataLoader, data_key
+from kerasbatch.runs.prepare.equal_runs import refuse_equal_runs
 from kerasbatch.runs.prepare.label_check import check_labels
 from kerasbatch.runs.prepare.prepared_run import CheckedRuns, DataInfo, PreparedRun
 from kerasbatch.runs.prepare.program_key import program_key
@@ -37,6 +38,7 @@ def check_all(singles: Iterable[SingleRun], loader: DataLoader, notices: list[st
     """
     checker = _Checker(loader)
     prepared = tuple(checker.check(single) for single in singles)
+    refuse_equal_runs(((run.single, run.plan) for run in prepared), loader.access)
     for run in prepared:
         notices += spec_notes(run.single.spec)
         notices += learning_rate_notes(run.rate, run.plan)

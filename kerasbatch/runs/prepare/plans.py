@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from kerasbatch.planning import plan_budget
 from kerasbatch.runs.prepare.data_loader import DataLoader
+from kerasbatch.runs.prepare.equal_runs import refuse_equal_runs
 from kerasbatch.spec import sweep
 from kerasbatch.spec.callback_rules import user_callbacks
 from kerasbatch.spec.learning_rate import learning_rate_notes, resolve_learning_rate
@@ -54,4 +55,5 @@ def plan_runs(source: SpecSource, access: Access) -> list[PlannedRun]:
             notes = (*spec_notes(spec), *learning_rate_notes(rate, run_plan))
             notices = tuple(text for text in (sizes.notice, *notes) if text)
             planned.append(PlannedRun(single, run_plan, sizes.held_back, notices))
+        refuse_equal_runs(((run.single, run.plan) for run in planned), access)
     return planned
