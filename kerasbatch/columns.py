@@ -24,3 +24,10 @@ TO_TARGET_COLUMNS = tuple(f"{cost}_to_target" for cost in COST_COLUMNS)
 """The cost of the first evaluation that reaches the target."""
 TARGET_COLUMNS = ("target", *TO_TARGET_COLUMNS)
 """The columns of runs.csv for runs with a target."""
+RUN_KEYS = ("experiment", "run_id")
+"""The columns that name a run."""
+INNER_COLUMNS = frozenset(
+    {"experiment", "run", "row", "runs", "seeds", "reached", "unknown", "caveats"}
+    | {"first", "second", "third", "value", "size"}
+)
+"""Columns that comparisons add; no metric and no column of a file has one of these names."""

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from kerasbatch.types import Array
 
@@ -78,12 +79,30 @@ class Preprocessing:
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> "Preprocessing":
-        """Return the object that `json` described."""
-        standards = {
-            key: None if plain[key] is None else Standardization(**_tuples(plain[key]))
-            for key in ("standard", "target")
-        }
-        return cls(**_tuples(plain) | standards)
+        """Return the object that `json` described.
+
+        Raises:
+            ValueError: if it has another shape.
+        """
+        preprocessing: Preprocessing = TypeAdapter(cls).validate_python(plain)
+        preprocessing._check()
+        return preprocessing
+
+    def _check(self) -> None:
+        """Raise ValueError if the parts do not fit together, as in a file that was edited."""
+        columns, numbers = self.columns or (), len(self._numbers())
+        sizes = [len(part) for part in (self.fill, self._means(self.standard)) if part is not None]
+        if len(set(columns)) < len(columns) or not set(self.words) <= set(columns):
+            raise ValueError("its words and columns differ")
+        if self.columns is not None and any(size != numbers for size in sizes):
+            raise ValueError("it has another number of means than of columns")
+        for standard in (self.standard, self.target):
+            if standard is not None and len(standard.mean) != len(standard.deviation):
+                raise ValueError("it has another number of means than of deviations")
+
+    @staticmethod
+    def _means(standard: Standardization | None) -> tuple[float, ...] | None:
+        return None if standard is None else standard.mean
 
     def json(self) -> dict[str, Any]:
         """Return the object as plain values."""
@@ -147,12 +166,6 @@ class Preprocessing:
         return self.target.inverse_transform(outputs.reshape(len(outputs), -1)).reshape(
             outputs.shape
         )
-
-
-def _tuples(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _tuples(inner) for key, inner in value.items()}
-    return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value
 
 
 def fit_preprocessing(

@@ -5,8 +5,6 @@ other, and only numbers are read from the file. User code runs only with trust, 
 code of the training.
 """
 
-import json
-import operator
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +15,16 @@ import keras
 from kerasbatch.data.preprocessing import Preprocessing
 from kerasbatch.engine.model_state import build_optimizer
 from kerasbatch.errors import SpecError
+from kerasbatch.inference.saved_files import ModelFacts, check_weights, read_facts
 from kerasbatch.models.build import compile_model
 from kerasbatch.planning import plan_budget
-from kerasbatch.records.run_directory import MODELS, PREPROCESSING, RunDirectory
+from kerasbatch.records.file_names import MODELS, PREPROCESSING, RECORD, SPEC
+from kerasbatch.records.run_directory import RunDirectory
+from kerasbatch.records.stored_files import StoredFileError, read_stored_spec
 from kerasbatch.spec import user_code
 from kerasbatch.spec.keras_registry import label_kind
 from kerasbatch.spec.learning_rate import resolve_learning_rate
-from kerasbatch.spec.reader import SpecSource, load_spec
+from kerasbatch.spec.reader import SpecSource
 from kerasbatch.spec.schema import Saved
 from kerasbatch.spec.section_schema import PythonModel
 from kerasbatch.spec.trust import Access
@@ -72,32 +73,30 @@ def load_saved_model(
     directory = RunDirectory(Path(run))
     record = _checked_record(directory)
     file = directory.path / _file(directory, record, which)
-    facts = _facts(directory)
-    source = load_spec(directory.path / "spec.yaml")
+    facts = read_facts(directory.path)
+    try:
+        source = read_stored_spec(directory.path / SPEC)
+    except StoredFileError as error:
+        raise SpecError.at((), f"{directory.path}: its {SPEC} {error}") from error
     with source.located():
         model = _build(source, record, facts, Access(source.folder, trust))
     _read_weights(model, file, directory)
     return SavedModel(
         model,
-        facts["preprocessing"],
-        facts["input_shape"],
-        None if label_kind(source.spec.loss.name) == "number" else facts["classes"],
-        facts["scale"],
+        facts.preprocessing,
+        facts.input_shape,
+        None if label_kind(source.spec.loss.name) == "number" else facts.classes,
+        facts.scale,
         bool(source.spec.loss.arguments.get("from_logits", False)),
     )
 
 
 def _checked_record(directory: RunDirectory) -> dict[str, Any]:
     """Return the record of a run, after a check that none of its files has changed."""
-    try:
-        stored = directory.read()
-        problem = stored.problem or _not_a_run(directory.path)
-        record = None if stored.problem else stored.record
-        if record is not None:
-            operator.index(record["row"]["train_examples"])
-            return record
-    except (LookupError, TypeError, AttributeError):
-        problem = "its record.json is incomplete"
+    stored = directory.read()
+    if stored.record is not None and not stored.problem:
+        return stored.record
+    problem = stored.problem or _not_a_run(directory.path)
     raise SpecError.at((), f"{directory.path}: {problem}")
 
 
@@ -105,23 +104,11 @@ def _not_a_run(path: Path) -> str:
     """Return a message about a directory that is not a run, with the runs inside it."""
     if not path.is_dir():
         return "is not the directory of a run"
-    inside = sorted(record_file.parent.name for record_file in path.glob("*/record.json"))
+    inside = sorted(record_file.parent.name for record_file in path.glob(f"*/{RECORD}"))
     if not inside:
         return "holds no run (no record.json); give the directory of one run"
     names = shortened(", ".join(inside), 300)
     return f"holds {counted(len(inside), 'run')}; give one of them: {names}"
-
-
-def _facts(directory: RunDirectory) -> dict[str, Any]:
-    try:
-        plain = json.loads((directory.path / PREPROCESSING).read_bytes())
-        preprocessing = Preprocessing.from_json(plain["preprocessing"])
-        shape = tuple(int(size) for size in plain["input_shape"])
-        values = {key: plain[key] for key in ("classes", "scale", "code")}
-    except (OSError, ValueError, TypeError, LookupError):
-        message = f"{directory.path}: its {PREPROCESSING} is damaged or incomplete"
-        raise SpecError.at((), message) from None
-    return values | {"preprocessing": preprocessing, "input_shape": shape}
 
 
 def _file(directory: RunDirectory, record: dict[str, Any], which: Saved | None) -> str:
@@ -133,24 +120,23 @@ def _file(directory: RunDirectory, record: dict[str, Any], which: Saved | None) 
     if chosen not in saved:
         message = f"this run kept no {chosen} model, only the {saved[0]} one"
         raise SpecError.at((), f"{directory.path}: {message}")
-    for name in (MODELS[chosen], PREPROCESSING, "spec.yaml"):
-        # Only files named in the record have a checked checksum; a link may lead anywhere.
-        if name not in record["files"] or (directory.path / name).is_symlink():
+    for name in (MODELS[chosen], PREPROCESSING, SPEC):
+        if name not in record["files"]:  # so its checksum was not checked
             raise SpecError.at((), f"{directory.path}: its {name} was not written by this run")
     return MODELS[chosen]
 
 
 def _build(
-    source: SpecSource, record: dict[str, Any], facts: dict[str, Any], access: Access
+    source: SpecSource, record: dict[str, Any], facts: ModelFacts, access: Access
 ) -> keras.Model:
     spec, n = source.spec, record["row"]["train_examples"]
     plan = plan_budget(n, spec.batch_size, spec.budget, spec.partial_batch)
     rate = resolve_learning_rate(spec, plan)
-    shape, units = facts["input_shape"], facts["preprocessing"].target
-    model = compile_model(spec, shape, facts["classes"], rate, access, units)
+    shape, units = facts.input_shape, facts.preprocessing.target
+    model = compile_model(spec, shape, facts.classes, rate, access, units)
     if isinstance(spec.model, PythonModel):
         location = ("model", "python")
-        if user_code.identity(spec.model.python, access, location) != facts["code"]:
+        if user_code.identity(spec.model.python, access, location) != facts.code:
             name = Path(spec.model.python.rpartition(":")[0]).name
             message = f"{name} has changed since this run was trained; restore its old content"
             raise SpecError.at(location, message)
@@ -160,11 +146,14 @@ def _build(
 def _read_weights(model: keras.Model, file: Path, directory: RunDirectory) -> None:
     build_optimizer(model)
     try:
+        check_weights(file, model)
         with warnings.catch_warnings():
             # Keras warns about missing weights, and keeps their initial values.
             warnings.simplefilter("error", UserWarning)
             model.load_weights(file)
-    except (ValueError, OSError, KeyError, UserWarning) as error:
+    except StoredFileError as error:
+        raise SpecError.at((), f"{directory.path}: its {file.name} {error}") from error
+    except Exception as error:  # Keras raises many types for a file that does not fit
         reason = shortened(" ".join(str(error).split()), 200)
         message = f"its {file.name} does not fit the model of its spec ({reason})"
         raise SpecError.at((), f"{directory.path}: {message}") from error

@@ -13,9 +13,11 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from kerasbatch.errors import DirectoryInUseError, SpecError
+from kerasbatch.errors import DirectoryInUseError, Fault, SpecError
+from kerasbatch.records.file_names import EXPERIMENT
 from kerasbatch.records.files import delete_temporary_files, write_text
 from kerasbatch.records.run_directory import RunDirectory
+from kerasbatch.records.stored_files import read_stored
 
 MIN_FREE_BYTES = 10_000_000
 """The disk space that must be free before a training begins."""
@@ -32,16 +34,18 @@ class Experiment:
         return RunDirectory(self.path / run_id)
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, *, trusted: bool = False) -> Iterator[None]:
         """Create the directory and lock it; the kernel releases the lock when the process ends.
 
+        Args:
+            trusted: whether it may be a link, and have links in it.
+
         Raises:
-            SpecError: if it cannot be created or written.
+            SpecError: if it cannot be created or written, or has a link in it.
             DirectoryInUseError: if another process has locked it.
         """
-        if self.path.is_symlink():
-            message = f"{self.path} is a symbolic link; results are written into a folder only"
-            raise SpecError.at((), f"{message}: remove the link, or choose another --results")
+        if not trusted:
+            self._refuse_links()
         lock, owner = FileLock(self.path / ".lock", timeout=0), self.path / ".owner"
         try:
             _check_free_space(self.path)
@@ -50,7 +54,7 @@ class Experiment:
             write_text(owner, f"{os.getpid()}\n")
             self._recover()
         except Timeout:
-            pid = _text(owner) or "unknown"
+            pid = _owner(owner) or "unknown"
             message = f"{self.path} is in use by another process (pid {pid}); wait, or stop it"
             raise DirectoryInUseError(message) from None
         except OSError as error:
@@ -62,9 +66,18 @@ class Experiment:
             owner.unlink(missing_ok=True)
             lock.release()
 
+    def _refuse_links(self) -> None:
+        """Raise SpecError if the directory is a link, or has one: it could lead to other files."""
+        inside = self.path.iterdir() if self.path.is_dir() else ()
+        links = [path for path in (self.path, *sorted(inside)) if path.is_symlink()]
+        if links:
+            message = "is a symbolic link; results are written into real folders and files only"
+            advice = "remove the link, choose another --results, or add --trust"
+            raise SpecError(Fault((), f"{path} {message}: {advice}") for path in links)
+
     def write_spec(self, text: str) -> None:
         """Write the original text of the spec."""
-        write_text(self.path / "experiment.yaml", text)
+        write_text(self.path / EXPERIMENT, text)
 
     def runs(self) -> list[RunDirectory]:
         """Return the directories of its runs, sorted by name."""
@@ -89,8 +102,11 @@ class Experiment:
             delete_temporary_files(folder)
 
 
-def _text(path: Path) -> str:
-    return path.read_bytes().decode("utf-8", "replace").strip() if path.is_file() else ""
+def _owner(path: Path) -> str:
+    try:
+        return read_stored(path).decode("ascii", "replace").strip()
+    except FileNotFoundError:  # it is about to write the file
+        return ""
 
 
 def _check_free_space(path: Path) -> None:

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kerasbatch.records.file_names import HASHED, RECORD
 from kerasbatch.records.files import write_text
+from kerasbatch.records.record_schema import foreign_row_problem, record_problem
+from kerasbatch.records.stored_files import StoredFileError, hash_stored, read_stored
 
 FORMAT = 2
 """The version of the file format; a run of another version does not count as finished."""
-NAME = "record.json"
 _CHECKSUM, _FILES = "checksum", "files"
 
 
@@ -37,34 +39,32 @@ class StoredRecord:
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> dict[str, Any]:
     """Write the record of a run, with checksums of its files; return the added keys."""
-    files = {path.name: _hash(path) for path in sorted(folder.iterdir()) if _has_checksum(path)}
+    files = {name: hash_stored(folder / name) for name in HASHED if (folder / name).exists()}
     plain = _without_special_numbers({"format": FORMAT, **record, _FILES: files})
     plain[_CHECKSUM] = _checksum(plain)
     text = json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False)
-    write_text(folder / NAME, text + "\n")
+    write_text(folder / RECORD, text + "\n")
     return {"format": FORMAT, _FILES: files}
 
 
-def _has_checksum(path: Path) -> bool:
-    return path.is_file() and path.name != NAME and not path.name.startswith(".")
-
-
 def read_record(folder: Path) -> StoredRecord:
-    """Read the record of a run and check it against its own checksum."""
+    """Read the record of a run; check its own checksum, and then its shape."""
     try:
-        record = json.loads((folder / NAME).read_bytes())
+        record = json.loads(read_stored(folder / RECORD))
     except FileNotFoundError:
         return StoredRecord()
-    except OSError as error:
-        return StoredRecord(problem=f"its {NAME} cannot be read ({error.strerror})")
+    except StoredFileError as error:
+        return StoredRecord(problem=f"its {RECORD} {error}")
     except (ValueError, RecursionError):
-        return StoredRecord(problem=f"its {NAME} is damaged")
+        return StoredRecord(problem=f"its {RECORD} is damaged")
     if not isinstance(record, dict) or not isinstance(record.get("format"), int):
-        return StoredRecord(problem=f"its {NAME} is damaged")
+        return StoredRecord(problem=f"its {RECORD} is damaged")
     written = record.pop(_CHECKSUM, None)
     is_current = record["format"] == FORMAT
     if (written is not None or is_current) and written != _checksum(record):
-        return StoredRecord(problem=f"its {NAME} does not match its checksum")
+        return StoredRecord(problem=f"its {RECORD} does not match its checksum")
+    if problem := record_problem(record) if is_current else foreign_row_problem(record):
+        return StoredRecord(problem=f"its {RECORD} {problem}")
     if is_current:
         return StoredRecord(record)
     return StoredRecord(
@@ -72,16 +72,16 @@ def read_record(folder: Path) -> StoredRecord:
     )
 
 
-def damaged_files(folder: Path, record: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the names of a run's files that are missing or do not match their checksum."""
+def file_problems(folder: Path, record: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the problems of a run's files: missing, not readable, or not as in the record."""
     for name, checksum in record[_FILES].items():
-        path = folder / name
-        if not path.is_file() or _hash(path) != checksum:
-            yield name
-
-
-def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+        try:
+            if hash_stored(folder / name) != checksum:
+                yield f"its {name} does not match its checksum"
+        except FileNotFoundError:
+            yield f"its {name} is missing"
+        except StoredFileError as error:
+            yield f"its {name} {error}"
 
 
 def _checksum(record: Mapping[str, Any]) -> str:

@@ -1,78 +1,144 @@
 """The schema of a record; a record from outside may have a valid checksum and any content."""
 
+import functools
+import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from kerasbatch.records.run_row import RUN_COLUMNS
+from kerasbatch.columns import INNER_COLUMNS
+from kerasbatch.records.file_names import HASHED
+from kerasbatch.records.run_row import RUN_COLUMNS, RunRow
+from kerasbatch.records.run_status import RunStatus
+from kerasbatch.spec.schema import KEYS
+from kerasbatch.text import show_value
 
-Number = Annotated[float, Field(strict=True)] | Literal["inf", "-inf", "nan"] | None
-Count = Annotated[int, Field(strict=True, ge=0, lt=2**62)] | None
+MAX_DEPTH = 50
+"""The largest depth of lists and mappings; the recursion of Python ends at 1,000."""
+
+Number = Annotated[float, Field(strict=True)] | Literal["inf", "-inf", "nan"]
+Count = Annotated[int, Field(strict=True, ge=0, lt=2**62)]
 Text = Annotated[str, Field(strict=True)] | None
 Scalar = bool | Number | Text
 Time = Annotated[str, AfterValidator(lambda text: datetime.fromisoformat(text) and text)] | None
-TEXTS = ("run_id", "status", "data_used", "optimizer", "engine", "step_check", "target")
-"""The columns of a run's row that hold texts; all others of RUN_COLUMNS hold numbers."""
-COUNTS = ("planned_steps", "observed_steps", "batch_size", "seed", "train_examples")
+KnownFile = Annotated[str, Field(pattern=f"^({'|'.join(map(re.escape, HASHED))})$")]
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+_HINTS = get_type_hints(RunRow)
+TEXTS = frozenset({"target", *(name for name in _HINTS if _HINTS[name] in (str, str | None))})
+"""The columns of a run's row that hold texts; all others hold numbers."""
 
 
-class _Spec(BaseModel):
+class _Part(BaseModel):
     model_config = ConfigDict(extra="allow")
+
+
+class _NamedObject(_Part):
+    name: str
+
+
+class _Spec(_Part):
     question: Text = None
     data: dict[str, Any]
-    optimizer: dict[str, Any]
-    metrics: list[dict[str, Any]] = []
-    callbacks: list[Any] = []
+    optimizer: _NamedObject
+    metrics: list[_NamedObject] = []
+    callbacks: list[str | dict[str, Any]] = []
 
 
-class _Engine(BaseModel):
-    model_config = ConfigDict(extra="allow")
+class _Engine(_Part):
     name: Text = None
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="allow")
-    status: str
-    message: Text = None
-    row: dict[str, Scalar]
+class _Record(_Part):
+    run_id: str
+    status: RunStatus
+    message: str
+    row: dict[str, Any]
     spec: _Spec
-    swept: dict[str, Any] = {}
-    engine: _Engine | None = None
-    versions: dict[str, Text] = {}
+    files: dict[KnownFile, Sha256]
+    swept: dict[str, Any]
+    engine: _Engine
+    versions: dict[str, Text]
     machine: dict[str, Scalar] = {}
     data_fingerprint: Text = None
+    code_fingerprint: Text = None
     git_commit: Text = None
     started: Time = None
     ended: Time = None
+    error: Text = None
     objective: dict[str, Any] | None = None
 
 
 def record_problem(record: Mapping[str, Any]) -> str | None:
-    """Return the first violation of the schema, to follow the name of the run; or None."""
+    """Return the first violation of the schema, to follow the name of the file; or None."""
+    if problem := _text_problem(record):
+        return problem
     try:
         _Record.model_validate(record)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        return f"its record.json has an invalid {place} ({first['msg'].lower()})"
-    return _row_problem(record["row"])
+        return f"has an invalid {place} ({first['msg'].lower()})"
+    return _row_problem(record["row"], record["status"]) or _swept_problem(record["swept"])
 
 
-def _row_problem(row: Mapping[str, Any]) -> str | None:
-    if missing := [name for name in RUN_COLUMNS if name not in row]:
-        return f"its record.json has no row.{missing[0]}"
-    for name, value in row.items():
-        try:
-            _adapter(name).validate_python(value)
-        except ValidationError:
-            return f"its record.json has an invalid row.{name}"
+def foreign_row_problem(record: Mapping[str, Any]) -> str | None:
+    """Return the first violation in a record of another version, of which only the row is used."""
+    if problem := _text_problem(record):
+        return problem
+    row, parts = record.get("row"), (record.get("swept", {}), record.get("spec", {}))
+    is_row = isinstance(row, dict) and isinstance(row.get("run_id"), str)
+    if not is_row or not all(isinstance(part, dict) for part in parts):
+        return "is damaged"
     return None
 
 
+def _text_problem(record: Mapping[str, Any]) -> str | None:
+    """Return the problem of a record that cannot be processed or written as UTF-8; or None."""
+    try:
+        json.dumps(record, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return "holds text that is not Unicode"
+    return "is nested too deeply" if _depth_exceeds(record, MAX_DEPTH) else None
+
+
+def _depth_exceeds(value: Any, limit: int) -> bool:
+    if limit == 0:
+        return True
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(_depth_exceeds(part, limit - 1) for part in inner)
+
+
+def _row_problem(row: Mapping[str, Any], status: str) -> str | None:
+    if missing := [name for name in RUN_COLUMNS if name not in row]:
+        return f"has no row.{missing[0]}"
+    for name, value in row.items():
+        if name in INNER_COLUMNS or not name.isprintable():
+            return f"has a row.{show_value(name)}, which is no column of a run"
+        try:
+            _adapter(name).validate_python(value)
+        except ValidationError:
+            return f"has an invalid row.{name}"
+    return None if row["status"] == status else "has another status in its row"
+
+
+@functools.cache
 def _adapter(name: str) -> TypeAdapter[Any]:
-    return _TEXT if name in TEXTS else _COUNT if name in COUNTS else _NUMBER
+    """Return the check of a column of a run's row; a metric is a number or missing."""
+    if name == "target":
+        return TypeAdapter[Any](Text)
+    hint = _HINTS.get(name, float | None)
+    legal = {str: TypeAdapter[Any](str), int: TypeAdapter[Any](Count)}
+    optional = {str | None: TypeAdapter[Any](Text), int | None: TypeAdapter[Any](Count | None)}
+    numbers = {float: TypeAdapter[Any](Number), float | None: TypeAdapter[Any](Number | None)}
+    return (legal | optional | numbers)[hint]
 
 
-_TEXT, _COUNT, _NUMBER = TypeAdapter[Any](Text), TypeAdapter[Any](Count), TypeAdapter[Any](Number)
+def _swept_problem(swept: Mapping[str, Any]) -> str | None:
+    for key in swept:
+        name = key.partition(".")[0]
+        if name not in KEYS or not KEYS[name].swept or not key.isprintable():
+            return f"has a swept.{show_value(key)}, which is no key of a spec"
+    return None

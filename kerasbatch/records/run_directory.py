@@ -11,24 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kerasbatch.records.file_names import HASHED, MODELS, RECORD, SPEC
 from kerasbatch.records.files import columns_of, dump_yaml, write_bytes, write_csv, write_text
-from kerasbatch.records.record import StoredRecord, damaged_files, read_record, write_record
+from kerasbatch.records.record import StoredRecord, file_problems, read_record, write_record
 from kerasbatch.records.run_status import FINISHED, RunStatus
 from kerasbatch.spec.schema import Spec
-
-MODELS = {"last": "model.keras", "best": "best.keras"}
-"""The files of the models, by the values of the spec's `save`."""
-PREPROCESSING = "preprocessing.json"
-FILES = (
-    "record.json",
-    "history.csv",
-    "steps.csv",
-    "steps_loss.csv",
-    "weights.csv",
-    "noise.csv",
-    PREPROCESSING,
-    *MODELS.values(),
-)
 
 
 @dataclass(frozen=True)
@@ -45,9 +32,9 @@ class RunDirectory:
     def start(self, spec: Spec) -> None:
         """Create the directory for a new training, and delete the files of an earlier one."""
         self.path.mkdir(parents=True, exist_ok=True)
-        for old in FILES:
+        for old in (RECORD, *HASHED):
             (self.path / old).unlink(missing_ok=True)
-        write_text(self.path / "spec.yaml", dump_yaml(spec.plain()))
+        write_text(self.path / SPEC, dump_yaml(spec.plain()))
 
     def write(self, name: str, rows: Sequence[Mapping[str, Any]], first: Sequence[str]) -> None:
         """Write a table of the run."""
@@ -66,9 +53,8 @@ class RunDirectory:
         stored = read_record(self.path)
         if stored.record is None or stored.other_format:
             return stored
-        if damaged := list(damaged_files(self.path, stored.record)):
-            return StoredRecord(problem=f"its {damaged[0]} does not match its checksum")
-        return stored
+        problem = next(file_problems(self.path, stored.record), None)
+        return StoredRecord(problem=problem) if problem else stored
 
     def is_finished(self) -> bool:
         """Return whether there is a finished, undamaged result."""

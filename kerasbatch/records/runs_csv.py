@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kerasbatch.records import record
 from kerasbatch.records.experiment import Experiment
 from kerasbatch.records.files import columns_of, write_csv
+from kerasbatch.records.record import read_record
 from kerasbatch.records.run_row import RENAMED_KEYS, RUN_COLUMNS
 from kerasbatch.spec.schema import keys_where
 from kerasbatch.text import value_label
@@ -33,7 +33,7 @@ class RunsCsv:
     def __init__(self, experiment: Experiment) -> None:
         self._file = experiment.path / "runs.csv"
         records = (
-            (directory.run_id, record.read_record(directory.path).record)
+            (directory.run_id, read_record(directory.path).record)
             for directory in experiment.runs()
         )
         self._entries = {run_id: run_entry(record) for run_id, record in records if record}

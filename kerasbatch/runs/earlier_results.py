@@ -6,7 +6,8 @@ from dataclasses import replace
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.records import provenance
 from kerasbatch.records.experiment import Experiment
-from kerasbatch.records.run_directory import MODELS, RunDirectory, is_finished, missing_models
+from kerasbatch.records.file_names import MODELS
+from kerasbatch.records.run_directory import RunDirectory, is_finished, missing_models
 from kerasbatch.runs.prepare.prepared_run import PreparedRun
 from kerasbatch.runs.progress import Watcher
 from kerasbatch.runs.result import Result

@@ -1,5 +1,6 @@
 """A run that has ended, on disk."""
 
+import io
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerasbatch.records.run_status import RunStatus
+from kerasbatch.records.stored_files import read_stored
 
 if TYPE_CHECKING:
     import keras
@@ -123,4 +125,4 @@ class Result:
     def _table(self, name: str) -> "pd.DataFrame":
         import pandas as pd
 
-        return pd.read_csv(self.directory / name)
+        return pd.read_csv(io.BytesIO(read_stored(self.directory / name)))

@@ -200,7 +200,7 @@ def train_all(
     checked = executor.check(watcher.waiting)
     for notice in checked.notices:
         watcher.notice(notice)
-    with experiment.locked():
+    with experiment.locked(trusted=access.trusted):
         earlier_results.refuse_foreign(checked.runs, experiment)
         text = None if source.tree.overrides else source.text
         experiment.write_spec(text or dump_yaml(source.tree.value))

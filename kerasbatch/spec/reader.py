@@ -74,14 +74,19 @@ def load_spec(path: str | Path, overrides: Iterable[str] = ()) -> SpecSource:
         SpecError: with every fault of the file.
     """
     file = Path(path)
-    text = _read_text(file)
+    return parse_spec(_read_bytes(file), file, overrides)
+
+
+def parse_spec(content: bytes, path: Path, overrides: Iterable[str] = ()) -> SpecSource:
+    """Return the spec of the content of a file; arguments and errors as in `load_spec`."""
+    text = _decode(content, path)
     tree = yaml_tree.parse(text, str(path))
     if tree.value is None:
         hint = "write at least data, model, optimizer, loss, epochs and batch_size"
         raise SpecError([Fault((), f"the file holds no spec; {hint}", str(path))])
     respell(tree)
     override(tree, overrides)
-    return SpecSource(check_spec(tree, default_name=file.stem), tree, file.resolve().parent, text)
+    return SpecSource(check_spec(tree, default_name=path.stem), tree, path.resolve().parent, text)
 
 
 def spec_from_dict(value: Mapping[str, Any], overrides: Iterable[str] = ()) -> SpecSource:
@@ -104,7 +109,7 @@ def _plain_lists(value: Any) -> Any:
     return [_plain_lists(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
-def _read_text(path: Path) -> str:
+def _read_bytes(path: Path) -> bytes:
     if not path.exists():
         raise SpecError([Fault((), "there is no such file", str(path))])
     if not path.is_file():
@@ -115,6 +120,10 @@ def _read_text(path: Path) -> str:
         raise SpecError([Fault((), f"cannot be read: {error.strerror}", str(path))]) from None
     if raw is None:
         raise SpecError([Fault((), "is larger than 1 MB; a spec is one page of YAML", str(path))])
+    return raw
+
+
+def _decode(raw: bytes, path: Path) -> str:
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from result_support import make_run
+
 from kerasbatch.records.experiment import Experiment
 from kerasbatch.records.runs_csv import RunsCsv
 
@@ -10,10 +12,7 @@ def test_runs_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
     """batch_size=2 comes before batch_size=16."""
     experiment = Experiment(tmp_path)
     for size in (128, 16, 2):
-        directory = experiment.run(f"batch_size={size}-abc")
-        directory.path.mkdir()
-        row = {"run_id": directory.run_id}
-        directory.finish({"status": "done", "row": row, "swept": {"batch_size": size}})
+        make_run(experiment.path, 0.5, batch_size=size, swept={"batch_size": size})
     RunsCsv(experiment).write()
     lines = (tmp_path / "runs.csv").read_text(encoding="utf-8").splitlines()[1:]
     assert [line.split("-")[0] for line in lines] == [

@@ -3,15 +3,15 @@
 from pathlib import Path
 
 import pytest
+from result_support import make_run
 
 from kerasbatch.records.experiment import Experiment
 from kerasbatch.records.run_directory import RunDirectory
 
 
 def _finished(directory: RunDirectory, seed: int) -> None:
-    directory.path.mkdir(parents=True)
-    row = {"run_id": "a-1", "seed": seed}
-    directory.finish({"status": "done", "row": row, "swept": {}})
+    directory.path.parent.mkdir(parents=True, exist_ok=True)
+    make_run(directory.path.parent, 0.5, seed=seed).rename(directory.path)
 
 
 def _seed(experiment: Experiment) -> int:
@@ -51,5 +51,5 @@ def test_temporary_files_are_swept_up(tmp_path: Path) -> None:
     (folder / ".mine").write_text("kept", encoding="utf-8")
     with experiment.locked():
         pass
-    assert sorted(path.name for path in folder.iterdir()) == [".mine", "record.json"]
+    assert sorted(path.name for path in folder.glob(".*")) == [".mine"]
     assert not list(experiment.path.glob(".runs.csv*"))

@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from kerasbatch.analysis.loading.load import RUN_KEYS, Loaded, run_keys
-from kerasbatch.columns import HISTORY_COLUMNS
+from kerasbatch.analysis.loading.load import Loaded, run_keys
+from kerasbatch.columns import HISTORY_COLUMNS, RUN_KEYS
 from kerasbatch.records.files import dump_yaml
 from kerasbatch.records.run_row import RUN_COLUMNS
 from kerasbatch.records.run_status import RunStatus

@@ -8,10 +8,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from kerasbatch.columns import INNER_COLUMNS, RUN_KEYS
+from kerasbatch.records.stored_files import StoredFileError, read_stored
+from kerasbatch.text import show_value
+
 OWNER = "_owner"
 """The column with the number of each row's file."""
 TEXTS = frozenset({"check"})
 """The columns of text; all others hold numbers."""
+_REFUSED = {*RUN_KEYS, *INNER_COLUMNS, OWNER}
 
 
 def read_all(files: Iterable[Path], columns: Sequence[str]) -> tuple[pd.DataFrame, dict[int, str]]:
@@ -28,16 +33,14 @@ def read_all(files: Iterable[Path], columns: Sequence[str]) -> tuple[pd.DataFram
     bodies: dict[str, list[tuple[int, str]]] = defaultdict(list)
     problems: dict[int, str] = {}
     for number, file in enumerate(files):
-        if file.is_symlink():
-            problems[number] = f"its {file.name} is a link, which is not followed"
-            continue
         try:
-            header, _, body = file.read_text(encoding="utf-8").partition("\n")
+            text = read_stored(file).decode("utf-8").replace("\r\n", "\n")
         except FileNotFoundError:
             continue
-        except (OSError, UnicodeDecodeError) as error:
-            problems[number] = f"its {file.name} cannot be read ({error})"
+        except (StoredFileError, UnicodeDecodeError) as error:
+            problems[number] = f"its {file.name} {_reason(error)}"
             continue
+        header, _, body = text.partition("\n")
         if body.strip():
             bodies[header].append((number, body))
     parts = [
@@ -50,6 +53,10 @@ def read_all(files: Iterable[Path], columns: Sequence[str]) -> tuple[pd.DataFram
     table = pd.concat(parts, ignore_index=True).sort_values(OWNER, kind="stable")
     names = dict.fromkeys([*columns, *table.columns])
     return table.reindex(columns=list(names)).reset_index(drop=True), problems
+
+
+def _reason(error: StoredFileError | UnicodeDecodeError) -> str:
+    return "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error)
 
 
 def _parse_readable(
@@ -80,6 +87,8 @@ def _parse(header: str, parts: Sequence[tuple[int, str]], columns: Sequence[str]
 
 def _check(table: pd.DataFrame, columns: Sequence[str]) -> None:
     """Raise ValueError for a missing column, and for text in a column of numbers."""
+    if inner := [name for name in map(str, table) if name in _REFUSED or not name.isprintable()]:
+        raise ValueError(f"{show_value(inner[0])} is no name of a column")
     if missing := [name for name in columns if name not in table]:
         raise ValueError(f"it has no column {missing[0]}")
     for name in table.columns:

@@ -12,9 +12,11 @@ from typing import Any
 
 from kerasbatch.analysis.loading.load import Loaded
 from kerasbatch.errors import SpecError
+from kerasbatch.records.file_names import EXPERIMENT, SPEC
 from kerasbatch.records.run_id import identity
+from kerasbatch.records.stored_files import StoredFileError, read_stored_spec
 from kerasbatch.spec import sweep
-from kerasbatch.spec.reader import load_spec, spec_from_dict
+from kerasbatch.spec.reader import spec_from_dict
 from kerasbatch.spec.schema import Spec
 
 
@@ -43,12 +45,11 @@ def expected_runs(folder: Path, loaded: Loaded) -> ExpectedRuns:
         loaded: its runs; if the record of a run could not be read, its spec.yaml is read.
     """
     try:
-        file = folder / "experiment.yaml"
-        if file.is_symlink():
-            return ExpectedRuns(problem="experiment.yaml is a link, which is not followed")
-        runs = sweep.expand(load_spec(file))
+        runs = sweep.expand(read_stored_spec(folder / EXPERIMENT))
+    except StoredFileError as error:
+        return ExpectedRuns(problem=f"{EXPERIMENT} {error}")
     except SpecError as error:
-        return ExpectedRuns(problem=f"experiment.yaml cannot be read: {error.faults[0].message}")
+        return ExpectedRuns(problem=f"{EXPERIMENT} holds no legal spec: {error.faults[0].message}")
     expected, specs = {_spec_identity(run.spec): run.swept for run in runs}, loaded.specs
     existing = {key: _identity(path, specs.get(key)) for key, path in loaded.directories.items()}
     identities = set(existing.values())
@@ -62,8 +63,8 @@ def expected_runs(folder: Path, loaded: Loaded) -> ExpectedRuns:
 def _identity(run: Path, plain: Mapping[str, Any] | None) -> str | None:
     """Return the identity of a run, or None if its spec cannot be read."""
     try:
-        source = load_spec(run / "spec.yaml") if plain is None else spec_from_dict(plain)
-    except SpecError:
+        source = read_stored_spec(run / SPEC) if plain is None else spec_from_dict(plain)
+    except (SpecError, StoredFileError):
         return None  # Loaded.problems names this run
     return _spec_identity(source.spec)
 

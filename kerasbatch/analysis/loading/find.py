@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from kerasbatch.errors import Fault, SpecError
-from kerasbatch.records.record_schema import record_problem
+from kerasbatch.records.file_names import RECORD, SPEC
 from kerasbatch.records.run_directory import RunDirectory
 from kerasbatch.records.run_status import RunStatus
-from kerasbatch.spec.reader import load_spec
+from kerasbatch.records.stored_files import StoredFileError, read_stored_spec
 
-RUN_FILE_NAMES = ("record.json", "spec.yaml")
 DEPTH = 3
 """The number of levels searched below a path: results/reference/<experiment>/<run>."""
 
@@ -92,7 +91,7 @@ def _unique_names(folders: Collection[Path]) -> dict[Path, str]:
 
 
 def _walk(path: Path, depth: int) -> Iterator[Path]:
-    if any((path / mark).is_file() for mark in RUN_FILE_NAMES):
+    if any((path / mark).is_file() for mark in (RECORD, SPEC)):
         yield path
     elif depth:
         for inner in sorted(path.iterdir()):
@@ -105,17 +104,16 @@ def _read(path: Path) -> RunFiles:
     if stored.problem:  # the record does not match the files
         return RunFiles(path, None, stored.problem)
     if stored.record is not None:
-        problem = record_problem(stored.record)
-        return RunFiles(path, None, problem) if problem else RunFiles(path, stored.record)
+        return RunFiles(path, stored.record)
     return _unfinished(path)
 
 
 def _unfinished(path: Path) -> RunFiles:
     """Return a partial record of a run without one: it is running, or its process was killed."""
     try:
-        spec = load_spec(path / "spec.yaml").spec
-    except SpecError as error:
-        return RunFiles(path, None, f"its spec.yaml cannot be read: {error.faults[0]}")
+        spec = read_stored_spec(path / SPEC).spec
+    except StoredFileError as error:
+        return RunFiles(path, None, f"its {SPEC} {error}")
     if spec.batch_size == "full":
         return RunFiles(path, None, "it has not ended, and the size of its full batch is unknown")
     rate = spec.optimizer.arguments.get("learning_rate")

@@ -14,13 +14,11 @@ import pandas as pd
 
 from kerasbatch.analysis.loading.csv_tables import OWNER, read_all
 from kerasbatch.analysis.loading.find import RunFiles, find_runs
-from kerasbatch.columns import HISTORY_COLUMNS, NOISE_COLUMNS, STEP_COLUMNS
+from kerasbatch.columns import HISTORY_COLUMNS, NOISE_COLUMNS, RUN_KEYS, STEP_COLUMNS
 from kerasbatch.records.record_schema import TEXTS
 from kerasbatch.records.run_row import RUN_COLUMNS
 from kerasbatch.spec.schema import BUDGETS
 
-RUN_KEYS = ("experiment", "run_id")
-"""The columns that name a run."""
 HIDDEN_KEYS = frozenset(BUDGETS)
 """Swept budgets: their columns hold the length that was trained; `planned_steps` is the budget."""
 _SPECIAL = {"inf": float("inf"), "-inf": float("-inf"), "nan": float("nan")}

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from kerasbatch.analysis.loading.load import RUN_KEYS, Loaded
+from kerasbatch.analysis.loading.load import Loaded
 from kerasbatch.analysis.plots import style
 from kerasbatch.analysis.plots.hover import line_points
 from kerasbatch.analysis.plots.kind import PlotContent, PlotPanel, PlotView
+from kerasbatch.columns import RUN_KEYS
 from kerasbatch.types import Array
 
 if TYPE_CHECKING:

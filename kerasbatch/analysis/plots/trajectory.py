@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from kerasbatch.analysis.loading.load import RUN_KEYS, Loaded
+from kerasbatch.analysis.loading.load import Loaded
+from kerasbatch.columns import RUN_KEYS
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.types import Array
 

@@ -6,23 +6,18 @@ from pathlib import Path
 
 from kerasbatch.analysis.comparison.provenance_caveats import runs_own_code
 from kerasbatch.analysis.loading.load import Loaded
+from kerasbatch.records.file_names import EXPERIMENT
 from kerasbatch.records.files import dump_yaml
-
-MAX_BYTES = 2**20
-"""The largest spec file that is shown; a spec is usually one page of YAML."""
+from kerasbatch.records.stored_files import StoredFileError, read_stored
 
 
 def spec_text(folder: Path, loaded: Loaded) -> str:
-    """Return the source text of the spec of an experiment, or else the spec of its first run.
-
-    A symbolic link is not followed: the report is meant to be shared, and must not contain files
-    from outside the experiment.
-    """
-    file = folder / "experiment.yaml"
-    if file.is_file() and not file.is_symlink() and file.stat().st_size <= MAX_BYTES:
-        return file.read_text(encoding="utf-8", errors="replace")
-    first = next(iter(loaded.specs.values()), None)
-    return dump_yaml(dict(first)) if first else ""
+    """Return the source text of the spec of an experiment, or else the spec of its first run."""
+    try:
+        return read_stored(folder / EXPERIMENT).decode("utf-8", "replace")
+    except (FileNotFoundError, StoredFileError):
+        first = next(iter(loaded.specs.values()), None)
+        return dump_yaml(dict(first)) if first else ""
 
 
 def reproduction_commands(

@@ -8,7 +8,8 @@ import pandas as pd
 from kerasbatch.analysis.comparison.compare import Comparison
 from kerasbatch.analysis.comparison.selection import metric_columns as comparison_metrics
 from kerasbatch.analysis.comparison.text import cell, heading, shown_columns
-from kerasbatch.analysis.loading.load import RUN_KEYS, Loaded
+from kerasbatch.analysis.loading.load import Loaded
+from kerasbatch.columns import RUN_KEYS
 
 HEADS = {"document_steps": "s = n*e/b"}
 MAX_ROWS = 2000

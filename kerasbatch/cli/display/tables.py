@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from kerasbatch.columns import TARGET_COLUMNS
-from kerasbatch.records.run_directory import MODELS
+from kerasbatch.records.file_names import MODELS
 from kerasbatch.records.run_row import RUN_COLUMNS
 from kerasbatch.steps import Plan
 from kerasbatch.text import counted, format_number, value_label

@@ -12,7 +12,7 @@ import keras
 from kerasbatch.data.run_data import RunData
 from kerasbatch.engine.model_state import all_variables, assign_values, copy_values, preserve
 from kerasbatch.models.serialization import keras_file_content
-from kerasbatch.records.run_directory import MODELS, PREPROCESSING
+from kerasbatch.records.file_names import MODELS, PREPROCESSING
 from kerasbatch.runs.messages import SavedFile
 from kerasbatch.spec import keras_registry
 from kerasbatch.spec.schema import Spec

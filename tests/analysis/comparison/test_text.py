@@ -107,8 +107,10 @@ def test_what_cut_off_runs_would_have_reached_is_unknown(tmp_path: Path) -> None
 def test_names_and_truth_values_stay_as_they_are(tmp_path: Path) -> None:
     """No letter is made small."""
     for kind, last in (("CamelCase", 0.9), ("other", 0.5)):
-        make_run(tmp_path / "k", 0.5, last, swept={"Kind": kind}, spec={"seed": len(kind)})
-    assert answer_sentence(kb.compare(tmp_path / "k", "Kind")).startswith("Kind CamelCase ended at")
+        make_run(tmp_path / "k", 0.5, last, swept={"data.Kind": kind}, spec={"seed": len(kind)})
+    assert answer_sentence(kb.compare(tmp_path / "k", "data.Kind")).startswith(
+        "Kind CamelCase ended at"
+    )
     for nesterov, last in ((True, 0.95), (False, 0.5)):
         optimizer = {"name": "sgd", "learning_rate": 0.1, "nesterov": nesterov}
         swept = {"optimizer.nesterov": nesterov}

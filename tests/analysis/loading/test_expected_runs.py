@@ -50,5 +50,5 @@ def test_without_a_readable_spec_nothing_can_be_told(tmp_path: Path) -> None:
     found = expected_runs(tmp_path, kb.load(tmp_path))
     assert (found.total, found.problem) == (
         None,
-        "experiment.yaml cannot be read: there is no such file",
+        "experiment.yaml is missing",
     )

@@ -138,7 +138,7 @@ def test_nothing_from_outside_is_more_than_text(tmp_path: Path) -> None:
     folder = tmp_path / "=cmd() <b>NA{{ 7*7 }}"
     asked = {"question": f"{evil} $x$ {{{{ 7*7 }}}}?"}
     for seed in (0, 1):
-        swept = {"odd": f"{evil}$\\alpha_{{{seed}$"}
+        swept = {"data.odd": f"{evil}$\\alpha_{{{seed}$"}
         make_run(folder, 0.5, 0.95, seed=seed, spec=asked, swept=swept, used=evil)
     make_run(folder, 0.5, batch_size=5, status="failed", record={"message": evil + '" onload="x'})
     (folder / "experiment.yaml").write_text(f"question: {evil}\n", encoding="utf-8")
@@ -190,7 +190,7 @@ def test_one_run_and_no_target(tmp_path: Path) -> None:
     run = make_run(tmp_path, 0.5, 0.9)
     page = kb.report(tmp_path)
     assert "there is no other to compare it with" in words(page)
-    assert "The missing runs are unknown: experiment.yaml cannot be read" in words(page)
+    assert "The missing runs are unknown: experiment.yaml is missing" in words(page)
     assert "there is no target" in words(page)
     assert len(SVG.findall(page)) == 8  # six of curves, two of speed
     make_run(tmp_path, 0.5, 0.9, seed=1)
@@ -291,7 +291,7 @@ def test_odd_tables_of_a_run_that_goes_on(tmp_path: Path) -> None:
 def test_characters_that_xml_forbids_break_no_picture(tmp_path: Path) -> None:
     """They stand in names of runs, which pictures show."""
     for seed in (0, 1):
-        make_run(tmp_path, 0.5, 0.9, seed=seed, swept={"odd": f"a\u0001\ufffe{seed}"})
+        make_run(tmp_path, 0.5, 0.9, seed=seed, swept={"data.odd": f"a\u0001\ufffe{seed}"})
     table = "step,loss\n1,0.5\n2,0.25\n"
     for run in tmp_path.iterdir():
         (run / "steps_loss.csv").write_text(table, encoding="utf-8")

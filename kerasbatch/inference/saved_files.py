@@ -1,0 +1,134 @@
+"""Checks the files of a saved model, which may come from a stranger, before they are used.
+
+Keras reads numbers only, but a forged file may name other files on the disk, or be a few bytes that
+unpack to more than the memory.
+"""
+
+import io
+import math
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import h5py
+import keras
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from kerasbatch.data.preprocessing import Preprocessing
+from kerasbatch.errors import SpecError
+from kerasbatch.records.file_names import PREPROCESSING
+from kerasbatch.records.stored_files import StoredFileError, open_stored, read_stored
+from kerasbatch.text import shortened
+
+MAX_VALUES = 2**26
+"""The largest number of values of one example."""
+_WEIGHTS = "model.weights.h5"
+_SLACK_BYTES = 2**26
+"""Bytes of a weights file beyond its numbers: names, and the state of an optimizer's rate."""
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class _Facts(BaseModel):
+    model_config = ConfigDict(strict=True)
+    input_shape: list[Annotated[int, Field(ge=1, le=MAX_VALUES)]] = Field(max_length=8)
+    classes: Annotated[int, Field(ge=1, le=10**6)] | None
+    scale: Finite | None
+    code: str
+    preprocessing: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """The content of preprocessing.json.
+
+    Args:
+        input_shape: the shape of one example as the model gets it.
+        classes: the number of classes, or None where the target is a number.
+        scale: the factor of images, or None.
+        code: a hash of the Python code of the model; empty if there is none.
+        preprocessing: the transformations of data and outputs.
+    """
+
+    input_shape: tuple[int, ...]
+    classes: int | None
+    scale: float | None
+    code: str
+    preprocessing: Preprocessing
+
+
+def read_facts(folder: Path) -> ModelFacts:
+    """Return the content of preprocessing.json in a run directory.
+
+    Raises:
+        SpecError: if it is damaged, incomplete or impossible.
+    """
+    try:
+        facts = _Facts.model_validate_json(read_stored(folder / PREPROCESSING))
+        preprocessing = Preprocessing.from_json(facts.preprocessing)
+        if math.prod(facts.input_shape) > MAX_VALUES:
+            raise ValueError(f"an example has more than {MAX_VALUES:,} values")
+    except (FileNotFoundError, StoredFileError, ValidationError, ValueError) as error:
+        reason = _first_line(error)
+        message = f"{folder}: its {PREPROCESSING} is damaged or incomplete ({reason})"
+        raise SpecError.at((), message) from None
+    shape = tuple(facts.input_shape)
+    return ModelFacts(shape, facts.classes, facts.scale, facts.code, preprocessing)
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        return f"{place}: {first['msg'].lower()}" if place else str(first["msg"]).lower()
+    return shortened(" ".join(str(error).split()), 200)
+
+
+def check_weights(file: Path, model: keras.Model) -> None:
+    """Check that a file of weights holds numbers only, and no more than the model has.
+
+    Args:
+        file: the file of a model in Keras' format.
+        model: the model that will read it, built and with the state of its optimizer.
+
+    Raises:
+        StoredFileError: if it cannot be read, or holds anything else.
+    """
+    expected = sum(math.prod(variable.shape) * 8 for variable in _variables(model))
+    try:
+        with open_stored(file) as stream, zipfile.ZipFile(stream) as archive:
+            size = archive.getinfo(_WEIGHTS).file_size
+            if size > expected + _SLACK_BYTES:
+                raise StoredFileError(f"unpacks to {size:,} bytes, more than the model has")
+            content = io.BytesIO(archive.read(_WEIGHTS))
+        with h5py.File(content, "r") as weights:
+            total = sum(_dataset_bytes(weights))
+    except (StoredFileError, FileNotFoundError):
+        raise
+    except Exception as error:  # a damaged archive raises any type
+        raise StoredFileError(f"is damaged ({_first_line(error)})") from error
+    if total > expected + _SLACK_BYTES:
+        raise StoredFileError(f"unpacks to {total:,} bytes, more than the model has")
+
+
+def _variables(model: keras.Model) -> Iterator[Any]:
+    yield from model.variables
+    yield from model.optimizer.variables
+
+
+def _dataset_bytes(group: h5py.Group, depth: int = 0) -> Iterator[int]:
+    """Yield the unpacked size of every dataset; a link, or data in another file, is an error."""
+    if depth > 100:
+        raise StoredFileError("is nested too deeply")
+    for name in group:
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            raise StoredFileError(f"has a link in place of {name}")
+        item = group[name]
+        if isinstance(item, h5py.Group):
+            yield from _dataset_bytes(item, depth + 1)
+        elif item.external or item.is_virtual:
+            raise StoredFileError(f"keeps {name} in another file")
+        else:
+            yield item.size * item.dtype.itemsize

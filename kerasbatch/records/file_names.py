@@ -1,0 +1,11 @@
+"""The names of the files in the directories of a run and of an experiment."""
+
+RECORD, SPEC = "record.json", "spec.yaml"
+EXPERIMENT = "experiment.yaml"
+"""The original spec, in the directory of the experiment."""
+TABLES = ("history.csv", "steps.csv", "steps_loss.csv", "weights.csv", "noise.csv")
+PREPROCESSING = "preprocessing.json"
+MODELS = {"last": "model.keras", "best": "best.keras"}
+"""The files of the models, by the values of the spec's `save`."""
+HASHED = tuple(sorted((SPEC, *TABLES, PREPROCESSING, *MODELS.values())))
+"""The files whose checksums stand in the record."""

@@ -1,0 +1,87 @@
+"""Opens the files of a results folder for reading; nothing else does.
+
+The folder may come from a stranger: a link may lead to a private file, a pipe may block for ever,
+and a sparse file may be larger than the memory.
+"""
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
+from pathlib import Path
+
+from kerasbatch.errors import SpecError
+from kerasbatch.spec.reader import SpecSource, parse_spec
+
+_MIB = 2**20
+_LIMITS = {".csv": 512 * _MIB, ".keras": 16_384 * _MIB, ".json": 64 * _MIB, ".yaml": _MIB}
+"""The largest size in bytes of a file that is read, by its ending."""
+_OTHER_LIMIT = _MIB
+_FLAGS = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK"))
+"""Windows has neither flag."""
+
+
+class StoredFileError(Exception):
+    """A file of a results folder that cannot be read; the message follows the name of the file."""
+
+
+@contextmanager
+def open_stored(path: Path) -> Iterator[BufferedReader]:
+    """Open a regular file, without following a link in its place.
+
+    Raises:
+        FileNotFoundError: if there is no file.
+        StoredFileError: if it is a link, a directory or a pipe, too large, or cannot be read.
+    """
+    with os.fdopen(_descriptor(path), "rb") as stream:
+        status = os.fstat(stream.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise StoredFileError("is not a file")
+        limit = _LIMITS.get(path.suffix, _OTHER_LIMIT)
+        if status.st_size > limit:
+            size = f"{status.st_size / _MIB:,.0f} MiB"
+            raise StoredFileError(f"has {size}, more than the limit of {limit // _MIB:,} MiB")
+        yield stream
+
+
+def _descriptor(path: Path) -> int:
+    is_link = "is a link, which is not followed"
+    if path.is_symlink():
+        raise StoredFileError(is_link)
+    try:
+        return os.open(path, _FLAGS)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        followed = error.errno == errno.ELOOP
+        reason = is_link if followed else f"cannot be read ({error.strerror})"
+        raise StoredFileError(reason) from None
+
+
+def read_stored(path: Path) -> bytes:
+    """Return the content of a file; errors as in `open_stored`."""
+    with open_stored(path) as stream:
+        return stream.read()
+
+
+def read_stored_spec(path: Path) -> SpecSource:
+    """Return the spec in a file.
+
+    Raises:
+        StoredFileError: if it is missing or cannot be read, or its spec is wrong.
+    """
+    try:
+        return parse_spec(read_stored(path), path)
+    except FileNotFoundError:
+        raise StoredFileError("is missing") from None
+    except SpecError as error:
+        raise StoredFileError(f"holds no legal spec: {error.faults[0].message}") from error
+
+
+def hash_stored(path: Path) -> str:
+    """Return the SHA-256 of a file, which is read in parts; errors as in `open_stored`."""
+    with open_stored(path) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
