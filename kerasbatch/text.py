@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
@@ -67,3 +68,38 @@ def value_label(value: Any) -> str:
     if isinstance(value, list):
         return "-".join(map(value_label, value))
     return str(value)
+
+
+_ALLOWED = frozenset("\n\t")
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+"""Unicode's categories of control, format, surrogate, private and line-ending characters."""
+
+
+def clean(text: str) -> str:
+    """Return a text with its invisible characters written as escape codes."""
+    return "".join(
+        character if _is_visible(character) else _escape(character) for character in text
+    )
+
+
+def _is_visible(character: str) -> bool:
+    return character in _ALLOWED or unicodedata.category(character) not in _HIDDEN
+
+
+def _escape(character: str) -> str:
+    number = ord(character)
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"
+
+
+def escape_formula(value: Any) -> Any:
+    """Return a text that a spreadsheet would run as a formula with a `'` before it."""
+    is_formula = isinstance(value, str) and value.lstrip()[:1] in tuple("=+-@")
+    return f"'{value}" if is_formula and not _is_number(value) else value
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

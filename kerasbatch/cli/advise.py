@@ -10,6 +10,7 @@ from kerasbatch.cli.options import Overrides, SpecPath, Target, Trust
 from kerasbatch.cli.preflight import check_before_loading, display_with_tensorflow
 from kerasbatch.cli.terminal import open_console, print_note, print_uncut
 from kerasbatch.errors import Fault, SpecError
+from kerasbatch.text import escape_formula
 
 if TYPE_CHECKING:
     from kerasbatch.advice.advise import Advice
@@ -63,7 +64,7 @@ def advise(
     )
     _show(advice)
     if csv:
-        write_text(csv, advice.table.to_csv(index=False))
+        write_text(csv, advice.table.map(escape_formula).to_csv(index=False))
     if output and advice.spec:
         write_text(output, advice.spec)
         print_note(f"the spec with batch size {advice.batch_size:,} is in {output}")

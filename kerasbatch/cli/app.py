@@ -5,6 +5,7 @@ run failed, a single run diverged, or a step check is a mismatch; 2 the spec or 
 wrong; 3 the experiment's directory is in use; 130 interrupted; 143 terminated.
 """
 
+import sys
 from typing import Annotated
 
 import typer
@@ -22,7 +23,7 @@ from kerasbatch.cli.report import report
 from kerasbatch.cli.run import run
 from kerasbatch.cli.schema import schema
 from kerasbatch.cli.steps import steps
-from kerasbatch.cli.terminal import exit_codes
+from kerasbatch.cli.terminal import exit_codes, exit_wrong_usage
 from kerasbatch.version import VERSION
 
 app = typer.Typer(
@@ -52,7 +53,13 @@ for command in (
 def main() -> None:
     """Run the command line."""
     with exit_codes() as stop:
-        app(obj=stop)
+        try:
+            code = app(obj=stop, standalone_mode=False)
+        except Exception as error:
+            if not hasattr(error, "format_message"):  # the errors of Typer have no public class
+                raise
+            exit_wrong_usage(error)
+        sys.exit(code)
 
 
 def _version(value: bool) -> None:

@@ -56,7 +56,7 @@ def bench(
     from kerasbatch.benchmark.data_paths import measure_data_paths
     from kerasbatch.benchmark.engines import measure_engines
     from kerasbatch.benchmark.timers import Benchmark
-    from kerasbatch.records.files import write_csv
+    from kerasbatch.records.files import write_spreadsheet
 
     measure: Callable[[Benchmark, int], Any] = measure_data_paths if data else measure_engines
     speeds: list[Any] = []
@@ -71,7 +71,7 @@ def bench(
             _show_data_paths(speeds) if data else _show_engines(speeds)
         if speeds and csv:
             rows = [speed.row() for speed in speeds]
-            write_csv(csv, list(rows[0]), rows)
+            write_spreadsheet(csv, list(rows[0]), rows)
 
 
 def _spec_sizes(source: "SpecSource") -> list[Any]:

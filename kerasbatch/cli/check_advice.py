@@ -10,6 +10,7 @@ from kerasbatch.cli.options import Overrides, Target, Trust
 from kerasbatch.cli.preflight import check_before_loading, display_with_tensorflow
 from kerasbatch.cli.terminal import open_console, print_uncut
 from kerasbatch.errors import SpecError
+from kerasbatch.text import escape_formula
 
 if TYPE_CHECKING:
     from kerasbatch.advice.brute_force import BruteForce
@@ -50,7 +51,8 @@ def check_advice(
         results.append(result)
         _show(result)
         if csv:
-            write_text(csv, brute_force.join_tables(results).to_csv(index=False))
+            table = brute_force.join_tables(results).map(escape_formula)
+            write_text(csv, table.to_csv(index=False))
 
 
 def _show(result: "BruteForce") -> None:

@@ -36,7 +36,7 @@ def claims(
     display = display_with_tensorflow(quiet=False, verbose=False)
     from kerasbatch.claims import run as claim_studies
     from kerasbatch.claims.claim import COLUMNS
-    from kerasbatch.records.files import write_csv
+    from kerasbatch.records.files import write_spreadsheet
 
     name, notice = (data, None) if data else claim_studies.default_data()
     if notice:
@@ -52,7 +52,7 @@ def claims(
             results += study_claims
     if csv:
         rows = [vars(claim) for claim in sorted(results, key=_statement_number)]
-        write_csv(csv, COLUMNS, rows)
+        write_spreadsheet(csv, COLUMNS, rows)
 
 
 def _check_options(data: str | None, csv: Path | None) -> None:

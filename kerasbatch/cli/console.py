@@ -6,31 +6,14 @@ pipe does not end a training.
 """
 
 import os
-import unicodedata
+from collections.abc import Iterable
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions
+from rich.segment import Segment
 from rich.text import Text
 
-_ALLOWED = frozenset("\n\t")
-_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
-"""Unicode's categories of control, format, surrogate, private and line-ending characters."""
-
-
-def clean(text: str) -> str:
-    """Return a text with its invisible characters written as escape codes."""
-    return "".join(
-        character if _is_visible(character) else _escape(character) for character in text
-    )
-
-
-def _is_visible(character: str) -> bool:
-    return character in _ALLOWED or unicodedata.category(character) not in _HIDDEN
-
-
-def _escape(character: str) -> str:
-    number = ord(character)
-    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"
+from kerasbatch.text import clean
 
 
 class SafeConsole(Console):
@@ -43,6 +26,11 @@ class SafeConsole(Console):
     def render_str(self, text: str, *arguments: Any, **options: Any) -> Text:
         """Return a cleaned text as a rich text."""
         return super().render_str(clean(text), *arguments, **options)
+
+    def render(self, renderable: Any, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Yield the segments of any object, with their texts cleaned."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=clean(segment.text))
 
     def on_broken_pipe(self) -> None:
         """Discard further output after the reader has closed the pipe."""

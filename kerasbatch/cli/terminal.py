@@ -6,13 +6,15 @@ import io
 import os
 import signal
 import sys
+import traceback
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from kerasbatch.errors import DirectoryInUseError, SpecError, WorkerError
 from kerasbatch.runs.stop_request import StopRequest
-from kerasbatch.text import counted
+from kerasbatch.text import clean, counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -56,9 +58,21 @@ def _prepare_process(stop: StopRequest) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # not by nohup
             signal.signal(number, stop.handle)
+    warnings.showwarning = _show_warning
+    sys.excepthook = _show_traceback
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+    """Print a warning of a library, which may quote a file."""
+    print_note(f"{category.__name__}: {message}")
+
+
+def _show_traceback(*error: Any) -> None:
+    """Print an error of our own; its message may quote a file."""
+    sys.stderr.write(clean("".join(traceback.format_exception(*error))))
 
 
 def _announce_stop() -> None:
@@ -86,15 +100,22 @@ def _print_message(head: str, style: str, message: str, console: "Console | None
     """Print a message after a coloured head, without wrapping."""
     from rich.text import Text
 
-    from kerasbatch.cli.console import clean
-
-    line = Text.assemble((head, style), " ", clean(message))
+    line = Text.assemble((head, style), " ", message)
     (console or open_console()).print(line, soft_wrap=True)
 
 
 def _describe_os_error(error: OSError) -> str:
     disk_is_full = error.errno == errno.ENOSPC
     return f"the disk is full ({error.filename or error})" if disk_is_full else str(error)
+
+
+def exit_wrong_usage(error: Any) -> NoReturn:
+    """Print an error of the command line itself, such as an unknown option, and exit."""
+    if message := error.format_message():  # empty where the help was printed instead
+        if error.ctx is not None:
+            open_console().print(error.ctx.get_usage(), soft_wrap=True)
+        print_error(message)
+    sys.exit(WRONG)
 
 
 def _print_faults(error: SpecError) -> None:

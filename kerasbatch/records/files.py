@@ -13,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from kerasbatch.text import escape_formula
+
 TEMPORARY = ".writing"
 """The suffix of incomplete files."""
 
@@ -44,6 +46,14 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, An
     writer.writeheader()
     writer.writerows(rows)
     write_text(path, text.getvalue())
+
+
+def write_spreadsheet(
+    path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]
+) -> None:
+    """Write a table for a spreadsheet: no text is a formula."""
+    escaped = [{key: escape_formula(value) for key, value in row.items()} for row in rows]
+    write_csv(path, columns, escaped)
 
 
 def columns_of(rows: Iterable[Mapping[str, Any]], first: Sequence[str] = ()) -> list[str]:

@@ -5,9 +5,17 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal, Self, get_type_hints
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from kerasbatch.columns import INNER_COLUMNS
 from kerasbatch.records.file_names import HASHED
@@ -19,6 +27,7 @@ from kerasbatch.text import show_value
 MAX_DEPTH = 50
 """The largest depth of lists and mappings; the recursion of Python ends at 1,000."""
 
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 Number = Annotated[float, Field(strict=True)] | Literal["inf", "-inf", "nan"]
 Count = Annotated[int, Field(strict=True, ge=0, lt=2**62)]
 Text = Annotated[str, Field(strict=True)] | None
@@ -51,6 +60,20 @@ class _Engine(_Part):
     name: Text = None
 
 
+class _Objective(_Part):
+    weights: list[str]
+    optimum: list[Finite]
+    hessian: list[list[Finite]]
+    minimum: Finite
+
+    @model_validator(mode="after")
+    def _has_one_size(self) -> Self:
+        size = len(self.weights)
+        if {len(self.optimum), len(self.hessian), *map(len, self.hessian)} != {size}:
+            raise ValueError("sizes differ")
+        return self
+
+
 class _Record(_Part):
     run_id: str
     status: RunStatus
@@ -68,7 +91,7 @@ class _Record(_Part):
     started: Time = None
     ended: Time = None
     error: Text = None
-    objective: dict[str, Any] | None = None
+    objective: _Objective | None = None
 
 
 def record_problem(record: Mapping[str, Any]) -> str | None:

@@ -36,14 +36,13 @@ def open_stored(path: Path) -> Iterator[BufferedReader]:
         FileNotFoundError: if there is no file.
         StoredFileError: if it is a link, a directory or a pipe, too large, or cannot be read.
     """
-    with os.fdopen(_descriptor(path), "rb") as stream:
-        status = os.fstat(stream.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise StoredFileError("is not a file")
-        limit = _LIMITS.get(path.suffix, _OTHER_LIMIT)
-        if status.st_size > limit:
-            size = f"{status.st_size / _MIB:,.0f} MiB"
-            raise StoredFileError(f"has {size}, more than the limit of {limit // _MIB:,} MiB")
+    descriptor = _descriptor(path)
+    try:
+        _check(os.fstat(descriptor), _LIMITS.get(path.suffix, _OTHER_LIMIT))
+    except StoredFileError:
+        os.close(descriptor)
+        raise
+    with os.fdopen(descriptor, "rb") as stream:
         yield stream
 
 
@@ -59,6 +58,14 @@ def _descriptor(path: Path) -> int:
         followed = error.errno == errno.ELOOP
         reason = is_link if followed else f"cannot be read ({error.strerror})"
         raise StoredFileError(reason) from None
+
+
+def _check(status: os.stat_result, limit: int) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise StoredFileError("is not a file")
+    if status.st_size > limit:
+        size = f"{status.st_size / _MIB:,.0f} MiB"
+        raise StoredFileError(f"has {size}, more than the limit of {limit // _MIB:,} MiB")
 
 
 def read_stored(path: Path) -> bytes:

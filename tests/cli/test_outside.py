@@ -1,5 +1,6 @@
 """What comes from outside: characters, closed pipes, signals, code that exits."""
 
+import io
 import os
 import signal
 import subprocess
@@ -9,8 +10,11 @@ from pathlib import Path
 
 import pytest
 from patience import limit
+from rich.table import Table
+from rich.text import Text
 
-from kerasbatch.cli.console import clean
+from kerasbatch.cli.console import SafeConsole
+from kerasbatch.text import clean, escape_formula
 
 SPEC = """\
 data: iris
@@ -34,6 +38,46 @@ def _shell(command: str, folder: Path, **environment: str) -> "subprocess.Comple
     return subprocess.run(
         ["/bin/bash", "-c", command], cwd=folder, env=env, capture_output=True, timeout=limit(60)
     )
+
+
+def test_every_kind_of_output_is_cleaned() -> None:
+    """Texts, styled texts, cells of tables; colours of our own remain."""
+    stream = io.StringIO()
+    console = SafeConsole(errors=False)
+    console.file = stream
+    table = Table("a\x1b[2J")
+    table.add_row(Text("b\x1b]0;x\x07"))
+    for output in (table, Text("c\x1b[31m"), "d\u202e"):
+        console.print(output)
+    assert "\x1b" not in stream.getvalue()
+    assert all(text in stream.getvalue() for text in (r"a\x1b[2J", r"b\x1b]", r"c\x1b", r"d\u"))
+
+
+@pytest.mark.parametrize(
+    "arguments", ['"rn$E"', 'plan "--x$E"', 'plan "no$E.yaml"', 'compare "no$E"']
+)
+def test_a_wrong_command_line_is_printed_cleanly(tmp_path: Path, arguments: str) -> None:
+    """File names may come from a stranger's archive, by a `*`."""
+    done = _shell(f"E=$'\\x1b[2J'; $K {arguments}", tmp_path)
+    assert done.returncode == 2
+    assert b"\x1b" not in done.stderr
+    assert rb"\x1b[2J" in done.stderr
+
+
+def test_warnings_are_printed_cleanly(tmp_path: Path) -> None:
+    """Those of libraries may quote a file."""
+    code = (
+        "import warnings; from kerasbatch.cli.terminal import exit_codes\nwith exit_codes():\n    "
+    )
+    done = _shell(f"{sys.executable} -c $'{code}warnings.warn(\"a\\x1b[2J\")'", tmp_path)
+    assert done.stderr == b"note: UserWarning: a\\x1b[2J\n"
+
+
+def test_formulas_are_escaped_for_spreadsheets() -> None:
+    """Texts that begin like one, also after blanks; numbers stay numbers."""
+    texts = ["=HYPERLINK(1)", " +x", "@a", "-cmd|x", "-0.5", "adam", -0.5, None]
+    expected = ["'=HYPERLINK(1)", "' +x", "'@a", "'-cmd|x", "-0.5", "adam", -0.5, None]
+    assert [escape_formula(text) for text in texts] == expected
 
 
 def test_what_cannot_be_seen_is_written_out() -> None:

@@ -9,7 +9,17 @@ from typing import Any
 
 ODD: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 1, 2**70, 10**300, 1e308, -0.0, float("nan"), float("inf")),
-    *("", "x", "inf", "nan", "\x1b]0;OWNED\x07", "=HYPERLINK(1)", "\u202e", "../../x", "/etc/passwd"),
+    *(
+        "",
+        "x",
+        "inf",
+        "nan",
+        "\x1b]0;OWNED\x07",
+        "=HYPERLINK(1)",
+        "\u202e",
+        "../../x",
+        "/etc/passwd",
+    ),
     *("done", "x" * 5000, "<script>", "val_loss", [], [[]], {}, {"a": 1}, [None] * 3, {"": {}}),
     *({"name": "digits"}, {"python": "f.py:f"}, [{"name": 7}], "2026-13-45", {"name": []}),
 )
@@ -22,14 +32,19 @@ NAMES = (
 
 def forge_record(directory: Path, seed: int) -> None:
     """Change a record at random, in one to three places, and sign it."""
-    chance, file = random.Random(seed), directory / "record.json"  # noqa: S311  # no secret
-    record = json.loads(file.read_bytes())
-    record.pop("checksum", None)
+    chance = random.Random(seed)  # noqa: S311  # no secret
+    record = json.loads((directory / "record.json").read_bytes())
     for _ in range(chance.randint(1, 3)):
         _change(record, chance)
+    sign(directory, record)
+
+
+def sign(directory: Path, record: dict[str, Any]) -> None:
+    """Write a record of any content, with its own checksum."""
+    record.pop("checksum", None)
     text = json.dumps(record, sort_keys=True, separators=(",", ":"))
     record["checksum"] = hashlib.sha256(text.encode()).hexdigest()
-    file.write_text(json.dumps(record), encoding="utf-8")
+    (directory / "record.json").write_text(json.dumps(record), encoding="utf-8")
 
 
 def _change(record: Any, chance: random.Random) -> None:
@@ -45,7 +60,9 @@ def _change(record: Any, chance: random.Random) -> None:
     kind = chance.randrange(4)
     odd = copy.deepcopy(chance.choice(ODD))
     if isinstance(place, list):
-        place[:] = [*place, odd] if key is None else [odd if i == key else v for i, v in enumerate(place)]
+        place[:] = (
+            [*place, odd] if key is None else [odd if i == key else v for i, v in enumerate(place)]
+        )
     elif kind == 0 or key is None:
         place[chance.choice(NAMES)] = odd
     elif kind == 1:
@@ -56,16 +73,22 @@ def _change(record: Any, chance: random.Random) -> None:
         place[key] = odd
 
 
-def forge_table(file: Path, seed: int) -> None:
-    """Change a table at random: a cell, a name, a line, a byte."""
+def forge_table(directory: Path, seed: int) -> None:
+    """Change a table at random, and sign it: a cell, a name, a line, a byte."""
     chance = random.Random(seed)  # noqa: S311
+    file = directory / chance.choice(sorted(path.name for path in directory.glob("*.csv")))
     lines = file.read_text(encoding="utf-8").splitlines()
     for _ in range(chance.randint(1, 3)):
         number = chance.choice((0, chance.randrange(len(lines))))
         cells = lines[number].split(",")
-        cells[chance.randrange(len(cells))] = str(chance.choice((*ODD, *NAMES, '"', "1,2", "1e999")))
+        cells[chance.randrange(len(cells))] = str(
+            chance.choice((*ODD, *NAMES, '"', "1,2", "1e999"))
+        )
         lines[number] = ",".join(cells)
     content = bytearray("\n".join(lines).encode("utf-8", "surrogatepass"))
     if chance.random() < 0.3:
         content[chance.randrange(len(content))] = chance.randrange(256)
     file.write_bytes(bytes(content) * chance.choice((1, 1, 1, 2)))
+    record = json.loads((directory / "record.json").read_bytes())
+    record["files"][file.name] = hashlib.sha256(file.read_bytes()).hexdigest()
+    sign(directory, record)

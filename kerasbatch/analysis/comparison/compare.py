@@ -32,7 +32,7 @@ from kerasbatch.errors import Fault, SpecError
 from kerasbatch.records.files import write_text
 from kerasbatch.records.run_status import RunStatus
 from kerasbatch.spec.section_schema import Target
-from kerasbatch.text import show_value, suggestion
+from kerasbatch.text import escape_formula, show_value, suggestion
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ class Comparison:
         return self.table.to_html(escape=True, index=False) + "".join(lines)
 
     def to_csv(self) -> str:
-        """Return the table as CSV."""
-        return str(self.table.to_csv(index=False))
+        """Return the table as CSV for a spreadsheet: no text is a formula."""
+        return str(self.table.map(escape_formula).to_csv(index=False))
 
     def to_markdown(self) -> str:
         """Return the table as Markdown."""

@@ -71,7 +71,7 @@ def trajectories(loaded: Loaded) -> tuple[Objective, list[Trajectory]]:
         for key, record in loaded.records.items()
         if (objective := _objective(record))
     }
-    if not objectives:
+    if not objectives or loaded.weights.empty:
         message = (
             "no run has a path to draw: it needs record: [weights], a model of one Dense(1) with a "
             "single column of data, and the loss half_mse or mse"
@@ -100,6 +100,8 @@ def _trajectories(
     loaded: Loaded, objectives: Mapping[str, Objective], objective: Objective
 ) -> Iterator[Trajectory]:
     clock = loaded.history[[*RUN_KEYS, "step", "examples", "seconds"]]
+    if missing := [name for name in objective.weights if name not in loaded.weights]:
+        raise SpecError([Fault(("contour",), f"weights.csv has no column {missing[0]}")])
     rows_of_runs = loaded.weights.merge(clock, on=[*RUN_KEYS, "step"])
     for place, rows in rows_of_runs.groupby(list(RUN_KEYS), sort=False):
         run = "/".join(map(str, place))
