@@ -10,19 +10,16 @@ import zipfile
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import psutil
 
+from kerasbatch.data import memory
 from kerasbatch.data.arrays import RawArrays
 from kerasbatch.errors import Fault, Location, SpecError
 from kerasbatch.spec.data_schema import NpyData
 from kerasbatch.spec.trust import Access
 from kerasbatch.types import Array
 
-MEMORY_SHARE = 0.5
-"""The share of free memory that the arrays of a file may take."""
 _READ_ERRORS = (
     OSError,
     ValueError,
@@ -80,10 +77,8 @@ def _check_unpacked_size(path: Path) -> None:
     """Raise an error for a file that would not fit into memory, before it is unpacked."""
     with zipfile.ZipFile(path) as archive:
         size = sum(member.file_size for member in archive.infolist())
-    free: Any = psutil.virtual_memory().available
-    if size > MEMORY_SHARE * free:
-        share = f"{MEMORY_SHARE:.0%} of the {free / 1e9:.1f} GB of free memory"
-        raise NpzError(f"its arrays take {size / 1e9:.1f} GB, more than {share}")
+    if problem := memory.excess(size):
+        raise NpzError(f"its arrays take {problem}")
 
 
 NPY_LOCATION: Location = ("data", "npy")
@@ -124,7 +119,7 @@ def _open_npy(path: Path, name: str) -> Array:
     try:
         with np.errstate(over="ignore"):  # from an impossible shape in a header
             array = np.lib.format.open_memmap(path, mode="r")
-    except (OSError, ValueError, EOFError, TypeError, SyntaxError, OverflowError) as error:
+    except _READ_ERRORS as error:
         problem = (
             "holds Python objects"
             if "object" in str(error).lower()

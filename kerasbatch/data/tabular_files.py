@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kerasbatch.data import memory
 from kerasbatch.data.table import Table
 from kerasbatch.errors import Location, SpecError
 from kerasbatch.text import shortened
@@ -14,6 +15,15 @@ from kerasbatch.text import shortened
 if TYPE_CHECKING:
     import pandas as pd
 
+PART_BYTES = 2**24
+CSV_CELL_BYTES = 60
+"""The memory of a cell while a CSV file is read: its text, and its number."""
+PARQUET_COPIES = 5
+"""The copies of a Parquet table in memory while it is encoded."""
+PARQUET_CELL_BYTES = 8 * PARQUET_COPIES
+PARQUET_ROWS = 10_000
+"""The rows that are unpacked at a time."""
+_ADVICE = "write fewer rows, or npy files, which stay on the disk"
 MAX_COLUMNS = 100_000
 MAX_HEADER = 10_000_000
 """The maximum number of characters in the first line of a file."""
@@ -31,6 +41,7 @@ def read_csv(path: Path, where: Location) -> Table:
     """
     import pandas as pd
 
+    _check_csv_size(path, where)
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             _check_header(stream.readline(MAX_HEADER + 1), where)
@@ -61,6 +72,20 @@ def read_csv(path: Path, where: Location) -> Table:
         raise SpecError.at(where, "two columns of the file have the same name")
     cells = table.fillna("").apply(lambda column: column.str.strip()).reset_index(drop=True)
     return Table(cells, where, _lines(table))
+
+
+def _check_csv_size(path: Path, where: Location) -> None:
+    """Raise an error for a file whose cells would not fit into memory, before it is read."""
+    cells = 0
+    try:
+        with path.open("rb") as stream:
+            while part := stream.read(PART_BYTES):
+                cells += part.count(b",") + part.count(b"\n")
+    except OSError as error:
+        raise SpecError.at(where, f"cannot be read: {error.strerror}") from None
+    if problem := memory.excess(cells * CSV_CELL_BYTES):
+        message = f"has about {cells:,} cells, which take {problem}; {_ADVICE}"
+        raise SpecError.at(where, message)
 
 
 def _check_header(line: str, where: Location) -> None:
@@ -101,12 +126,11 @@ def read_parquet(path: Path, where: Location) -> Table:
     if find_spec("pyarrow") is None:
         message = "Parquet files are read by pyarrow; write pip install 'kerasbatch[parquet]'"
         raise SpecError.at(where, message)
-    import pandas as pd
-    import pyarrow
-
     try:
-        table = pd.read_parquet(path, engine="pyarrow")
-    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        table = _parquet_table(path, where)
+    except SpecError:
+        raise
+    except Exception as error:  # a damaged or forged file raises any type
         reason = type(error).__name__
         raise SpecError.at(where, f"is not a readable Parquet file ({reason})") from None
     if not len(table) or not len(table.columns):
@@ -114,6 +138,28 @@ def read_parquet(path: Path, where: Location) -> Table:
     table = table.reset_index() if table.index.name is not None else table
     cells = typed_cells(table, where, [str(name) for name in table.columns])
     return Table(cells, where, lambda row: f"row {row + 1}")
+
+
+def _parquet_table(path: Path, where: Location) -> "pd.DataFrame":
+    """Read a Parquet file in parts, until they take too much memory."""
+    import pyarrow
+    import pyarrow.parquet
+
+    with pyarrow.parquet.ParquetFile(path) as file:
+        cells = file.metadata.num_rows * file.metadata.num_columns
+        _check_parquet_size(cells * PARQUET_CELL_BYTES, file.metadata.num_rows, where)
+        parts, size = [], 0
+        for part in file.iter_batches(PARQUET_ROWS):
+            parts.append(part)
+            size += part.nbytes
+            _check_parquet_size(size * PARQUET_COPIES, file.metadata.num_rows, where)
+        table: pd.DataFrame = pyarrow.Table.from_batches(parts, file.schema_arrow).to_pandas()
+        return table
+
+
+def _check_parquet_size(size: int, rows: int, where: Location) -> None:
+    if problem := memory.excess(size):
+        raise SpecError.at(where, f"has {rows:,} rows, which take {problem}; {_ADVICE}")
 
 
 def typed_cells(table: "pd.DataFrame", where: Location, required: Sequence[str]) -> "pd.DataFrame":

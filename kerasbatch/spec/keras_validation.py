@@ -21,6 +21,10 @@ from kerasbatch.spec.keras_registry import (
 )
 from kerasbatch.text import show_value, suggestion
 
+MAX_NUMBER = 2**53
+"""The largest whole number of an argument; a float holds it exactly."""
+MAX_COUNTS = {"num_thresholds": 100_000}
+"""The largest values of arguments of which Keras makes Python lists."""
 _SINGULAR = {
     "layers": "layer",
     "optimizers": "optimizer",
@@ -176,13 +180,13 @@ def check_arguments(
             message = f"{name} has no argument {show_value(argument)}{hint}"
             yield Fault(where, message, at_key=True)
         else:
-            yield from _check_value(argument, value, where)
+            yield from _check_value(argument, value, where, entry["optional"].get(argument))
     for argument in entry["required"]:
         if argument not in arguments:
             yield Fault(location, f"{name} needs the argument {argument}; add {argument}: ...")
 
 
-def _check_value(argument: str, value: Any, location: Location) -> Iterator[Fault]:
+def _check_value(argument: str, value: Any, location: Location, default: Any) -> Iterator[Fault]:
     if argument in ("layer", "backward_layer"):
         yield from check_layer(value, location)
     elif argument == "learning_rate" and not isinstance(value, dict):
@@ -191,8 +195,17 @@ def _check_value(argument: str, value: Any, location: Location) -> Iterator[Faul
             yield Fault(location, f"found {show_value(value)}; must be {legal}")
     elif (section := value_section(argument)) is not None and value is not None:
         yield from _check_object(section, value, location)
+    elif isinstance(default, float) and not _is_number(value):
+        yield Fault(location, f"found {show_value(value)}; must be a number, like {default}")
     else:
-        yield from _check_plain(value, location)
+        yield from _check_plain(value, location, MAX_COUNTS.get(argument, MAX_NUMBER))
+
+
+def _is_number(value: Any) -> bool:
+    """Return whether a value may stand for a float: a number, a list of them, or none."""
+    if isinstance(value, list | tuple):
+        return all(map(_is_number, value))
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
 def _check_object(section: Section, value: Any, location: Location) -> Iterator[Fault]:
@@ -201,11 +214,13 @@ def _check_object(section: Section, value: Any, location: Location) -> Iterator[
     yield from check_named(section, value, location)
 
 
-def _check_plain(value: Any, location: Location) -> Iterator[Fault]:
+def _check_plain(value: Any, location: Location, most: int) -> Iterator[Fault]:
     if isinstance(value, dict):
         yield Fault(location, "found a mapping; must be a number, text, true, false or a list")
     elif isinstance(value, list | tuple):
         for number, inner in enumerate(value):
-            yield from _check_plain(inner, (*location, number))
+            yield from _check_plain(inner, (*location, number), most)
     elif isinstance(value, float) and not math.isfinite(value):
         yield Fault(location, f"found {show_value(value)}; must be a finite number")
+    elif isinstance(value, int) and abs(value) > most:
+        yield Fault(location, f"found {show_value(value)}; must be {most:,} at most")

@@ -14,7 +14,7 @@ from kerasbatch.errors import Fault, SpecError
 from kerasbatch.spec import keras_registry
 from kerasbatch.spec.schema import Spec
 from kerasbatch.steps import Plan
-from kerasbatch.text import counted
+from kerasbatch.text import counted, show_value
 
 BETAS = ("beta_1", "beta_2")
 LINEAR = ("SGD",)
@@ -91,6 +91,13 @@ def _scaled_arguments(spec: Spec, growth: float) -> dict[str, float]:
     name = keras_registry.class_name("optimizers", spec.optimizer.name)
     defaults = keras_registry.keras_table()["optimizers"][name]["optional"]
     arguments = {**defaults, **spec.optimizer.arguments}
+    faults = [
+        Fault(("optimizer", name), f"found {show_value(value)}; must be a number for betas: true")
+        for name in (*BETAS, "epsilon")
+        if not isinstance(value := arguments[name], int | float)
+    ]
+    if faults:
+        raise SpecError(faults)
     scaled = {beta: 1.0 - growth * (1.0 - arguments[beta]) for beta in BETAS}
     faults = [
         Fault(

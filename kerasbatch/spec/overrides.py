@@ -11,6 +11,8 @@ from kerasbatch.spec.short_forms import expand_key
 from kerasbatch.spec.yaml_tree import Tree
 from kerasbatch.text import short_name, show_value
 
+MAX_DIGITS = 9
+"""The largest number of digits of a position in a list."""
 SPELLINGS = {"standardise": "standardize"}
 """Accepted spellings of keys, and their standard spelling."""
 
@@ -106,12 +108,17 @@ def _parts(key: str) -> list[str]:
 
 
 def _location(parts: list[str]) -> Location:
-    return tuple(int(part) if part.isascii() and part.isdecimal() else part for part in parts)
+    return tuple(int(part) if _is_position(part) else part for part in parts)
+
+
+def _is_position(part: str) -> bool:
+    """Return whether a part of a key is a position in a list."""
+    return part.isascii() and part.isdecimal() and len(part) <= MAX_DIGITS
 
 
 def _child(inner: Any, part: str, parts: list[str]) -> Any:
     if isinstance(inner, dict):
         return inner[part]
-    if isinstance(inner, list) and part.isascii() and part.isdecimal() and int(part) < len(inner):
+    if isinstance(inner, list) and _is_position(part) and int(part) < len(inner):
         return inner[int(part)]
     raise SpecError([Fault(tuple(parts), f"there is no {'.'.join(parts)} in the spec")])

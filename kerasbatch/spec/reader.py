@@ -5,6 +5,7 @@ the loss) also names its line.
 """
 
 import contextlib
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,7 +87,9 @@ def parse_spec(content: bytes, path: Path, overrides: Iterable[str] = ()) -> Spe
         raise SpecError([Fault((), f"the file holds no spec; {hint}", str(path))])
     respell(tree)
     override(tree, overrides)
-    return SpecSource(check_spec(tree, default_name=path.stem), tree, path.resolve().parent, text)
+    return SpecSource(
+        check_spec(tree, default_name=path.stem), tree, Path(os.path.realpath(path)).parent, text
+    )
 
 
 def spec_from_dict(value: Mapping[str, Any], overrides: Iterable[str] = ()) -> SpecSource:
@@ -110,11 +113,11 @@ def _plain_lists(value: Any) -> Any:
 
 
 def _read_bytes(path: Path) -> bytes:
-    if not path.exists():
-        raise SpecError([Fault((), "there is no such file", str(path))])
-    if not path.is_file():
-        raise SpecError([Fault((), "is not a file; give the path of a YAML file", str(path))])
     try:
+        if not path.exists():
+            raise SpecError([Fault((), "there is no such file", str(path))])
+        if not path.is_file():
+            raise SpecError([Fault((), "is not a file; give the path of a YAML file", str(path))])
         raw = path.read_bytes() if path.stat().st_size <= yaml_tree.MAX_BYTES else None
     except OSError as error:
         raise SpecError([Fault((), f"cannot be read: {error.strerror}", str(path))]) from None

@@ -5,11 +5,13 @@ before a path is checked, so that a link in the folder gives no access to other 
 """
 
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from kerasbatch.errors import Location, SpecError
+from kerasbatch.text import short_name
 
 
 def data_folder() -> Path | None:
@@ -44,7 +46,13 @@ class Access:
         Raises:
             SpecError: if there is no such file, or if the spec may not read it.
         """
-        path = self.absolute(name)
+        try:
+            path = self.absolute(name)
+            mode = path.stat().st_mode if path.exists() else None
+        except (OSError, ValueError) as error:  # a long name, a null byte, no permission
+            reason = getattr(error, "strerror", None) or "it is no name of a file"
+            message = f"{short_name(name)} cannot be opened: {reason}"
+            raise SpecError.at(location, message) from None
         if not self.trusted and not any(
             path.is_relative_to(root) for root in self._allowed_folders()
         ):
@@ -55,17 +63,17 @@ class Access:
                 f"if you trust this spec"
             )
             raise SpecError.at(location, message)
-        if not path.exists():
+        if mode is None:
             raise SpecError.at(
                 location, f"there is no file {name} (relative paths start at the spec)"
             )
-        if not path.is_file():
+        if not stat.S_ISREG(mode):
             raise SpecError.at(location, f"{name} is not a file")
         return path
 
     def absolute(self, name: str) -> Path:
         """Return a path of the spec as an absolute path, with links resolved."""
-        return (self.folder / _expanded(name)).resolve()
+        return Path(os.path.realpath(self.folder / _expanded(name)))  # resolve() raises for a loop
 
     def _allowed_folders(self) -> Iterator[Path]:
         yield self.folder.resolve()

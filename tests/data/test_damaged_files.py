@@ -12,6 +12,7 @@ import pytest
 from own_support import CLASSES, REGRESSION, csv, load, npz, python
 
 import kerasbatch as kb
+from kerasbatch.data import memory
 
 
 @pytest.mark.parametrize(
@@ -121,3 +122,53 @@ def test_a_broken_mnist_leads_to_the_fallback(tmp_path: Path, monkeypatch: Any) 
     loaded = load(tmp_path, CLASSES | {"data": {"name": "mnist", "fallback": "digits"}})
     assert loaded.used == "digits"
     assert "MNIST IS NOT AVAILABLE" in str(loaded.notice)
+
+
+def test_tables_that_are_larger_than_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are measured before they are read: 20 KB of Parquet may be gigabytes of zeros."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    zeros = pa.table({"a": np.zeros(10**6), "y": np.zeros(10**6)})
+    with pq.ParquetWriter(tmp_path / "t.parquet", zeros.schema, compression="zstd") as writer:
+        for _ in range(10):
+            writer.write_table(zeros)
+    assert (tmp_path / "t.parquet").stat().st_size < 10**6
+    (tmp_path / "t.csv").write_text("a,y\n" + ",\n" * 10**6, encoding="utf-8")
+    monkeypatch.setattr(memory, "free_bytes", lambda: 10**8)
+    for kind, words in (
+        ("parquet", "has 10,000,000 rows, which take 0.8 GB, more than 50% of the 0.1 GB of free"),
+        ("csv", "has about 2,000,002 cells, which take 0.1 GB, more than 50% of the 0.1 GB"),
+    ):
+        spec = REGRESSION | {"data": {kind: f"t.{kind}", "target": "y"}}
+        with pytest.raises(kb.SpecError, match=words):
+            load(tmp_path, spec)
+
+
+def test_a_limit_of_the_process_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`ulimit -v` leaves less than the machine has."""
+    free = memory.free_bytes()
+    limit = psutil.Process().memory_info().vms + 10**6
+    monkeypatch.setattr("resource.getrlimit", lambda _: (limit, limit))
+    assert memory.free_bytes() < 10**7 < free
+
+
+def test_damaged_headers(tmp_path: Path) -> None:
+    """Of an npy file, and the metadata that pandas keeps in Parquet."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    np.save(tmp_path / "x.npy", np.zeros((4, 2), np.float32))
+    content = bytearray((tmp_path / "x.npy").read_bytes())
+    content[60:62] = b"(("
+    (tmp_path / "x.npy").write_bytes(content)
+    np.save(tmp_path / "y.npy", np.zeros(4))
+    npy = {"npy": {"x_train": "x.npy", "y_train": "y.npy"}}
+    with pytest.raises(kb.SpecError, match=r"x\.npy is not a complete npy file"):
+        load(tmp_path, REGRESSION | {"data": npy, "validation": "none"})
+    table = pa.table({"a": [1.0, 2], "y": [1.0, 2]}).replace_schema_metadata({b"pandas": b"[1]"})
+    pq.write_table(table, tmp_path / "t.parquet")
+    with pytest.raises(kb.SpecError, match="is not a readable Parquet file"):
+        load(tmp_path, REGRESSION | {"data": {"parquet": "t.parquet", "target": "y"}})
