@@ -15,11 +15,11 @@ from kerasbatch.data.numpy_files import NPY_LOCATION, NpzError, npz_names, read_
 from kerasbatch.data.sample_weights import weight_problems
 from kerasbatch.data.table_reader import read_table
 from kerasbatch.errors import Fault, Location, SpecError
-from kerasbatch.spec import user_code
 from kerasbatch.spec.data_schema import NpyData, NpzData, PythonData, TableData
 from kerasbatch.spec.trust import Access
 from kerasbatch.text import short_name
 from kerasbatch.types import Array
+from kerasbatch.user_code import calls
 
 _NUMBERS = "biuf"
 _NPZ_KEYS = ("x_train", "y_train", "x_test", "y_test", "sample_weight")
@@ -74,7 +74,7 @@ def _npz(path: Path) -> RawArrays:
 
 
 def _python(name: str, access: Access, location: Location) -> RawArrays:
-    returned = user_code.call(name, access, location)
+    returned = calls.call(name, access, location)
     legal = "(x, y) or ((x, y), (x_test, y_test))"
     if not isinstance(returned, tuple | list) or len(returned) != 2:
         raise SpecError.at(location, f"{name} returned {_describe(returned)}; must return {legal}")

@@ -21,7 +21,6 @@ from kerasbatch.planning import plan_budget
 from kerasbatch.records.file_names import MODELS, PREPROCESSING, RECORD, SPEC
 from kerasbatch.records.run_directory import RunDirectory
 from kerasbatch.records.stored_files import StoredFileError, read_stored_spec
-from kerasbatch.spec import user_code
 from kerasbatch.spec.keras_registry import label_kind
 from kerasbatch.spec.learning_rate import resolve_learning_rate
 from kerasbatch.spec.reader import SpecSource
@@ -29,6 +28,7 @@ from kerasbatch.spec.schema import Saved
 from kerasbatch.spec.section_schema import PythonModel
 from kerasbatch.spec.trust import Access
 from kerasbatch.text import counted, shortened
+from kerasbatch.user_code import calls
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def _build(
     model = compile_model(spec, shape, facts.classes, rate, access, units)
     if isinstance(spec.model, PythonModel):
         location = ("model", "python")
-        if user_code.identity(spec.model.python, access, location) != facts.code:
+        if calls.snapshot(spec.model.python, access, location).fingerprint != facts.code:
             name = Path(spec.model.python.rpartition(":")[0]).name
             message = f"{name} has changed since this run was trained; restore its old content"
             raise SpecError.at(location, message)

@@ -16,13 +16,14 @@ from kerasbatch.errors import Location, SpecError
 from kerasbatch.models.presets import PRESETS
 from kerasbatch.models.target_scaling import unscale_metric
 from kerasbatch.models.warmup import WarmUp
-from kerasbatch.spec import keras_registry, user_code
+from kerasbatch.spec import keras_registry
 from kerasbatch.spec.fields import NamedObject
 from kerasbatch.spec.learning_rate import LearningRate
 from kerasbatch.spec.schema import Spec
 from kerasbatch.spec.section_schema import LayerModel, PythonModel
 from kerasbatch.spec.trust import Access
 from kerasbatch.text import shortened
+from kerasbatch.user_code import calls
 
 _SELF_ATTENTION_PAIR = ("Attention", "AdditiveAttention")
 
@@ -97,7 +98,7 @@ def _from_python(
     name: str, input_shape: tuple[int, ...], classes: int | None, access: Access
 ) -> keras.Model:
     location: Location = ("model", "python")
-    model = user_code.call(name, access, location, input_shape, classes)
+    model = calls.call(name, access, location, input_shape, classes)
     if not isinstance(model, keras.Model):
         returned = type(model).__name__
         message = f"{name} returned {returned}; must return an uncompiled keras.Model"

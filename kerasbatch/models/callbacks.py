@@ -6,10 +6,11 @@ import keras
 
 from kerasbatch.errors import Location, SpecError
 from kerasbatch.models.build import keras_refusals
-from kerasbatch.spec import keras_registry, user_code
+from kerasbatch.spec import keras_registry
 from kerasbatch.spec.callback_rules import is_user_callback, monitored, name_and_arguments
 from kerasbatch.spec.schema import Spec
 from kerasbatch.spec.trust import Access
+from kerasbatch.user_code import calls
 
 
 def make_callbacks(spec: Spec, access: Access) -> list[keras.callbacks.Callback]:
@@ -27,7 +28,7 @@ def make_callbacks(spec: Spec, access: Access) -> list[keras.callbacks.Callback]
 
 
 def _user_callback(name: str, access: Access, location: Location) -> keras.callbacks.Callback:
-    callback = user_code.call(name, access, location)
+    callback = calls.call(name, access, location)
     if not isinstance(callback, keras.callbacks.Callback):
         message = (
             f"{name} returned {type(callback).__name__}; must return a keras.callbacks.Callback"

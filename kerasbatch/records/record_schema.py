@@ -86,7 +86,7 @@ class _Record(_Part):
     versions: dict[str, Text]
     machine: dict[str, Scalar] = {}
     data_fingerprint: Text = None
-    code_fingerprint: Text = None
+    code: dict[str, Sha256] = {}
     git_commit: Text = None
     started: Time = None
     ended: Time = None

@@ -1,6 +1,7 @@
 """The files and functions that a spec names, from the metadata of its keys."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Literal
 
 from kerasbatch.spec.callback_rules import is_user_callback
@@ -20,6 +21,17 @@ def named_paths(spec: Spec) -> Iterator[tuple[str, str, Literal["file", "files",
             key = metadata(type(model), inner) if getattr(model, inner) is not None else None
             if isinstance(key, InnerKey) and key.names:
                 yield name, inner, key.names
+
+
+def file_names(spec: Spec) -> list[str]:
+    """Return the names of the files of a spec's data, without their folders."""
+    names = []
+    for key, inner, _ in named_paths(spec):
+        value = getattr(getattr(spec, key), inner)
+        if key == "data":
+            files = value.files().values() if isinstance(value, NpyFiles) else [value]
+            names += [Path(file.rpartition(":")[0] or file).name for file in files]
+    return names
 
 
 def with_absolute_paths(spec: Spec, access: Access) -> Spec:

@@ -1,9 +1,18 @@
 """Own code: all of it tells a run from another, and it moves nothing."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
+from small_specs import LINE
+
 import kerasbatch as kb
+from kerasbatch.runs.prepare.checks import check_all
+from kerasbatch.runs.prepare.data_loader import DataLoader
+from kerasbatch.runs.training.trainer import Trainer
+from kerasbatch.spec import reader
+from kerasbatch.spec.sweep import expand
+from kerasbatch.spec.trust import Access
 
 MODEL = """\
 import os
@@ -64,3 +73,69 @@ def test_changing_the_working_directory_moves_no_results(tmp_path: Path, monkeyp
     result = _run(_spec(tmp_path / "a", 4), "results")
     assert Path.cwd() == tmp_path
     assert result.directory.is_relative_to(tmp_path / "results")
+
+
+class Editor(kb.Watcher):
+    """Writes into a file when the first run ends."""
+
+    def __init__(self, file: Path, text: str) -> None:
+        self._file, self._text = file, text
+
+    def finish(self, result: kb.Result) -> None:
+        self._file.write_text(self._text, encoding="utf-8")
+
+
+def _sweep(spec: Path, results: Path, watcher: kb.Watcher | None = None) -> list[kb.Result]:
+    grid = ["sweep.seed=[0, 1]"]
+    return kb.run_all(spec, overrides=grid, results=results, trust=True, jobs=1, watcher=watcher)
+
+
+def test_code_that_is_edited_during_a_sweep_fails_the_run(tmp_path: Path) -> None:
+    """It would be trained under the name of the old code; the same command then trains it."""
+    spec, results = _spec(tmp_path / "a", 4), tmp_path / "results"
+    editor = Editor(tmp_path / "a/helper.py", "UNITS = 64\n")
+    second, first = _sweep(spec, results, editor)  # the last seed is trained first
+    assert (first.status, second.status) == ("done", "failed")
+    assert second.message.startswith("helper.py changed after the runs were checked")
+    (tmp_path / "a/helper.py").write_text("UNITS = 4\n", encoding="utf-8")
+    assert [result.reused for result in _sweep(spec, results)] == [False, True]
+
+
+def test_the_record_names_the_files_of_own_code(tmp_path: Path) -> None:
+    """With their hashes, so that a comparison tells two versions apart."""
+    results, helper = tmp_path / "results", "UNITS = 4\n"
+    result = _run(_spec(tmp_path / "a", 4), results)
+    code = result.record["code"]
+    assert sorted(code) == ["helper.py", "inner/__init__.py", "inner/deep.py", "my_model.py"]
+    assert code["helper.py"] == hashlib.sha256(helper.encode()).hexdigest()
+    _run(_spec(tmp_path / "a", 5), results)
+    messages = [caveat.message for caveat in kb.compare(results).caveats]
+    assert "different versions of helper.py are mixed" in messages
+
+
+def test_data_that_change_during_a_sweep_fail_the_run(tmp_path: Path) -> None:
+    """A CSV that is read again, as by a process that shares no data."""
+    rows = "".join(f"{i},{i * 2}\n" for i in range(40))
+    (tmp_path / "t.csv").write_text(f"a,y\n{rows}", encoding="utf-8")
+    keys = {"data": {"csv": str(tmp_path / "t.csv"), "target": "y"}, "validation": "none"}
+    spec = reader.spec_from_dict(LINE | {"record": []} | keys)
+    access = Access(tmp_path)
+    (prepared,) = check_all(expand(spec), DataLoader(access), []).runs
+    (tmp_path / "t.csv").write_text(f"a,y\n{rows}7,7\n", encoding="utf-8")
+    messages: list[Any] = []
+    Trainer(DataLoader(access)).train(prepared, messages.append)
+    (ended,) = messages
+    assert ended.record["status"] == "failed"
+    assert "t.csv changed after the runs were checked" in ended.record["message"]
+
+
+def test_a_run_is_the_same_whatever_else_lies_in_its_folder(tmp_path: Path) -> None:
+    """The name of a run holds the code of its own function, not of another call."""
+    spec, results = _spec(tmp_path / "a", 4), tmp_path / "results"
+    (tmp_path / "a/other.py").write_text("from my_model import build\n", encoding="utf-8")
+    grid = ["sweep={model.python: ['my_model.py:build', 'other.py:build']}"]
+    both = kb.run_all(spec, overrides=grid, results=results, trust=True, jobs=1)
+    grid = ["sweep={model.python: ['other.py:build']}"]
+    (alone,) = kb.run_all(spec, overrides=grid, results=results, trust=True, jobs=1)
+    assert alone.directory == both[1].directory
+    assert alone.reused

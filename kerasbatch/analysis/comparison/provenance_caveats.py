@@ -1,6 +1,7 @@
 """Caveats about the origin of results: data, versions, machines, engines, step checks."""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
@@ -24,7 +25,7 @@ def mixed(context: ComparisonContext) -> Iterator[Caveat]:
         "data": lambda record: record.get("data_fingerprint"),
         "versions": lambda record: tuple((record.get("versions") or {}).get(v) for v in VERSIONS),
         "machines": lambda record: tuple(sorted((record.get("machine") or {}).items())),
-        "states of own code": _own_code,
+        "commits of own code": _commit_of_own_code,
     }
     for name, origin_of in origins.items():
         values = {origin_of(context.records[run]) for run in context.chosen["run"]} - set(_UNKNOWN)
@@ -32,6 +33,20 @@ def mixed(context: ComparisonContext) -> Iterator[Caveat]:
             rows = tuple(map(int, context.table.index))
             message = f"{len(values)} different {name} are mixed"
             yield Caveat("mixed", message, tuple(context.chosen["run"]), rows)
+    yield from _mixed_code(context)
+
+
+def _mixed_code(context: ComparisonContext) -> Iterator[Caveat]:
+    """Yield a caveat if runs of different versions of a file of own code are compared."""
+    versions: dict[str, set[str]] = defaultdict(set)
+    for run in context.chosen["run"]:
+        for file, content_hash in (context.records[run].get("code") or {}).items():
+            versions[file].add(content_hash)
+    changed = [file for file, hashes in sorted(versions.items()) if len(hashes) > 1]
+    if changed:
+        rows = tuple(map(int, context.table.index))
+        message = f"different versions of {' and '.join(changed)} are mixed"
+        yield Caveat("mixed", message, tuple(context.chosen["run"]), rows)
 
 
 def other_specs(context: ComparisonContext) -> Iterator[Caveat]:
@@ -53,9 +68,10 @@ def runs_own_code(spec: Mapping[str, Any]) -> bool:
     return any(isinstance(part, dict) and "python" in part for part in named)
 
 
-def _own_code(record: Mapping[str, Any]) -> Any:
-    """Return the commit of a run whose spec names Python code, since its results depend on it."""
-    return record.get("git_commit") if runs_own_code(record.get("spec") or {}) else None
+def _commit_of_own_code(record: Mapping[str, Any]) -> Any:
+    """Return the commit of a run of own code whose record has no hashes of it."""
+    has_hashes = bool(record.get("code")) or not runs_own_code(record.get("spec") or {})
+    return None if has_hashes else record.get("git_commit")
 
 
 def fallback(context: ComparisonContext) -> Iterator[Caveat]:

@@ -1,6 +1,6 @@
 """Checks of runs, before anything is written."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from kerasbatch.data.run_data import RunData
 from kerasbatch.errors import Location, SpecError
@@ -14,13 +14,14 @@ from kerasbatch.runs.prepare.equal_runs import refuse_equal_runs
 from kerasbatch.runs.prepare.label_check import check_labels
 from kerasbatch.runs.prepare.prepared_run import CheckedRuns, DataInfo, PreparedRun
 from kerasbatch.runs.prepare.program_key import program_key
-from kerasbatch.spec import user_code
 from kerasbatch.spec.callback_rules import user_callbacks
 from kerasbatch.spec.learning_rate import LearningRate, learning_rate_notes, resolve_learning_rate
 from kerasbatch.spec.rules import spec_notes
 from kerasbatch.spec.schema import Spec
 from kerasbatch.spec.section_schema import PythonModel
 from kerasbatch.spec.sweep import SingleRun
+from kerasbatch.user_code import calls
+from kerasbatch.user_code.snapshot import CodeSnapshot
 
 MAX_RECORDED_WEIGHTS = 1000
 
@@ -51,7 +52,7 @@ class _Checker:
     def __init__(self, loader: DataLoader) -> None:
         self._loader = loader
         self._weights: dict[tuple[str, str], int] = {}
-        self._codes: dict[str, str] = {}
+        self._codes: dict[str, CodeSnapshot] = {}
 
     def check(self, single: SingleRun) -> PreparedRun:
         with single.located():
@@ -61,9 +62,8 @@ class _Checker:
             rate = resolve_learning_rate(spec, planned)
             program = program_key(spec, rate, data)
             self._check_model(spec, rate, data, program)
-            code = self._code(spec)
-            codes = "\n".join([code, *self._callback_codes(spec)])
-            name = run_id(spec, single.swept, data.fingerprint, codes)
+            code = (*self._model_code(spec), *self._callback_codes(spec))
+            name = run_id(spec, single.swept, data.fingerprint, _fingerprint(spec, code))
         info = DataInfo(data.used, data.fingerprint, data.notice, data.x_val is not None)
         return PreparedRun(single, planned, rate, name, info, program, code)
 
@@ -84,22 +84,24 @@ class _Checker:
             )
             raise SpecError.at(("record",), message)
 
-    def _code(self, spec: Spec) -> str:
-        """Return a hash of the Python code of the model, with the name of its function."""
-        if not isinstance(spec.model, PythonModel):
-            return ""
-        return self._identity(spec.model.python, ("model", "python"))
+    def _model_code(self, spec: Spec) -> Iterator[CodeSnapshot]:
+        if isinstance(spec.model, PythonModel):
+            yield self._snapshot(spec.model.python, ("model", "python"))
 
-    def _callback_codes(self, spec: Spec) -> list[str]:
-        """Make the callbacks of a spec; return hashes of the user's own code."""
+    def _callback_codes(self, spec: Spec) -> Iterator[CodeSnapshot]:
+        """Make the callbacks of a spec, and yield the user's own code."""
         if spec.callbacks:
             make_callbacks(spec, self._loader.access)
-        return [
-            self._identity(name, ("callbacks", number, "python"))
-            for number, name in user_callbacks(spec)
-        ]
+        for number, name in user_callbacks(spec):
+            yield self._snapshot(name, ("callbacks", number, "python"))
 
-    def _identity(self, name: str, place: Location) -> str:
+    def _snapshot(self, name: str, place: Location) -> CodeSnapshot:
         if name not in self._codes:
-            self._codes[name] = user_code.identity(name, self._loader.access, place)
+            self._codes[name] = calls.snapshot(name, self._loader.access, place)
         return self._codes[name]
+
+
+def _fingerprint(spec: Spec, code: Iterable[CodeSnapshot]) -> str:
+    """Return a hash of all code of a run; the first line is that of the model, or empty."""
+    no_model = [] if isinstance(spec.model, PythonModel) else [""]
+    return "\n".join([*no_model, *(snapshot.fingerprint for snapshot in code)])

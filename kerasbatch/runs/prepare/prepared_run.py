@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 from kerasbatch.spec.learning_rate import LearningRate
+from kerasbatch.spec.section_schema import PythonModel
 from kerasbatch.spec.sweep import SingleRun
 from kerasbatch.steps import Plan
+from kerasbatch.user_code.snapshot import CodeSnapshot
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class PreparedRun:
         run_id: the name of its directory.
         data: the description of its data.
         program_key: a key that is equal for runs with the same compiled model.
-        code: a hash of the Python code of its model; empty if there is none.
+        code: the Python code of its model and callbacks; the model's first.
     """
 
     single: SingleRun
@@ -49,7 +51,13 @@ class PreparedRun:
     run_id: str
     data: DataInfo
     program_key: str
-    code: str = ""
+    code: tuple[CodeSnapshot, ...] = ()
+
+    @property
+    def model_code(self) -> str:
+        """A hash of the Python code of its model; empty if there is none."""
+        is_own = isinstance(self.single.spec.model, PythonModel)
+        return self.code[0].fingerprint if is_own else ""
 
     @property
     def program(self) -> tuple[str, int, int]:

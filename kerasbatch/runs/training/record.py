@@ -6,6 +6,7 @@ from kerasbatch.columns import TARGET_COLUMNS
 from kerasbatch.records.run_row import RunRow, per_second
 from kerasbatch.runs.prepare.prepared_run import PreparedRun
 from kerasbatch.runs.training.outcome import Outcome
+from kerasbatch.user_code.snapshot import file_hashes
 
 
 def run_record(
@@ -34,6 +35,7 @@ def run_record(
         "notice": prepared.data.notice,
         "error": outcome.error,
         "data_fingerprint": prepared.data.fingerprint,
+        **({"code": file_hashes(prepared.code)} if prepared.code else {}),
     }
 
 

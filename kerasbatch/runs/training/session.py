@@ -48,7 +48,7 @@ def train(job: TrainingJob, emit: Emit) -> Outcome:
         callbacks = make_callbacks(job.spec, job.access)
         training = _begin(job, callbacks)
         noise = NoiseRecorder(job.spec, job.model, job.data)
-    except (Exception, KeyboardInterrupt, SystemExit) as error:  # user code may raise anything
+    except BaseException as error:  # user code may raise anything
         return not_started(job.plan, error)
     return _Session(job, training, callbacks, noise, emit).run()
 
@@ -139,7 +139,7 @@ class _Session:
             last_metrics |= self._test_metrics()
             _refuse_changed_files(self._job)
             self._save()
-        except (Exception, KeyboardInterrupt, SystemExit) as failure:  # user code raises anything
+        except BaseException as failure:  # user code may raise anything
             error = failure
         self._recorder.pause()
         if error is not None:

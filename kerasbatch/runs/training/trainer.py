@@ -5,17 +5,21 @@ import keras
 from kerasbatch.data.run_data import RunData
 from kerasbatch.engine import keras_private
 from kerasbatch.engine.model_state import copy_model_state
+from kerasbatch.errors import SpecError
 from kerasbatch.models.build import build_model
 from kerasbatch.records import provenance
 from kerasbatch.runs.messages import Emit, RunEnded
 from kerasbatch.runs.prepare.data_loader import DataLoader
 from kerasbatch.runs.prepare.prepared_run import PreparedRun
+from kerasbatch.runs.training.failures import not_started
 from kerasbatch.runs.training.job import DEFAULT_TRAINING, TrainingJob, TrainingSettings
 from kerasbatch.runs.training.objective import run_objective
 from kerasbatch.runs.training.record import run_record
 from kerasbatch.runs.training.session import train
+from kerasbatch.spec.named_paths import file_names
 from kerasbatch.spec.section_schema import PythonModel
 from kerasbatch.spec.trust import Access
+from kerasbatch.user_code import calls
 
 
 class Trainer:
@@ -37,17 +41,18 @@ class Trainer:
             prepared: the run.
             emit: receives progress, rows and the end.
         """
-        spec = prepared.single.spec
-        data = self._loader(spec)
-        model = self._models.get(prepared, data)
-        started, memory = provenance.utc_now(), provenance.PeakMemory()
-        access = self._loader.access
-        job = TrainingJob(spec, model, data, prepared.plan, access, prepared.code, self._settings)
-        outcome = train(job, emit)
+        started, memory, objective = provenance.utc_now(), provenance.PeakMemory(), None
+        try:
+            with calls.pinned(prepared.code, self._loader.access):
+                job = self._job(prepared)
+                outcome = train(job, emit)
+            objective = run_objective(job.spec, job.model, job.data)
+        except BaseException as error:  # user code raises anything
+            outcome = not_started(prepared.plan, error)
         if outcome.error:
             self._models.forget()
         record = run_record(prepared, outcome, memory.megabytes())
-        if objective := run_objective(spec, model, data):
+        if objective:
             record["objective"] = objective
         emit(
             RunEnded(
@@ -55,6 +60,18 @@ class Trainer:
                 | provenance.provenance()
             )
         )
+
+    def _job(self, prepared: PreparedRun) -> TrainingJob:
+        """Load the data and build the model; they must be those of the check."""
+        spec, access = prepared.single.spec, self._loader.access
+        data = self._loader(spec)
+        if data.fingerprint != prepared.data.fingerprint:
+            files = " and ".join(file_names(spec)) or "its data"
+            message = f"{files} changed after the runs were checked; run the same command again"
+            raise SpecError.at(("data",), message)
+        model = self._models.get(prepared, data)
+        code = prepared.model_code
+        return TrainingJob(spec, model, data, prepared.plan, access, code, self._settings)
 
 
 class ModelCache:

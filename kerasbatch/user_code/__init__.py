@@ -1,0 +1,1 @@
+"""The Python code that a spec names: called in its folder, and identified by its files."""
