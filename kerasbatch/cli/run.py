@@ -47,14 +47,17 @@ def run(
     verbose: Verbose = False,
 ) -> None:
     """Train every run of a spec; write the histories and check the steps."""
+    from kerasbatch.spec.named_paths import names_code
     from kerasbatch.spec.reader import load_spec
 
     source = load_spec(spec, overrides or ())
     workers, limit = options.jobs(jobs), options.seconds(timeout)
     cluster = options.cluster(ray, cpus_per_run, gpus_per_run)
     check_before_loading(source, trust)
-    alone = source.spec.sweep is None and limit is None and cluster is None
-    if alone:
+    # Code of the user may end its process.
+    isolated = names_code(source.spec)
+    in_process = source.spec.sweep is None and limit is None and cluster is None and not isolated
+    if in_process:
         display = display_with_tensorflow(quiet=quiet, verbose=verbose, load_optional=trust)
     else:
         display = open_display(quiet=quiet, verbose=verbose)
@@ -72,6 +75,7 @@ def run(
             verbose=verbose,
             ray=cluster,
             stop=context.obj,
+            isolated=isolated,
         )
     _show_results(ended, results / source.spec.name, alone=source.spec.sweep is None)
     raise typer.Exit(_exit_code(ended, alone=source.spec.sweep is None))

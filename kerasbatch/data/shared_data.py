@@ -2,6 +2,8 @@
 
 import json
 import mmap
+import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from kerasbatch.data.run_data import RunData
+from kerasbatch.errors import WorkerError
 
 _FIELDS = "facts.json"
 
@@ -52,6 +55,7 @@ def save_shared(data: RunData, folder: Path) -> None:
     """
     unfinished = folder.with_name(f"{folder.name}.writing")
     unfinished.mkdir(parents=True)
+    _check_room(data, unfinished)
     facts: dict[str, Any] = {}
     for field in fields(data):
         value = getattr(data, field.name)
@@ -64,6 +68,17 @@ def save_shared(data: RunData, folder: Path) -> None:
             facts[field.name] = value
     (unfinished / _FIELDS).write_text(json.dumps(facts), encoding="utf-8")
     unfinished.rename(folder)
+
+
+def _check_room(data: RunData, folder: Path) -> None:
+    """Raise WorkerError if the disk has no room; NumPy would say only that it wrote less."""
+    arrays = (getattr(data, field.name) for field in fields(data))
+    size = sum(a.nbytes for a in arrays if isinstance(a, np.ndarray) and not is_unmodified_map(a))
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        room = f"has {free / 1e6:,.0f} MB free, and the data need {size / 1e6:,.0f} MB"
+        advice = "free some room, or set TMPDIR to another folder"
+        raise WorkerError(f"the temporary folder {tempfile.gettempdir()} {room}; {advice}")
 
 
 def load_shared(folder: Path) -> RunData:

@@ -19,6 +19,7 @@ from kerasbatch.runs import earlier_results
 from kerasbatch.runs.coordinator import Coordinator
 from kerasbatch.runs.executors import resources
 from kerasbatch.runs.executors.base import Executor
+from kerasbatch.runs.executors.output import Output
 from kerasbatch.runs.executors.ray import cluster as ray_cluster
 from kerasbatch.runs.executors.ray.cluster import RayOptions
 from kerasbatch.runs.progress import Watcher
@@ -82,6 +83,7 @@ def run_all(
     verbose: bool = False,
     ray: RayOptions | str | None = None,
     stop: StopRequest | None = None,
+    isolated: bool = False,
 ) -> list[Result]:
     """Train every run of a spec; finished ones are not trained again.
 
@@ -100,6 +102,8 @@ def run_all(
         ray: the Ray cluster that trains instead of this machine: `local`, `auto`, HOST:PORT, or
             `RayOptions`.
         stop: stops the runs between blocks of steps; by default Ctrl-C does.
+        isolated: train a single run in a process of its own, too; code that ends its process then
+            ends that one.
 
     Returns:
         The results in the order of the grid; an interrupted sweep returns those of its ended runs.
@@ -116,10 +120,12 @@ def run_all(
         cluster = RayOptions(ray) if isinstance(ray, str) else ray
         _check_options(jobs, timeout, cluster)
         singles = sweep.expand(source)
-        in_process = source.spec.sweep is None and timeout is None
+        single = source.spec.sweep is None
+        in_process = single and timeout is None and not isolated
+        output = Output(shown=verbose or (single and isolated), logged=verbose)
         experiment, watch = Experiment(folder / source.spec.name), watcher or Watcher()
         with (
-            _executor(singles, access, in_process, jobs, timeout, verbose, cluster) as (
+            _executor(singles, access, in_process, jobs, timeout, output, cluster) as (
                 executor,
                 workers,
             ),
@@ -138,7 +144,7 @@ def _executor(
     in_process: bool,
     jobs: int | None,
     timeout: float | None,
-    verbose: bool,
+    output: Output,
     cluster: RayOptions | None,
 ) -> Iterator[tuple[Executor, int]]:
     """Yield the executor of the runs, and its number of workers."""
@@ -148,7 +154,7 @@ def _executor(
         from kerasbatch.runs.executors.ray.executor import RayExecutor
 
         executor = on_cluster = RayExecutor(
-            singles, access, cluster, timeout=timeout, verbose=verbose
+            singles, access, cluster, timeout=timeout, verbose=output.shown
         )
         workers = on_cluster.jobs
     elif in_process:
@@ -161,7 +167,7 @@ def _executor(
         workers = min(jobs or resources.default_jobs(), len(singles))
         threads = resources.threads_per_run(len(singles))
         executor = LocalExecutor(
-            singles, access, jobs=workers, threads=threads, timeout=timeout, verbose=verbose
+            singles, access, jobs=workers, threads=threads, timeout=timeout, output=output
         )
     try:
         yield executor, workers

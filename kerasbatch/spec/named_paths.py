@@ -23,6 +23,12 @@ def named_paths(spec: Spec) -> Iterator[tuple[str, str, Literal["file", "files",
                 yield name, inner, key.names
 
 
+def names_code(spec: Spec) -> bool:
+    """Return whether a spec names Python code of the user."""
+    named = any(kind == "code" for _, _, kind in named_paths(spec))
+    return named or any(is_user_callback(callback) for callback in spec.callbacks)
+
+
 def file_names(spec: Spec) -> list[str]:
     """Return the names of the files of a spec's data, without their folders."""
     names = []

@@ -3,22 +3,19 @@
 import contextlib
 import multiprocessing
 import os
-import shutil
 import signal
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from multiprocessing.connection import wait
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import psutil
-
 from kerasbatch.data.shared_data import DataFolder
 from kerasbatch.runs.executors import resources, worker_failure, worker_process
+from kerasbatch.runs.executors.output import HIDDEN, Output
 from kerasbatch.runs.executors.worker_failure import WorkerFailure
+from kerasbatch.runs.executors.worker_folder import WorkerFolder
 from kerasbatch.runs.executors.worker_pool import TICK, Worker, WorkerPool, start_failure
 from kerasbatch.runs.executors.worker_process import CheckRuns, Order, OrderFailed, WorkerSettings
 from kerasbatch.runs.prepare.prepared_run import CheckedRuns, PreparedRun
@@ -105,9 +102,6 @@ def _spawning() -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
-_PREFIX = "kerasbatch-"
-
-
 class LocalExecutor(WorkerPool[LocalWorker]):
     """Workers on this machine; they start at once and load TensorFlow.
 
@@ -117,7 +111,7 @@ class LocalExecutor(WorkerPool[LocalWorker]):
         jobs: the number of workers.
         threads: the threads of TensorFlow in one worker.
         timeout: the seconds that a run may take, or None.
-        verbose: show the output of runs, and TensorFlow's log.
+        output: the treatment of the output of workers.
     """
 
     def __init__(
@@ -128,16 +122,17 @@ class LocalExecutor(WorkerPool[LocalWorker]):
         jobs: int,
         threads: int,
         timeout: float | None,
-        verbose: bool = False,
+        output: Output = HIDDEN,
     ) -> None:
         super().__init__(timeout)
-        self._folder, gpus = _new_folder(), resources.gpus()
+        self._folder, gpus = WorkerFolder(), resources.gpus()
         self._settings = [
             WorkerSettings(
                 access=access,
                 shared=self.data,
                 threads=threads,
-                output=None if verbose else self._folder / f"output-{number}.txt",
+                output=None if output.shown else self._folder.path / f"output-{number}.txt",
+                logged=output.logged,
                 gpu=gpus[number % len(gpus)] if gpus else None,
                 parent=0,
             )
@@ -149,7 +144,7 @@ class LocalExecutor(WorkerPool[LocalWorker]):
     @property
     def data(self) -> DataFolder:
         """The folder of the data that all workers share."""
-        return DataFolder(self._folder / "data")
+        return DataFolder(self._folder.path / "data")
 
     def check(self, waiting: Callable[[], None]) -> CheckedRuns:
         """Let one worker check all runs, while the others load TensorFlow."""
@@ -170,7 +165,7 @@ class LocalExecutor(WorkerPool[LocalWorker]):
         for worker in self._workers:
             worker.close()
         self._workers = []
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.close()
 
     def _messages(self) -> Iterator[tuple[LocalWorker, Any]]:
         # The caller may close a worker between two messages, so handles are collected first.
@@ -190,12 +185,3 @@ class LocalExecutor(WorkerPool[LocalWorker]):
 
     def _replacement(self, lost: LocalWorker) -> LocalWorker:
         return LocalWorker(lost.number, self._settings[lost.number])
-
-
-def _new_folder() -> Path:
-    """Make a folder for shared files; delete the folders of processes that were killed."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
-        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
-            shutil.rmtree(folder, ignore_errors=True)
-    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))

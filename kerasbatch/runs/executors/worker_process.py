@@ -52,6 +52,7 @@ class WorkerSettings:
         shared: the data that all workers share.
         threads: the threads of TensorFlow; 0 leaves the choice to TensorFlow.
         output: the file of standard output and error; None does not redirect them.
+        logged: whether the log of TensorFlow is part of the output, without a file.
         gpu: the number of its own GPU, or None.
         parent: the id of the parent process.
     """
@@ -60,6 +61,7 @@ class WorkerSettings:
     shared: SharedData
     threads: int
     output: Path | None
+    logged: bool
     gpu: str | None
     parent: int
 
@@ -136,8 +138,9 @@ class _Worker:
     def _truncate_output(self, max_bytes: int) -> None:
         """Empty the output file if it is larger than `max_bytes`."""
         file = self._settings.output
-        if file is not None and file.stat().st_size > max_bytes:
-            os.truncate(file, 0)
+        with contextlib.suppress(FileNotFoundError):  # somebody deleted it
+            if file is not None and file.stat().st_size > max_bytes:
+                os.truncate(file, 0)
 
 
 def worker_main(connection: Connection, settings: WorkerSettings) -> None:
@@ -172,9 +175,11 @@ def serve(channel: OrderChannel, settings: WorkerSettings) -> None:
 
 def read_output(file: Path | None) -> str:
     """Return the end of the output of a worker's run."""
-    if file is None or not file.exists():
+    try:
+        content = b"" if file is None else file.read_bytes()[-MAX_OUTPUT:]
+    except FileNotFoundError:  # somebody deleted it
         return ""
-    return file.read_bytes()[-MAX_OUTPUT:].decode("utf-8", "replace")
+    return content.decode("utf-8", "replace")
 
 
 def _order_failed(error: Exception) -> OrderFailed:
@@ -224,8 +229,9 @@ def _load_tensorflow(settings: WorkerSettings) -> None:
     """Import TensorFlow with this worker's number of threads; warnings and errors are kept."""
     from kerasbatch.engine import environment
 
-    environment.set_variables(verbose=True)
+    logged = settings.logged or settings.output is not None
+    environment.set_variables(verbose=logged)
     if settings.output is not None:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "1"  # keeps warnings of memory that runs out
-    environment.load_tensorflow(verbose=True, load_optional=settings.access.trusted)
+    environment.load_tensorflow(verbose=logged, load_optional=settings.access.trusted)
     environment.set_threads(settings.threads)

@@ -3,6 +3,7 @@
 import os
 import resource
 import signal
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -179,12 +180,16 @@ def test_the_spec_is_edited_between_runs(tmp_path: Path) -> None:
     assert "batch_size=32-" in notice
 
 
-def test_what_killed_processes_left_behind_is_deleted(tmp_path: Path) -> None:
+def test_what_killed_processes_left_behind_is_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The data that its workers shared."""
-    import tempfile
-
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     process = start(ENDLESS, tmp_path, "--jobs", "1")
-    folder = lambda: list(Path(tempfile.gettempdir()).glob(f"kerasbatch-{process.pid}-*"))  # noqa: E731  # one line
+    folder = lambda: list(temporary.glob("kerasbatch-workers-*"))  # noqa: E731  # one line
     wait_for(lambda: folder() and list(tmp_path.glob("spec/*/history.csv")))
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=limit(10))

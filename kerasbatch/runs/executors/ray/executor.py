@@ -12,6 +12,7 @@ from kerasbatch.data.run_data import RunData
 from kerasbatch.data.shared_data import DataFolder, in_memory, load_shared
 from kerasbatch.errors import SpecError
 from kerasbatch.runs.executors.local import LocalExecutor
+from kerasbatch.runs.executors.output import Output
 from kerasbatch.runs.executors.ray import cluster
 from kerasbatch.runs.executors.ray.cluster import RayOptions
 from kerasbatch.runs.executors.ray.mailbox import Mailbox
@@ -49,7 +50,7 @@ class RayExecutor(WorkerPool[RayWorker]):
         self._joined, self._seen = False, 0
         self._names = map("worker-{}".format, itertools.count())
         self._checker = LocalExecutor(
-            singles, access, jobs=1, threads=1, timeout=None, verbose=verbose
+            singles, access, jobs=1, threads=1, timeout=None, output=Output(verbose, verbose)
         )
         try:
             self._join(len(singles), access, options, verbose)

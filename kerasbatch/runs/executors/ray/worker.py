@@ -78,6 +78,7 @@ def serve(name: str, mailbox: Any, share: Share) -> None:
         shared=DataInStore(mailbox),
         threads=max(1, int(share.cpus)),
         output=file,
+        logged=share.verbose,
         gpu=None,  # Ray chooses it
         parent=0,
     )
