@@ -66,7 +66,7 @@ def test_a_full_temporary_folder_is_named(monkeypatch: pytest.MonkeyPatch) -> No
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(tempfile, "mkdtemp", full)
-    with pytest.raises(kb.WorkerError, match="No space left.*; its disk may be full: .*TMPDIR"):
+    with pytest.raises(kb.WorkerError, match=r"No space left.*; its disk may be full: .*TMPDIR"):
         WorkerFolder()
 
 
@@ -77,7 +77,7 @@ def test_data_without_room_are_named(
     usage = shutil.disk_usage(temporary)._replace(free=100)
     monkeypatch.setattr(shared_data.shutil, "disk_usage", lambda _: usage)
     data = run_data.load_data(reader.spec_from_dict(small).spec, Access(temporary))
-    with pytest.raises(kb.WorkerError, match="has 0 MB free, and the data need 0 MB.*TMPDIR"):
+    with pytest.raises(kb.WorkerError, match=r"has 0 MB free, and the data need 0 MB.*TMPDIR"):
         shared_data.DataFolder(temporary / "data").get("key", lambda: data)
 
 
