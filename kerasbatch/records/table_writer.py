@@ -49,6 +49,11 @@ class TableWriter:
             now = time.monotonic()
             self._due = now + max(INTERVAL, 20 * (now - start))
 
+    def rewrite(self) -> None:
+        """Write every table."""
+        self._unwritten.update(self.rows)
+        self.write()
+
     def write(self) -> None:
         """Write every table that has changed since its last write."""
         for table in sorted(self._unwritten):

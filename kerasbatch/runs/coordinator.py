@@ -2,7 +2,8 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,9 @@ from kerasbatch.columns import HISTORY_COLUMNS, STEP_COLUMNS
 from kerasbatch.records import provenance
 from kerasbatch.records.experiment import Experiment
 from kerasbatch.records.run_directory import RunDirectory
+from kerasbatch.records.run_status import RunStatus
 from kerasbatch.records.runs_csv import RunsCsv
+from kerasbatch.records.stored_files import StoredFileError
 from kerasbatch.records.table_writer import TableWriter
 from kerasbatch.runs.executors.worker_failure import WorkerFailure
 from kerasbatch.runs.messages import Message, ProgressUpdate, SavedFile, TableRows
@@ -21,6 +24,7 @@ from kerasbatch.runs.scheduler import Scheduler
 from kerasbatch.runs.training.outcome import Outcome, last_and_best
 from kerasbatch.runs.training.record import run_record
 from kerasbatch.spec.named_paths import with_absolute_paths
+from kerasbatch.spec.schema import Spec
 from kerasbatch.spec.trust import Access
 from kerasbatch.text import counted
 from kerasbatch.types import Progress, Row
@@ -35,6 +39,7 @@ PROGRESS_INTERVAL = 0.2
 class _OpenRun:
     """A run in training, with its files."""
 
+    run: PreparedRun
     info: RunInfo
     target: RunDirectory
     written: RunDirectory
@@ -42,6 +47,11 @@ class _OpenRun:
     started: str
     progress: Progress | None = None
     since: float = field(default_factory=time.monotonic)
+
+    def failed_record(self, failure: WorkerFailure) -> dict[str, Any]:
+        """Return the record of the run after a failure, with the rows received so far."""
+        rows = self.tables.rows.get("history.csv", ())
+        return failed_run_record(self.run, failure, self.started, self.progress, rows)
 
 
 class Coordinator:
@@ -84,9 +94,17 @@ class Coordinator:
         """Set the runs to train."""
         self._schedule = Scheduler(runs)
 
-    def next_run(self, worker: int) -> PreparedRun | None:
+    def has_runs(self) -> bool:
+        """Return whether any run waits for a worker."""
+        return self._schedule.has_runs()
+
+    def is_ended(self, run: PreparedRun) -> bool:
+        """Return whether a run has a result."""
+        return run.run_id not in self._open
+
+    def next_run(self, worker: int, code: str | None = "") -> PreparedRun | None:
         """Return the next run for a free worker, and make its directory."""
-        run = self._schedule.next(worker)
+        run = self._schedule.next(worker, code)
         if run is not None:
             self._tries[run.run_id] += 1
             self._open[run.run_id] = self._begin(run)
@@ -95,11 +113,14 @@ class Coordinator:
 
     def on_message(self, run: PreparedRun, message: Message) -> None:
         """Process a message of a run in training."""
+        if self.is_ended(run):
+            return
         open_run = self._open[run.run_id]
         if isinstance(message, TableRows):
             open_run.tables.put(message.table, message.start, message.rows, message.columns)
         elif isinstance(message, SavedFile):
-            open_run.written.save(message.name, message.content)
+            with self._ending_if_deleted(open_run):
+                open_run.written.save(message.name, message.content)
         elif isinstance(message, ProgressUpdate):
             open_run.progress = message.progress
             self._watcher.progress(open_run.info, message.progress)
@@ -108,19 +129,20 @@ class Coordinator:
 
     def on_failure(self, run: PreparedRun, failure: WorkerFailure) -> None:
         """Record a run that lost its worker, with the rows received so far, or try it again."""
+        if self.is_ended(run):
+            return
         if failure.retry and self._tries[run.run_id] < MAX_TRIES:
             del self._open[run.run_id]
             self._schedule.put_back(run)
             self._watcher.notice(f"{run.run_id}: {failure.message}; it is trained again")
             return
-        open_run = self._open[run.run_id]
-        rows = open_run.tables.rows.get("history.csv", ())
-        self._end(run, failed_run_record(run, failure, open_run.started, open_run.progress, rows))
+        self._end(run, self._open[run.run_id].failed_record(failure))
 
     def tick(self) -> None:
         """Write files that are due, and report the progress of the sweep."""
-        for open_run in self._open.values():
-            open_run.tables.write_if_due()
+        for open_run in list(self._open.values()):
+            with self._ending_if_deleted(open_run):
+                open_run.tables.write_if_due()
         self._table.write_if_due()
         if time.monotonic() >= self._next_report:
             self._watcher.sweep_progress(self._sweep_progress())
@@ -135,19 +157,42 @@ class Coordinator:
         """Make a run's directory; a finished result stays until there is a new one."""
         target = self._experiment.run(run.run_id)
         written = target.successor() if target.is_finished() else target
-        written.start(with_absolute_paths(run.single.spec, self._access))
+        written.start(self._spec_with_absolute_paths(run))
         number, count = self._numbers[run.run_id], len(self._numbers)
         info = RunInfo(run.run_id, run.single, run.plan, number, count)
         tables = TableWriter(written)
         tables.put("history.csv", 0, (), HISTORY_COLUMNS)
         tables.put("steps.csv", 0, (), STEP_COLUMNS)
-        return _OpenRun(info, target, written, tables, provenance.utc_now())
+        return _OpenRun(run, info, target, written, tables, provenance.utc_now())
+
+    def _spec_with_absolute_paths(self, run: PreparedRun) -> Spec:
+        return with_absolute_paths(run.single.spec, self._access)
+
+    @contextmanager
+    def _ending_if_deleted(self, open_run: _OpenRun) -> Iterator[None]:
+        """End a run whose directory somebody has deleted or changed; the others go on."""
+        try:
+            yield
+        except (FileNotFoundError, NotADirectoryError, StoredFileError) as error:
+            is_changed = isinstance(error, StoredFileError)
+            if open_run.written.path.is_dir() and not is_changed:
+                raise
+            what = f"changed: a file {error}" if is_changed else "deleted"
+            failure = WorkerFailure(RunStatus.FAILED, f"its directory was {what}")
+            open_run.written.start(self._spec_with_absolute_paths(open_run.run))
+            open_run.tables.rewrite()
+            self._end(open_run.run, open_run.failed_record(failure))
 
     def _end(self, run: PreparedRun, record: dict[str, Any]) -> None:
-        open_run = self._open.pop(run.run_id)
-        open_run.tables.write()
-        directory, record = open_run.written, record | {"git_commit": self._git_commit}
-        record = directory.finish(record)
+        open_run, ended = self._open[run.run_id], {**record, "git_commit": self._git_commit}
+        with self._ending_if_deleted(open_run):
+            open_run.tables.write()
+            self._close(open_run, open_run.written.finish(ended))
+
+    def _close(self, open_run: _OpenRun, record: dict[str, Any]) -> None:
+        """Put the directory of a run with a record into its place, and keep the result."""
+        run, directory = open_run.run, open_run.written
+        del self._open[run.run_id]
         if directory != open_run.target and directory.is_finished():
             open_run.target.take_over(directory)
             directory = open_run.target

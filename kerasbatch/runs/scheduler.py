@@ -30,22 +30,36 @@ class Scheduler:
         self._medians: dict[Program, float] = {}
         self._proportion = 1.0
 
-    def next(self, worker: int) -> PreparedRun | None:
+    def next(self, worker: int, code: str | None = "") -> PreparedRun | None:
         """Return a run of the program that the worker has compiled, else of the longest work.
 
         Programs that no other worker has compiled come first; then workers share a program, at
         the price of one more compilation.
+
+        Args:
+            worker: the number of the worker.
+            code: as in `RunQueue.next_run`.
         """
-        waiting = {program for program, runs in self._waiting.items() if runs}
+
+        def is_allowed(run: PreparedRun) -> bool:
+            return code in ("", run.code_key)
+
+        waiting = {program for program, runs in self._left() if any(map(is_allowed, runs))}
         if not waiting:
             return None
         if (program := self._held.get(worker)) not in waiting:
             held = {other for number, other in self._held.items() if number != worker}
             program = max(sorted(waiting - held or waiting), key=self._waiting_seconds)
         self._held[worker] = program
-        run = self._waiting[program].pop()
+        runs = self._waiting[program]
+        run = next(run for run in reversed(runs) if is_allowed(run))
+        runs.remove(run)
         self._steps[program] -= run.plan.total_steps
         return run
+
+    def has_runs(self) -> bool:
+        """Return whether any run waits."""
+        return bool(self._left())
 
     def put_back(self, run: PreparedRun) -> None:
         """Return a run to the queue; its worker was lost."""

@@ -13,8 +13,20 @@ from kerasbatch.runs.stop_request import StopRequest
 class RunQueue(Protocol):
     """The side of the coordinator that an executor sees; called from the executor's thread."""
 
-    def next_run(self, worker: int) -> PreparedRun | None:
-        """Return the next run for a free worker, or None if no run is left."""
+    def next_run(self, worker: int, code: str | None = "") -> PreparedRun | None:
+        """Return the next run for a free worker, or None if there is none for it.
+
+        Args:
+            worker: its number.
+            code: the key of the user code that it has run, so that it may train only runs of the
+                same code; empty without any; None if it must train no other run.
+        """
+
+    def has_runs(self) -> bool:
+        """Return whether any run waits for a worker."""
+
+    def is_ended(self, run: PreparedRun) -> bool:
+        """Return whether a run was ended, so that its worker must leave it."""
 
     def on_message(self, run: PreparedRun, message: Message) -> None:
         """Process a message of a run in training."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from kerasbatch.errors import WorkerError
 from kerasbatch.records.run_status import RunStatus
 from kerasbatch.runs.executors.base import Executor, RunQueue
 from kerasbatch.runs.messages import Message, ProgressUpdate, RunEnded
@@ -50,6 +51,8 @@ class InProcessExecutor(Executor):
                 if isinstance(message, ProgressUpdate):
                     queue.tick()
                     stop.raise_if_requested()
+                    if queue.is_ended(run):
+                        raise WorkerError("the run was ended")
                 if isinstance(message, RunEnded):
                     interrupted = message.record["status"] == RunStatus.INTERRUPTED
 

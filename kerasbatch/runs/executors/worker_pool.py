@@ -10,9 +10,10 @@ from kerasbatch.records.run_status import RunStatus
 from kerasbatch.runs.executors import worker_failure
 from kerasbatch.runs.executors.base import Executor, RunQueue
 from kerasbatch.runs.executors.worker_failure import WorkerFailure
-from kerasbatch.runs.executors.worker_process import (
+from kerasbatch.runs.executors.worker_protocol import (
     Order,
     OrderFailed,
+    StateChanged,
     StopRun,
     TrainRun,
     WorkerReady,
@@ -37,7 +38,8 @@ class Worker(ABC):
     def __init__(self, number: int) -> None:
         self.number = number
         self.ready = False
-        self.timed_out = False
+        self.is_ending = False
+        self.code: str | None = ""
         self.run: PreparedRun | None = None
         self._deadline: float | None = None
         self._timeout: float | None = None
@@ -70,6 +72,7 @@ class Worker(ABC):
             timeout: the seconds after which it is ended, or None.
         """
         self.run, self._timeout = run, timeout
+        self.code = self.code or run.code_key
         self._deadline = None if timeout is None else time.monotonic() + timeout
         self.order(TrainRun(run))
 
@@ -86,9 +89,14 @@ class Worker(ABC):
         return self._deadline is not None and time.monotonic() > self._deadline
 
     def kill_if_late(self) -> None:
-        """End a process whose run takes too long; it gets no other run."""
-        if self.is_late() and not self.timed_out:
-            self.timed_out = True
+        """End a process whose run takes too long."""
+        if self.is_late():
+            self.discard()
+
+    def discard(self) -> None:
+        """End the process at once; it gets no other run."""
+        if not self.is_ending:
+            self.is_ending = True
             self.kill()
 
     def failure(self) -> WorkerFailure:
@@ -146,13 +154,23 @@ class WorkerPool(Executor, Generic[W]):
 
     def _hand_out(self, queue: RunQueue) -> bool:
         """Give a run to every free worker; return False if no run is left."""
-        for worker in self._workers:
-            if worker.ready and worker.run is None and not worker.timed_out:
-                run = queue.next_run(worker.number)
-                if run is None:
-                    return False
+        for worker in list(self._workers):
+            if not worker.ready or worker.run is not None or worker.is_ending:
+                continue
+            run = queue.next_run(worker.number, worker.code)
+            if run is not None:
                 worker.train(run, self._timeout)
+            elif queue.has_runs():
+                self._renew(worker)
+            else:
+                return False
         return True
+
+    def _renew(self, worker: W) -> None:
+        """Replace a worker that ran user code, before it trains a run of other code."""
+        worker.kill()
+        worker.close()
+        self._workers[self._workers.index(worker)] = self._replacement(worker)
 
     def _listen(self, queue: RunQueue) -> None:
         """Process messages, end late runs, replace lost workers."""
@@ -163,6 +181,9 @@ class WorkerPool(Executor, Generic[W]):
                 self._on_message(worker, worker.run, message, queue)
         for worker in self._busy():
             worker.kill_if_late()
+            if worker.run is not None and queue.is_ended(worker.run):
+                worker.on_run_ended()
+                worker.discard()
 
     def _on_message(self, worker: W, run: PreparedRun, message: Any, queue: RunQueue) -> None:
         if isinstance(message, RunEnded | OrderFailed):
@@ -179,7 +200,9 @@ class WorkerPool(Executor, Generic[W]):
         for worker, message in self._messages():
             if message is not None:
                 worker.ready, self._failed_starts = True, 0  # TensorFlow is loaded
-            if not isinstance(message, WorkerReady):
+            if isinstance(message, StateChanged):
+                worker.code = None
+            elif not isinstance(message, WorkerReady):
                 yield worker, message
 
     def _replace(self, lost: W, queue: RunQueue) -> None:

@@ -13,91 +13,27 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Protocol
 
-from kerasbatch.data.shared_data import SharedData
-from kerasbatch.runs.messages import Message, ProgressUpdate
+from kerasbatch.runs.executors.worker_protocol import (
+    CheckRuns,
+    Order,
+    OrderChannel,
+    OrderFailed,
+    StateChanged,
+    TrainRun,
+    WorkerReady,
+    WorkerSettings,
+)
+from kerasbatch.runs.messages import Message, ProgressUpdate, RunEnded
 from kerasbatch.runs.prepare.prepared_run import CheckedRuns, PreparedRun
 from kerasbatch.spec.sweep import SingleRun
-from kerasbatch.spec.trust import Access
 
 MAX_OUTPUT = 2**20
 """The largest size in bytes of the output that is kept."""
 _KILL_ME_WITH_MY_PARENT = 1
 """PR_SET_PDEATHSIG of Linux' prctl."""
-
-
-class OrderChannel(Protocol):
-    """The connection between a worker and its pool."""
-
-    def send(self, message: object, /) -> None:
-        """Send a message."""
-
-    def poll(self) -> bool:
-        """Return whether an order has come."""
-
-    def recv(self) -> Any:
-        """Wait for an order and return it; raise EOFError after the last one."""
-
-
-@dataclass(frozen=True)
-class WorkerSettings:
-    """The settings of a worker process.
-
-    Args:
-        access: the files and code that specs may use.
-        shared: the data that all workers share.
-        threads: the threads of TensorFlow; 0 leaves the choice to TensorFlow.
-        output: the file of standard output and error; None does not redirect them.
-        logged: whether the log of TensorFlow is part of the output, without a file.
-        gpu: the number of its own GPU, or None.
-        parent: the id of the parent process.
-    """
-
-    access: Access
-    shared: SharedData
-    threads: int
-    output: Path | None
-    logged: bool
-    gpu: str | None
-    parent: int
-
-
-@dataclass(frozen=True)
-class CheckRuns:
-    """The order to check all runs, and to share their data with all workers."""
-
-    singles: Sequence[SingleRun]
-
-
-@dataclass(frozen=True)
-class TrainRun:
-    """The order to train a run."""
-
-    run: PreparedRun
-
-
-@dataclass(frozen=True)
-class StopRun:
-    """The order to stop the run after the present block of steps."""
-
-
-@dataclass(frozen=True)
-class WorkerReady:
-    """The message that TensorFlow is loaded."""
-
-
-@dataclass(frozen=True)
-class OrderFailed:
-    """The message that an order raised an error."""
-
-    error: Exception
-
-
-Order = CheckRuns | TrainRun | StopRun
 
 
 class _Worker:
@@ -118,7 +54,22 @@ class _Worker:
             self._channel.send(self._check(order.singles))
         elif isinstance(order, TrainRun):
             self._truncate_output(0)
-            self._trainer.train(order.run, self._emit)
+            self._train(order.run)
+
+    def _train(self, run: PreparedRun) -> None:
+        if not run.code:
+            self._trainer.train(run, self._emit)
+            return
+        from kerasbatch.runs.executors.process_state import changed_parts, process_state
+
+        before = process_state()
+
+        def emit(message: Message) -> None:
+            if isinstance(message, RunEnded) and (parts := changed_parts(before, process_state())):
+                self._channel.send(StateChanged(parts))
+            self._emit(message)
+
+        self._trainer.train(run, emit)
 
     def _check(self, singles: Sequence[SingleRun]) -> CheckedRuns:
         from kerasbatch.runs.prepare.checks import check_all

@@ -54,6 +54,11 @@ class PreparedRun:
     code: tuple[CodeSnapshot, ...] = ()
 
     @property
+    def code_key(self) -> str:
+        """A key that is equal for runs of the same Python code; empty without any."""
+        return "\n".join(snapshot.fingerprint for snapshot in self.code)
+
+    @property
     def model_code(self) -> str:
         """A hash of the Python code of its model; empty if there is none."""
         is_own = isinstance(self.single.spec.model, PythonModel)

@@ -9,7 +9,7 @@ from fake_executor import SPEC, FakeExecutor
 import kerasbatch as kb
 from kerasbatch.runs.executors.worker_failure import WorkerFailure
 from kerasbatch.runs.executors.worker_pool import Worker, WorkerPool
-from kerasbatch.runs.executors.worker_process import Order, WorkerReady
+from kerasbatch.runs.executors.worker_protocol import Order, WorkerReady
 from kerasbatch.runs.messages import Message, RunEnded
 from kerasbatch.runs.prepare.prepared_run import CheckedRuns, PreparedRun
 from kerasbatch.runs.stop_request import StopRequest
@@ -71,9 +71,16 @@ class Queue:
         source = reader.spec_from_dict(SPEC | {"sweep": {"seed": [0, 1, 2]}})
         self.left = list(FakeExecutor(sweep.expand(source)).check(lambda: None).runs)
         self.received: list[tuple[str, str]] = []
+        self.ended: set[str] = set()
 
-    def next_run(self, worker: int) -> PreparedRun | None:
-        return self.left.pop(0) if self.left else None
+    def next_run(self, worker: int, code: str | None = "") -> PreparedRun | None:
+        return self.left.pop(0) if self.left and code == "" else None
+
+    def has_runs(self) -> bool:
+        return bool(self.left)
+
+    def is_ended(self, run: PreparedRun) -> bool:
+        return run.run_id in self.ended
 
     def on_message(self, run: PreparedRun, message: Message) -> None:
         self.received.append((run.run_id, "message"))

@@ -15,7 +15,7 @@ from kerasbatch.runs.executors import worker_failure, worker_process
 from kerasbatch.runs.executors.ray.mailbox import MailboxChannel
 from kerasbatch.runs.executors.worker_failure import WorkerFailure
 from kerasbatch.runs.executors.worker_pool import Worker
-from kerasbatch.runs.executors.worker_process import Order, WorkerSettings
+from kerasbatch.runs.executors.worker_protocol import Order, WorkerSettings
 from kerasbatch.spec.trust import Access
 
 READ_SECONDS = 5.0
