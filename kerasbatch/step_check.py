@@ -7,12 +7,14 @@ that replaces another one, which leaves the counts unchanged.
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from kerasbatch.columns import STEP_COLUMNS
 from kerasbatch.steps import EpochPlan, Plan
 
-Ending = Literal["target_reached", "early_stop", "diverged", "interrupted", "failed", "budget"]
+Failure = Literal["failed", "out_of_memory"]
+"""Endings by an error, which may fall inside a step."""
+Ending = Literal["target_reached", "early_stop", "diverged", "budget", "interrupted"] | Failure
 OK = "ok"
 
 
@@ -55,9 +57,14 @@ def epoch_check(
     miscounted = seen.examples is not None and seen.examples != expected
     if miscounted or seen.examples_match is False:
         return "mismatch: wrong_examples"
-    if seen.updates < planned.steps or ending == "failed":  # its last step may be incomplete
+    if seen.updates < planned.steps or is_failure(ending):  # its last step may be incomplete
         return f"ended_early: {ending}"
     return OK if planned.is_complete else "ended_early: budget"
+
+
+def is_failure(ending: Ending | None) -> bool:
+    """Return whether an error ended the training."""
+    return ending in get_args(Failure)
 
 
 def is_mismatch(check: str) -> bool:
@@ -86,13 +93,13 @@ def run_check(plan: Plan, rows: list[dict[str, Any]], ending: Ending | None) -> 
     """Return the check of a run from the rows of its epochs.
 
     The first mismatch decides. A run that took every planned step is ok, even if its budget
-    ends inside an epoch.
+    ends inside an epoch, unless an error or an interrupt ended it.
     """
     for row in rows:
         if is_mismatch(row["check"]):
             return str(row["check"])
     observed = sum(row["observed_steps"] for row in rows)
-    if observed == plan.total_steps:
+    if observed == plan.total_steps and ending != "interrupted" and not is_failure(ending):
         return OK
     if observed > plan.total_steps:
         return "mismatch: repeated_batches"

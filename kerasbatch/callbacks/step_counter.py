@@ -106,7 +106,7 @@ class StepCounter(PlannedCallback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Compare the epoch with its plan."""
-        is_complete = self.ending != "failed"  # an error may fall inside a step
+        is_complete = not step_check.is_failure(self.ending)
         if self._examples is None and is_complete:
             self._examples = examples_counted(self.model)
         updates = batches_counted(self.model.optimizer) - self._updates

@@ -64,12 +64,20 @@ class _Worker:
 
         before = process_state()
 
-        def emit(message: Message) -> None:
-            if isinstance(message, RunEnded) and (parts := changed_parts(before, process_state())):
+        def report_changes() -> None:
+            if parts := changed_parts(before, process_state()):
                 self._channel.send(StateChanged(parts))
+
+        def emit(message: Message) -> None:
+            if isinstance(message, RunEnded):
+                report_changes()
             self._emit(message)
 
-        self._trainer.train(run, emit)
+        try:
+            self._trainer.train(run, emit)
+        except Exception:
+            report_changes()
+            raise
 
     def _check(self, singles: Sequence[SingleRun]) -> CheckedRuns:
         from kerasbatch.runs.prepare.checks import check_all

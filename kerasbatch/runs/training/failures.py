@@ -17,14 +17,13 @@ _IN_GRAPH = "Graph execution error:"
 def not_started(plan: Plan, error: BaseException) -> Outcome:
     """Return the outcome of a training whose engine could not start."""
     status, message = describe_failure(error, 0, plan.total_steps)
-    ending = "interrupted" if status == RunStatus.INTERRUPTED else "failed"
     return Outcome(
         status=status,
         message=message,
         engine=None,
         why="the training did not begin",
         jit_compile=None,
-        step_check=f"ended_early: {ending}",
+        step_check=f"ended_early: {status}",
         observed_steps=0,
         observed_examples=None,
         train_seconds=None,
@@ -47,13 +46,23 @@ def traceback_of(error: BaseException | None) -> str | None:
 
 def describe_failure(error: BaseException, step: int, total: int) -> tuple[RunStatus, str]:
     """Return status and message of a training that an exception ended after some step."""
-    if isinstance(error, KeyboardInterrupt):
-        return RunStatus.INTERRUPTED, f"interrupted after {step:,} of {total:,} steps"
-    if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
-        return RunStatus.OUT_OF_MEMORY, f"out of memory after {step:,} steps: {first_line(error)}"
+    status = failure_status(error)
+    if status == RunStatus.INTERRUPTED:
+        return status, f"interrupted after {step:,} of {total:,} steps"
+    if status == RunStatus.OUT_OF_MEMORY:
+        return status, f"out of memory after {step:,} steps: {first_line(error)}"
     if isinstance(error, KerasbatchError):
-        return RunStatus.FAILED, str(error)
-    return RunStatus.FAILED, f"{type(error).__name__}: {first_line(error)}"
+        return status, str(error)
+    return status, f"{type(error).__name__}: {first_line(error)}"
+
+
+def failure_status(error: BaseException) -> RunStatus:
+    """Return the status of a training that an exception ended."""
+    if isinstance(error, KeyboardInterrupt):
+        return RunStatus.INTERRUPTED
+    if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
+        return RunStatus.OUT_OF_MEMORY
+    return RunStatus.FAILED
 
 
 def first_line(error: BaseException) -> str:

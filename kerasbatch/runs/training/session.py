@@ -17,8 +17,9 @@ from kerasbatch.engine.sources.example_stream import ExampleStream
 from kerasbatch.engine.training.start import Training, start
 from kerasbatch.errors import EngineError
 from kerasbatch.models.callbacks import make_callbacks
+from kerasbatch.records.run_status import RunStatus
 from kerasbatch.runs.messages import Emit, ProgressUpdate
-from kerasbatch.runs.training.failures import not_started
+from kerasbatch.runs.training.failures import failure_status, not_started
 from kerasbatch.runs.training.job import TrainingJob
 from kerasbatch.runs.training.noise_recorder import NoiseRecorder
 from kerasbatch.runs.training.outcome import Outcome
@@ -189,8 +190,9 @@ class _Session:
 
     def _on_error(self, error: BaseException) -> None:
         """End the step check; measure and save an interrupted model."""
-        if not isinstance(error, KeyboardInterrupt):
-            self._counter.end("failed")
+        status = failure_status(error)
+        if status != RunStatus.INTERRUPTED:
+            self._counter.end("out_of_memory" if status == RunStatus.OUT_OF_MEMORY else "failed")
             return
         self._counter.end("interrupted")
         with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C does not wait
