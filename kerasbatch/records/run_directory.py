@@ -60,6 +60,22 @@ class RunDirectory:
         """Return whether there is a finished, undamaged result."""
         return is_finished(self.read())
 
+    def is_kept(self) -> bool:
+        """Return whether a new training must keep the result: it is finished, or has a model."""
+        stored = self.read()
+        return is_finished(stored) or bool(_models(stored))
+
+    def replaces(self, old: "RunDirectory") -> bool:
+        """Return whether a new training takes the place of an old result.
+
+        It is finished; or neither is, and it has taken as many steps and saved the same models.
+        """
+        new, kept = self.read(), old.read()
+        if is_finished(new) or new.record is None or kept.record is None or is_finished(kept):
+            return is_finished(new)
+        steps = [stored.record["row"]["observed_steps"] for stored in (new, kept) if stored.record]
+        return _models(new) >= _models(kept) and steps[0] >= steps[1]
+
     def successor(self) -> "RunDirectory":
         """Return a directory beside this one, for a new training that keeps the old result."""
         return RunDirectory(self.path.with_name(f".rerun-{self.run_id}"))
@@ -75,6 +91,12 @@ class RunDirectory:
         self.path.rename(old)
         successor.path.rename(self.path)
         shutil.rmtree(old)
+
+
+def _models(stored: StoredRecord) -> set[str]:
+    """Return the files of the models in a record of this version."""
+    usable = stored.record is not None and not stored.other_format
+    return {name for name in MODELS.values() if usable and name in (stored.record or {})["files"]}
 
 
 def is_finished(stored: StoredRecord) -> bool:

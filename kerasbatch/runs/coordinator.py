@@ -10,6 +10,7 @@ from typing import Any
 from kerasbatch.columns import HISTORY_COLUMNS, STEP_COLUMNS
 from kerasbatch.records import provenance
 from kerasbatch.records.experiment import Experiment
+from kerasbatch.records.last_metrics import last_and_best
 from kerasbatch.records.run_directory import RunDirectory
 from kerasbatch.records.run_status import RunStatus
 from kerasbatch.records.runs_csv import RunsCsv
@@ -21,7 +22,7 @@ from kerasbatch.runs.prepare.prepared_run import PreparedRun
 from kerasbatch.runs.progress import RunInfo, SweepProgress, Watcher
 from kerasbatch.runs.result import Result
 from kerasbatch.runs.scheduler import Scheduler
-from kerasbatch.runs.training.outcome import Outcome, last_and_best
+from kerasbatch.runs.training.outcome import Outcome
 from kerasbatch.runs.training.record import run_record
 from kerasbatch.spec.named_paths import with_absolute_paths
 from kerasbatch.spec.schema import Spec
@@ -156,7 +157,7 @@ class Coordinator:
     def _begin(self, run: PreparedRun) -> _OpenRun:
         """Make a run's directory; a finished result stays until there is a new one."""
         target = self._experiment.run(run.run_id)
-        written = target.successor() if target.is_finished() else target
+        written = target.successor() if target.is_kept() else target
         written.start(self._spec_with_absolute_paths(run))
         number, count = self._numbers[run.run_id], len(self._numbers)
         info = RunInfo(run.run_id, run.single, run.plan, number, count)
@@ -193,7 +194,7 @@ class Coordinator:
         """Put the directory of a run with a record into its place, and keep the result."""
         run, directory = open_run.run, open_run.written
         del self._open[run.run_id]
-        if directory != open_run.target and directory.is_finished():
+        if directory != open_run.target and directory.replaces(open_run.target):
             open_run.target.take_over(directory)
             directory = open_run.target
         if directory == open_run.target:

@@ -2,9 +2,11 @@
 
 import ctypes
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
+from multiprocessing import connection
 from typing import Any
 
 import keras
@@ -55,9 +57,29 @@ leave_quietly = _with(lambda: os._exit(0))
 leave_by_exception = _with(lambda: sys.exit(4))
 killed = _with(lambda: os.kill(os.getpid(), 9))
 hang = _with(lambda: time.sleep(3600))
+
+
+def _stop_in_the_next_large_message() -> None:
+    """Write a part of a message, and stop."""
+    send = connection.Connection._send  # type: ignore[attr-defined]  # as the attack does it
+
+    def slow(self: Any, content: Any, write: Any = os.write) -> None:
+        if len(content) > 100_000:
+            write(self._handle, bytes(content[:50_000]))
+            os.kill(os.getpid(), signal.SIGSTOP)
+        send(self, content, write)
+
+    connection.Connection._send = slow  # type: ignore[attr-defined]
+
+
 loud = _with(_print_much)
 wrong = _with(_raise)
 honest = _with(lambda: None)
+
+
+def stops_in_a_message(input_shape: Any, classes: int) -> keras.Model:
+    _stop_in_the_next_large_message()
+    return keras.Sequential([keras.layers.Dense(30_000), keras.layers.Dense(classes, "softmax")])
 
 
 def dies_while_it_is_built(input_shape: Any, classes: int) -> keras.Model:

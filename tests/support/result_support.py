@@ -6,10 +6,11 @@ from typing import Any
 from kerasbatch.columns import HISTORY_COLUMNS, STEP_COLUMNS
 from kerasbatch.planning import plan_budget
 from kerasbatch.records import provenance
+from kerasbatch.records.last_metrics import last_and_best
 from kerasbatch.records.run_directory import RunDirectory
 from kerasbatch.records.run_id import run_id
 from kerasbatch.runs.prepare.prepared_run import DataInfo, PreparedRun
-from kerasbatch.runs.training.outcome import Outcome, last_and_best
+from kerasbatch.runs.training.outcome import Outcome
 from kerasbatch.runs.training.record import run_record
 from kerasbatch.spec import learning_rate, reader
 from kerasbatch.spec.sweep import SingleRun

@@ -5,7 +5,7 @@ comparison.table, comparison.best, comparison.caveats
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from kerasbatch.errors import Fault, SpecError
 from kerasbatch.records.files import write_text
 from kerasbatch.records.run_status import RunStatus
 from kerasbatch.spec.section_schema import Target
-from kerasbatch.text import escape_formula, show_value, suggestion
+from kerasbatch.text import escape_formula, format_number, show_value, suggestion
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class Comparison:
         question: the compared keys, and the rules by which settings were chosen.
         problems: the reason why a run or path could not be read, by run or path.
         chosen: the runs that the rows of the table summarize.
+        unfinished: a description of every run that has not ended; none is part of the answer.
     """
 
     table: pd.DataFrame
@@ -56,6 +57,7 @@ class Comparison:
     question: Question
     problems: Mapping[str, str]
     chosen: pd.DataFrame
+    unfinished: tuple[str, ...] = ()
 
     def _repr_html_(self) -> str:
         """Return the table and caveats as HTML for notebooks, with all text escaped."""
@@ -95,6 +97,7 @@ class Comparison:
                 for caveat in self.caveats
             ],
             "fit": None if self.fit is None else asdict(self.fit),
+            "unfinished": self.unfinished,
         }
         return json.dumps(content, indent=2, default=_json_value, ensure_ascii=False) + "\n"
 
@@ -143,7 +146,21 @@ def compare(
         question=question,
         problems=loaded.problems,
         chosen=chosen,
+        unfinished=tuple(_unfinished(runs, question)),
     )
+
+
+def _unfinished(runs: pd.DataFrame, question: Question) -> Iterator[str]:
+    """Yield a description of every run without a record."""
+    metric = question.target.metric if question.target else question.judged
+    for row in runs[runs["status"] == RunStatus.UNFINISHED].to_dict("records"):
+        step = row["observed_steps"]
+        if step != step:
+            yield f"{row['run']}: no evaluation so far"
+            continue
+        value = row.get(metric)
+        known = f", {metric} {format_number(value)}" if value is not None and value == value else ""
+        yield f"{row['run']}: step {step:,.0f}{known}"
 
 
 def build_question(loaded: Loaded, by: list[str], text: str | None) -> Question:

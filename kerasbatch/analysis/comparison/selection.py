@@ -55,6 +55,8 @@ def judge_runs(loaded: Loaded, question: Question) -> pd.DataFrame:
     runs = runs.merge(
         first_passed(history, question.target), how="left", left_on="run", right_index=True
     )
+    # A run that goes on counts when it has ended.
+    runs.loc[runs["status"] == RunStatus.UNFINISHED, list(TO_TARGET_COLUMNS)] = np.nan
     reached = runs[TO_TARGET_COLUMNS[0]].notna()
     # A run that was cut off, or stopped at an easier target, might have reached it.
     return runs.assign(

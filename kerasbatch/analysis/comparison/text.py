@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from kerasbatch.analysis.comparison.critical_batch_size import Fit, NoFit
 
 COUNTS = ("runs", "seeds", "reached", "unknown", "steps_to_target", "examples_to_target")
+MAX_UNFINISHED = 10
 HIDDEN = ("peak_memory_mb", "examples_per_second", "unknown")
 """Columns of the CSV that are not shown; `unknown` is shown if a row has such seeds."""
 
@@ -59,8 +60,18 @@ def criteria(comparison: "Comparison") -> str:
     """Return the target or metric that decides, and the keys that were chosen for each row."""
     question = comparison.question
     judged = f"target {question.target}" if question.target else f"judged by {question.judged}"
+    if question.target is None and question.judged is None:
+        judged = "no metric was measured"
     chosen = f"; {', '.join(question.tuned)} chosen for each row" if question.tuned else ""
     return judged + chosen
+
+
+def unfinished_lines(comparison: "Comparison") -> Iterator[str]:
+    """Yield a line for every run that has not ended, up to MAX_UNFINISHED."""
+    for description in comparison.unfinished[:MAX_UNFINISHED]:
+        yield f"{description}; it is running, or its process was killed"
+    if (more := len(comparison.unfinished) - MAX_UNFINISHED) > 0:
+        yield f"and {counted(more, 'run')} more"
 
 
 def fit_lines(fit: "Fit | NoFit") -> Iterator[str]:
@@ -134,7 +145,8 @@ def answer_sentence(comparison: "Comparison") -> str:
 def _without_target(comparison: "Comparison") -> str:
     judged, table = comparison.question.judged, comparison.table
     if judged is None or judged not in table or table[judged].notna().sum() == 0:
-        return "No run has come to an evaluation, so nothing can be concluded."
+        what = "finished" if comparison.unfinished else "come to an evaluation"
+        return f"No run has {what}, so nothing can be concluded."
     lower = keras_registry.lower_is_better(judged.partition("_")[2])
     rows = _best_rows(comparison, judged, lower=lower)
     row = dict(table.loc[rows[0]])

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from kerasbatch.analysis.loading.unfinished import partial_record
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.records.file_names import RECORD, SPEC
 from kerasbatch.records.run_directory import RunDirectory
-from kerasbatch.records.run_status import RunStatus
-from kerasbatch.records.stored_files import StoredFileError, read_stored_spec
+from kerasbatch.records.stored_files import StoredFileError
 
 DEPTH = 3
 """The number of levels searched below a path: results/reference/<experiment>/<run>."""
@@ -105,27 +105,7 @@ def _read(path: Path) -> RunFiles:
         return RunFiles(path, None, stored.problem)
     if stored.record is not None:
         return RunFiles(path, stored.record)
-    return _unfinished(path)
-
-
-def _unfinished(path: Path) -> RunFiles:
-    """Return a partial record of a run without one: it is running, or its process was killed."""
     try:
-        spec = read_stored_spec(path / SPEC).spec
+        return RunFiles(path, partial_record(path))
     except StoredFileError as error:
-        return RunFiles(path, None, f"its {SPEC} {error}")
-    if spec.batch_size == "full":
-        return RunFiles(path, None, "it has not ended, and the size of its full batch is unknown")
-    rate = spec.optimizer.arguments.get("learning_rate")
-    plain = spec.learning_rate_rule.rule == "none" and isinstance(rate, int | float)
-    row = {
-        "run_id": path.name,
-        "status": RunStatus.UNFINISHED,
-        "batch_size": spec.batch_size,
-        "optimizer": spec.optimizer.name,
-        "learning_rate": rate if plain else None,
-        "seed": spec.seed,
-    }
-    return RunFiles(
-        path, {"row": row, "spec": spec.plain(), "swept": {}, "status": RunStatus.UNFINISHED}
-    )
+        return RunFiles(path, None, str(error))

@@ -1,5 +1,6 @@
 """The plot `curves`: training and validation of each run, over steps, examples or seconds."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ from kerasbatch.analysis.plots.kind import (
 )
 from kerasbatch.columns import COST_COLUMNS
 from kerasbatch.errors import Fault, SpecError
+from kerasbatch.records.run_status import RunStatus
+from kerasbatch.text import counted
 from kerasbatch.types import Array
 
 if TYPE_CHECKING:
@@ -39,6 +42,7 @@ class Curve:
         x: the cost up to each evaluation, shape (evaluations,).
         training: the running mean in training, nan for the untrained model.
         evaluated: the same metric at fixed weights.
+        unfinished: whether the run has not ended; its line is faint.
     """
 
     batch_size: int
@@ -47,6 +51,7 @@ class Curve:
     x: Array
     training: Array
     evaluated: Array
+    unfinished: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,14 +92,16 @@ def curves(loaded: Loaded, comparison: Comparison, cost: str) -> Curves:
     history, column = loaded.history, COST_COLUMNS[cost]
     named = history.assign(run=run_keys(history)).groupby("run")
     lines, plain = [], metric.partition("_")[2]
-    for run, size in zip(drawn["run"], drawn["batch_size"], strict=True):
+    for run, size, status in zip(drawn["run"], drawn["batch_size"], drawn["status"], strict=True):
         if run in named.groups:
             rows = named.get_group(run)
             training = rows[plain] if plain in rows else np.full(len(rows), np.nan)
-            parts = (
+            x, running_mean, fixed = (
                 np.asarray(part, dtype=float) for part in (rows[column], training, rows[metric])
             )
-            lines.append(Curve(int(size), run, loaded.labels[run], *parts))
+            unfinished = status == RunStatus.UNFINISHED
+            label = loaded.labels[run] + (" (unfinished)" if unfinished else "")
+            lines.append(Curve(int(size), run, label, x, running_mean, fixed, unfinished))
     return Curves(metric, tuple(lines), len(chosen) - len(drawn), target.value if target else None)
 
 
@@ -108,8 +115,8 @@ def draw_curves(drawn: Curves, cost: str) -> "Figure":
     draw_curve_panel(left, drawn, cost, "training")
     draw_curve_panel(right, drawn, cost, "evaluated")
     style.add_legend(figure, right, "batch size")
-    if drawn.left_out:
-        figure.suptitle(curves_left_out(drawn), fontsize=9)
+    if note := "; ".join(curves_notes(drawn)):
+        figure.suptitle(note, fontsize=9)
     return figure
 
 
@@ -128,7 +135,8 @@ def draw_curve_panel(axes: "Axes", drawn: Curves, cost: str, part: str) -> None:
     for curve in drawn.curves:
         label = None if curve.batch_size in labelled else f"{curve.batch_size:,}"
         labelled.add(curve.batch_size)
-        line_style = styles[curve.batch_size] | {"linewidth": 1.2, "alpha": 0.85, "label": label}
+        alpha = 0.4 if curve.unfinished else 0.85
+        line_style = styles[curve.batch_size] | {"linewidth": 1.2, "alpha": alpha, "label": label}
         line_style["marker"] = "." if len(curve.x) <= FEW_POINTS else ""
         axes.plot(curve.x, getattr(curve, part), **line_style)
     if drawn.target is not None and part == "evaluated":
@@ -138,9 +146,12 @@ def draw_curve_panel(axes: "Axes", drawn: Curves, cost: str, part: str) -> None:
     axes.set_ylabel(plain if part == "training" else f"{drawn.metric}, at fixed weights")
 
 
-def curves_left_out(drawn: Curves) -> str:
-    """Return the note on runs that are not drawn."""
-    return f"{len(drawn.curves)} runs; {drawn.left_out} more are not drawn"
+def curves_notes(drawn: Curves) -> Iterator[str]:
+    """Yield notes on runs that are not drawn, and on those that have not ended."""
+    if drawn.left_out:
+        yield f"{len(drawn.curves)} runs; {drawn.left_out} more are not drawn"
+    if unfinished := sum(curve.unfinished for curve in drawn.curves):
+        yield f"{counted(unfinished, 'unfinished run')} drawn faintly"
 
 
 def _figure(request: PlotRequest) -> "Figure":
@@ -153,8 +164,7 @@ def _content(request: PlotRequest) -> PlotContent[PlotPanel]:
         drawn = curves(request.loaded, request.comparison, cost)
         panels = (_panel(drawn, cost, part) for part in ("training", "evaluated"))
         views.append(PlotView(f"over {style.COSTS[cost]}", tuple(panels)))
-    if drawn.left_out:
-        note = f"{note}; {curves_left_out(drawn)}"
+    note = "; ".join([note, *curves_notes(drawn)])
     return PlotContent(f"Training and {drawn.metric}", note, tuple(views))
 
 

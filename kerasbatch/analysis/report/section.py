@@ -214,8 +214,15 @@ def _unfinished_runs(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
     runs, records = loaded.runs, loaded.records
     for run, row in zip(run_keys(runs), runs.to_dict("records"), strict=True):
         if row["status"] not in FINISHED:
-            message = records[run].get("message") or "it goes on, or its process was killed"
+            message = records[run].get("message") or _progress(row)
             yield str(row["run_id"]), str(row["status"]), str(message)
+
+
+def _progress(row: Mapping[Any, Any]) -> str:
+    """Return the progress of a run without a record."""
+    step = row["observed_steps"]
+    place = f"at step {step:,.0f}; " if step == step and step is not None else ""
+    return f"{place}it is running, or its process was killed"
 
 
 def _describe(swept: Mapping[str, Any]) -> str:

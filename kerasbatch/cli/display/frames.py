@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from kerasbatch.analysis.comparison.text import cell, criteria, fit_lines, heading, shown_columns
+from kerasbatch.analysis.comparison.text import (
+    cell,
+    criteria,
+    fit_lines,
+    heading,
+    shown_columns,
+    unfinished_lines,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +47,8 @@ def comparison_lines(comparison: "Comparison") -> Iterator[Text]:
         yield Text("no row reached the target", style="bold")
     for caveat in comparison.caveats:
         yield Text.assemble((f"{caveat.code}: ", "yellow"), caveat.message)
+    for line in unfinished_lines(comparison):
+        yield Text.assemble(("unfinished: ", "yellow"), line)
     if comparison.fit is not None:
         yield from map(Text, fit_lines(comparison.fit))
 

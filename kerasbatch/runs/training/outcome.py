@@ -1,11 +1,8 @@
 """The outcome of a training: its end and its measurements."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kerasbatch.columns import HISTORY_COLUMNS
 from kerasbatch.records.run_status import RunStatus
-from kerasbatch.spec import keras_registry
 from kerasbatch.types import Row
 
 
@@ -44,23 +41,3 @@ class Outcome:
     metrics: dict[str, float]
     reached: Row | None = None
     error: str | None = None
-
-
-def last_and_best(rows: Sequence[Row], prefix: str) -> dict[str, float]:
-    """Return the last value of every metric, and the best of those at fixed weights.
-
-    The row of the untrained model does not count.
-
-    Args:
-        rows: the rows of history.csv.
-        prefix: the prefix of metrics at fixed weights.
-    """
-    trained = [row for row in rows if row["step"] > 0]
-    last = {k: v for k, v in trained[-1].items() if k not in HISTORY_COLUMNS} if trained else {}
-    best = {}
-    for name in [key for key in last if key.startswith(prefix)]:
-        values = [row[name] for row in trained if name in row and row[name] == row[name]]
-        if values:  # nan is never best
-            lower = keras_registry.lower_is_better(name.removeprefix(prefix))
-            best[f"best_{name}"] = min(values) if lower else max(values)
-    return last | best

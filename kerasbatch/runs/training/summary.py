@@ -7,10 +7,11 @@ from kerasbatch.callbacks.recorder import Recorder
 from kerasbatch.callbacks.step_counter import StepCounter
 from kerasbatch.callbacks.stopping import Stopping
 from kerasbatch.engine.training.start import Training
+from kerasbatch.records.last_metrics import last_and_best
 from kerasbatch.records.run_status import RunStatus
 from kerasbatch.runs.training.failures import describe_failure, traceback_of
 from kerasbatch.runs.training.job import TrainingJob
-from kerasbatch.runs.training.outcome import Outcome, last_and_best
+from kerasbatch.runs.training.outcome import Outcome
 
 
 class TrainingEnd(NamedTuple):

@@ -167,7 +167,9 @@ def test_during_a_sweep_it_tells_what_is_missing(tmp_path: Path) -> None:
     assert "The spec asks for 4 runs; 1 run missing." in text
     assert "batch_size 10, seed 1" in text
     assert f"failed {failed.name}: no room" in text
-    assert f"unfinished {goes_on.name}: it goes on, or its process was killed" in text
+    assert (
+        f"unfinished {goes_on.name}: at step 20; it is running, or its process was killed" in text
+    )
     assert f"stale {tmp_path.name}/{stale.name}: the spec no longer asks for it" in text
     assert f"not read {tmp_path.name}/{broken.name}: its record.json is damaged" in text
 
@@ -276,13 +278,12 @@ def test_odd_tables_of_a_run_that_goes_on(tmp_path: Path) -> None:
     make_run(tmp_path, 0.5, 0.9)
     run = make_run(tmp_path, 0.5, 0.9, seed=1)
     (run / "record.json").unlink()
-    for body, told in (("step,x\n,1\n", "no column epoch"), ("epoch,step\n", "")):
-        (run / "history.csv").write_text(body, encoding="utf-8")
-        assert told in words(kb.report(tmp_path))
+    (run / "history.csv").write_text("step,x\n,1\n", encoding="utf-8")
+    assert "its history.csv has no column epoch" in words(kb.report(tmp_path))
     head = "epoch,step,examples,seconds,learning_rate,val_loss\n"
     for row, told in (
-        ("0,,0,0,0.1,1", "step has an empty cell"),
-        ("0,0,0,0,0.1,x", "holds a text"),
+        ("0,,0,0,0.1,1", "has no column step, or an empty cell of it"),
+        ("0,0,0,0,0.1,x", "is no table of numbers"),
     ):
         (run / "history.csv").write_text(f"{head}{row}\n", encoding="utf-8")
         assert told in words(kb.report(tmp_path))

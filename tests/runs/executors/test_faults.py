@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 import signal
 import tempfile
 from pathlib import Path
@@ -16,6 +17,8 @@ from worker_support import DIGITS, evil, histories, start, wait_for, workers
 import kerasbatch as kb
 
 pytestmark = pytest.mark.slow
+POISON = Path(__file__).parents[2] / "support/poison_model.py"
+MODELS = ("numbers", "environment", "keras_itself")
 ENDLESS = DIGITS | {"epochs": 100_000, "batch_size": 1, "sweep": {"seed": [0, 1, 2]}}
 ENDS = {
     "segfault": ("crashed", "its process was ended by signal 11, SIGSEGV, after "),
@@ -196,3 +199,63 @@ def test_what_killed_processes_left_behind_is_deleted(
     assert folder()
     kb.run_all(DIGITS | {"sweep": {"batch_size": ["full"]}}, results=tmp_path / "other")
     assert not folder()
+
+
+def test_own_code_changes_no_other_run(tmp_path: Path) -> None:
+    """Neither numbers nor environment: bit for bit as in a sweep without it."""
+    clean = DIGITS | {"batch_size": 32, "epochs": 2, "sweep": {"seed": [0, 1, 2, 3]}}
+    expected = histories(kb.run_all(clean, results=tmp_path / "clean", jobs=2))
+    own: list[Any] = [{"python": f"{POISON}:{name}"} for name in MODELS]
+    grid = {"model": [*own, "mlp"], "seed": [0, 1, 2, 3]}
+    results = kb.run_all(clean | {"sweep": grid}, results=tmp_path / "own", trust=True, jobs=2)
+    plain = [result for result in results if result.swept["model"] == "mlp"]
+    assert [result.status for result in plain] == ["done"] * 4
+    pd.testing.assert_frame_equal(_by_seed(histories(plain)), _by_seed(expected), check_exact=True)
+
+
+def test_closed_streams_and_another_folder_cost_nothing(tmp_path: Path) -> None:
+    """A worker whose callback did both is replaced."""
+    callbacks = [[], [{"python": f"{POISON}:Streams"}]]
+    grid = {"callbacks": callbacks, "seed": [0, 1]}
+    spec = DIGITS | {"batch_size": 32, "epochs": 1, "sweep": grid}
+    results = kb.run_all(spec, results=tmp_path, trust=True, jobs=1)
+    assert [result.status for result in results] == ["done"] * 4
+    one, other = (histories(results[i : i + 2]) for i in (0, 2))
+    pd.testing.assert_frame_equal(_by_seed(one), _by_seed(other), check_exact=True)
+
+
+def _by_seed(table: pd.DataFrame) -> pd.DataFrame:
+    return table.rename(lambda name: name[name.index("seed=") :][:6], level=0).sort_index()
+
+
+def test_a_directory_that_is_deleted_ends_its_run_only(tmp_path: Path) -> None:
+    """It fails, with a record; the others go on."""
+    process = start(DIGITS | {"epochs": 200}, tmp_path, "--jobs", "2")
+    wait_for(lambda: len(list(tmp_path.glob("spec/*/history.csv"))) == 2)
+    deleted = next(tmp_path.glob("spec/*/history.csv")).parent
+    shutil.rmtree(deleted)
+    _, err = process.communicate(timeout=limit(60))
+    assert process.returncode == 1, err
+    table = pd.read_csv(tmp_path / "spec" / "runs.csv").set_index("run_id")
+    assert table["status"].value_counts().to_dict() == {"done": 5, "failed": 1}
+    assert table.loc[deleted.name, "status"] == "failed"
+    assert "its directory was deleted" in (deleted / "record.json").read_text(encoding="utf-8")
+
+
+def test_a_process_that_stops_in_a_message_is_subject_to_the_timeout(tmp_path: Path) -> None:
+    """Nobody waits for the rest of the message."""
+    spec = evil("stops_in_a_message", save="last", steps=2, evaluate_every={"steps": 2})
+    seconds = round(limit(5))
+    (result,) = kb.run_all(spec, results=tmp_path, trust=True, timeout=seconds)
+    assert result.status == "timeout"
+
+
+def test_a_single_run_whose_code_ends_the_process_leaves_a_record(tmp_path: Path) -> None:
+    """On the command line: its code runs in a process of its own."""
+    spec = evil("leave_quietly")
+    spec["model"] = spec.pop("sweep")["model.python"][0]
+    process = start(spec | {"model": {"python": spec["model"]}}, tmp_path, "--trust")
+    _, err = process.communicate(timeout=limit(60))
+    assert process.returncode == 1, err
+    (status,) = pd.read_csv(tmp_path / "spec" / "runs.csv")["status"]
+    assert status == "crashed"

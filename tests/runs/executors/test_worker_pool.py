@@ -1,6 +1,7 @@
 """The work of all pools, with scripted workers."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,11 +10,12 @@ from fake_executor import SPEC, FakeExecutor
 import kerasbatch as kb
 from kerasbatch.runs.executors.worker_failure import WorkerFailure
 from kerasbatch.runs.executors.worker_pool import Worker, WorkerPool
-from kerasbatch.runs.executors.worker_protocol import Order, WorkerReady
+from kerasbatch.runs.executors.worker_protocol import Order, StateChanged, WorkerReady
 from kerasbatch.runs.messages import Message, RunEnded
 from kerasbatch.runs.prepare.prepared_run import CheckedRuns, PreparedRun
 from kerasbatch.runs.stop_request import StopRequest
 from kerasbatch.spec import reader, sweep
+from kerasbatch.user_code.snapshot import CodeSnapshot
 
 ENDED = RunEnded({"status": "done"})
 
@@ -129,3 +131,46 @@ def test_a_worker_that_was_given_up_gets_no_other_run() -> None:
     assert pool.work(queue, StopRequest()) is True
     assert first.killed == 1
     assert queue.received == [(f"seed={seed}", "message") for seed in range(3)]
+
+
+class CodeQueue(Queue):
+    """Two runs of own code, then one without; a worker may train runs of its own code only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        code = (CodeSnapshot("m.py:build", {"m.py": b""}),)
+        self.left = [replace(run, code=code) for run in self.left[:2]] + self.left[2:]
+
+    def next_run(self, worker: int, code: str | None = "") -> PreparedRun | None:
+        for number, run in enumerate(self.left):
+            if code in ("", run.code_key):
+                return self.left.pop(number)
+        return None
+
+
+def test_a_worker_that_ran_own_code_is_replaced_before_other_code() -> None:
+    """And not between two runs of the same code."""
+    pool, queue = Puppets(WorkerReady(), ENDED, ENDED, WorkerReady(), ENDED), CodeQueue()
+    first = pool._workers[0]
+    assert pool.work(queue, StopRequest()) is True
+    assert [status for _, status in queue.received] == ["message"] * 3
+    assert (pool.started, first.killed) == (2, 1)
+
+
+def test_a_worker_whose_state_has_changed_trains_nothing_more() -> None:
+    """Not even the same code."""
+    changed, ready = StateChanged(["the working directory"]), WorkerReady()
+    pool = Puppets(ready, changed, ENDED, ready, changed, ENDED, ready, ENDED)
+    assert pool.work(CodeQueue(), StopRequest()) is True
+    assert pool.started == 3
+
+
+def test_a_run_that_was_ended_is_left_by_its_worker() -> None:
+    """Its late messages and the end of its process change nothing."""
+    queue = Queue()
+    queue.ended.add("seed=0")
+    pool = Puppets(WorkerReady(), WorkerReady(), ENDED, None, WorkerReady(), ENDED, ENDED)
+    first = pool._workers[0]
+    assert pool.work(queue, StopRequest()) is True
+    assert first.killed == 1
+    assert queue.received == [("seed=1", "message"), ("seed=2", "message")]

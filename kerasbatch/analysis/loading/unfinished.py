@@ -1,0 +1,87 @@
+"""Runs without a record: they are running, or their process was killed.
+
+Their row is made from their spec and the rows of history.csv that are on the disk.
+"""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from kerasbatch.records.file_names import SPEC
+from kerasbatch.records.last_metrics import last_and_best
+from kerasbatch.records.run_status import RunStatus
+from kerasbatch.records.stored_files import StoredFileError, read_stored, read_stored_spec
+from kerasbatch.spec import keras_registry
+from kerasbatch.spec.schema import Spec
+from kerasbatch.types import Row
+
+_COSTS = {"epoch": "epochs", "step": "observed_steps", "examples": "examples"}
+"""Columns of history.csv, and the columns of runs.csv that hold their last value."""
+
+
+def partial_record(path: Path) -> dict[str, Any]:
+    """Return the record of a run that has not ended.
+
+    Raises:
+        StoredFileError: if its files cannot be read; the message names the file.
+    """
+    try:
+        spec = read_stored_spec(path / SPEC).spec
+    except StoredFileError as error:
+        raise StoredFileError(f"its {SPEC} {error}") from error
+    history = _history(path / "history.csv")
+    if (size := _batch_size(spec, history)) is None:
+        raise StoredFileError("it has not ended, and the size of its full batch is unknown")
+    row = {
+        "run_id": path.name,
+        "status": RunStatus.UNFINISHED,
+        "batch_size": size,
+        "optimizer": spec.optimizer.name,
+        "learning_rate": _learning_rate(spec),
+        "seed": spec.seed,
+        "planned_steps": spec.steps,
+    }
+    row |= {name: history[-1][column] for column, name in _COSTS.items() if history}
+    prefix = "val_" if any(name.startswith("val_") for name in (*history, {})[0]) else "train_"
+    row |= last_and_best(history, prefix)
+    return {"row": row, "spec": spec.plain(), "swept": {}, "status": RunStatus.UNFINISHED}
+
+
+def _learning_rate(spec: Spec) -> float | None:
+    """Return the rate of a spec without a rule; None for a schedule."""
+    rate = spec.optimizer.arguments.get("learning_rate")
+    if rate is None:
+        rate = keras_registry.default_learning_rate(spec.optimizer.name)
+    is_plain = spec.learning_rate_rule.rule == "none" and isinstance(rate, int | float)
+    return rate * spec.learning_rate_rule.times if is_plain else None
+
+
+def _batch_size(spec: Spec, history: Sequence[Row]) -> int | None:
+    """Return the batch size; that of a full batch by the examples of its first steps."""
+    if spec.batch_size != "full":
+        return spec.batch_size
+    first = next((row for row in history if row["step"]), None)
+    return None if first is None else round(first["examples"] / first["step"])
+
+
+def _history(file: Path) -> list[Row]:
+    """Return the rows of history.csv as numbers, without empty cells."""
+    try:
+        rows = list(csv.DictReader(io.StringIO(read_stored(file).decode("utf-8"))))
+        history = [{key: float(cell) for key, cell in row.items() if cell} for row in rows]
+    except FileNotFoundError:
+        return []
+    except StoredFileError as error:
+        raise StoredFileError(f"its {file.name} {error}") from error
+    except (
+        ValueError,
+        TypeError,
+        csv.Error,
+    ) as error:  # of a cell
+        raise StoredFileError(f"its {file.name} is no table of numbers") from error
+    for column in _COSTS:
+        if any(column not in row for row in history):
+            raise StoredFileError(f"its {file.name} has no column {column}, or an empty cell of it")
+    return history
