@@ -35,7 +35,7 @@ def forge_record(directory: Path, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311  # no secret
     record = json.loads((directory / "record.json").read_bytes())
     for _ in range(chance.randint(1, 3)):
-        _change(record, chance)
+        change(record, chance)
     sign(directory, record)
 
 
@@ -47,7 +47,7 @@ def sign(directory: Path, record: dict[str, Any]) -> None:
     (directory / "record.json").write_text(json.dumps(record), encoding="utf-8")
 
 
-def _change(record: Any, chance: random.Random) -> None:
+def change(record: Any, chance: random.Random) -> None:
     """Replace, remove, rename or add a value at a random place."""
     place: Any = record
     while True:
