@@ -102,8 +102,7 @@ def run_all(
         ray: the Ray cluster that trains instead of this machine: `local`, `auto`, HOST:PORT, or
             `RayOptions`.
         stop: stops the runs between blocks of steps; by default Ctrl-C does.
-        isolated: train a single run in a process of its own, too; code that ends its process then
-            ends that one.
+        isolated: train a single run in a process of its own, too, which its code may end.
 
     Returns:
         The results in the order of the grid; an interrupted sweep returns those of its ended runs.
@@ -120,17 +119,10 @@ def run_all(
         cluster = RayOptions(ray) if isinstance(ray, str) else ray
         _check_options(jobs, timeout, cluster)
         singles = sweep.expand(source)
-        single = source.spec.sweep is None
-        in_process = single and timeout is None and not isolated
-        output = Output(shown=verbose or (single and isolated), logged=verbose)
         experiment, watch = Experiment(folder / source.spec.name), watcher or Watcher()
-        with (
-            _executor(singles, access, in_process, jobs, timeout, output, cluster) as (
-                executor,
-                workers,
-            ),
-            handle_ctrl_c() if stop is None else nullcontext(stop) as request,
-        ):
+        chosen = _executor(singles, access, isolated, jobs, timeout, verbose, cluster)
+        handler = handle_ctrl_c() if stop is None else nullcontext(stop)
+        with chosen as (executor, workers), handler as request:
             ended = train_all(source, experiment, executor, access, workers, rerun, watch, request)
             if stop is None and not _any_interrupted(ended):
                 request.raise_if_requested()  # Ctrl-C came after the last block of steps
@@ -141,23 +133,25 @@ def run_all(
 def _executor(
     singles: Sequence[SingleRun],
     access: Access,
-    in_process: bool,
+    isolated: bool,
     jobs: int | None,
     timeout: float | None,
-    output: Output,
+    verbose: bool,
     cluster: RayOptions | None,
 ) -> Iterator[tuple[Executor, int]]:
     """Yield the executor of the runs, and its number of workers."""
     executor: Executor
+    alone = not singles[0].swept
+    output = Output(shown=verbose or (alone and isolated), logged=verbose)
     if cluster is not None:
         ray_cluster.set_variables(cluster)
         from kerasbatch.runs.executors.ray.executor import RayExecutor
 
         executor = on_cluster = RayExecutor(
-            singles, access, cluster, timeout=timeout, verbose=output.shown
+            singles, access, cluster, timeout=timeout, verbose=verbose
         )
         workers = on_cluster.jobs
-    elif in_process:
+    elif alone and timeout is None and not isolated:
         from kerasbatch.runs.executors.in_process import InProcessExecutor
 
         workers, executor = 1, InProcessExecutor(singles, access)

@@ -214,13 +214,13 @@ def _check_object(section: Section, value: Any, location: Location) -> Iterator[
     yield from check_named(section, value, location)
 
 
-def _check_plain(value: Any, location: Location, most: int) -> Iterator[Fault]:
+def _check_plain(value: Any, location: Location, limit: int) -> Iterator[Fault]:
     if isinstance(value, dict):
         yield Fault(location, "found a mapping; must be a number, text, true, false or a list")
     elif isinstance(value, list | tuple):
         for number, inner in enumerate(value):
-            yield from _check_plain(inner, (*location, number), most)
+            yield from _check_plain(inner, (*location, number), limit)
     elif isinstance(value, float) and not math.isfinite(value):
         yield Fault(location, f"found {show_value(value)}; must be a finite number")
-    elif isinstance(value, int) and abs(value) > most:
-        yield Fault(location, f"found {show_value(value)}; must be {most:,} at most")
+    elif isinstance(value, int) and abs(value) > limit:
+        yield Fault(location, f"found {show_value(value)}; must be {limit:,} at most")

@@ -159,8 +159,9 @@ def _unfinished(runs: pd.DataFrame, question: Question) -> Iterator[str]:
             yield f"{row['run']}: no evaluation so far"
             continue
         value = row.get(metric)
-        known = f", {metric} {format_number(value)}" if value is not None and value == value else ""
-        yield f"{row['run']}: step {step:,.0f}{known}"
+        measured = value is not None and value == value
+        metric_text = f", {metric} {format_number(value)}" if measured else ""
+        yield f"{row['run']}: step {step:,.0f}{metric_text}"
 
 
 def build_question(loaded: Loaded, by: list[str], text: str | None) -> Question:
