@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import json
+import os
 import random
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,11 @@ NAMES = (
     *("\x1b[2J", "", "../record.json", "/proc/kmsg", "a" * 5000, "optimizer.learning_rate", "seed"),
     *("target", "steps_to_target", "epochs", "size", "value", "data", "unknown", "caveats", "x.y"),
 )
+
+
+def forged_count(default: int) -> int:
+    """Return the number of forgeries that a slow test tries."""
+    return int(os.environ.get("KERASBATCH_FORGED", default))
 
 
 def forge_record(directory: Path, seed: int) -> None:
