@@ -92,7 +92,10 @@ def _answer(arguments: list[str], folder: Path) -> str:
     done = subprocess.run(
         program, cwd=folder, capture_output=True, text=True, check=False, timeout=limit(60)
     )
-    return (done.stdout + done.stderr).replace("loading TensorFlow ...\n", "")
+    answer = done.stdout + done.stderr
+    for progress in ("loading TensorFlow ...\n", "checking the runs ...\n"):
+        answer = answer.replace(progress, "")
+    return answer
 
 
 @pytest.mark.parametrize(("command", "answer"), ANSWERS, ids=[a.split()[1] for a, _ in ANSWERS])

@@ -75,15 +75,21 @@ def read_csv(path: Path, where: Location) -> Table:
 
 
 def _check_csv_size(path: Path, where: Location) -> None:
-    """Raise an error for a file whose cells would not fit into memory, before it is read."""
-    cells = 0
+    """Raise an error for a file whose cells would not fit into memory, before it is read.
+
+    pandas gives every line as many cells as the first line has.
+    """
+    lines = 1
     try:
         with path.open("rb") as stream:
+            columns = stream.readline(MAX_HEADER).count(b",") + 1
             while part := stream.read(PART_BYTES):
-                cells += part.count(b",") + part.count(b"\n")
+                lines += part.count(b"\n")
+            size = stream.tell()
     except OSError as error:
         raise SpecError.at(where, f"cannot be read: {error.strerror}") from None
-    if problem := memory.excess(cells * CSV_CELL_BYTES):
+    cells = lines * columns
+    if problem := memory.excess(max(cells * CSV_CELL_BYTES, 2 * size)):
         message = f"has about {cells:,} cells, which take {problem}; {_ADVICE}"
         raise SpecError.at(where, message)
 

@@ -98,13 +98,13 @@ def check_weights(file: Path, model: keras.Model) -> None:
     """
     expected = sum(math.prod(variable.shape) * 8 for variable in _variables(model))
     try:
-        with open_stored(file) as stream, zipfile.ZipFile(stream) as archive:
+        with open_stored(file, in_parts=True) as stream, zipfile.ZipFile(stream) as archive:
             size = archive.getinfo(_WEIGHTS).file_size
             if size > expected + _SLACK_BYTES:
                 raise StoredFileError(f"unpacks to {size:,} bytes, more than the model has")
             content = io.BytesIO(archive.read(_WEIGHTS))
         with h5py.File(content, "r") as weights:
-            total = sum(_dataset_bytes(weights))
+            total = sum(_dataset_bytes(weights, set()))
     except (StoredFileError, FileNotFoundError):
         raise
     except Exception as error:  # a damaged archive raises any type
@@ -118,16 +118,22 @@ def _variables(model: keras.Model) -> Iterator[Any]:
     yield from model.optimizer.variables
 
 
-def _dataset_bytes(group: h5py.Group, depth: int = 0) -> Iterator[int]:
-    """Yield the unpacked size of every dataset; a link, or data in another file, is an error."""
-    if depth > 100:
-        raise StoredFileError("is nested too deeply")
+def _dataset_bytes(group: h5py.Group, seen: set[int]) -> Iterator[int]:
+    """Yield the unpacked size of every dataset; a link, or data in another file, is an error.
+
+    Args:
+        group: the group.
+        seen: the addresses of objects above and before it.
+    """
     for name in group:
-        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+        is_link = group.get(name, getclass=True, getlink=True) is not h5py.HardLink
+        item = None if is_link else group[name]
+        address = 0 if item is None else h5py.h5o.get_info(item.id).addr
+        if item is None or address in seen:  # two names of one object could make endless paths
             raise StoredFileError(f"has a link in place of {name}")
-        item = group[name]
+        seen.add(address)
         if isinstance(item, h5py.Group):
-            yield from _dataset_bytes(item, depth + 1)
+            yield from _dataset_bytes(item, seen)
         elif item.external or item.is_virtual:
             raise StoredFileError(f"keeps {name} in another file")
         else:

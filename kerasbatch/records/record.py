@@ -40,7 +40,7 @@ class StoredRecord:
 def write_record(folder: Path, record: Mapping[str, Any]) -> dict[str, Any]:
     """Write the record of a run, with checksums of its files; return the added keys."""
     files = {name: hash_stored(folder / name) for name in HASHED if (folder / name).exists()}
-    plain = _without_special_numbers({"format": FORMAT, **record, _FILES: files})
+    plain = _writable({"format": FORMAT, **record, _FILES: files})
     plain[_CHECKSUM] = _checksum(plain)
     text = json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False)
     write_text(folder / RECORD, text + "\n")
@@ -89,12 +89,14 @@ def _checksum(record: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _without_special_numbers(value: Any) -> Any:
-    """Return a value with inf and nan as text, because JSON has no such numbers."""
+def _writable(value: Any) -> Any:
+    """Return a value with inf, nan and lone surrogates as text, since JSON holds none of them."""
     if isinstance(value, Mapping):
-        return {key: _without_special_numbers(inner) for key, inner in value.items()}
+        return {key: _writable(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_special_numbers(inner) for inner in value]
+        return [_writable(inner) for inner in value]
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value

@@ -124,14 +124,17 @@ def _text_problem(record: Mapping[str, Any]) -> str | None:
         json.dumps(record, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         return "holds text that is not Unicode"
-    return "is nested too deeply" if _depth_exceeds(record, MAX_DEPTH) else None
+    return _value_problem(record, MAX_DEPTH)
 
 
-def _depth_exceeds(value: Any, limit: int) -> bool:
-    if limit == 0:
-        return True
+def _value_problem(value: Any, depth: int) -> str | None:
+    """Return the problem of a value that other code cannot process: its depth, or its size."""
+    if depth == 0:
+        return "is nested too deeply"
+    if isinstance(value, int) and abs(value) >= 2**63:
+        return "holds a number that is too large"
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return any(_depth_exceeds(part, limit - 1) for part in inner)
+    return next((problem for part in inner if (problem := _value_problem(part, depth - 1))), None)
 
 
 def _row_problem(row: Mapping[str, Any], status: str) -> str | None:

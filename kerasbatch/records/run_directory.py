@@ -85,12 +85,13 @@ class RunDirectory:
         return RunDirectory(self.path.with_name(f".old-{self.run_id}"))
 
     def take_over(self, successor: "RunDirectory") -> None:
-        """Replace this directory by a finished successor."""
+        """Replace this directory, which somebody may have deleted, by a successor."""
         old = self.predecessor().path
         shutil.rmtree(old, ignore_errors=True)
-        self.path.rename(old)
+        if self.path.exists():
+            self.path.rename(old)
         successor.path.rename(self.path)
-        shutil.rmtree(old)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _models(stored: StoredRecord) -> set[str]:

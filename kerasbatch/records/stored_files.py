@@ -1,4 +1,4 @@
-"""Opens the files of a results folder for reading; nothing else does.
+"""Opens the files of a results folder for reading; Keras alone opens a checked model again.
 
 The folder may come from a stranger: a link may lead to a private file, a pipe may block for ever,
 and a sparse file may be larger than the memory.
@@ -13,24 +13,30 @@ from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
 
-from kerasbatch.errors import SpecError
+from kerasbatch.errors import KerasbatchError, SpecError
 from kerasbatch.spec.reader import SpecSource, parse_spec
 
 _MIB = 2**20
-_LIMITS = {".csv": 512 * _MIB, ".keras": 16_384 * _MIB, ".json": 64 * _MIB, ".yaml": _MIB}
-"""The largest size in bytes of a file that is read, by its ending."""
+_AT_ONCE = {".csv": 2048 * _MIB, ".json": 64 * _MIB}
+"""The largest size in bytes of a file that is read at once, by its ending."""
+_IN_PARTS = _AT_ONCE | {".csv": 8192 * _MIB, ".keras": 65_536 * _MIB}
+"""The largest size in bytes of a file that is read in parts."""
 _OTHER_LIMIT = _MIB
 _FLAGS = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK"))
 """Windows has neither flag."""
 
 
-class StoredFileError(Exception):
+class StoredFileError(KerasbatchError):
     """A file of a results folder that cannot be read; the message follows the name of the file."""
 
 
 @contextmanager
-def open_stored(path: Path) -> Iterator[BufferedReader]:
+def open_stored(path: Path, *, in_parts: bool = False) -> Iterator[BufferedReader]:
     """Open a regular file, without following a link in its place.
+
+    Args:
+        path: the file.
+        in_parts: whether the caller reads it in parts, so that it may be larger than the memory.
 
     Raises:
         FileNotFoundError: if there is no file.
@@ -38,7 +44,8 @@ def open_stored(path: Path) -> Iterator[BufferedReader]:
     """
     descriptor = _descriptor(path)
     try:
-        _check(os.fstat(descriptor), _LIMITS.get(path.suffix, _OTHER_LIMIT))
+        limits = _IN_PARTS if in_parts else _AT_ONCE
+        _check(os.fstat(descriptor), limits.get(path.suffix, _OTHER_LIMIT))
     except StoredFileError:
         os.close(descriptor)
         raise
@@ -90,5 +97,5 @@ def read_stored_spec(path: Path) -> SpecSource:
 
 def hash_stored(path: Path) -> str:
     """Return the SHA-256 of a file, which is read in parts; errors as in `open_stored`."""
-    with open_stored(path) as stream:
+    with open_stored(path, in_parts=True) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

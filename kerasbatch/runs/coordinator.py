@@ -155,7 +155,7 @@ class Coordinator:
         self._watcher.sweep_progress(self._sweep_progress())
 
     def _begin(self, run: PreparedRun) -> _OpenRun:
-        """Make a run's directory; a finished result stays until there is a new one."""
+        """Make a run's directory; an old result that is kept stays until there is a new one."""
         target = self._experiment.run(run.run_id)
         written = target.successor() if target.is_kept() else target
         written.start(self._spec_with_absolute_paths(run))
@@ -180,9 +180,18 @@ class Coordinator:
                 raise
             what = f"changed: a file {error}" if is_changed else "deleted"
             failure = WorkerFailure(RunStatus.FAILED, f"its directory was {what}")
+            self._close(open_run, self._rewritten(open_run, open_run.failed_record(failure)))
+
+    def _rewritten(self, open_run: _OpenRun, record: dict[str, Any]) -> dict[str, Any]:
+        """Write all files of a run anew, and return its record; only that where it cannot."""
+        record = {**record, "git_commit": self._git_commit}
+        try:
             open_run.written.start(self._spec_with_absolute_paths(open_run.run))
             open_run.tables.rewrite()
-            self._end(open_run.run, open_run.failed_record(failure))
+            return open_run.written.finish(record)
+        except (OSError, StoredFileError) as error:
+            self._watcher.notice(f"{open_run.run.run_id}: its record cannot be written ({error})")
+            return {**record, "files": {}}
 
     def _end(self, run: PreparedRun, record: dict[str, Any]) -> None:
         open_run, ended = self._open[run.run_id], {**record, "git_commit": self._git_commit}
@@ -193,10 +202,10 @@ class Coordinator:
     def _close(self, open_run: _OpenRun, record: dict[str, Any]) -> None:
         """Put the directory of a run with a record into its place, and keep the result."""
         run, directory = open_run.run, open_run.written
-        del self._open[run.run_id]
         if directory != open_run.target and directory.replaces(open_run.target):
             open_run.target.take_over(directory)
             directory = open_run.target
+        del self._open[run.run_id]
         if directory == open_run.target:
             self._table.put(run.run_id, record)
         steps = record["row"]["observed_steps"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerasbatch.records.run_status import RunStatus
-from kerasbatch.records.stored_files import read_stored
+from kerasbatch.records.stored_files import StoredFileError, read_stored
 
 if TYPE_CHECKING:
     import keras
@@ -125,4 +125,7 @@ class Result:
     def _table(self, name: str) -> "pd.DataFrame":
         import pandas as pd
 
-        return pd.read_csv(io.BytesIO(read_stored(self.directory / name)))
+        try:
+            return pd.read_csv(io.BytesIO(read_stored(self.directory / name)))
+        except StoredFileError as error:
+            raise StoredFileError(f"{self.directory}: its {name} {error}") from error

@@ -42,7 +42,7 @@ class Scheduler:
         """
 
         def is_allowed(run: PreparedRun) -> bool:
-            return code in ("", run.code_key)
+            return code == "" or (code is not None and code == run.code_key)
 
         waiting = {program for program, runs in self._left() if any(map(is_allowed, runs))}
         if not waiting:
@@ -52,8 +52,8 @@ class Scheduler:
             program = max(sorted(waiting - held or waiting), key=self._waiting_seconds)
         self._held[worker] = program
         runs = self._waiting[program]
-        run = next(run for run in reversed(runs) if is_allowed(run))
-        runs.remove(run)
+        last = next(i for i in reversed(range(len(runs))) if is_allowed(runs[i]))
+        run = runs.pop(last)
         self._steps[program] -= run.plan.total_steps
         return run
 

@@ -10,11 +10,14 @@ import importlib
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.machinery import (
+    BYTECODE_SUFFIXES,
     EXTENSION_SUFFIXES,
     SOURCE_SUFFIXES,
     ExtensionFileLoader,
     FileFinder,
+    ModuleSpec,
     SourceFileLoader,
+    SourcelessFileLoader,
 )
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -82,7 +85,8 @@ class UserImports:
         return FileFinder(
             path,
             (functools.partial(_SnapshotLoader, imports=self), SOURCE_SUFFIXES),  # type: ignore[arg-type]  # it is called like a class
-            (ExtensionFileLoader, EXTENSION_SUFFIXES),
+            (functools.partial(_RecordedExtension, imports=self), EXTENSION_SUFFIXES),  # type: ignore[arg-type]
+            (functools.partial(_RecordedBytecode, imports=self), BYTECODE_SUFFIXES),  # type: ignore[arg-type]
         )
 
     def _forget_finders(self) -> None:
@@ -115,3 +119,26 @@ class _SnapshotLoader(SourceFileLoader):
         path = str(self.path)
         code: CodeType = self.source_to_code(self._imports.content(path), path)
         return code
+
+
+class _RecordedExtension(ExtensionFileLoader):
+    """Loads a compiled module from its file, whose content is part of the code."""
+
+    def __init__(self, fullname: str, path: str, imports: UserImports) -> None:
+        super().__init__(fullname, path)
+        self._imports = imports
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        self._imports.content(str(self.path))
+        return super().create_module(spec)
+
+
+class _RecordedBytecode(SourcelessFileLoader):
+    """Loads a module without a source."""
+
+    def __init__(self, fullname: str, path: str, imports: UserImports) -> None:
+        super().__init__(fullname, path)
+        self._imports = imports
+
+    def get_data(self, path: str) -> bytes:
+        return self._imports.content(path)

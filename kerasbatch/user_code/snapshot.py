@@ -4,10 +4,11 @@ The name of a run holds a hash of its code. A file that is edited while a sweep 
 another model under that name, so every run is compared with the snapshot of its check.
 """
 
+import functools
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from kerasbatch.spec.trust import Access
 
@@ -25,7 +26,7 @@ class CodeSnapshot:
     name: str
     files: Mapping[str, bytes]
 
-    @property
+    @functools.cached_property
     def fingerprint(self) -> str:
         """The name of the function, and a hash of all files."""
         digest = hashlib.sha256()
@@ -33,6 +34,12 @@ class CodeSnapshot:
             digest.update(f"{file}\0".encode())
             digest.update(hashlib.sha256(self.files[file]).digest())
         return f"{self.name.rpartition(':')[2]} {digest.hexdigest()}"
+
+    @property
+    def folder(self) -> PurePath:
+        """Its folder, from the spec's; a folder elsewhere is not named."""
+        folder = PurePath(self.name.rpartition(":")[0]).parent
+        return PurePath() if folder.is_absolute() else folder
 
     def contents(self, access: Access) -> dict[Path, bytes]:
         """Return the content of each file by its absolute path."""
@@ -47,6 +54,10 @@ class CodeSnapshot:
 
 
 def file_hashes(snapshots: Iterable[CodeSnapshot]) -> dict[str, str]:
-    """Return the SHA-256 of every file of some snapshots, by its path in its folder."""
-    contents = {file: content for code in snapshots for file, content in code.files.items()}
+    """Return the SHA-256 of every file of some snapshots, by its path from the spec's folder."""
+    contents = {
+        str(code.folder / file): content
+        for code in snapshots
+        for file, content in code.files.items()
+    }
     return {file: hashlib.sha256(contents[file]).hexdigest() for file in sorted(contents)}

@@ -136,7 +136,7 @@ def test_tables_that_are_larger_than_the_memory(
         for _ in range(10):
             writer.write_table(zeros)
     assert (tmp_path / "t.parquet").stat().st_size < 10**6
-    (tmp_path / "t.csv").write_text("a,y\n" + ",\n" * 10**6, encoding="utf-8")
+    (tmp_path / "t.csv").write_text("a,y\n" + "\n" * 10**6, encoding="utf-8")
     monkeypatch.setattr(memory, "free_bytes", lambda: 10**8)
     for kind, words in (
         ("parquet", "has 10,000,000 rows, which take 0.8 GB, more than 50% of the 0.1 GB of free"),

@@ -142,3 +142,18 @@ def test_impossible_preprocessing_is_named(
     run = _signed_copy(trained, tmp_path, "preprocessing.json", json.dumps(facts).encode())
     with pytest.raises(kb.SpecError, match=f"preprocessing.json is damaged .*{words}"):
         kb.load_model(run)
+
+
+def test_weights_with_endless_paths_are_refused(trained: Path, tmp_path: Path) -> None:
+    """Two names for every group: forty levels would be a million million paths."""
+
+    def doubled(file: h5py.File) -> None:
+        group = file
+        for _ in range(40):
+            inner = group.create_group("a")
+            group["b"] = inner
+            group = inner
+
+    run = _signed_copy(trained, tmp_path, "model.keras", _with_weights(trained, doubled))
+    with pytest.raises(kb.SpecError, match="has a link in place of b"):
+        kb.load_model(run)

@@ -53,3 +53,12 @@ def test_temporary_files_are_swept_up(tmp_path: Path) -> None:
         pass
     assert sorted(path.name for path in folder.glob(".*")) == [".mine"]
     assert not list(experiment.path.glob(".runs.csv*"))
+
+
+def test_a_result_that_somebody_deleted_is_replaced_all_the_same(tmp_path: Path) -> None:
+    """While its successor was trained."""
+    experiment = Experiment(tmp_path / "x")
+    directory = experiment.run("a-1")
+    _finished(directory.successor(), 2)
+    directory.take_over(directory.successor())
+    assert _seed(experiment) == 2

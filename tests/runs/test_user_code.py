@@ -1,6 +1,8 @@
 """Own code: all of it tells a run from another, and it moves nothing."""
 
 import hashlib
+import json
+import py_compile
 from pathlib import Path
 from typing import Any
 
@@ -139,3 +141,28 @@ def test_a_run_is_the_same_whatever_else_lies_in_its_folder(tmp_path: Path) -> N
     (alone,) = kb.run_all(spec, overrides=grid, results=results, trust=True, jobs=1)
     assert alone.directory == both[1].directory
     assert alone.reused
+
+
+def test_a_module_without_a_source_is_part_of_the_code(tmp_path: Path) -> None:
+    """As Python imports it."""
+    spec = _spec(tmp_path / "a", 4)
+    helper = tmp_path / "a/helper.py"
+    py_compile.compile(str(helper), cfile=str(helper.with_suffix(".pyc")))
+    helper.unlink()
+    result = _run(spec, tmp_path / "results")
+    assert (result.status, "helper.pyc" in result.record["code"]) == ("done", True)
+
+
+def test_an_error_that_is_no_unicode_leaves_a_record(tmp_path: Path) -> None:
+    """As the name of a file may be."""
+    head = (
+        "import keras\nclass C(keras.callbacks.Callback):\n    def on_train_begin(self, logs=None):"
+    )
+    (tmp_path / "c.py").write_text(f"{head} raise RuntimeError('a\\udc80')\n", encoding="utf-8")
+    own = [{"python": str(tmp_path / "c.py:C")}]
+    result = kb.run(
+        LINE | {"callbacks": own, "evaluate_every": {"epochs": 1}}, results=tmp_path, trust=True
+    )
+    assert result.status == "failed"
+    record = json.loads((result.directory / "record.json").read_text(encoding="utf-8"))
+    assert record["message"] == "RuntimeError: a\\udc80"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 ODD: tuple[Any, ...] = (
-    *(None, True, False, 0, -1, 1, 2**70, 10**300, 1e308, -0.0, float("nan"), float("inf")),
+    *(None, True, False, 0, -1, 1, 2**70, 10**400, 1e308, -0.0, float("nan"), float("inf")),
     *(
         "",
         "x",

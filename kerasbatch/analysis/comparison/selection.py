@@ -38,6 +38,10 @@ class Question:
     judged: str | None
 
 
+_DECIDED = (RunStatus.DONE, RunStatus.DIVERGED, RunStatus.UNFINISHED)
+"""Statuses of runs that did not reach a target, or are no part of the answer."""
+
+
 def judge_runs(loaded: Loaded, question: Question) -> pd.DataFrame:
     """Return all runs, with the cost of the target for each.
 
@@ -61,7 +65,7 @@ def judge_runs(loaded: Loaded, question: Question) -> pd.DataFrame:
     # A run that was cut off, or stopped at an easier target, might have reached it.
     return runs.assign(
         reached=reached,
-        unknown=~reached & ~runs["status"].isin((RunStatus.DONE, RunStatus.DIVERGED)),
+        unknown=~reached & ~runs["status"].isin(_DECIDED),
     )
 
 

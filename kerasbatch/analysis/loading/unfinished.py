@@ -9,14 +9,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from kerasbatch.columns import HISTORY_COLUMNS, INNER_COLUMNS
 from kerasbatch.records.file_names import SPEC
 from kerasbatch.records.last_metrics import last_and_best
+from kerasbatch.records.run_row import RUN_COLUMNS
 from kerasbatch.records.run_status import RunStatus
 from kerasbatch.records.stored_files import StoredFileError, read_stored, read_stored_spec
 from kerasbatch.spec import keras_registry
 from kerasbatch.spec.schema import Spec
+from kerasbatch.text import show_value
 from kerasbatch.types import Row
 
+MAX_COST = 2**53
 _COSTS = {"epoch": "epochs", "step": "observed_steps", "examples": "examples"}
 """Columns of history.csv, and the columns of runs.csv that hold their last value."""
 
@@ -82,6 +86,14 @@ def _history(file: Path) -> list[Row]:
     ) as error:  # of a cell
         raise StoredFileError(f"its {file.name} is no table of numbers") from error
     for column in _COSTS:
-        if any(column not in row for row in history):
-            raise StoredFileError(f"its {file.name} has no column {column}, or an empty cell of it")
+        if not all(0 <= row.get(column, -1) < MAX_COST for row in history):
+            raise StoredFileError(f"its {file.name} has no column {column}, or an odd cell of it")
+    if odd := [name for name in (history or [{}])[0] if not _is_column(name)]:
+        raise StoredFileError(f"its {file.name} has a column {show_value(odd[0])}")
     return history
+
+
+def _is_column(name: str) -> bool:
+    """Return whether a column of history.csv may be a column of runs.csv too."""
+    is_taken = name in INNER_COLUMNS or (name in RUN_COLUMNS and name not in HISTORY_COLUMNS)
+    return name.isprintable() and not is_taken

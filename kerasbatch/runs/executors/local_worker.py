@@ -47,6 +47,7 @@ class LocalWorker(Worker):
         self.settings = replace(settings, parent=os.getpid())
         self._killed_before: int | None = None
         self._inbox, self._half_ended = inbox, float("inf")
+        self._delivered = self._delivered_before = 0
         self._connection, worker_end = _SPAWN.Pipe()
         self._process = _SPAWN.Process(
             target=worker_process.worker_main, args=(worker_end, self.settings)
@@ -62,6 +63,7 @@ class LocalWorker(Worker):
         try:
             while True:
                 self._inbox.put((self, self._connection.recv()))
+                self._delivered += 1
         except Exception:  # user code may have written anything into the connection
             self._connection.close()
 
@@ -78,7 +80,9 @@ class LocalWorker(Worker):
     def has_ended(self) -> bool:
         """Return whether no message will come; all that came are in the inbox."""
         ended = not self._reader.is_alive(), not self._process.is_alive()
-        if all(ended) or not any(ended):
+        is_delivering = self._delivered > self._delivered_before
+        self._delivered_before = self._delivered
+        if all(ended) or not any(ended) or is_delivering:
             self._half_ended = float("inf")
             return all(ended)
         self._half_ended = min(self._half_ended, time.monotonic())
@@ -89,7 +93,8 @@ class LocalWorker(Worker):
         self._process.kill()
 
     def close(self) -> None:
-        """Wait for the end of a process that was killed or died."""
+        """End the process, if it has not ended, and wait for its end."""
+        self._process.kill()
         self._process.join()
         self._process.close()
 

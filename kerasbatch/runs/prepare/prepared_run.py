@@ -1,5 +1,6 @@
 """A checked run, ready to train; plain data, which can pass between processes."""
 
+import functools
 from dataclasses import dataclass
 
 from kerasbatch.spec.learning_rate import LearningRate
@@ -53,7 +54,7 @@ class PreparedRun:
     program_key: str
     code: tuple[CodeSnapshot, ...] = ()
 
-    @property
+    @functools.cached_property
     def code_key(self) -> str:
         """A key that is equal for runs of the same Python code; empty without any."""
         return "\n".join(snapshot.fingerprint for snapshot in self.code)

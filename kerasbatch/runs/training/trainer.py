@@ -45,8 +45,8 @@ class Trainer:
         try:
             with calls.pinned(prepared.code, self._loader.access):
                 job = self._job(prepared)
+                objective = run_objective(job.spec, job.model, job.data)
                 outcome = train(job, emit)
-            objective = run_objective(job.spec, job.model, job.data)
         except BaseException as error:  # user code raises anything
             outcome = not_started(prepared.plan, error)
         if outcome.error:

@@ -66,3 +66,24 @@ def test_the_rate_of_an_unfinished_run_is_known(tmp_path: Path, rate: float) -> 
     """So that it stands with the runs of its setting."""
     _killed(tmp_path / "x", 0.5, rate=rate)
     assert kb.load(tmp_path).runs["learning_rate"].tolist() == [rate]
+
+
+def test_an_unfinished_run_does_not_choose_the_rate(tmp_path: Path) -> None:
+    """Though it came nearer to the target than the finished one."""
+    make_run(tmp_path / "x", 0.5, 0.8, rate=0.1)
+    _killed(tmp_path / "x", 0.5, 0.9, rate=0.2)
+    comparison = kb.compare(tmp_path, target="val_accuracy>=0.95")
+    assert comparison.table["learning_rate"].tolist() == [0.1]
+    assert comparison.table["val_accuracy"].tolist() == [0.8]
+    assert comparison.table["unknown"].tolist() == [0]
+
+
+@pytest.mark.parametrize("column", ["experiment", "status", "seed", "x\x1b[2J"])
+def test_a_history_with_columns_of_others_is_named(tmp_path: Path, column: str) -> None:
+    """Nothing vouches for it: it could take the place of what the spec says."""
+    run = _killed(tmp_path / "x", 0.5)
+    head, *rows = (run / "history.csv").read_text(encoding="utf-8").splitlines()
+    lines = [f"{head},{column}", *(f"{row},7" for row in rows)]
+    (run / "history.csv").write_text("\n".join(lines), encoding="utf-8")
+    (problem,) = kb.load(tmp_path).problems.values()
+    assert "its history.csv has a column" in problem

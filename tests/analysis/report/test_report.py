@@ -282,7 +282,7 @@ def test_odd_tables_of_a_run_that_goes_on(tmp_path: Path) -> None:
     assert "its history.csv has no column epoch" in words(kb.report(tmp_path))
     head = "epoch,step,examples,seconds,learning_rate,val_loss\n"
     for row, told in (
-        ("0,,0,0,0.1,1", "has no column step, or an empty cell of it"),
+        ("0,,0,0,0.1,1", "has no column step, or an odd cell of it"),
         ("0,0,0,0,0.1,x", "is no table of numbers"),
     ):
         (run / "history.csv").write_text(f"{head}{row}\n", encoding="utf-8")

@@ -224,6 +224,14 @@ def test_closed_streams_and_another_folder_cost_nothing(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(_by_seed(one), _by_seed(other), check_exact=True)
 
 
+def test_a_closed_connection_costs_its_run_only(tmp_path: Path) -> None:
+    """Nobody waits for a process that can say nothing more."""
+    grid = {"callbacks": [[], [{"python": f"{POISON}:Connection"}]], "seed": [0, 1]}
+    spec = DIGITS | {"batch_size": 32, "epochs": 1, "sweep": grid}
+    results = kb.run_all(spec, results=tmp_path, trust=True, jobs=1)
+    assert [result.status for result in results] == ["done", "done", "crashed", "crashed"]
+
+
 def _by_seed(table: pd.DataFrame) -> pd.DataFrame:
     return table.rename(lambda name: name[name.index("seed=") :][:6], level=0).sort_index()
 

@@ -30,10 +30,10 @@ DENSE_2 = {"layers": [{"Dense": {"units": 2, "activation": "softmax"}}]}
         ({"metrics": ["AUC"]}, "metrics: Keras refuses this"),
         (
             {"data": "diabetes", "model": DENSE_1, "loss": {"name": "huber", "delta": "abc"}},
-            "loss: Keras refuses this",
+            r"loss\.delta: found 'abc'; must be a number, like 1\.0",
         ),
-        ({"optimizer": {"name": "sgd", "momentum": "abc"}}, "optimizer: Keras refuses this"),
-        ({"optimizer": {"name": "adamw", "weight_decay": "abc"}}, "optimizer: Keras refuses this"),
+        ({"optimizer": {"name": "sgd", "momentum": "abc"}}, r"momentum: found 'abc'; must be a nu"),
+        ({"optimizer": {"name": "adamw", "weight_decay": "abc"}}, "weight_decay: found 'abc'; mu"),
         ({"optimizer": {"name": "sgd", "momentum": 7}}, "optimizer: Keras refuses this"),
         (
             {
