@@ -12,6 +12,7 @@ from forge import forge_record, forge_table, forged_count, sign
 from stored_runs import copy_line
 
 import kerasbatch as kb
+from kerasbatch.analysis.loading import find
 from kerasbatch.records.experiment import Experiment
 from kerasbatch.records.runs_csv import RunsCsv
 from kerasbatch.records.stored_files import StoredFileError, hash_stored, read_stored
@@ -145,4 +146,5 @@ def test_nothing_is_read_through_a_link(tmp_path: Path) -> None:
         "c/two": "its record.json is a link, which is not followed",
     }
     assert loaded.runs.empty
+    assert find.experiments([tmp_path / "shared"]) == []  # b leads to one
     assert "SECRET" not in kb.report(tmp_path / "shared")

@@ -7,7 +7,7 @@ from typing import Any
 
 from kerasbatch.analysis.loading.unfinished import partial_record
 from kerasbatch.errors import Fault, SpecError
-from kerasbatch.records.file_names import RECORD, SPEC
+from kerasbatch.records.file_names import EXPERIMENT, RECORD, SPEC
 from kerasbatch.records.run_directory import RunDirectory
 from kerasbatch.records.stored_files import StoredFileError
 
@@ -73,13 +73,16 @@ def run_directories(path: Path) -> list[Path]:
 
 def experiments(paths: Iterable[str | Path]) -> list[Path]:
     """Return the directories under some paths that hold an experiment.yaml."""
-    folders = (
-        file.parent.resolve()
-        for path in paths
-        for depth in range(DEPTH)
-        for file in sorted(Path(path).glob("*/" * depth + "experiment.yaml"))
-    )
-    return [folder for folder in dict.fromkeys(folders) if not folder.name.startswith(".")]
+    folders = (folder for path in paths for folder in _experiments(Path(path).resolve(), DEPTH - 1))
+    return list(dict.fromkeys(folders))
+
+
+def _experiments(path: Path, depth: int) -> Iterator[Path]:
+    if (path / EXPERIMENT).exists():
+        yield path
+    if depth:
+        for inner in _folders(path):
+            yield from _experiments(inner, depth - 1)
 
 
 def _unique_names(folders: Collection[Path]) -> dict[Path, str]:
@@ -94,9 +97,15 @@ def _walk(path: Path, depth: int) -> Iterator[Path]:
     if any((path / mark).is_file() for mark in (RECORD, SPEC)):
         yield path
     elif depth:
-        for inner in sorted(path.iterdir()):
-            if inner.is_dir() and not inner.name.startswith(".") and not inner.is_symlink():
-                yield from _walk(inner, depth - 1)
+        for inner in _folders(path):
+            yield from _walk(inner, depth - 1)
+
+
+def _folders(path: Path) -> Iterator[Path]:
+    """Yield the folders in a folder, without hidden ones and links."""
+    for inner in sorted(path.iterdir()):
+        if inner.is_dir() and not inner.name.startswith(".") and not inner.is_symlink():
+            yield inner
 
 
 def _read(path: Path) -> RunFiles:
