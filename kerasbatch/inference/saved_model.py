@@ -7,7 +7,7 @@ code of the training.
 
 import warnings
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import keras
@@ -29,6 +29,7 @@ from kerasbatch.spec.section_schema import PythonModel
 from kerasbatch.spec.trust import Access
 from kerasbatch.text import counted, shortened
 from kerasbatch.user_code import calls
+from kerasbatch.user_code.snapshot import CodeSnapshot, file_hashes
 
 
 @dataclass(frozen=True)
@@ -136,11 +137,19 @@ def _build(
     model = compile_model(spec, shape, facts.classes, rate, access, units)
     if isinstance(spec.model, PythonModel):
         location = ("model", "python")
-        if calls.snapshot(spec.model.python, access, location).fingerprint != facts.code:
-            name = Path(spec.model.python.rpartition(":")[0]).name
-            message = f"{name} has changed since this run was trained; restore its old content"
+        code = calls.snapshot(spec.model.python, access, location)
+        if code.fingerprint != facts.code:
+            files = " and ".join(_changed_files(code, record)) or PurePath(code.name).name
+            message = f"{files} changed after this run was trained; restore the old content"
             raise SpecError.at(location, message)
     return model
+
+
+def _changed_files(code: CodeSnapshot, record: dict[str, Any]) -> list[str]:
+    """Return the names of the files that the record of a run has with another content."""
+    trained = {PurePath(file).name: content for file, content in record.get("code", {}).items()}
+    present = {PurePath(file).name: content for file, content in file_hashes([code]).items()}
+    return [name for name in present if trained.get(name) != present[name]] if trained else []
 
 
 def _read_weights(model: keras.Model, file: Path, directory: RunDirectory) -> None:

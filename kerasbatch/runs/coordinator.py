@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,25 +10,22 @@ from typing import Any
 from kerasbatch.columns import HISTORY_COLUMNS, STEP_COLUMNS
 from kerasbatch.records import provenance
 from kerasbatch.records.experiment import Experiment
-from kerasbatch.records.last_metrics import last_and_best
 from kerasbatch.records.run_directory import RunDirectory
 from kerasbatch.records.run_status import RunStatus
 from kerasbatch.records.runs_csv import RunsCsv
 from kerasbatch.records.stored_files import StoredFileError
 from kerasbatch.records.table_writer import TableWriter
 from kerasbatch.runs.executors.worker_failure import WorkerFailure
+from kerasbatch.runs.failed_record import failed_run_record
 from kerasbatch.runs.messages import Message, ProgressUpdate, SavedFile, TableRows
 from kerasbatch.runs.prepare.prepared_run import PreparedRun
 from kerasbatch.runs.progress import RunInfo, SweepProgress, Watcher
 from kerasbatch.runs.result import Result
 from kerasbatch.runs.scheduler import Scheduler
-from kerasbatch.runs.training.outcome import Outcome
-from kerasbatch.runs.training.record import run_record
 from kerasbatch.spec.named_paths import with_absolute_paths
 from kerasbatch.spec.schema import Spec
 from kerasbatch.spec.trust import Access
-from kerasbatch.text import counted
-from kerasbatch.types import Progress, Row
+from kerasbatch.types import Progress
 
 MAX_TRIES = 3
 """The times a run is started if its node is lost."""
@@ -205,6 +202,11 @@ class Coordinator:
         if directory != open_run.target and directory.replaces(open_run.target):
             open_run.target.take_over(directory)
             directory = open_run.target
+        elif directory != open_run.target:
+            kept = (
+                f"the earlier result is kept; this one is in {directory.path.name} until the next"
+            )
+            self._watcher.notice(f"{run.run_id} ended as {record['status']}: {kept} command")
         del self._open[run.run_id]
         if directory == open_run.target:
             self._table.put(run.run_id, record)
@@ -221,46 +223,3 @@ class Coordinator:
         has_measurement = running or any(not result.reused for result in self.results.values())
         left = self._schedule.seconds_left(running, self._workers) if has_measurement else None
         return SweepProgress(len(self.results), self._failed, len(self._numbers), left)
-
-
-def failed_run_record(
-    run: PreparedRun,
-    failure: WorkerFailure,
-    started: str,
-    progress: Progress | None,
-    history: Sequence[Row],
-) -> dict[str, Any]:
-    """Return the record of a run that lost its worker; unmeasured values are empty.
-
-    Args:
-        run: the run.
-        failure: the failure of its worker.
-        started: the time of its start.
-        progress: its last progress, or None.
-        history: the rows of history.csv received so far.
-    """
-    step = progress.step if progress else 0
-    total = run.plan.total_steps
-    place = f"after {counted(step, 'step')} of {total:,} or a little later"
-    outcome = Outcome(
-        status=failure.status,
-        message=f"{failure.message}, {place}",
-        engine=None,
-        why="its process ended before it could tell",
-        jit_compile=None,
-        step_check=f"ended_early: {failure.status}",
-        observed_steps=step,
-        observed_examples=None,
-        train_seconds=None,
-        compile_seconds=None,
-        evaluate_seconds=None,
-        metrics=last_and_best(history, run.data.prefix),
-        error=failure.error,
-    )
-    record = run_record(run, outcome, None)
-    return {
-        **record,
-        "started": started,
-        "ended": provenance.utc_now(),
-        **provenance.provenance(),
-    }

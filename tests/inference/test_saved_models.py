@@ -200,7 +200,7 @@ def test_a_model_of_ones_own_needs_trust_and_the_same_code(tmp_path: Path) -> No
         result.model()
     assert result.predict(np.ones((2, 4)), trust=True).shape == (2,)
     (tmp_path / "m.py").write_text(code.replace("2 * x", "3 * x"), encoding="utf-8")
-    with pytest.raises(kb.SpecError, match=r"m.py has changed since this run was trained"):
+    with pytest.raises(kb.SpecError, match=r"m.py changed after this run was trained"):
         result.model(trust=True)
 
 

@@ -30,9 +30,9 @@ from kerasbatch.analysis.loading.load import Loaded, load
 from kerasbatch.columns import TO_TARGET_COLUMNS
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.records.files import write_text
-from kerasbatch.records.run_status import RunStatus
+from kerasbatch.records.run_status import FINISHED, RunStatus
 from kerasbatch.spec.section_schema import Target
-from kerasbatch.text import escape_formula, format_number, show_value, suggestion
+from kerasbatch.text import escape_formula, format_number, shortened, show_value, suggestion
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ class Comparison:
         question: the compared keys, and the rules by which settings were chosen.
         problems: the reason why a run or path could not be read, by run or path.
         chosen: the runs that the rows of the table summarize.
-        unfinished: a description of every run that has not ended; none is part of the answer.
+        unfinished: a description of every run that is not finished: it is running, was killed or
+            interrupted, or failed.
     """
 
     table: pd.DataFrame
@@ -146,22 +147,31 @@ def compare(
         question=question,
         problems=loaded.problems,
         chosen=chosen,
-        unfinished=tuple(_unfinished(runs, question)),
+        unfinished=tuple(_unfinished(runs, question, loaded.records)),
     )
 
 
-def _unfinished(runs: pd.DataFrame, question: Question) -> Iterator[str]:
-    """Yield a description of every run without a record."""
+def _unfinished(
+    runs: pd.DataFrame, question: Question, records: Mapping[str, Mapping[str, Any]]
+) -> Iterator[str]:
+    """Yield a description of every run that has not ended, or ended before its final numbers."""
     metric = question.target.metric if question.target else question.judged
-    for row in runs[runs["status"] == RunStatus.UNFINISHED].to_dict("records"):
+    for row in runs[~runs["status"].isin(FINISHED)].to_dict("records"):
         step = row["observed_steps"]
+        if row["status"] != RunStatus.UNFINISHED:
+            message = shortened(records[row["run"]]["message"], 200)
+            yield f"{row['run']} ({row['status']}): {message}"
+            continue
         if step != step:
-            yield f"{row['run']}: no evaluation so far"
+            yield f"{row['run']}: no evaluation so far; {RUNNING}"
             continue
         value = row.get(metric)
         measured = value is not None and value == value
         metric_text = f", {metric} {format_number(value)}" if measured else ""
-        yield f"{row['run']}: step {step:,.0f}{metric_text}"
+        yield f"{row['run']}: step {step:,.0f}{metric_text}; {RUNNING}"
+
+
+RUNNING = "it is running, or its process was killed"
 
 
 def build_question(loaded: Loaded, by: list[str], text: str | None) -> Question:

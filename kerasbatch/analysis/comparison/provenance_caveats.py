@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
 from kerasbatch.analysis.comparison.caveat import Caveat, ComparisonContext
-from kerasbatch.records.run_status import FINISHED
+from kerasbatch.records.run_status import FINISHED, RunStatus
 from kerasbatch.spec.data_schema import KerasData
 from kerasbatch.spec.schema import keys_where
 from kerasbatch.step_check import is_mismatch
@@ -51,7 +51,9 @@ def _mixed_code(context: ComparisonContext) -> Iterator[Caveat]:
 
 def other_specs(context: ComparisonContext) -> Iterator[Caveat]:
     """Yield caveats if the specs of a row differ in more than the seed: not repetitions."""
-    for _, runs in context.chosen.groupby("row"):
+    # The spec.yaml of a run that has not ended names files by other paths than a record.
+    ended = context.chosen[context.chosen["status"] != RunStatus.UNFINISHED]
+    for _, runs in ended.groupby("row"):
         specs = [context.records[run].get("spec") or {} for run in runs["run"]]
         keys = {key for spec in specs for key in spec} - NON_SETTING_KEYS
         differ = sorted(

@@ -67,9 +67,8 @@ def criteria(comparison: "Comparison") -> str:
 
 
 def unfinished_lines(comparison: "Comparison") -> Iterator[str]:
-    """Yield a line for every run that has not ended, up to MAX_UNFINISHED."""
-    for description in comparison.unfinished[:MAX_UNFINISHED]:
-        yield f"{description}; it is running, or its process was killed"
+    """Yield a line for every run that is not finished, up to MAX_UNFINISHED."""
+    yield from comparison.unfinished[:MAX_UNFINISHED]
     if (more := len(comparison.unfinished) - MAX_UNFINISHED) > 0:
         yield f"and {counted(more, 'run')} more"
 
@@ -145,7 +144,8 @@ def answer_sentence(comparison: "Comparison") -> str:
 def _without_target(comparison: "Comparison") -> str:
     judged, table = comparison.question.judged, comparison.table
     if judged is None or judged not in table or table[judged].notna().sum() == 0:
-        what = "finished" if comparison.unfinished else "come to an evaluation"
+        some_finished = table["runs"].sum() > len(comparison.unfinished)
+        what = "come to an evaluation" if some_finished else "finished"
         return f"No run has {what}, so nothing can be concluded."
     lower = keras_registry.lower_is_better(judged.partition("_")[2])
     rows = _best_rows(comparison, judged, lower=lower)

@@ -17,7 +17,7 @@ from kerasbatch.analysis.report.figures import ReportFigure, report_figures
 from kerasbatch.analysis.report.reproduction import reproduction_commands, spec_text
 from kerasbatch.analysis.report.tables import ReportTable, comparison_table, runs_table
 from kerasbatch.errors import SpecError
-from kerasbatch.records.run_status import FINISHED, RunStatus
+from kerasbatch.records.run_status import FINISHED
 from kerasbatch.step_check import is_mismatch
 from kerasbatch.text import value_label
 
@@ -166,11 +166,11 @@ def _conclusion(comparison: Comparison | str, overview: RunsOverview) -> Conclus
 
 
 def _progress_sentence(overview: RunsOverview) -> Iterator[str]:
-    """Yield a sentence if runs are still to come, which may change the answer."""
+    """Yield a sentence if runs are missing or not finished, which may change the answer."""
     total, missing = overview.expected.total, len(overview.expected.missing)
-    training = sum(status == RunStatus.UNFINISHED for _, status, _ in overview.unfinished)
-    if total and missing + training:
-        yield f"So far: {total - missing - training} of {total} runs are finished."
+    lacking = missing + len(overview.unfinished)
+    if total and lacking:
+        yield f"So far: {max(0, total - lacking)} of {total} runs are finished."
 
 
 def _figures(

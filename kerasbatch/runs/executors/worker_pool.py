@@ -162,9 +162,7 @@ class WorkerPool(Executor, Generic[W]):
                 worker.train(run, self._timeout)
             elif queue.has_runs():
                 self._renew(worker)
-            else:
-                return False
-        return True
+        return queue.has_runs()
 
     def _renew(self, worker: W) -> None:
         """Replace a worker that ran user code, before it trains a run of other code."""

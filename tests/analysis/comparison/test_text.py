@@ -58,9 +58,8 @@ def test_nothing_evaluated_nothing_concluded(tmp_path: Path) -> None:
     """A run that failed at once."""
     nothing = dict.fromkeys(("val_accuracy", "val_loss"))
     make_run(tmp_path, 0.5, status="failed", row=nothing)
-    assert answer_sentence(kb.compare(tmp_path)) == (
-        "No run has come to an evaluation, so nothing can be concluded."
-    )
+    only_failed = answer_sentence(kb.compare(tmp_path))
+    assert only_failed == "No run has finished, so nothing can be concluded."
 
 
 def test_equal_rows_win_together(tmp_path: Path) -> None:

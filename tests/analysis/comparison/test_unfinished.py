@@ -1,6 +1,7 @@
 """Runs that go on, or were killed: shown as unfinished, apart from the answer."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from result_support import make_run
@@ -11,7 +12,7 @@ from kerasbatch.analysis.comparison.text import answer_sentence, criteria, unfin
 from kerasbatch.analysis.plots.curves import curves, curves_notes
 
 
-def _killed(folder: Path, *accuracies: float, **options: int) -> Path:
+def _killed(folder: Path, *accuracies: float, **options: Any) -> Path:
     run = make_run(folder, *accuracies, **options)
     (run / "record.json").unlink()
     return run
@@ -48,7 +49,26 @@ def test_a_run_without_an_evaluation(tmp_path: Path) -> None:
     """It has begun, and says so."""
     run = _killed(tmp_path / "x", 0.5)
     (run / "history.csv").unlink()
-    assert kb.compare(tmp_path).unfinished == (f"x/{run.name}: no evaluation so far",)
+    (line,) = kb.compare(tmp_path).unfinished
+    assert line.startswith(f"x/{run.name}: no evaluation so far; it is running, or")
+
+
+def test_failed_and_interrupted_runs_are_named(tmp_path: Path) -> None:
+    """With what their records say."""
+    make_run(tmp_path / "x", 0.5, 0.9)
+    message = {"message": "ValueError: no room"}
+    failed = make_run(tmp_path / "x", 0.5, seed=1, status="failed", record=message)
+    assert kb.compare(tmp_path).unfinished == (f"x/{failed.name} (failed): ValueError: no room",)
+
+
+def test_a_killed_run_of_own_code_is_no_other_spec(tmp_path: Path) -> None:
+    """Its spec.yaml names the code by another path than a record does."""
+    spec = {"callbacks": [{"python": "own.py:make"}]}
+    make_run(tmp_path / "x", 0.5, 0.9, spec=spec)
+    run = _killed(tmp_path / "x", 0.5, 0.9, seed=1, spec=spec)
+    text = (run / "spec.yaml").read_text(encoding="utf-8")
+    (run / "spec.yaml").write_text(text.replace("own.py", "/elsewhere/own.py"), encoding="utf-8")
+    assert not [c for c in kb.compare(tmp_path).caveats if "differ in" in c.message]
 
 
 def test_the_size_of_a_full_batch_is_that_of_its_first_steps(tmp_path: Path) -> None:
