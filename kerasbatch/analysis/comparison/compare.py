@@ -5,7 +5,7 @@ comparison.table, comparison.best, comparison.caveats
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,13 +26,14 @@ from kerasbatch.analysis.comparison.selection import (
     summarize_rows,
 )
 from kerasbatch.analysis.comparison.target import parse_target
+from kerasbatch.analysis.comparison.unfinished import unfinished_runs
 from kerasbatch.analysis.loading.load import Loaded, load
 from kerasbatch.columns import TO_TARGET_COLUMNS
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.records.files import write_text
-from kerasbatch.records.run_status import FINISHED, RunStatus
+from kerasbatch.records.run_status import RunStatus
 from kerasbatch.spec.section_schema import Target
-from kerasbatch.text import escape_formula, format_number, shortened, show_value, suggestion
+from kerasbatch.text import escape_formula, show_value, suggestion
 
 
 @dataclass(frozen=True)
@@ -147,31 +148,8 @@ def compare(
         question=question,
         problems=loaded.problems,
         chosen=chosen,
-        unfinished=tuple(_unfinished(runs, question, loaded.records)),
+        unfinished=tuple(unfinished_runs(runs, question, loaded.records)),
     )
-
-
-def _unfinished(
-    runs: pd.DataFrame, question: Question, records: Mapping[str, Mapping[str, Any]]
-) -> Iterator[str]:
-    """Yield a description of every run that has not ended, or ended before its final numbers."""
-    metric = question.target.metric if question.target else question.judged
-    for row in runs[~runs["status"].isin(FINISHED)].to_dict("records"):
-        step = row["observed_steps"]
-        if row["status"] != RunStatus.UNFINISHED:
-            message = shortened(records[row["run"]]["message"], 200)
-            yield f"{row['run']} ({row['status']}): {message}"
-            continue
-        if step != step:
-            yield f"{row['run']}: no evaluation so far; {RUNNING}"
-            continue
-        value = row.get(metric)
-        measured = value is not None and value == value
-        metric_text = f", {metric} {format_number(value)}" if measured else ""
-        yield f"{row['run']}: step {step:,.0f}{metric_text}; {RUNNING}"
-
-
-RUNNING = "it is running, or its process was killed"
 
 
 def build_question(loaded: Loaded, by: list[str], text: str | None) -> Question:

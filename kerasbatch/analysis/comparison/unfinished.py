@@ -1,0 +1,32 @@
+"""The runs of a comparison that are not finished, apart from its answer."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from kerasbatch.analysis.comparison.selection import Question
+from kerasbatch.records.run_status import FINISHED, RunStatus
+from kerasbatch.text import format_number, shortened
+
+RUNNING = "it is running, or its process was killed"
+
+
+def unfinished_runs(
+    runs: pd.DataFrame, question: Question, records: Mapping[str, Mapping[str, Any]]
+) -> Iterator[str]:
+    """Yield a description of every run that has not ended, or ended before its final numbers."""
+    metric = question.target.metric if question.target else question.judged
+    for row in runs[~runs["status"].isin(FINISHED)].to_dict("records"):
+        step = row["observed_steps"]
+        if row["status"] != RunStatus.UNFINISHED:
+            message = shortened(records[row["run"]]["message"], 200)
+            yield f"{row['run']} ({row['status']}): {message}"
+            continue
+        if step != step:
+            yield f"{row['run']}: no evaluation so far; {RUNNING}"
+            continue
+        value = row.get(metric)
+        measured = value is not None and value == value
+        metric_text = f", {metric} {format_number(value)}" if measured else ""
+        yield f"{row['run']}: step {step:,.0f}{metric_text}; {RUNNING}"
