@@ -103,7 +103,8 @@ def exported_runs(loaded: Loaded) -> Iterator[ExportedRun]:
             swept=_swept(row, record),
             settings=_settings(specs[key]) | {"batch_size": row["batch_size"]},
             points=tuple(points.of_run(key)),
-            results=dict(_results(row)),
+            # Those of an unfinished run change with every evaluation.
+            results={} if row["status"] == RunStatus.UNFINISHED else dict(_results(row)),
             tags=dict(_tags(row, record)),
             spec=dump_yaml(dict(specs[key])),
         )

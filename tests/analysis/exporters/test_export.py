@@ -246,3 +246,13 @@ def test_the_command_exports(mlflow: tuple[Any, str], tmp_path: Path) -> None:
         CliRunner().invoke(app.app, [*command, "mlflow", uri], catch_exceptions=False)
     with pytest.raises(kb.SpecError, match="MLflow refuses nowhere://"):
         CliRunner().invoke(app.app, [*command, "mlflow", "nowhere://x"], catch_exceptions=False)
+
+
+def test_an_unfinished_run_has_no_results_yet(tmp_path: Path) -> None:
+    """Its best value would be another one at the next export, which would seem another training."""
+    run = make_run(tmp_path / "study", 0.5, 0.9)
+    (complete,) = exported_runs(kb.load(tmp_path))
+    (run / "record.json").unlink()
+    (unfinished,) = exported_runs(kb.load(tmp_path))
+    assert (bool(complete.results), unfinished.results) == (True, {})
+    assert unfinished.points == complete.points
