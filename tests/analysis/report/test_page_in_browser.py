@@ -173,7 +173,7 @@ def test_what_is_evil_stays_text(browser: Any, tmp_path: Path) -> None:
     """Nothing runs: not even the policy has to stop anything."""
     evil = "<script>document.title='gone'</script><img src=x onerror=alert(1)>"
     for seed in (0, 1):
-        told = {"odd": f"{evil}{seed}"}
+        told = {"data.odd": f"{evil}{seed}"}
         make_run(tmp_path, 0.5, 0.95, seed=seed, spec={"question": evil}, swept=told, used=evil)
     make_run(tmp_path, 0.5, batch_size=5, status="failed", record={"message": evil})
     file = tmp_path / "page.html"
