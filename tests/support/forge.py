@@ -8,6 +8,8 @@ import random
 from pathlib import Path
 from typing import Any
 
+from random_place import random_place
+
 ODD: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 1, 2**70, 10**400, 1e308, -0.0, float("nan"), float("inf")),
     *(
@@ -55,14 +57,7 @@ def sign(directory: Path, record: dict[str, Any]) -> None:
 
 def change(record: Any, chance: random.Random) -> None:
     """Replace, remove, rename or add a value at a random place."""
-    place: Any = record
-    while True:
-        keys = list(place) if isinstance(place, dict) else list(range(len(place)))
-        key = chance.choice(keys) if keys else None
-        inner = place[key] if key is not None else None
-        if not isinstance(inner, dict | list) or not inner or chance.random() < 0.3:
-            break
-        place = inner
+    place, key = random_place(record, chance)
     kind = chance.randrange(4)
     odd = copy.deepcopy(chance.choice(ODD))
     if isinstance(place, list):

@@ -5,6 +5,7 @@ import random
 from typing import Any
 
 import yaml
+from random_place import random_place
 
 ODD: tuple[Any, ...] = (
     *(None, True, 0, -1, 1, 2**63, 10**350, -(10**350), 1e308, 5e-324, float("nan"), float("inf")),
@@ -95,14 +96,7 @@ def mutated_text(seed: int) -> bytes:
 
 
 def _change(spec: Any, chance: random.Random) -> None:
-    place: Any = spec
-    while True:
-        keys = list(place) if isinstance(place, dict) else list(range(len(place)))
-        key = chance.choice(keys) if keys else None
-        inner = place[key] if key is not None else None
-        if not isinstance(inner, dict | list) or not inner or chance.random() < 0.3:
-            break
-        place = inner
+    place, key = random_place(spec, chance)
     odd = copy.deepcopy(chance.choice(ODD))
     if isinstance(place, list):
         number = len(place) if key is None else key
