@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from kerasbatch.errors import DirectoryInUseError, SpecError, WorkerError
+from kerasbatch.errors import DirectoryInUseError, KerasbatchError, SpecError
 from kerasbatch.runs.stop_request import StopRequest
 from kerasbatch.text import clean, counted
 
@@ -36,7 +36,7 @@ def exit_codes() -> Iterator[StopRequest]:
     except DirectoryInUseError as error:
         print_error(str(error))
         sys.exit(IN_USE)
-    except WorkerError as error:
+    except KerasbatchError as error:
         print_error(str(error))
         sys.exit(FAILED)
     except BrokenPipeError:

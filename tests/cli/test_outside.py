@@ -184,3 +184,15 @@ def test_a_symbolic_link_is_no_place_for_results(spec: Path, tmp_path: Path) -> 
 def test_whole_numbers_stand_for_floats(spec: Path) -> None:
     """`momentum: 0` and `learning_rate: 1` train."""
     assert _shell(f"$K run {spec} --quiet", spec.parent).returncode == 0
+
+
+def test_every_error_of_our_own_is_a_message(tmp_path: Path) -> None:
+    """Also one that no command expects, such as a link in a trusted folder of results."""
+    code = (
+        "from kerasbatch.cli.terminal import exit_codes\n"
+        "from kerasbatch.records.stored_files import StoredFileError\n"
+        "with exit_codes():\n    raise StoredFileError('is a link')\n"
+    )
+    (tmp_path / "fail.py").write_text(code, encoding="utf-8")
+    done = _shell(f"{sys.executable} fail.py", tmp_path)
+    assert (done.returncode, done.stderr) == (1, b"error: is a link\n")
