@@ -1,12 +1,17 @@
 """Runs for other people's dashboards: what is exported, and what their own readers read of it."""
 
+import contextlib
 import json
+import re
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
+import pandas as pd
 import pytest
 from result_support import make_run
 from stored_runs import copy_line
@@ -106,18 +111,31 @@ def test_tensorboard_reads_what_was_measured(tmp_path: Path) -> None:
 
 
 @pytest.mark.exports
-@pytest.mark.filterwarnings("ignore")  # those of TensorBoard's own packages
 def test_the_hparams_view_shows_what_was_swept(tmp_path: Path) -> None:
     """Asked of a real TensorBoard."""
-    from tensorboard import program
-
     loaded = kb.load(REFERENCE / "digits_batch_sizes")
     export(loaded, "tensorboard", str(tmp_path))
-    board = program.TensorBoard()
-    board.configure(argv=[None, "--logdir", str(tmp_path), "--port", "0", "--load_fast", "false"])
-    url = f"{board.launch()}data/"
-    until(lambda: len(json.load(urlopen(f"{url}runs"))) == 54)  # noqa: S310
-    view = url.replace("data/", "experiment/defaultExperimentId/data/plugin/hparams/")
+    with tensorboard(tmp_path) as url:
+        _check_hparams(url, loaded.runs)
+
+
+@contextlib.contextmanager
+def tensorboard(folder: Path) -> Iterator[str]:
+    """Serve a folder from a process of its own, whose threads end with it; yield its address."""
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder)]
+    options = ["--port", "0", "--load_fast", "false"]
+    with subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stderr is not None
+            addresses = (re.search(r"at (http://\S+)", line) for line in server.stderr)
+            yield next(match[1] for match in addresses if match)
+        finally:
+            server.kill()
+
+
+def _check_hparams(url: str, runs: pd.DataFrame) -> None:
+    until(lambda: len(json.load(urlopen(f"{url}data/runs"))) == 54)  # noqa: S310
+    view = f"{url}experiment/defaultExperimentId/data/plugin/hparams/"
     told = {each["name"] for each in post(f"{view}experiment", {})["hparamInfos"]}
     assert told == {"batch_size", "optimizer", "learning_rate", "seed", "epochs"}
     asked = {"startIndex": 0, "sliceSize": 100, "colParams": [], "allowedStatuses": []}
@@ -126,7 +144,6 @@ def test_the_hparams_view_shows_what_was_swept(tmp_path: Path) -> None:
     until(lambda: len(post(f"{view}session_groups", asked).get("sessionGroups", ())) == 54)
     groups = post(f"{view}session_groups", asked)["sessionGroups"]
     seen = sorted((each["hparams"]["batch_size"], each["hparams"]["seed"]) for each in groups)
-    runs = loaded.runs
     assert seen == sorted(zip(runs["batch_size"], runs["seed"], strict=True))
 
 
