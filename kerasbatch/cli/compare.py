@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from kerasbatch.cli import options
-from kerasbatch.cli.options import By, Target
+from kerasbatch.cli.options import AllRuns, By, Target
 from kerasbatch.cli.terminal import FAILED, open_console, print_error, print_note, print_uncut
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.text import counted
@@ -26,6 +26,7 @@ def compare(
     fit: Annotated[
         bool, typer.Option("--fit", help="Fit the steps to the target; show the critical size.")
     ] = False,
+    all_runs: AllRuns = False,
     csv: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the table to this file.")
     ] = None,
@@ -49,16 +50,20 @@ def compare(
     if faults := options.folder_faults(csv, "--csv"):
         raise SpecError(faults)
     from kerasbatch.analysis.comparison import compare as analysis
+    from kerasbatch.analysis.comparison.stale_runs import stale_line
 
     keys = by or ["batch_size"]
-    comparison = analysis.compare(list(paths), keys, target, fit=fit)
+    comparison = analysis.compare(list(paths), keys, target, fit=fit, all_runs=all_runs)
     for place, problem in comparison.problems.items():
         print_note(f"{place}: {problem}; it is left out")
+    if comparison.stale:
+        print_note(stale_line(comparison.stale))
     if csv:
         comparison.write_csv(csv)
     _show(comparison, table_format, open_console(errors=False))
     if baseline is not None and fail_if is not None:
-        _check_regressions(comparison, analysis.compare(baseline, keys, target), fail_if)
+        earlier = analysis.compare(baseline, keys, target, all_runs=all_runs)
+        _check_regressions(comparison, earlier, fail_if)
 
 
 def _show(comparison: "Comparison", table_format: Format, console: "Console") -> None:

@@ -30,6 +30,9 @@ By = Annotated[
         "--by", metavar="KEY", help="Spec key of the rows, by default batch_size; may be repeated."
     ),
 ]
+AllRuns = Annotated[
+    bool, typer.Option("--all", help="Include runs that the edited spec no longer asks for.")
+]
 Target = Annotated[
     str | None,
     typer.Option("--target", metavar="TARGET", help='Target to reach, like "val_accuracy>=0.97".'),

@@ -8,7 +8,7 @@ import typer
 
 from kerasbatch.analysis.plots.registry import KINDS
 from kerasbatch.cli import options
-from kerasbatch.cli.options import Target
+from kerasbatch.cli.options import AllRuns, Target
 from kerasbatch.errors import Fault, SpecError
 
 FORMATS = (".png", ".svg")
@@ -39,6 +39,7 @@ def plot(
     fit: Annotated[
         bool, typer.Option("--fit", help="Also draw the fitted curve of steps.")
     ] = False,
+    all_runs: AllRuns = False,
 ) -> None:
     """Draw runs: training curves, costs by batch size, losses, or paths over contours."""
     if output.suffix.lower() not in FORMATS:
@@ -51,7 +52,14 @@ def plot(
     from kerasbatch.analysis.plots.plot import plot as draw
     from kerasbatch.records.files import write_bytes
 
-    figure = draw(list(paths), kind, x=x, target=target, fit=fit)  # type: ignore[arg-type]  # plot checks x
+    figure = draw(
+        list(paths),
+        kind,
+        x=x,  # type: ignore[arg-type]  # plot checks it
+        target=target,
+        fit=fit,
+        all_runs=all_runs,
+    )
     picture = io.BytesIO()
     file_format = output.suffix[1:].lower()
     metadata = {"Date": None} if file_format == "svg" else None

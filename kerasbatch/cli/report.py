@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from kerasbatch.cli import options
-from kerasbatch.cli.options import By, Target
+from kerasbatch.cli.options import AllRuns, By, Target
 from kerasbatch.cli.terminal import open_console, print_note
 from kerasbatch.errors import Fault, SpecError
 
@@ -20,6 +20,7 @@ def report(
     ],
     by: By = None,
     target: Target = None,
+    all_runs: AllRuns = False,
     open_browser: Annotated[
         bool, typer.Option("--open", help="Open the page in a browser.")
     ] = False,
@@ -29,18 +30,20 @@ def report(
         raise SpecError([Fault(("-o",), f"found {output.name!r}; must end with .html")])
     if faults := options.folder_faults(output, "-o"):
         raise SpecError(faults)
-    _write_page(output, list(paths), by or ["batch_size"], target)
+    _write_page(output, list(paths), by or ["batch_size"], target, all_runs)
     if open_browser:
         _open_page(output)
 
 
-def _write_page(output: Path, paths: list[Path], by: list[str], target: str | None) -> None:
+def _write_page(
+    output: Path, paths: list[Path], by: list[str], target: str | None, all_runs: bool
+) -> None:
     from kerasbatch.analysis.report import page as analysis
     from kerasbatch.records.files import write_text
 
     console = open_console()
     with console.status(f"drawing {output.name} ..."):
-        page = analysis.report(paths, by, target)
+        page = analysis.report(paths, by, target, all_runs=all_runs)
     write_text(output, page)
     size = output.stat().st_size / 1e6
     console.print(f"wrote {output} ({size:.1f} MB)", markup=False, highlight=False, soft_wrap=True)

@@ -87,6 +87,8 @@ class _Record(_Part):
     machine: dict[str, Scalar] = {}
     data_fingerprint: Text = None
     code: dict[str, Sha256] = {}
+    spec_hash: Sha256 | None = None
+    overrides: list[str] = []
     git_commit: Text = None
     started: Time = None
     ended: Time = None

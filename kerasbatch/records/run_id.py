@@ -8,13 +8,18 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any
 
+from kerasbatch.errors import SpecError
 from kerasbatch.records.record import FORMAT
+from kerasbatch.spec.check import check_spec
 from kerasbatch.spec.fields import KeyedModel, metadata
 from kerasbatch.spec.keras_registry import canonical_item, canonical_object
+from kerasbatch.spec.reader import SpecSource
 from kerasbatch.spec.schema import KEYS, Spec
-from kerasbatch.spec.section_schema import LayerModel
+from kerasbatch.spec.section_schema import LayerModel, PythonModel
+from kerasbatch.spec.yaml_tree import Tree
 from kerasbatch.text import value_label
 
 SECTIONS = {name: key.section for name, key in KEYS.items() if key.section is not None}
@@ -38,6 +43,18 @@ def run_id(spec: Spec, swept: Mapping[str, Any], fingerprint: str, code: str = "
     return f"{readable[:MAX_LABEL].strip('.-_')}-{short}"
 
 
+def spec_hash(source: SpecSource) -> str:
+    """Return a hash of a spec without its overrides, equal for files that ask for the same runs."""
+    plain = source.tree.value if source.unchanged is None else source.unchanged
+    try:
+        spec = source.spec if source.unchanged is None else check_spec(Tree(plain), "experiment")
+        sweep = _normalized_numbers(plain.get("sweep"))
+        content = {"spec": identity_with_code(spec), "sweep": sweep}
+    except SpecError:  # it is complete with its overrides only
+        content = {"plain": _normalized_numbers(plain)}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
 def identity(spec: Spec) -> dict[str, Any]:
     """Return the keys that determine the numbers of a run, without defaults, in one spelling."""
     plain = spec.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
@@ -53,6 +70,16 @@ def identity(spec: Spec) -> dict[str, Any]:
         plain[name] = _identity_keys(getattr(spec, name), plain[name])
     normalized: dict[str, Any] = _normalized_numbers(plain)
     return normalized
+
+
+def identity_with_code(spec: Spec) -> dict[str, Any]:
+    """Return the identity of a spec, in which a model of own code has its name: m.py:build.
+
+    The name of a run holds a hash of this code instead, but a stored spec has no code.
+    """
+    if not isinstance(spec.model, PythonModel):
+        return identity(spec)
+    return identity(spec) | {"model": {"python": PurePath(spec.model.python).name}}
 
 
 def _identity_keys(model: Any, plain: Any) -> Any:

@@ -4,13 +4,14 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kerasbatch.columns import HISTORY_COLUMNS, STEP_COLUMNS
 from kerasbatch.records import provenance
 from kerasbatch.records.experiment import Experiment
 from kerasbatch.records.run_directory import RunDirectory
+from kerasbatch.records.run_id import spec_hash
 from kerasbatch.records.run_status import RunStatus
 from kerasbatch.records.runs_csv import RunsCsv
 from kerasbatch.records.stored_files import StoredFileError
@@ -23,6 +24,7 @@ from kerasbatch.runs.progress import RunInfo, SweepProgress, Watcher
 from kerasbatch.runs.result import Result
 from kerasbatch.runs.scheduler import Scheduler
 from kerasbatch.spec.named_paths import with_absolute_paths
+from kerasbatch.spec.reader import SpecSource
 from kerasbatch.spec.schema import Spec
 from kerasbatch.spec.trust import Access
 from kerasbatch.types import Progress
@@ -58,6 +60,7 @@ class Coordinator:
     Args:
         experiment: the experiment, owned by this process.
         runs: all runs of the grid, in its order.
+        source: their spec.
         access: the files and code that their specs may use.
         workers: the number of runs at a time.
         watcher: is notified of everything.
@@ -67,6 +70,7 @@ class Coordinator:
         self,
         experiment: Experiment,
         runs: Iterable[PreparedRun],
+        source: SpecSource,
         access: Access,
         workers: int,
         watcher: Watcher,
@@ -81,10 +85,21 @@ class Coordinator:
         self._failed = 0
         self._next_report = 0.0
         self._table = RunsCsv(experiment)
-        self._git_commit = provenance.git_commit(access.folder)
+        self._spec: dict[str, Any] = {
+            "spec_hash": spec_hash(source),
+            "overrides": list(source.overrides),
+        }
+        self._origin = {"git_commit": provenance.git_commit(access.folder), **self._spec}
 
     def keep(self, result: Result) -> None:
-        """Add the result of an earlier command."""
+        """Add the result of an earlier command.
+
+        With overrides, the run is none of those in the spec file: its record names the present
+        one, so that it does not count as a run of an earlier file.
+        """
+        if self._spec["overrides"] and result.record.get("spec_hash") != self._spec["spec_hash"]:
+            record = RunDirectory(result.directory).finish({**result.record, **self._spec})
+            result = replace(result, record=record)
         self.results[result.directory.name] = result
         self._watcher.finish(result)
 
@@ -181,7 +196,7 @@ class Coordinator:
 
     def _rewritten(self, open_run: _OpenRun, record: dict[str, Any]) -> dict[str, Any]:
         """Write all files of a run anew, and return its record; only that where it cannot."""
-        record = {**record, "git_commit": self._git_commit}
+        record = record | self._origin
         try:
             open_run.written.start(self._spec_with_absolute_paths(open_run.run))
             open_run.tables.rewrite()
@@ -191,7 +206,7 @@ class Coordinator:
             return {**record, "files": {}}
 
     def _end(self, run: PreparedRun, record: dict[str, Any]) -> None:
-        open_run, ended = self._open[run.run_id], {**record, "git_commit": self._git_commit}
+        open_run, ended = self._open[run.run_id], record | self._origin
         with self._ending_if_deleted(open_run):
             open_run.tables.write()
             self._close(open_run, open_run.written.finish(ended))

@@ -30,14 +30,14 @@ def refuse_foreign(runs: Iterable[PreparedRun], experiment: Experiment) -> None:
 def notice_other_runs(
     runs: Iterable[PreparedRun], experiment: Experiment, watcher: Watcher
 ) -> None:
-    """Notify of runs of earlier specs in the directory that are no longer in the grid."""
+    """Notify of runs of earlier commands in the directory that are no longer in the grid."""
     in_grid = {run.run_id for run in runs}
     others = [run.run_id for run in experiment.runs() if run.run_id not in in_grid]
     if others:
         stay = "stays" if len(others) == 1 else "stay"
         names = shortened(", ".join(others), 200)
         count = counted(len(others), "run")
-        watcher.notice(f"{count} of earlier specs {stay} in {experiment.path.name}: {names}")
+        watcher.notice(f"{count} of earlier commands {stay} in {experiment.path.name}: {names}")
 
 
 def finished(prepared: PreparedRun, directory: RunDirectory, watcher: Watcher) -> Result | None:

@@ -202,10 +202,9 @@ def train_all(
         watcher.notice(notice)
     with experiment.locked(trusted=access.trusted):
         earlier_results.refuse_foreign(checked.runs, experiment)
-        text = None if source.tree.overrides else source.text
-        experiment.write_spec(text or dump_yaml(source.tree.value))
+        experiment.write_spec(source.text or dump_yaml(source.unchanged or source.tree.value))
         earlier_results.notice_other_runs(checked.runs, experiment, watcher)
-        coordinator = Coordinator(experiment, checked.runs, access, workers, watcher)
+        coordinator = Coordinator(experiment, checked.runs, source, access, workers, watcher)
         unfinished = []
         for run in checked.runs:
             directory = experiment.run(run.run_id)

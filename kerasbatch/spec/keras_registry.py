@@ -124,6 +124,13 @@ def default_learning_rate(optimizer: str) -> float:
     return float(keras_table()["optimizers"][name]["optional"]["learning_rate"])
 
 
+def optimizer_defaults(optimizer: str) -> dict[str, Any]:
+    """Return the default arguments of an optimizer; empty for an unknown one."""
+    name = class_name("optimizers", optimizer)
+    defaults: dict[str, Any] = keras_table()["optimizers"][name]["optional"] if name else {}
+    return defaults
+
+
 def label_kind(loss: str) -> LabelKind:
     """Return the kind of labels that a loss compares with the outputs.
 

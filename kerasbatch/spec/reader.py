@@ -5,6 +5,7 @@ the loss) also names its line.
 """
 
 import contextlib
+import copy
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -29,12 +30,16 @@ class SpecSource:
         tree: the plain values and their places.
         folder: the folder that relative paths start from.
         text: the original text, or None for a dict.
+        overrides: the `key=value` texts that replaced keys.
+        unchanged: the plain values without the overrides; None if they are those of the tree.
     """
 
     spec: Spec
     tree: Tree
     folder: Path
     text: str | None = None
+    overrides: tuple[str, ...] = ()
+    unchanged: Any = None
 
     @contextlib.contextmanager
     def located(self) -> Iterator[None]:
@@ -85,11 +90,8 @@ def parse_spec(content: bytes, path: Path, overrides: Iterable[str] = ()) -> Spe
     if tree.value is None:
         hint = "write at least data, model, optimizer, loss, epochs and batch_size"
         raise SpecError([Fault((), f"the file holds no spec; {hint}", str(path))])
-    respell(tree)
-    override(tree, overrides)
-    return SpecSource(
-        check_spec(tree, default_name=path.stem), tree, Path(os.path.realpath(path)).parent, text
-    )
+    folder = Path(os.path.realpath(path)).parent
+    return _checked(tree, path.stem, folder, tuple(overrides), text)
 
 
 def spec_from_dict(value: Mapping[str, Any], overrides: Iterable[str] = ()) -> SpecSource:
@@ -99,9 +101,17 @@ def spec_from_dict(value: Mapping[str, Any], overrides: Iterable[str] = ()) -> S
         SpecError: with every fault.
     """
     tree = Tree(_plain_lists(dict(value)))
+    return _checked(tree, "experiment", Path.cwd(), tuple(overrides))
+
+
+def _checked(
+    tree: Tree, name: str, folder: Path, overrides: tuple[str, ...], text: str | None = None
+) -> SpecSource:
     respell(tree)
+    unchanged = copy.deepcopy(tree.value) if overrides else None
     override(tree, overrides)
-    return SpecSource(check_spec(tree, default_name="experiment"), tree, Path.cwd())
+    spec = check_spec(tree, default_name=name)
+    return SpecSource(spec, tree, folder, text, overrides, unchanged)
 
 
 def _plain_lists(value: Any) -> Any:

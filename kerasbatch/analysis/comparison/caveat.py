@@ -1,5 +1,6 @@
 """A caveat, and the context that the caveat checks read."""
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kerasbatch.analysis.comparison.selection import Question
+from kerasbatch.analysis.comparison.question import Question
+from kerasbatch.analysis.loading.load import Loaded
 
 
 @dataclass(frozen=True)
@@ -38,14 +40,19 @@ class ComparisonContext:
         table: the rows of the comparison.
         runs: all runs, with the number of their row in `row`.
         chosen: the runs of the chosen settings.
-        records: their records, by experiment/run.
+        loaded: all runs, as they were read.
     """
 
     question: Question
     table: pd.DataFrame
     runs: pd.DataFrame
     chosen: pd.DataFrame
-    records: Mapping[str, Mapping[str, Any]]
+    loaded: Loaded
+
+    @functools.cached_property
+    def records(self) -> Mapping[str, Mapping[str, Any]]:
+        """The records of the runs, by experiment/run."""
+        return self.loaded.records
 
     def label(self, row: Any) -> str:
         """Return the label of a row: batch_size 16."""

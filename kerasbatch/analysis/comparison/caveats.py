@@ -8,6 +8,7 @@ import pandas as pd
 from scipy import stats
 
 from kerasbatch.analysis.comparison.caveat import Caveat, ComparisonContext
+from kerasbatch.analysis.comparison.missing_runs import missing_runs
 from kerasbatch.analysis.comparison.provenance_caveats import (
     engines,
     fallback,
@@ -16,7 +17,8 @@ from kerasbatch.analysis.comparison.provenance_caveats import (
     step_check,
     test_target,
 )
-from kerasbatch.analysis.comparison.selection import RATE, contenders
+from kerasbatch.analysis.comparison.selection import contenders
+from kerasbatch.analysis.comparison.settings import RATE
 from kerasbatch.columns import TO_TARGET_COLUMNS
 from kerasbatch.records.run_status import FINISHED
 from kerasbatch.spec import keras_registry
@@ -37,8 +39,10 @@ def grid_edge(context: ComparisonContext) -> Iterator[Caveat]:
     at_edge, alone = [], []
     ended = context.runs["status"].isin(FINISHED)
     groups: Any = context.runs[ended].groupby("row")
+    others = [key for key in context.question.tuned if key != RATE]
     for row, tried in groups:
         settings: Any = context.table.loc[row]
+        tried = _with_equal_values(tried, settings, others)
         rates = sorted(tried[RATE].dropna().unique())
         chosen = settings.get(RATE)
         if len(rates) == 1:
@@ -54,6 +58,14 @@ def grid_edge(context: ComparisonContext) -> Iterator[Caveat]:
     yield from context.caveats_for(
         "grid_edge", message, chosen_runs[chosen_runs["row"].isin(alone)]
     )
+
+
+def _with_equal_values(runs: pd.DataFrame, settings: Any, keys: list[str]) -> pd.DataFrame:
+    """Return the runs with the same values of some keys; a missing value equals another."""
+    for key in keys:
+        value = settings[key]
+        runs = runs[runs[key].isna() if pd.isna(value) else runs[key] == value]
+    return runs
 
 
 def one_seed(context: ComparisonContext) -> Iterator[Caveat]:
@@ -185,6 +197,7 @@ def budgets(context: ComparisonContext) -> Iterator[Caveat]:
 
 
 FINDERS: tuple[Callable[[ComparisonContext], Iterator[Caveat]], ...] = (
+    missing_runs,
     grid_edge,
     one_seed,
     within_spread,

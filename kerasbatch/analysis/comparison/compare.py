@@ -15,25 +15,19 @@ import pandas as pd
 from kerasbatch.analysis.comparison.caveat import Caveat, ComparisonContext
 from kerasbatch.analysis.comparison.caveats import find_caveats
 from kerasbatch.analysis.comparison.critical_batch_size import Fit, NoFit, fit_steps
+from kerasbatch.analysis.comparison.question import Question, build_question
 from kerasbatch.analysis.comparison.selection import (
-    RATE,
-    SPEEDS,
-    Question,
     best_rows,
     choose_settings,
     judge_runs,
-    metric_columns,
     summarize_rows,
 )
-from kerasbatch.analysis.comparison.target import parse_target
+from kerasbatch.analysis.comparison.stale_runs import no_runs_reason
 from kerasbatch.analysis.comparison.unfinished import unfinished_runs
 from kerasbatch.analysis.loading.load import Loaded, load
-from kerasbatch.columns import TO_TARGET_COLUMNS
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.records.files import write_text
-from kerasbatch.records.run_status import RunStatus
-from kerasbatch.spec.section_schema import Target
-from kerasbatch.text import escape_formula, show_value, suggestion
+from kerasbatch.text import escape_formula
 
 
 @dataclass(frozen=True)
@@ -50,6 +44,8 @@ class Comparison:
         chosen: the runs that the rows of the table summarize.
         unfinished: a description of every run that is not finished: it is running, was killed or
             interrupted, or failed.
+        stale: the runs that are left out, because the spec of their experiment has been edited and
+            no longer asks for them; as experiment/run.
     """
 
     table: pd.DataFrame
@@ -60,6 +56,7 @@ class Comparison:
     problems: Mapping[str, str]
     chosen: pd.DataFrame
     unfinished: tuple[str, ...] = ()
+    stale: tuple[str, ...] = ()
 
     def _repr_html_(self) -> str:
         """Return the table and caveats as HTML for notebooks, with all text escaped."""
@@ -100,6 +97,7 @@ class Comparison:
             ],
             "fit": None if self.fit is None else asdict(self.fit),
             "unfinished": self.unfinished,
+            "stale": self.stale,
         }
         return json.dumps(content, indent=2, default=_json_value, ensure_ascii=False) + "\n"
 
@@ -110,6 +108,7 @@ def compare(
     target: str | None = None,
     *,
     fit: bool = False,
+    all_runs: bool = False,
 ) -> Comparison:
     """Compare runs: one row per value of `by`, each with the learning rate that suits it best.
 
@@ -119,14 +118,19 @@ def compare(
         target: a metric and its bound, like `val_accuracy>=0.97`; by default the target that all
             runs recorded.
         fit: also fit the steps to the target by S = S_min (1 + B_crit / b).
+        all_runs: include stale runs: those that the experiment's spec, edited since, no longer
+            asks for.
 
     Raises:
-        SpecError: if there are no runs, or they lack a key, a metric or the target.
+        SpecError: if there are no runs, or they lack a key, a metric or the target, or they differ
+            in a setting that is neither compared nor tuned.
     """
-    loaded = paths if isinstance(paths, Loaded) else load(paths)
+    every = paths if isinstance(paths, Loaded) else load(paths)
+    loaded = every if all_runs else every.current()
     if loaded.runs.empty:
-        problems = "; ".join(f"{place} {problem}" for place, problem in loaded.problems.items())
-        raise SpecError([Fault(("compare",), f"there are no runs to compare: {problems}")])
+        raise SpecError(
+            [Fault(("compare",), f"there are no runs to compare: {no_runs_reason(every)}")]
+        )
     question = build_question(loaded, [by] if isinstance(by, str) else list(by), target)
     runs = judge_runs(loaded, question)
     chosen = choose_settings(runs, question)
@@ -137,7 +141,7 @@ def compare(
         table,
         runs.merge(numbers, on=list(question.by)),
         chosen.merge(numbers, on=list(question.by)),
-        loaded.records,
+        loaded,
     )
     caveats = tuple(find_caveats(context))
     return Comparison(
@@ -149,78 +153,8 @@ def compare(
         problems=loaded.problems,
         chosen=chosen,
         unfinished=tuple(unfinished_runs(runs, question, loaded.records)),
+        stale=() if all_runs else every.stale,
     )
-
-
-def build_question(loaded: Loaded, by: list[str], text: str | None) -> Question:
-    """Return the compared keys, the tuned keys, and the target or metric that decides.
-
-    Raises:
-        SpecError: with every key or metric that the runs lack.
-    """
-    runs, by = loaded.runs, list(dict.fromkeys(by))
-    results = {*metric_columns(runs), *TO_TARGET_COLUMNS, *SPEEDS}
-    faults = [
-        Fault(("--by", key), "is a result; compare by what was set, like batch_size")
-        for key in by
-        if key in results
-    ]
-    faults += [
-        _missing_key(("--by", key), key, [*loaded.swept, "batch_size", "seed", *runs.columns])
-        for key in by
-        if key not in runs
-    ]
-    target = target_of(loaded, text)
-    recorded = [name for name in metric_columns(runs) if not name.startswith("test_")]
-    if target is not None and target.metric.startswith("test_"):
-        message = "the test part is measured once, at the end, and chooses nothing"
-        faults.append(Fault(("--target",), f"{message}; there are {', '.join(recorded)}"))
-    elif target is not None and target.metric not in recorded:
-        faults.append(_missing_key(("--target",), target.metric, recorded))
-    if faults:
-        raise SpecError(faults)
-    begun = runs[runs["status"] != RunStatus.UNFINISHED]
-    redundant = _SAME_AS_RATE if begun[RATE].notna().all() else ()
-    swept = [key for key in loaded.swept if key not in (*by, "seed", *redundant)]
-    tuned = [*([] if {RATE, *_SAME_AS_RATE} & set(by) else [RATE]), *swept]
-    seeds = [*by, *tuned, "seed"]
-    if runs.groupby(seeds, dropna=False)["planned_steps"].nunique().max() > 1:
-        tuned.append("planned_steps")  # budgets were swept: more than one for each row
-    return Question(
-        tuple(by), tuple(tuned), target, _default_metric(loaded) if target is None else None
-    )
-
-
-_SAME_AS_RATE = ("optimizer.learning_rate", "learning_rate_rule.times")
-"""Swept keys that the column learning_rate includes."""
-
-
-def target_of(loaded: Loaded, text: str | None) -> Target | None:
-    """Return the requested target, or else the one that all runs recorded."""
-    if text is not None:
-        return parse_target(text)
-    recorded: Any = loaded.runs["target"].dropna().unique() if "target" in loaded.runs else ()
-    if len(recorded) == 1 and isinstance(recorded[0], str):
-        return parse_target(recorded[0])
-    return None
-
-
-def _default_metric(loaded: Loaded) -> str | None:
-    """Return the first metric at fixed weights, or the loss."""
-    names = [name for name in metric_columns(loaded.runs) if not name.startswith("test_")]
-    for spec in loaded.specs.values():
-        for metric in spec.get("metrics") or ():
-            for name in names:
-                if name.partition("_")[2] == metric["name"]:
-                    return name
-    return next((name for name in names if name.endswith("_loss")), None)
-
-
-def _missing_key(location: tuple[str, ...], key: str, legal: Iterable[str]) -> Fault:
-    legal = list(dict.fromkeys(legal))
-    hint = suggestion(key, legal)
-    listing = "" if hint else f"; there are {', '.join(legal[:20])}"
-    return Fault(location, f"{show_value(key)} is not in these runs{hint}{listing}")
 
 
 def _codes(caveats: Iterable[Caveat], row: int) -> str:

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
-from kerasbatch.analysis.comparison.selection import Question
+from kerasbatch.analysis.comparison.question import Question
 from kerasbatch.columns import TO_TARGET_COLUMNS
 from kerasbatch.text import counted
 

@@ -68,7 +68,7 @@ def parse_limit(text: str) -> Limit:
 
 
 def find_regressions(now: Comparison, baseline: Comparison, limit: Limit) -> list[Regression]:
-    """Return the rows that have become worse than the limit allows.
+    """Return the rows that have become worse than the limit allows, and the missing runs.
 
     Args:
         now: the comparison to check.
@@ -80,7 +80,7 @@ def find_regressions(now: Comparison, baseline: Comparison, limit: Limit) -> lis
     """
     _check(now, baseline, limit)
     by = list(now.question.by)
-    regressions: list[Regression] = []
+    regressions = [*_missing_runs(now, ""), *_missing_runs(baseline, " (baseline)")]
     rows = {_key(row, by): row for row in _rows(now.table)}
     for row in _rows(baseline.table):
         name = ", ".join(f"{key} {row[key]}" for key in by)
@@ -88,6 +88,12 @@ def find_regressions(now: Comparison, baseline: Comparison, limit: Limit) -> lis
         messages = _regression_messages(row, other, baseline, limit)
         regressions += (Regression(name, message) for message in messages)
     return regressions
+
+
+def _missing_runs(comparison: Comparison, owner: str) -> Iterator[Regression]:
+    for caveat in comparison.caveats:
+        if caveat.code == "missing_runs":
+            yield Regression(f"missing runs{owner}", caveat.message)
 
 
 def _rows(table: pd.DataFrame) -> Iterator[dict[str, Any]]:

@@ -4,39 +4,22 @@ The choice follows Shallue et al. 2018 (arXiv 1811.03600): the learning rate is 
 for every row, and the cost of the target is that of the first evaluation that passes.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from kerasbatch.analysis.comparison.question import (
+    SPEEDS,
+    Question,
+    metric_columns,
+    with_settings,
+)
 from kerasbatch.analysis.comparison.target import first_passed
 from kerasbatch.analysis.loading.load import Loaded, run_keys
 from kerasbatch.columns import COST_COLUMNS, TO_TARGET_COLUMNS
 from kerasbatch.records.run_status import FINISHED, RunStatus
 from kerasbatch.spec import keras_registry
-from kerasbatch.spec.section_schema import Target
-
-RATE = "learning_rate"
-SPEEDS = ("steps_per_second", "examples_per_second", "peak_memory_mb")
-
-
-@dataclass(frozen=True)
-class Question:
-    """The question that a comparison answers.
-
-    Args:
-        by: the columns whose values make the rows.
-        tuned: the columns that are chosen for each row: the learning rate, and other swept keys.
-        target: the target, or None.
-        judged: the metric that decides without a target, or None if none was measured.
-    """
-
-    by: tuple[str, ...]
-    tuned: tuple[str, ...]
-    target: Target | None
-    judged: str | None
-
 
 _DECIDED = (RunStatus.DONE, RunStatus.DIVERGED, RunStatus.UNFINISHED)
 """Statuses of runs that did not reach a target, or are no part of the answer."""
@@ -46,11 +29,12 @@ def judge_runs(loaded: Loaded, question: Question) -> pd.DataFrame:
     """Return all runs, with the cost of the target for each.
 
     Returns:
-        The runs, with more columns: `run` (experiment/run), `reached`, `unknown` and those of
-        `first_passed`.
+        The runs, with more columns: `run` (experiment/run), `asked_seeds` (the number of seeds
+        that the spec asks for, if known), `reached`, `unknown` and those of `first_passed`.
     """
-    runs = loaded.runs.copy()
+    runs = with_settings(loaded, [*question.by, *question.tuned])
     runs["run"] = run_keys(runs)
+    runs["asked_seeds"] = runs["run"].map(_asked_seeds(loaded))
     runs = runs.drop(columns=[name for name in TO_TARGET_COLUMNS if name in runs])
     if question.target is None:
         return runs.assign(reached=False, unknown=False)
@@ -69,12 +53,18 @@ def judge_runs(loaded: Loaded, question: Question) -> pd.DataFrame:
     )
 
 
+def _asked_seeds(loaded: Loaded) -> dict[str, int]:
+    return {
+        run: seeds for expected in loaded.expected.values() for run, seeds in expected.seeds.items()
+    }
+
+
 def choose_settings(runs: pd.DataFrame, question: Question) -> pd.DataFrame:
     """Choose the learning rate, and other tuned keys, for every row.
 
-    With a target: among the settings with the most seeds that reached it, the smallest median of
-    their steps; if no seed reached it, the setting that came nearest. Without a target: the best
-    median of the judged metric's last value. Ties go to the smaller rate.
+    With a target: among the settings with the largest share of seeds that reached it, the smallest
+    median of their steps; if no seed reached it, the setting that came nearest. Without a target:
+    the best median of the judged metric's last value. Ties go to the smaller rate.
 
     Returns:
         The runs of the chosen settings.
@@ -84,16 +74,17 @@ def choose_settings(runs: pd.DataFrame, question: Question) -> pd.DataFrame:
     ended, target = runs[runs["status"].isin(FINISHED)], question.target
     order = pd.DataFrame(index=settings.size().index)
     if target is not None:
-        order["first"] = -_seed_counts(runs[runs["reached"]], keys)
-        order["second"] = settings[TO_TARGET_COLUMNS[0]].median()
+        decided = runs[(runs["status"].isin(FINISHED) & ~runs["unknown"]) | runs["reached"]]
         trained = runs[runs["status"].isin(FINISHED) | runs["unknown"]]
+        order["first"] = -_seed_shares(runs[runs["reached"]], decided, keys)
+        order["second"] = settings[TO_TARGET_COLUMNS[0]].median()
         nearest = _badness(trained, keys, target.metric, lower=target.lower_is_better)
         order["third"] = nearest.reindex(order.index).where(order["second"].isna(), 0.0)
         order["first"] = order["first"].fillna(0)
     else:
         judged = question.judged
         lower = judged is None or keras_registry.lower_is_better(judged.partition("_")[2])
-        order["first"] = -_seed_counts(ended, keys)
+        order["first"] = -_seed_shares(ended, ended, keys)
         order["second"] = _badness(ended, keys, judged, lower=lower)
     merits = [str(name) for name in order]
     order = order.reset_index().sort_values([*merits, *question.tuned], kind="stable")
@@ -110,6 +101,22 @@ def _badness(
     # A diverged run is worse than any value.
     value = (ended[metric] if lower else -ended[metric]).fillna(np.inf)
     return ended.assign(value=value).groupby(keys, dropna=False, sort=True)["value"].median()
+
+
+def _seed_shares(
+    successful: pd.DataFrame, trained: pd.DataFrame, keys: list[str]
+) -> "pd.Series[float]":
+    """Return the share of the seeds of every setting that are successful.
+
+    A seed without a result is not counted, so that a lost run does not change the choice; but half
+    of the seeds that the spec asks for count in any case, so that one lucky seed is no setting.
+    """
+    groups = trained.groupby(keys, dropna=False, sort=True)
+    counts = groups["seed"].nunique()
+    asked = groups["asked_seeds"].max().fillna(counts.max())
+    seeds = np.maximum(counts, np.ceil(asked / 2))
+    shares: pd.Series[float] = (_seed_counts(successful, keys) / seeds).fillna(0)
+    return shares
 
 
 def _seed_counts(runs: pd.DataFrame, keys: list[str]) -> "pd.Series[int]":
@@ -140,17 +147,6 @@ def summarize_rows(runs: pd.DataFrame, chosen: pd.DataFrame, question: Question)
     for name in SPEEDS:
         table[name] = ended[name].median()
     return table.reset_index()
-
-
-def metric_columns(runs: pd.DataFrame) -> list[str]:
-    """Return the columns of metrics at fixed weights: validation first, then test."""
-    names = [str(name) for name in runs.columns if runs[name].notna().any()]
-    return [
-        name
-        for prefix in ("val_", "train_", "test_")
-        for name in names
-        if name.startswith(prefix) and name not in ("train_examples", "train_seconds")
-    ]
 
 
 def best_rows(table: pd.DataFrame, question: Question) -> dict[str, dict[Any, Any]]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from kerasbatch.analysis.comparison.selection import Question
+from kerasbatch.analysis.comparison.question import Question
 from kerasbatch.records.run_status import FINISHED, RunStatus
 from kerasbatch.text import format_number, shortened
 

@@ -1,23 +1,29 @@
-"""The missing and the stale runs of an experiment, according to its spec.
+"""The runs that an experiment's spec asks for: those that are missing, and stale ones.
 
-experiment.yaml beside the runs is the spec as the user wrote it. Two runs are the same if the
-settings that determine their results are equal.
+experiment.yaml beside the runs is the spec as the user wrote it, without the overrides of a command
+(`--set`). Each record keeps the overrides of its run, and the hash of the spec file. A run is stale
+if the spec does not ask for it and the file has been edited since its training.
 """
 
+import contextlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kerasbatch.analysis.loading.load import Loaded
+from kerasbatch.analysis.loading.find import RunFiles, identity_text
 from kerasbatch.errors import SpecError
-from kerasbatch.records.file_names import EXPERIMENT, SPEC
-from kerasbatch.records.run_id import identity
-from kerasbatch.records.stored_files import StoredFileError, read_stored_spec
+from kerasbatch.records.file_names import EXPERIMENT
+from kerasbatch.records.run_id import spec_hash
+from kerasbatch.records.run_status import RunStatus
+from kerasbatch.records.stored_files import StoredFileError, read_stored
 from kerasbatch.spec import sweep
-from kerasbatch.spec.reader import spec_from_dict
-from kerasbatch.spec.schema import Spec
+from kerasbatch.spec.reader import parse_spec
+from kerasbatch.spec.sweep import MAX_RUNS, SingleRun
+
+SEED = "seed"
 
 
 @dataclass(frozen=True)
@@ -28,47 +34,102 @@ class ExpectedRuns:
         total: the number of runs that the spec describes, or None if it is unknown.
         missing: the swept values of the runs that do not exist.
         stale: runs that the spec does not describe, or no longer; as experiment/run.
+        seeds: by experiment/run, the number of seeds that the spec asks for with its settings.
         problem: the reason why nothing is known, as a message, or None.
     """
 
     total: int | None = None
     missing: tuple[Mapping[str, Any], ...] = ()
     stale: tuple[str, ...] = ()
+    seeds: Mapping[str, int] = field(default_factory=dict)
     problem: str | None = None
 
 
-def expected_runs(folder: Path, loaded: Loaded) -> ExpectedRuns:
+def expected_runs(folder: Path, runs: Collection[RunFiles]) -> ExpectedRuns:
     """Compare the runs of an experiment with its spec.
 
     Args:
         folder: its directory.
-        loaded: its runs; if the record of a run could not be read, its spec.yaml is read.
+        runs: its runs.
     """
     try:
-        runs = sweep.expand(read_stored_spec(folder / EXPERIMENT))
+        asked = _AskedRuns(folder / EXPERIMENT, runs)
+    except FileNotFoundError:
+        return ExpectedRuns(problem=f"{EXPERIMENT} is missing")
     except StoredFileError as error:
         return ExpectedRuns(problem=f"{EXPERIMENT} {error}")
     except SpecError as error:
         return ExpectedRuns(problem=f"{EXPERIMENT} holds no legal spec: {error.faults[0].message}")
-    expected, specs = {_spec_identity(run.spec): run.swept for run in runs}, loaded.specs
-    existing = {key: _identity(path, specs.get(key)) for key, path in loaded.directories.items()}
-    identities = set(existing.values())
+    present = {run.identity for run in runs}
     return ExpectedRuns(
-        total=len(expected),
-        missing=tuple(swept for name, swept in expected.items() if name not in identities),
-        stale=tuple(key for key, name in existing.items() if name and name not in expected),
+        total=len(asked.runs),
+        missing=tuple(run.swept for name, run in asked.runs.items() if name not in present),
+        stale=tuple(
+            run.key
+            for run in runs
+            if run.identity is not None and run.identity not in asked.runs
+            if not asked.is_of_present_file(run)
+        ),
+        seeds={
+            run.key: asked.seeds[asked.settings[run.identity]]
+            for run in runs
+            if run.identity is not None and run.identity in asked.runs
+        },
     )
 
 
-def _identity(run: Path, plain: Mapping[str, Any] | None) -> str | None:
-    """Return the identity of a run, or None if its spec cannot be read."""
-    try:
-        source = read_stored_spec(run / SPEC) if plain is None else spec_from_dict(plain)
-    except (SpecError, StoredFileError):
-        return None  # Loaded.problems names this run
-    return _spec_identity(source.spec)
+class _AskedRuns:
+    """The runs that the commands with the present spec file ask for.
+
+    A command with overrides asks for a grid of its own. If all commands had overrides, the file
+    alone asks for nothing.
+
+    Attributes:
+        runs: the runs by their identity.
+        settings: a text for every run that is equal for runs that differ in their seed only.
+        seeds: the number of runs with the same settings.
+    """
+
+    def __init__(self, file: Path, runs: Collection[RunFiles]) -> None:
+        content, ended = read_stored(file), [run.record for run in runs if _has_ended(run)]
+        self._any_ended = bool(ended)
+        used = dict.fromkeys(tuple(record.get("overrides", ())) for record in ended if record)
+        self._hash = _hash_of_file(file, content, used)
+        present = dict.fromkeys(
+            tuple(record.get("overrides", ()))
+            for record in ended
+            if record and record.get("spec_hash") in (None, self._hash)
+        )
+        self.runs: dict[str, SingleRun] = {}
+        self.settings: dict[str, str] = {}
+        for overrides in present or [()]:
+            if len(self.runs) < MAX_RUNS:
+                self._add(sweep.expand(parse_spec(content, file, overrides)), overrides)
+        self.seeds = Counter(self.settings.values())
+
+    def _add(self, runs: Iterable[SingleRun], overrides: Sequence[str]) -> None:
+        for run in runs:
+            name = identity_text(run.spec)
+            self.runs[name] = run
+            rest = {key: value for key, value in run.swept.items() if key != SEED}
+            self.settings[name] = json.dumps([overrides, rest], sort_keys=True)
+
+    def is_of_present_file(self, run: RunFiles) -> bool:
+        """Return whether a run was trained from the present file, or may have been."""
+        if run.record is None:
+            return True  # it cannot be read
+        if _has_ended(run):
+            return run.record.get("spec_hash") == self._hash
+        return not self._any_ended  # it may be one of the first runs of a command with overrides
 
 
-def _spec_identity(spec: Spec) -> str:
-    """Return a text that is equal for specs with the same results."""
-    return json.dumps(identity(spec), sort_keys=True)
+def _has_ended(run: RunFiles) -> bool:
+    return run.record is not None and run.record["status"] != RunStatus.UNFINISHED
+
+
+def _hash_of_file(file: Path, content: bytes, used: Iterable[tuple[str, ...]]) -> str:
+    """Return the hash of a spec file, which may be legal with some of the overrides only."""
+    for overrides in used:
+        with contextlib.suppress(SpecError):
+            return spec_hash(parse_spec(content, file, overrides))
+    return spec_hash(parse_spec(content, file))

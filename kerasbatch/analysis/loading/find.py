@@ -1,5 +1,7 @@
 """Find run directories under paths: results folders, experiments, or single runs."""
 
+import functools
+import json
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +11,10 @@ from kerasbatch.analysis.loading.unfinished import partial_record
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.records.file_names import EXPERIMENT, RECORD, SPEC
 from kerasbatch.records.run_directory import RunDirectory
-from kerasbatch.records.stored_files import StoredFileError
+from kerasbatch.records.run_id import identity_with_code
+from kerasbatch.records.stored_files import StoredFileError, read_stored_spec
+from kerasbatch.spec.reader import spec_from_dict
+from kerasbatch.spec.schema import Spec
 
 DEPTH = 3
 """The number of levels searched below a path: results/reference/<experiment>/<run>."""
@@ -25,17 +30,34 @@ class RunFiles:
         problem: the reason why it cannot be read, as a message, or None.
         experiment: the name of its parent directory; with the directories above it if several
             parents have the same name.
+        is_named: whether the user named it by its own path, and none of the folders above it.
     """
 
     path: Path
     record: dict[str, Any] | None
     problem: str | None = None
     experiment: str = ""
+    is_named: bool = False
 
     @property
     def key(self) -> str:
         """The run as experiment/run, unique among several experiments."""
         return f"{self.experiment}/{self.path.name}"
+
+    @functools.cached_property
+    def identity(self) -> str | None:
+        """A text that is equal for runs with the same settings; None without a readable spec."""
+        plain = (self.record or {}).get("spec")
+        try:
+            source = spec_from_dict(plain) if plain else read_stored_spec(self.path / SPEC)
+        except (SpecError, StoredFileError):
+            return None  # Loaded.problems names this run
+        return identity_text(source.spec)
+
+
+def identity_text(spec: Spec) -> str:
+    """Return the settings of a spec that determine its results, as text."""
+    return json.dumps(identity_with_code(spec), sort_keys=True)
 
 
 def find_runs(paths: Iterable[str | Path]) -> tuple[list[RunFiles], dict[str, str]]:
@@ -62,8 +84,16 @@ def find_runs(paths: Iterable[str | Path]) -> tuple[list[RunFiles], dict[str, st
         if not directories:
             empty[str(path)] = "holds no run"
         runs |= {directory: _read(directory) for directory in directories if directory not in runs}
-    names = _unique_names({directory.parent for directory in runs})
-    return [replace(run, experiment=names[run.path.parent]) for run in runs.values()], empty
+    names, resolved = (
+        _unique_names({run_folder.parent for run_folder in runs}),
+        {f.resolve() for f in folders},
+    )
+    return [
+        replace(
+            run, experiment=names[run.path.parent], is_named=resolved.isdisjoint(run.path.parents)
+        )
+        for run in runs.values()
+    ], empty
 
 
 def run_directories(path: Path) -> list[Path]:

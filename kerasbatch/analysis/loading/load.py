@@ -13,7 +13,8 @@ from typing import Any
 import pandas as pd
 
 from kerasbatch.analysis.loading.csv_tables import OWNER, read_all
-from kerasbatch.analysis.loading.find import RunFiles, find_runs
+from kerasbatch.analysis.loading.expected_runs import ExpectedRuns, expected_runs
+from kerasbatch.analysis.loading.find import RunFiles, experiments, find_runs
 from kerasbatch.columns import HISTORY_COLUMNS, NOISE_COLUMNS, RUN_KEYS, STEP_COLUMNS
 from kerasbatch.records.record_schema import TEXTS
 from kerasbatch.records.run_row import RUN_COLUMNS
@@ -38,7 +39,8 @@ def load(paths: str | Path | Iterable[str | Path]) -> "Loaded":
     Raises:
         SpecError: if a path is not a directory.
     """
-    return Loaded(*find_runs([paths] if isinstance(paths, str | Path) else paths))
+    folders = [paths] if isinstance(paths, str | Path) else list(paths)
+    return Loaded(*find_runs(folders), experiments(folders))
 
 
 class Loaded:
@@ -48,8 +50,10 @@ class Loaded:
         problems: the reason why a run or path could not be read, as a message, by run or path.
     """
 
-    def __init__(self, runs: Sequence[RunFiles], problems: Mapping[str, str]) -> None:
-        self._all = list(runs)
+    def __init__(
+        self, runs: Sequence[RunFiles], problems: Mapping[str, str], folders: Sequence[Path] = ()
+    ) -> None:
+        self._all, self._folders = list(runs), folders
         self._readable = [run for run in runs if run.record is not None]
         self.problems = dict(problems)
         self.problems |= {run.key: run.problem for run in runs if run.problem}
@@ -121,11 +125,48 @@ class Loaded:
 
     def by_experiment(self) -> dict[Path, "Loaded"]:
         """Return the runs of each experiment separately, by its directory."""
-        folders = dict.fromkeys(run.path.parent for run in self._all)
+        folders = dict.fromkeys([*(run.path.parent for run in self._all), *self._folders])
         return {
-            folder: Loaded([run for run in self._all if run.path.parent == folder], {})
+            folder: Loaded(
+                [run for run in self._all if run.path.parent == folder],
+                {},
+                [folder] if folder in self._folders else [],
+            )
             for folder in folders
         }
+
+    @functools.cached_property
+    def identities(self) -> dict[str, str]:
+        """A text by experiment/run that is equal for runs with the same settings."""
+        return {run.key: run.identity for run in self._all if run.identity is not None}
+
+    @functools.cached_property
+    def expected(self) -> dict[Path, ExpectedRuns]:
+        """The runs that each spec asks for, by the directory of its experiment.
+
+        Without the experiments of which the user named single runs only.
+        """
+        named = {run.path.parent for run in self._all if run.is_named}
+        parents = dict.fromkeys([*(run.path.parent for run in self._all), *self._folders])
+        return {
+            folder: expected_runs(folder, [run for run in self._all if run.path.parent == folder])
+            for folder in parents
+            if folder not in named
+        }
+
+    @functools.cached_property
+    def stale(self) -> tuple[str, ...]:
+        """The runs that their experiment's spec no longer asks for, as experiment/run."""
+        return tuple(run for expected in self.expected.values() for run in expected.stale)
+
+    def current(self) -> "Loaded":
+        """Return the runs that are not stale."""
+        if not self.stale:
+            return self
+        stale = set(self.stale)
+        kept = [run for run in self._all if run.key not in stale]
+        problems = {run: text for run, text in self.problems.items() if run not in stale}
+        return Loaded(kept, problems, self._folders)
 
     @property
     def directories(self) -> dict[str, Path]:

@@ -43,7 +43,9 @@ class PlotRequest:
     @functools.cached_property
     def comparison(self) -> Comparison:
         """The comparison of the runs by batch size."""
-        return self._comparison or compare(self.loaded, target=self._target, fit=self._fit)
+        return self._comparison or compare(
+            self.loaded, target=self._target, fit=self._fit, all_runs=True
+        )
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+from kerasbatch.analysis.comparison.stale_runs import no_runs_reason
 from kerasbatch.analysis.loading.load import Loaded, load
 from kerasbatch.analysis.plots import style
 from kerasbatch.analysis.plots.kind import Cost, Option, PlotRequest
@@ -22,6 +23,7 @@ def plot(
     x: Cost | None = None,
     target: str | None = None,
     fit: bool = False,
+    all_runs: bool = False,
 ) -> "Figure":
     """Draw runs.
 
@@ -35,6 +37,8 @@ def plot(
         x: the x axis of curves and noise; steps by default.
         target: the target, like `val_accuracy>=0.97`; by default the one that runs recorded.
         fit: also draw the curve S = S_min (1 + B_crit / b) with its band, for `to_target`.
+        all_runs: include stale runs: those that the experiment's spec, edited since, no longer
+            asks for.
 
     Returns:
         A figure of matplotlib.
@@ -50,10 +54,10 @@ def plot(
     }
     _check_kind(kind)
     _check_options(kind, x, [option for option, is_used in options.items() if is_used])
-    loaded = paths if isinstance(paths, Loaded) else load(paths)
+    every = paths if isinstance(paths, Loaded) else load(paths)
+    loaded = every if all_runs else every.current()
     if load_kind(kind).needs_runs and loaded.runs.empty:
-        problems = "; ".join(f"{place} {problem}" for place, problem in loaded.problems.items())
-        raise SpecError([Fault((kind,), f"there are no runs to draw: {problems}")])
+        raise SpecError([Fault((kind,), f"there are no runs to draw: {no_runs_reason(every)}")])
     with style.drawing_context():
         request = PlotRequest(loaded, cost=x or "steps", target=target, fit=fit)
         return load_kind(kind).figure(request)

@@ -11,9 +11,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kerasbatch.analysis.comparison.compare import build_question
+from kerasbatch.analysis.comparison.question import check_keys
 from kerasbatch.analysis.comparison.target import parse_target
-from kerasbatch.analysis.loading.find import experiments
 from kerasbatch.analysis.loading.load import Loaded, load
 from kerasbatch.analysis.plots import style
 from kerasbatch.analysis.report.section import ReportOptions, Section, report_section
@@ -29,6 +28,8 @@ def report(
     paths: str | Path | Iterable[str | Path] | Loaded,
     by: str | Iterable[str] = "batch_size",
     target: str | None = None,
+    *,
+    all_runs: bool = False,
 ) -> str:
     """Return an HTML report about runs, with a section for each experiment.
 
@@ -36,29 +37,18 @@ def report(
         paths: results folders, experiments or runs; or the result of `load`.
         by: the column, or columns, that identify a row of the comparison.
         target: the target, like `val_accuracy>=0.97`; by default the one that the runs recorded.
+        all_runs: include stale runs: those that the experiment's spec, edited since, no longer
+            asks for.
 
     Raises:
         SpecError: if a path does not exist, or no experiment has the target or a key.
     """
     loaded = paths if isinstance(paths, Loaded) else load(paths)
-    options = ReportOptions((by,) if isinstance(by, str) else tuple(by), target)
-    files = [] if isinstance(paths, Loaded) else [paths] if isinstance(paths, str | Path) else paths
-    folders = [Path(path).resolve() for path in files]
+    options = ReportOptions((by,) if isinstance(by, str) else tuple(by), target, all_runs)
     by_folder = loaded.by_experiment()
-    by_folder |= {
-        folder: Loaded([], {}) for folder in experiments(folders) if folder not in by_folder
-    }
     _check_options(list(by_folder.values()), options)
-    # Experiments that are named only by single runs; other runs of theirs are not loaded.
-    partial = {folder.parent for folder in folders} - set(folders)
     sections = [
-        report_section(
-            folder,
-            experiment,
-            options,
-            f"e{number}",
-            complete=folder not in partial or folder in folders,
-        )
+        report_section(folder, experiment, options, f"e{number}")
         for number, (folder, experiment) in enumerate(by_folder.items(), start=1)
     ]
     runs = set(loaded.directories)
@@ -76,7 +66,7 @@ def _check_options(results: list[Loaded], options: ReportOptions) -> None:
     errors = []
     for loaded in (loaded for loaded in results if len(loaded.runs)):
         try:
-            build_question(loaded, list(options.by), options.target)
+            check_keys(loaded, options.by, options.target)
         except SpecError as error:
             errors.append(error)
         else:

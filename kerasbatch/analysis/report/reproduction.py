@@ -20,6 +20,12 @@ def spec_text(folder: Path, loaded: Loaded) -> str:
         return dump_yaml(dict(first)) if first else ""
 
 
+def _overrides(loaded: Loaded) -> list[tuple[str, ...]]:
+    """Return the overrides of the commands that trained the runs, each once."""
+    used = (tuple(record.get("overrides", ())) for record in loaded.records.values())
+    return list(dict.fromkeys(used)) or [()]
+
+
 def reproduction_commands(
     folder: Path, loaded: Loaded, by: Sequence[str], target: str | None
 ) -> Iterator[str]:
@@ -31,6 +37,8 @@ def reproduction_commands(
     recorded = "target" in loaded.runs and loaded.runs["target"].notna().any()
     has_target = target is not None or recorded
     yield f"# save the spec above as {folder.name}.yaml"
-    yield f"kerasbatch run {shlex.quote(f'{folder.name}.yaml')}{trust}"
+    for overrides in _overrides(loaded):
+        sets = "".join(f" --set {shlex.quote(text)}" for text in overrides)
+        yield f"kerasbatch run {shlex.quote(f'{folder.name}.yaml')}{sets}{trust}"
     yield f"kerasbatch compare {results}{options}{' --fit' if has_target else ''}"
     yield f"kerasbatch report {results}{options} -o report.html"

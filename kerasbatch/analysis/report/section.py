@@ -1,7 +1,7 @@
 """The section of a report about one experiment, as text, tables and figures without HTML."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +9,11 @@ import pandas as pd
 
 from kerasbatch.analysis.comparison.caveat import Caveat
 from kerasbatch.analysis.comparison.compare import Comparison, compare
+from kerasbatch.analysis.comparison.missing_runs import swept_label
 from kerasbatch.analysis.comparison.provenance_caveats import VERSIONS
+from kerasbatch.analysis.comparison.stale_runs import stale_line
 from kerasbatch.analysis.comparison.text import answer_sentence, criteria, fit_sentence
-from kerasbatch.analysis.loading.expected_runs import ExpectedRuns, expected_runs
+from kerasbatch.analysis.loading.expected_runs import ExpectedRuns
 from kerasbatch.analysis.loading.load import Loaded, run_keys
 from kerasbatch.analysis.report.figures import ReportFigure, report_figures
 from kerasbatch.analysis.report.reproduction import reproduction_commands, spec_text
@@ -19,7 +21,6 @@ from kerasbatch.analysis.report.tables import ReportTable, comparison_table, run
 from kerasbatch.errors import SpecError
 from kerasbatch.records.run_status import FINISHED
 from kerasbatch.step_check import is_mismatch
-from kerasbatch.text import value_label
 
 MAX_MISSING = 500
 """The largest number of missing runs that are listed."""
@@ -32,10 +33,12 @@ class ReportOptions:
     Args:
         by: the columns that identify a row of the comparisons.
         target: the target, or None for the one that the runs recorded.
+        all_runs: whether stale runs are part of answers and figures.
     """
 
     by: tuple[str, ...]
     target: str | None
+    all_runs: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ class RunsOverview:
     Args:
         expected: the runs that the spec asks for.
         missing: the swept values of the runs that do not exist, at most `MAX_MISSING` of them.
+        stale: a sentence about the runs that the edited spec no longer asks for.
         unfinished: the runs that failed, were interrupted or still train: name, status, message.
         unreadable: by run, the reason why it cannot be read.
         checks: the number of runs by the result of their step check.
@@ -75,6 +79,7 @@ class RunsOverview:
 
     expected: ExpectedRuns
     missing: tuple[str, ...]
+    stale: str
     unfinished: tuple[tuple[str, str, str], ...]
     unreadable: Mapping[str, str]
     checks: Mapping[str, int]
@@ -111,20 +116,20 @@ class Section:
     commands: tuple[str, ...]
 
 
-def report_section(
-    folder: Path, loaded: Loaded, options: ReportOptions, anchor: str, *, complete: bool
-) -> Section:
+def report_section(folder: Path, every: Loaded, options: ReportOptions, anchor: str) -> Section:
     """Return the section about the runs of one experiment.
 
     Args:
         folder: the directory of the experiment.
-        loaded: its runs.
+        every: its runs, stale ones too.
         options: the options of the report.
         anchor: an identifier that is unique in the report.
-        complete: whether `loaded` holds all runs of the experiment.
     """
+    loaded = every if options.all_runs else every.current()
     comparison = _compare(loaded, options)
-    overview = _overview(folder, loaded, complete)
+    only_some = ExpectedRuns(problem="only some of its runs are looked at")
+    expected = every.expected.get(folder, only_some)
+    overview = _overview(loaded, expected, included=options.all_runs)
     figures, not_drawn = _figures(loaded, comparison, options, anchor)
     return Section(
         name=folder.name,
@@ -145,7 +150,7 @@ def _compare(loaded: Loaded, options: ReportOptions) -> Comparison | str:
     if loaded.runs.empty:
         return "There are no runs to compare yet."
     try:
-        return compare(loaded, options.by, options.target, fit=True)
+        return compare(loaded, options.by, options.target, fit=True, all_runs=True)
     except SpecError as error:
         faults = "; ".join(fault.message for fault in error.faults)
         return f"These runs cannot be compared: {faults}."
@@ -180,16 +185,18 @@ def _figures(
     if isinstance(comparison, str):
         return [], []
     if comparison.question.by != ("batch_size",):
-        comparison = compare(loaded, target=options.target, fit=True)
+        by_size = _compare(loaded, replace(options, by=("batch_size",)))
+        if isinstance(by_size, str):
+            return [], [by_size]
+        comparison = by_size
     return report_figures(loaded, comparison, anchor)
 
 
-def _overview(folder: Path, loaded: Loaded, complete: bool) -> RunsOverview:
-    only_some = ExpectedRuns(problem="only some of its runs are looked at")
-    expected = expected_runs(folder, loaded) if complete else only_some
+def _overview(loaded: Loaded, expected: ExpectedRuns, *, included: bool) -> RunsOverview:
     return RunsOverview(
         expected=expected,
-        missing=tuple(_describe(swept) for swept in expected.missing[:MAX_MISSING]),
+        missing=tuple(swept_label(swept) for swept in expected.missing[:MAX_MISSING]),
+        stale=stale_line(expected.stale, included=included),
         unfinished=tuple(_unfinished_runs(loaded)),
         unreadable=loaded.problems,
         checks=_count_checks(loaded.runs),
@@ -223,12 +230,6 @@ def _progress(row: Mapping[Any, Any]) -> str:
     step = row["observed_steps"]
     place = f"at step {step:,.0f}; " if step == step and step is not None else ""
     return f"{place}it is running, or its process was killed"
-
-
-def _describe(swept: Mapping[str, Any]) -> str:
-    if not swept:
-        return "its only run"
-    return ", ".join(f"{key} {value_label(value)}" for key, value in swept.items())
 
 
 def _distinct(values: Iterable[Any]) -> list[str]:

@@ -128,4 +128,6 @@ def test_fewer_seeds_that_reach_the_target_are_worse(tmp_path: Path) -> None:
     for seed in (1, 2):
         make_run(crashed, 0.5, 0.9, seed=seed, status="crashed")
     told = worse(crashed, before, "val_accuracy<-0.01")
-    assert told == ["batch_size 10: has 1 of the baseline's 3 seeds"]
+    missing, seeds = told
+    assert missing.startswith("missing runs: 2 runs without a result: crashed/batch_size=10-")
+    assert seeds == "batch_size 10: has 1 of the baseline's 3 seeds"

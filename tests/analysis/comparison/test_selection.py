@@ -127,7 +127,7 @@ def test_json_has_what_the_object_has(tmp_path: Path) -> None:
     make_run(tmp_path, 0.5, 0.9, row={"val_loss": "inf"})
     found = kb.compare(tmp_path, target=TARGET, fit=True)
     told = json.loads(found.to_json())
-    assert sorted(told) == ["best", "caveats", "fit", "table", "unfinished"]
+    assert sorted(told) == ["best", "caveats", "fit", "stale", "table", "unfinished"]
     assert told["best"]["steps"] == {"batch_size": 10, "steps_to_target": 20}
     assert {"code", "message", "runs"} == set(told["caveats"][0])
     assert told["fit"] == {"reason": found.fit.reason}  # type: ignore[union-attr]

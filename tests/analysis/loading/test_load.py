@@ -91,7 +91,7 @@ def test_a_directory_that_was_renamed_is_the_run_of_that_name(tmp_path: Path) ->
     """Its files are found; and a record that names another place leads nowhere."""
     run = make_run(tmp_path / "one", 0.5, 0.9)
     run.rename(run.with_name("mine"))
-    make_run(tmp_path / "one", 0.5, seed=1, row={"run_id": "../../elsewhere"})
+    make_run(tmp_path / "one", 0.5, 0.5, seed=1, row={"run_id": "../../elsewhere"})
     loaded = kb.load(tmp_path)
     names = sorted(path.name for path in (tmp_path / "one").iterdir())
     assert sorted(loaded.runs["run_id"]) == names

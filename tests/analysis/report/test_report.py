@@ -170,7 +170,8 @@ def test_during_a_sweep_it_tells_what_is_missing(tmp_path: Path) -> None:
     assert (
         f"unfinished {goes_on.name}: at step 20; it is running, or its process was killed" in text
     )
-    assert f"stale {tmp_path.name}/{stale.name}: the spec no longer asks for it" in text
+    assert "stale 1 run is left out: the spec of the experiment was edited" in text
+    assert f"Which are stale {tmp_path.name}/{stale.name}" in text
     assert f"not read {tmp_path.name}/{broken.name}: its record.json is damaged" in text
 
 

@@ -179,7 +179,7 @@ def test_the_spec_is_edited_between_runs(tmp_path: Path) -> None:
     assert [result.reused for result in results] == [True, False]
     assert len(pd.read_csv(tmp_path / "experiment" / "runs.csv")) == 3
     (notice,) = heard
-    assert notice.startswith("1 run of earlier specs stays")
+    assert notice.startswith("1 run of earlier commands stays")
     assert "batch_size=32-" in notice
 
 
