@@ -53,6 +53,17 @@ def callback_arguments(spec: Spec) -> Iterator[Fault]:
             if not is_legal(value):
                 place = ("callbacks", number, name, argument)
                 yield Fault(place, f"found {show_value(value)}; must be {expected}")
+        yield from _mode_faults(number, name, arguments)
+
+
+def _mode_faults(number: int, name: str, arguments: dict[str, Any]) -> Iterator[Fault]:
+    """Yield a fault if the mode is not the direction in which the monitored metric improves."""
+    column = monitored(name, arguments) or ""
+    better = keras_registry.better_direction(column)
+    right = {"lower": "min", "higher": "max"}.get(better or "")
+    if right and arguments.get("mode") in {"min", "max"} - {right}:
+        message = f"{column} is better when it is {better}; write {right}, or leave mode out"
+        yield Fault(("callbacks", number, name, "mode"), message)
 
 
 def _is_number(value: Any) -> bool:

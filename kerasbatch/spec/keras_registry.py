@@ -45,6 +45,7 @@ _LOWER_IS_BETTER = {
     "SparseCategoricalCrossentropy",
     "SquaredHinge",
 }
+Direction = Literal["lower", "higher"]
 LabelKind = Literal["index", "one_hot", "binary", "number"]
 _LABEL_KINDS: dict[str, LabelKind] = {
     "SparseCategoricalCrossentropy": "index",
@@ -142,10 +143,21 @@ def label_kind(loss: str) -> LabelKind:
 
 def lower_is_better(metric: str) -> bool:
     """Return whether lower values of a metric are better, as for every loss."""
-    name = class_name("metrics", metric)
-    if metric == "loss" or metric in OWN_LOSSES or (name is None and class_name("losses", metric)):
-        return True
-    return name is not None and name in _LOWER_IS_BETTER
+    return better_direction(metric) == "lower"
+
+
+def better_direction(column: str) -> Direction | None:
+    """Return the direction in which a metric improves, or None for one that Keras does not have.
+
+    Args:
+        column: the name of a metric or of a loss, perhaps with a prefix: mae, val_mae.
+    """
+    metric = re.sub("^(val|train|test)_", "", column)
+    if metric == "loss" or metric in OWN_LOSSES:
+        return "lower"
+    if name := class_name("metrics", metric):
+        return "lower" if name in _LOWER_IS_BETTER else "higher"
+    return "lower" if class_name("losses", metric) else None
 
 
 def value_section(argument: str) -> Section | None:

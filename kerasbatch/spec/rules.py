@@ -139,6 +139,8 @@ def target(spec: Spec) -> Iterator[Fault]:
         yield Fault(("target", "metric"), message + ("" if hint else listing))
     if (spec.target.at_least is None) == (spec.target.at_most is None):
         yield Fault(("target",), "must have either at_least or at_most, like {at_least: 0.97}")
+    elif problem := spec.target.direction_problem():
+        yield Fault(("target", "at_least" if spec.target.at_most is None else "at_most"), problem)
 
 
 def unique_metrics(spec: Spec) -> Iterator[Fault]:

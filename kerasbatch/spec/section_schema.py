@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field, model_serializer
 
+from kerasbatch.spec import keras_registry
 from kerasbatch.spec.fields import (
     CODE,
     Count,
@@ -125,6 +126,18 @@ class Target(StrictModel):
         """The bound."""
         bound = self.at_most if self.at_least is None else self.at_least
         return math.nan if bound is None else bound
+
+    def direction_problem(self) -> str | None:
+        """Return the problem of a bound that a worse value reaches, with the right one; or None."""
+        better = keras_registry.better_direction(self.metric)
+        if better is None or (better == "lower") == self.lower_is_better:
+            return None
+        right = "at_least" if self.lower_is_better else "at_most"
+        sign = ">=" if self.lower_is_better else "<="
+        return (
+            f"{self.metric} is better when it is {better}; write {right}: {self.value:g} "
+            f'("{self.metric}{sign}{self.value:g}")'
+        )
 
     def is_reached_by(self, values: Any) -> Any:
         """Return whether a value reaches the target, or for a Series, element by element."""

@@ -69,6 +69,12 @@ def test_all_faults_come_at_once_with_their_places(tmp_path: Path) -> None:
         ("epochs: 5\nevaluate_every: {epochs: 1, steps: 2}", "exactly one of epochs, steps"),
         ("epochs: 5\ntarget: {metric: val_loss}", "either at_least or at_most"),
         ("epochs: 5\nvalidation: none\ntarget: {metric: val_loss, at_most: 1}", "train_loss"),
+        ("epochs: 5\ntarget: {metric: val_loss, at_least: 1}", 'write at_most: 1 ("val_loss<=1")'),
+        ("epochs: 5\ntarget: {metric: val_accuracy, at_most: 1}", "write at_least: 1"),
+        (
+            "epochs: 5\ncallbacks: [EarlyStopping: {mode: max}]",
+            "val_loss is better when it is lower",
+        ),
         ("epochs: 5\nlearning_rate_rule: {rule: linear, betas: true}", "rule: sqrt with one of"),
         ("epochs: 5\nname: a/b", "contains '/'"),
         ("epochs: 5\nname: reference", "is reserved"),

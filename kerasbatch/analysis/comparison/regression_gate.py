@@ -7,14 +7,16 @@ steps_to_target>+10%      where it took over 10 % more
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
 from kerasbatch.analysis.comparison.compare import Comparison
+from kerasbatch.columns import TO_TARGET_COLUMNS
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.records.run_status import FINISHED
+from kerasbatch.spec import keras_registry
 from kerasbatch.text import show_value, suggestion
 
 _TEXT = re.compile(r"\s*([^<>\s]+)\s*([<>])\s*([+-]\d*\.?\d+(?:[eE][+-]?\d+)?)\s*(sd|%)?\s*")
@@ -58,13 +60,37 @@ def parse_limit(text: str) -> Limit:
     """Read a limit.
 
     Raises:
-        SpecError: if the text is not a limit.
+        SpecError: if the text is not a limit, or it fails where its column improves.
     """
     match = _TEXT.fullmatch(text)
     if match is None:
         must = 'must be like "val_accuracy<-0.01", "val_accuracy<-2sd" or "steps_to_target>+10%"'
         raise SpecError([Fault(("--fail-if",), f"found {show_value(text)}; {must}")])
-    return Limit(match[1], match[2] == "<", float(match[3]), match[4] or "")
+    limit = Limit(match[1], match[2] == "<", float(match[3]), match[4] or "")
+    if problem := _direction_problem(limit):
+        raise SpecError([Fault(("--fail-if",), problem)])
+    return limit
+
+
+def _direction_problem(limit: Limit) -> str | None:
+    """Return the problem of a limit that fails where a column improves; or None."""
+    better = _better_direction(limit.column)
+    if better is None or (better == "higher") == limit.falls:
+        return None
+    right = replace(limit, falls=not limit.falls, change=-limit.change)
+    return (
+        f'{limit.column} is better when it is {better}, so "{limit}" fails where it improves; '
+        f'write "{right}"'
+    )
+
+
+def _better_direction(column: str) -> keras_registry.Direction | None:
+    """Return the direction in which a column improves, or None if it is unknown."""
+    if column in TO_TARGET_COLUMNS or column in ("unknown", "peak_memory_mb"):
+        return "lower"
+    if column.endswith("_per_second") or column in ("runs", "seeds", "reached"):
+        return "higher"
+    return keras_registry.better_direction(re.sub("_(low|high)$", "", column))
 
 
 def find_regressions(now: Comparison, baseline: Comparison, limit: Limit) -> list[Regression]:

@@ -17,7 +17,7 @@ def parse_target(text: str) -> Target:
     """Read a target from text.
 
     Raises:
-        SpecError: if the text is not a target.
+        SpecError: if the text is not a target, or a worse value of its metric reaches it.
     """
     match = _TEXT.fullmatch(text)
     try:
@@ -28,7 +28,10 @@ def parse_target(text: str) -> Target:
         message = f"found {show_value(text)}; must be a metric and its value, like"
         raise SpecError([Fault(("--target",), f'{message} "val_accuracy>=0.97"')])
     bound = "at_least" if match[2] == ">=" else "at_most"
-    return Target.model_validate({"metric": match[1], bound: value})
+    target = Target.model_validate({"metric": match[1], bound: value})
+    if problem := target.direction_problem():
+        raise SpecError([Fault(("--target",), problem)])
+    return target
 
 
 def first_passed(history: pd.DataFrame, target: Target) -> pd.DataFrame:

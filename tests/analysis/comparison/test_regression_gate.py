@@ -131,3 +131,29 @@ def test_fewer_seeds_that_reach_the_target_are_worse(tmp_path: Path) -> None:
     missing, seeds = told
     assert missing.startswith("missing runs: 2 runs without a result: crashed/batch_size=10-")
     assert seeds == "batch_size 10: has 1 of the baseline's 3 seeds"
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("val_mae<-0.01", "val_mae>+0.01"),
+        ("val_loss<-10%", "val_loss>+10%"),
+        ("val_loss_high<-2sd", "val_loss_high>+2sd"),
+        ("val_accuracy>+0.01", "val_accuracy<-0.01"),
+        ("steps_to_target<-10%", "steps_to_target>+10%"),
+        ("steps_per_second>+10%", "steps_per_second<-10%"),
+        ("reached>+0", "reached<-0"),
+    ],
+)
+def test_a_limit_that_fails_where_a_column_improves_is_refused(text: str, right: str) -> None:
+    """With the right one, which is legal."""
+    with pytest.raises(kb.SpecError, match="fails where it improves") as refused:
+        regression_gate.parse_limit(text)
+    assert f'write "{right}"' in str(refused.value)
+    assert str(regression_gate.parse_limit(right)) == right
+
+
+def test_an_unknown_column_has_no_direction() -> None:
+    """A metric of the user's own may be better in either direction."""
+    for text in ("val_own<-1", "val_own>+1"):
+        assert str(regression_gate.parse_limit(text)) == text

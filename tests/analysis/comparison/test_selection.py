@@ -142,6 +142,7 @@ def test_json_has_what_the_object_has(tmp_path: Path) -> None:
         ({"target": "val_acuracy>=0.9"}, "did you mean val_accuracy"),
         ({"target": "val_accuracy>0.9"}, "must be a metric and its value"),
         ({"target": "val_accuracy>=high"}, "must be a metric and its value"),
+        ({"target": "val_loss>=0.06"}, "val_loss is better when it is lower; write at_most: 0.06"),
     ],
 )
 def test_what_is_not_in_the_runs(tmp_path: Path, options: dict[str, str], message: str) -> None:
