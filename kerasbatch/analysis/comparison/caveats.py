@@ -8,6 +8,7 @@ import pandas as pd
 from scipy import stats
 
 from kerasbatch.analysis.comparison.caveat import Caveat, ComparisonContext
+from kerasbatch.analysis.comparison.chance import nothing_learned
 from kerasbatch.analysis.comparison.missing_runs import missing_runs
 from kerasbatch.analysis.comparison.provenance_caveats import (
     engines,
@@ -17,7 +18,8 @@ from kerasbatch.analysis.comparison.provenance_caveats import (
     step_check,
     test_target,
 )
-from kerasbatch.analysis.comparison.selection import contenders
+from kerasbatch.analysis.comparison.schedules import schedule
+from kerasbatch.analysis.comparison.selection import candidates, contenders
 from kerasbatch.analysis.comparison.settings import RATE
 from kerasbatch.columns import TO_TARGET_COLUMNS
 from kerasbatch.records.run_status import FINISHED
@@ -107,8 +109,10 @@ def _best_by_column(context: ComparisonContext) -> Iterator[tuple[str, Any]]:
         for column in TO_TARGET_COLUMNS if len(rows) else ():
             yield column, rows[column].idxmin()
     elif question.judged is not None and table[question.judged].notna().any():
-        lower = keras_registry.lower_is_better(question.judged.partition("_")[2])
-        values = table[question.judged]
+        lower = keras_registry.lower_is_better(question.judged)
+        values = candidates(table, context.chosen, question)[question.judged].dropna()
+        if values.empty:
+            return
         yield question.judged, values.idxmin() if lower else values.idxmax()
 
 
@@ -198,6 +202,8 @@ def budgets(context: ComparisonContext) -> Iterator[Caveat]:
 
 FINDERS: tuple[Callable[[ComparisonContext], Iterator[Caveat]], ...] = (
     missing_runs,
+    nothing_learned,
+    schedule,
     grid_edge,
     one_seed,
     within_spread,

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from kerasbatch.analysis.comparison.caveat import Caveat, ComparisonContext
@@ -95,7 +96,7 @@ class Comparison:
                 {"code": caveat.code, "message": caveat.message, "runs": caveat.runs}
                 for caveat in self.caveats
             ],
-            "fit": None if self.fit is None else asdict(self.fit),
+            "fit": None if self.fit is None else _finite(asdict(self.fit)),
             "unfinished": self.unfinished,
             "stale": self.stale,
         }
@@ -148,13 +149,19 @@ def compare(
         table=table.assign(caveats=[_codes(caveats, row) for row in table.index]),
         best=best_rows(table, question),
         caveats=caveats,
-        fit=fit_steps(context.chosen, question) if fit else None,
+        fit=fit_steps(context.chosen, question, _sizes_at_edge(table, caveats)) if fit else None,
         question=question,
         problems=loaded.problems,
         chosen=chosen,
         unfinished=tuple(unfinished_runs(runs, question, loaded.records)),
         stale=() if all_runs else every.stale,
     )
+
+
+def _sizes_at_edge(table: pd.DataFrame, caveats: Iterable[Caveat]) -> set[int]:
+    """Return the batch sizes whose best learning rate may lie beyond those that were tried."""
+    rows = {row for caveat in caveats if caveat.code == "grid_edge" for row in caveat.rows}
+    return {int(table.loc[row, "batch_size"]) for row in rows} if "batch_size" in table else set()
 
 
 def _codes(caveats: Iterable[Caveat], row: int) -> str:
@@ -170,6 +177,11 @@ def _markdown_cell(value: Any) -> str:
         f"{value:.0f}" if integral else f"{value:.6g}" if isinstance(value, float) else str(value)
     )
     return text.replace("|", "\\|")
+
+
+def _finite(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values without infinite ones, which JSON does not have."""
+    return {key: None if value == np.inf else value for key, value in values.items()}
 
 
 def _json_value(value: Any) -> Any:

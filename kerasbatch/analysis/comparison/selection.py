@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kerasbatch.analysis.comparison.chance import chance_column, has_learned
 from kerasbatch.analysis.comparison.question import (
     SPEEDS,
     Question,
@@ -30,12 +31,16 @@ def judge_runs(loaded: Loaded, question: Question) -> pd.DataFrame:
 
     Returns:
         The runs, with more columns: `run` (experiment/run), `asked_seeds` (the number of seeds
-        that the spec asks for, if known), `reached`, `unknown` and those of `first_passed`.
+        that the spec asks for, if known), `chance` and `learned` (the level of a model that has
+        learned nothing, and whether the run ended better), `reached`, `unknown` and those of
+        `first_passed`.
     """
     runs = with_settings(loaded, [*question.by, *question.tuned])
     runs["run"] = run_keys(runs)
     runs["asked_seeds"] = runs["run"].map(_asked_seeds(loaded))
     runs = runs.drop(columns=[name for name in TO_TARGET_COLUMNS if name in runs])
+    runs["chance"] = chance_column(loaded, runs, question)
+    runs["learned"] = has_learned(runs, question)
     if question.target is None:
         return runs.assign(reached=False, unknown=False)
     history = loaded.history
@@ -45,6 +50,8 @@ def judge_runs(loaded: Loaded, question: Question) -> pd.DataFrame:
     )
     # A run that goes on counts when it has ended.
     runs.loc[runs["status"] == RunStatus.UNFINISHED, list(TO_TARGET_COLUMNS)] = np.nan
+    # Nor does a run that was at the target before it learned anything.
+    runs.loc[~runs["learned"], list(TO_TARGET_COLUMNS)] = np.nan
     reached = runs[TO_TARGET_COLUMNS[0]].notna()
     # A run that was cut off, or stopped at an easier target, might have reached it.
     return runs.assign(
@@ -98,8 +105,10 @@ def _badness(
     """Return the median of a metric's last value by setting; smaller is better."""
     if metric is None:
         return ended.groupby(keys, dropna=False, sort=True).size() * 0.0
-    # A diverged run is worse than any value.
-    value = (ended[metric] if lower else -ended[metric]).fillna(np.inf)
+    # A diverged run is worse than any value, and so is one that has learned nothing.
+    value = (
+        (ended[metric] if lower else -ended[metric]).fillna(np.inf).where(ended["learned"], np.inf)
+    )
     return ended.assign(value=value).groupby(keys, dropna=False, sort=True)["value"].median()
 
 
@@ -162,6 +171,21 @@ def best_rows(table: pd.DataFrame, question: Question) -> dict[str, dict[Any, An
         columns = [*question.by, f"{name}_to_target"]
         best[name] = rows.nsmallest(1, columns[-1])[columns].to_dict("records")[0]
     return best
+
+
+def candidates(table: pd.DataFrame, chosen: pd.DataFrame, question: Question) -> pd.DataFrame:
+    """Return the rows that may be the best: those that reached the target, or learned something.
+
+    Args:
+        table: the rows.
+        chosen: the runs that they summarize.
+        question: the question of the comparison.
+    """
+    if question.target is not None:
+        return contenders(table)
+    share = chosen.groupby(list(question.by), dropna=False, sort=True)["learned"].mean()
+    rows: pd.DataFrame = table[share.to_numpy() > 0.5]
+    return rows
 
 
 def contenders(table: pd.DataFrame) -> pd.DataFrame:

@@ -82,10 +82,19 @@ def fit_lines(fit: "Fit | NoFit") -> Iterator[str]:
         return
     yield (
         f"S = S_min (1 + B_crit / b): S_min {fit.s_min:,.1f} steps, B_crit {fit.b_crit:,.0f} "
-        f"(95 % interval {fit.low:,.0f} to {fit.high:,.0f}), residual {fit.residual:.2f} octaves"
+        f"(95 % interval: {interval_text(fit)}), residual {fit.residual:.2f} octaves, from "
+        f"{counted(len(fit.regimes), 'size')}"
     )
+    if fit.doubt:
+        yield f"  B_crit is doubtful: {fit.doubt}"
     yield from (f"  {regime}: {sizes}" for regime, sizes in _regimes(fit))
-    yield f"  ({counted(len(fit.regimes), 'size')} reached the target)"
+
+
+def interval_text(fit: "Fit") -> str:
+    """Return the interval of the critical batch size: 152 to 215, or at least 152."""
+    if fit.high == float("inf"):
+        return f"at least {fit.low:,.0f}"
+    return f"{fit.low:,.0f} to {fit.high:,.0f}" if fit.low else f"at most {fit.high:,.0f}"
 
 
 def _regimes(fit: "Fit") -> Iterator[tuple[str, str]]:
@@ -101,11 +110,12 @@ def fit_sentence(fit: "Fit | NoFit") -> str:
 
     if isinstance(fit, NoFit):
         return f"The critical batch size is unknown: {fit.reason}."
+    doubt = f"; doubtful, since {fit.doubt}" if fit.doubt else ""
     regimes = "; ".join(f"{regime} at {sizes}" for regime, sizes in _regimes(fit))
     return (
-        f"The critical batch size is about {fit.b_crit:,.0f} (95 % interval {fit.low:,.0f} to "
-        f"{fit.high:,.0f}): far below it, twice the batch takes half the steps; far above it, "
-        f"hardly fewer. {_capitalize(regimes)}."
+        f"The critical batch size is about {fit.b_crit:,.0f} (95 % interval: {interval_text(fit)}; "
+        f"from {counted(len(fit.regimes), 'size')}{doubt}): far below it, twice the batch takes "
+        f"half the steps; far above it, hardly fewer. {_capitalize(regimes)}."
     )
 
 
@@ -147,8 +157,10 @@ def _without_target(comparison: "Comparison") -> str:
         some_finished = table["runs"].sum() > len(comparison.unfinished)
         what = "come to an evaluation" if some_finished else "finished"
         return f"No run has {what}, so nothing can be concluded."
-    lower = keras_registry.lower_is_better(judged.partition("_")[2])
+    lower = keras_registry.lower_is_better(judged)
     rows = _best_rows(comparison, judged, lower=lower)
+    if not rows:
+        return f"No run has learned anything: {judged} is at chance level everywhere."
     row = dict(table.loc[rows[0]])
     value = f"{judged} of {format_number(row[judged])}"
     if len(table) == 1:
@@ -176,12 +188,12 @@ def _not_reached(comparison: "Comparison") -> str:
 
 
 def _best_rows(comparison: "Comparison", column: str, *, lower: bool) -> list[Any]:
-    """Return all rows with the best value; for a target, among the contenders only."""
-    from kerasbatch.analysis.comparison.selection import contenders
+    """Return all rows with the best value, among those that reached the target or learned."""
+    from kerasbatch.analysis.comparison.selection import candidates
 
     rows: Any = comparison.table
-    if column.endswith("_to_target"):
-        rows = contenders(rows)
+    if column.endswith("_to_target") or column == comparison.question.judged:
+        rows = candidates(rows, comparison.chosen, comparison.question)
     best = rows[column].min() if lower else rows[column].max()
     return [row for row in rows.index if rows.loc[row, column] == best]
 

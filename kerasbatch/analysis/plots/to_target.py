@@ -8,6 +8,7 @@ import pandas as pd
 
 from kerasbatch.analysis.comparison.compare import Comparison
 from kerasbatch.analysis.comparison.critical_batch_size import Fit, NoFit
+from kerasbatch.analysis.comparison.text import interval_text
 from kerasbatch.analysis.loading.load import Loaded
 from kerasbatch.analysis.plots.by_batch_size import (
     Band,
@@ -89,9 +90,9 @@ def _band(fit: Fit, reached: pd.DataFrame) -> Band:
         return edge
 
     curve = fit.s_min * (1 + fit.b_crit / sizes)
-    edges = np.stack([through(fit.low), through(fit.high), curve])
-    range_of_crit = f"95 %: {fit.low:,.0f} to {fit.high:,.0f}"
-    label = f"S = {fit.s_min:,.0f} (1 + {fit.b_crit:,.0f} / b); {range_of_crit}"
+    highest = min(fit.high, 2.0**40 * b.max())
+    edges = np.stack([through(fit.low), through(highest), curve])
+    label = f"S = {fit.s_min:,.0f} (1 + {fit.b_crit:,.0f} / b); 95 %: {interval_text(fit)}"
     return Band(sizes, curve, edges.min(axis=0), edges.max(axis=0), label)
 
 

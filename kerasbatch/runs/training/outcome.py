@@ -1,6 +1,6 @@
 """The outcome of a training: its end and its measurements."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kerasbatch.records.run_status import RunStatus
 from kerasbatch.types import Row
@@ -25,6 +25,7 @@ class Outcome:
         metrics: the last and best values, and those of the test part.
         reached: the row of the first evaluation that reached the target.
         error: the traceback of an error.
+        chance_level: the metrics of the best constant prediction, by their columns.
     """
 
     status: RunStatus
@@ -41,3 +42,4 @@ class Outcome:
     metrics: dict[str, float]
     reached: Row | None = None
     error: str | None = None
+    chance_level: dict[str, float] = field(default_factory=dict)

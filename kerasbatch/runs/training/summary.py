@@ -9,6 +9,7 @@ from kerasbatch.callbacks.stopping import Stopping
 from kerasbatch.engine.training.start import Training
 from kerasbatch.records.last_metrics import last_and_best
 from kerasbatch.records.run_status import RunStatus
+from kerasbatch.runs.training.chance_level import chance_levels
 from kerasbatch.runs.training.failures import describe_failure, traceback_of
 from kerasbatch.runs.training.job import TrainingJob
 from kerasbatch.runs.training.outcome import Outcome
@@ -62,6 +63,7 @@ def summarize(
         metrics=last_and_best(recorder.rows, job.prefix) | last_metrics,
         reached=end.stopping.reached,
         error=traceback_of(error),
+        chance_level=chance_levels(job),
     )
 
 

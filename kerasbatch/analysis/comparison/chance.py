@@ -1,0 +1,89 @@
+"""Runs that have learned nothing: their metric is that of a constant prediction, or untrained.
+
+The skill of a run is its part of the way from chance to perfection; an R2 is the skill of a
+squared error. Chance is the level in the record (largest class, mean of the target) or the value of
+the untrained model, whichever is better.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from kerasbatch.analysis.comparison.caveat import Caveat, ComparisonContext
+from kerasbatch.analysis.comparison.question import Question
+from kerasbatch.analysis.loading.load import Loaded, run_keys
+from kerasbatch.records.run_status import FINISHED
+from kerasbatch.spec import keras_registry
+from kerasbatch.text import counted, format_number
+
+MIN_SKILL = 0.01
+"""A smaller skill is none."""
+
+
+def chance_column(loaded: Loaded, runs: pd.DataFrame, question: Question) -> "pd.Series[float]":
+    """Return the chance level of the judged metric for every run; NaN where it is unknown.
+
+    Args:
+        loaded: the runs, as they were read.
+        runs: their table, with the column `run`.
+        question: the question of the comparison.
+    """
+    metric = judged_metric(question)
+    if metric is None:
+        return pd.Series(np.nan, index=runs.index)
+    levels = {
+        run: (record.get("chance_level") or {}).get(metric, np.nan)
+        for run, record in loaded.records.items()
+    }
+    level = runs["run"].map(levels).astype(float)
+    first = runs["run"].map(_untrained(loaded, metric))
+    lower = keras_registry.lower_is_better(metric)
+    best = pd.concat([level, first], axis=1)
+    return best.min(axis=1) if lower else best.max(axis=1)
+
+
+def judged_metric(question: Question) -> str | None:
+    """Return the metric of the target, or else the judged metric."""
+    return question.judged if question.target is None else question.target.metric
+
+
+def _untrained(loaded: Loaded, metric: str) -> "pd.Series[float]":
+    """Return the untrained model's value of a metric, by experiment/run."""
+    history = loaded.history
+    first = history[history["step"] == 0]
+    values: pd.Series[float] = first[metric] if metric in first else pd.Series(dtype=float)
+    return values.groupby(run_keys(first)).first() if len(values) else values
+
+
+def has_learned(runs: pd.DataFrame, question: Question) -> "pd.Series[bool]":
+    """Return whether each run ended better than chance; True where that is unknown.
+
+    Args:
+        runs: the table of runs, with the column `chance`.
+        question: the question of the comparison.
+    """
+    metric = judged_metric(question)
+    if metric is None or metric not in runs:
+        return pd.Series(True, index=runs.index)
+    value, chance = runs[metric].astype(float), runs["chance"]
+    if keras_registry.lower_is_better(metric):
+        nothing = value >= chance * (1 - MIN_SKILL)
+    else:
+        # Beyond 1 it is a count, without a value that is perfect.
+        nothing = value <= chance + MIN_SKILL * (1 - chance).clip(lower=0)
+    return ~(nothing & value.notna() & runs["status"].isin(FINISHED))
+
+
+def nothing_learned(context: ComparisonContext) -> Iterator[Caveat]:
+    """Yield a caveat for the runs at chance level: none of them is the best."""
+    failed = context.chosen[~context.chosen["learned"]]
+    metric = judged_metric(context.question)
+    for row, runs in failed.groupby("row"):
+        value, chance = (format_number(runs[name].median()) for name in (metric, "chance"))
+        seeds = counted(len(runs), "run")
+        message = (
+            f"{seeds} learned nothing: {metric} ended at {value}, where a constant or untrained "
+            f"model has {chance}"
+        )
+        yield from context.caveats_for("nothing_learned", message, failed[failed["row"] == row])
