@@ -15,7 +15,8 @@ from kerasbatch.version import VERSION
 
 _PUBLIC_NAMES = {
     "advice.advise": ("Advice", "advise"),
-    "analysis.comparison.compare": ("Comparison", "compare"),
+    "analysis.comparison.compare": ("compare",),
+    "analysis.comparison.result": ("Comparison",),
     "analysis.loading.load": ("Loaded", "load"),
     "analysis.plots.plot": ("plot",),
     "analysis.report.page": ("report",),

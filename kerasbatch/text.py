@@ -34,6 +34,14 @@ def format_number(value: object) -> str:
     return f"{number:,.4f}" if abs(number) < 1000 else f"{number:,.2f}"
 
 
+def significant(value: float) -> str:
+    """Return a measured number with three significant digits: 0.971, 7.38, 1,235, 2.13e+11."""
+    number = float(value)
+    if 1000 <= abs(number) < 1e9:
+        return f"{number:,.0f}"
+    return f"{number:.3g}"
+
+
 def suggestion(word: str, legal: Iterable[str]) -> str:
     """Return `; did you mean X?` for the legal word nearest to `word`, or nothing."""
     by_lower = {name.lower(): name for name in sorted(legal)}

@@ -25,8 +25,8 @@ from kerasbatch.advice.spec_variants import (
     without_rule,
 )
 from kerasbatch.advice.verify import HELD
+from kerasbatch.analysis.comparison.best import contenders
 from kerasbatch.analysis.comparison.compare import compare
-from kerasbatch.analysis.comparison.selection import contenders
 from kerasbatch.analysis.loading.load import load as load_runs
 from kerasbatch.data.run_data import load_data
 from kerasbatch.errors import SpecError

@@ -14,7 +14,7 @@ from kerasbatch.text import counted
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from kerasbatch.analysis.comparison.compare import Comparison
+    from kerasbatch.analysis.comparison.result import Comparison
 
 Format = Literal["table", "csv", "markdown", "json"]
 

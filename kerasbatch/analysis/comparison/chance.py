@@ -5,17 +5,13 @@ squared error. Chance is the level in the record (largest class, mean of the tar
 the untrained model, whichever is better.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 import pandas as pd
 
-from kerasbatch.analysis.comparison.caveat import Caveat, ComparisonContext
 from kerasbatch.analysis.comparison.question import Question
 from kerasbatch.analysis.loading.load import Loaded, run_keys
 from kerasbatch.records.run_status import FINISHED
 from kerasbatch.spec import keras_registry
-from kerasbatch.text import counted, format_number
 
 MIN_SKILL = 0.01
 """A smaller skill is none."""
@@ -73,17 +69,3 @@ def has_learned(runs: pd.DataFrame, question: Question) -> "pd.Series[bool]":
         # Beyond 1 it is a count, without a value that is perfect.
         nothing = value <= chance + MIN_SKILL * (1 - chance).clip(lower=0)
     return ~(nothing & value.notna() & runs["status"].isin(FINISHED))
-
-
-def nothing_learned(context: ComparisonContext) -> Iterator[Caveat]:
-    """Yield a caveat for the runs at chance level: none of them is the best."""
-    failed = context.chosen[~context.chosen["learned"]]
-    metric = judged_metric(context.question)
-    for row, runs in failed.groupby("row"):
-        value, chance = (format_number(runs[name].median()) for name in (metric, "chance"))
-        seeds = counted(len(runs), "run")
-        message = (
-            f"{seeds} learned nothing: {metric} ended at {value}, where a constant or untrained "
-            f"model has {chance}"
-        )
-        yield from context.caveats_for("nothing_learned", message, failed[failed["row"] == row])

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from kerasbatch.analysis.comparison.compare import Comparison
+from kerasbatch.analysis.comparison.result import Comparison
 from kerasbatch.columns import TO_TARGET_COLUMNS
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.records.run_status import FINISHED

@@ -4,8 +4,6 @@ The choice follows Shallue et al. 2018 (arXiv 1811.03600): the learning rate is 
 for every row, and the cost of the target is that of the first evaluation that passes.
 """
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
@@ -18,7 +16,7 @@ from kerasbatch.analysis.comparison.question import (
 )
 from kerasbatch.analysis.comparison.target import first_passed
 from kerasbatch.analysis.loading.load import Loaded, run_keys
-from kerasbatch.columns import COST_COLUMNS, TO_TARGET_COLUMNS
+from kerasbatch.columns import TO_TARGET_COLUMNS
 from kerasbatch.records.run_status import FINISHED, RunStatus
 from kerasbatch.spec import keras_registry
 
@@ -156,40 +154,3 @@ def summarize_rows(runs: pd.DataFrame, chosen: pd.DataFrame, question: Question)
     for name in SPEEDS:
         table[name] = ended[name].median()
     return table.reset_index()
-
-
-def best_rows(table: pd.DataFrame, question: Question) -> dict[str, dict[Any, Any]]:
-    """Return the best rows by steps, by examples and by seconds.
-
-    Only contenders count: the rows with the largest share of seeds that reached the target.
-    """
-    rows = contenders(table)
-    if question.target is None or rows.empty:
-        return {}
-    best: dict[str, dict[Any, Any]] = {}
-    for name in COST_COLUMNS:
-        columns = [*question.by, f"{name}_to_target"]
-        best[name] = rows.nsmallest(1, columns[-1])[columns].to_dict("records")[0]
-    return best
-
-
-def candidates(table: pd.DataFrame, chosen: pd.DataFrame, question: Question) -> pd.DataFrame:
-    """Return the rows that may be the best: those that reached the target, or learned something.
-
-    Args:
-        table: the rows.
-        chosen: the runs that they summarize.
-        question: the question of the comparison.
-    """
-    if question.target is not None:
-        return contenders(table)
-    share = chosen.groupby(list(question.by), dropna=False, sort=True)["learned"].mean()
-    rows: pd.DataFrame = table[share.to_numpy() > 0.5]
-    return rows
-
-
-def contenders(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows with the largest share of seeds that reached the target."""
-    share = table["reached"] / table["seeds"]
-    rows: pd.DataFrame = table[(share == share.max()) & (share > 0)]
-    return rows

@@ -7,7 +7,7 @@ import pandas as pd
 
 from kerasbatch.analysis.comparison.question import Question
 from kerasbatch.records.run_status import FINISHED, RunStatus
-from kerasbatch.text import format_number, shortened
+from kerasbatch.text import shortened, significant
 
 RUNNING = "it is running, or its process was killed"
 
@@ -26,7 +26,6 @@ def unfinished_runs(
         if step != step:
             yield f"{row['run']}: no evaluation so far; {RUNNING}"
             continue
-        value = row.get(metric)
-        measured = value is not None and value == value
-        metric_text = f", {metric} {format_number(value)}" if measured else ""
+        value = row.get(metric, float("nan"))
+        metric_text = "" if pd.isna(value) else f", {metric} {significant(value)}"
         yield f"{row['run']}: step {step:,.0f}{metric_text}; {RUNNING}"

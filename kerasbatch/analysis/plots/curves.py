@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kerasbatch.analysis.comparison.compare import Comparison
+from kerasbatch.analysis.comparison.result import Comparison
 from kerasbatch.analysis.loading.load import Loaded, run_keys
 from kerasbatch.analysis.plots import style
 from kerasbatch.analysis.plots.hover import line_points

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
-from kerasbatch.analysis.comparison.compare import Comparison, compare
+from kerasbatch.analysis.comparison.compare import compare
+from kerasbatch.analysis.comparison.result import Comparison
 from kerasbatch.analysis.loading.load import Loaded
 from kerasbatch.analysis.plots.hover import HoverPoints
 

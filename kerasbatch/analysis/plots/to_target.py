@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from kerasbatch.analysis.comparison.compare import Comparison
 from kerasbatch.analysis.comparison.critical_batch_size import Fit, NoFit
-from kerasbatch.analysis.comparison.text import interval_text
+from kerasbatch.analysis.comparison.result import Comparison
+from kerasbatch.analysis.comparison.text.cells import interval_text
 from kerasbatch.analysis.loading.load import Loaded
 from kerasbatch.analysis.plots.by_batch_size import (
     Band,

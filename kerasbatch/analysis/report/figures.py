@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from kerasbatch.analysis.comparison.compare import Comparison
+from kerasbatch.analysis.comparison.result import Comparison
 from kerasbatch.analysis.loading.load import Loaded
 from kerasbatch.analysis.plots import style
 from kerasbatch.analysis.plots.kind import PlotContent, PlotPanel, PlotRequest, PlotView

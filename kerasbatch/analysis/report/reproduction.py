@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from kerasbatch.analysis.comparison.provenance_caveats import runs_own_code
+from kerasbatch.analysis.comparison.caveats.provenance import runs_own_code
 from kerasbatch.analysis.loading.load import Loaded
 from kerasbatch.records.file_names import EXPERIMENT
 from kerasbatch.records.files import dump_yaml

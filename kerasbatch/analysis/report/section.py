@@ -1,18 +1,20 @@
 """The section of a report about one experiment, as text, tables and figures without HTML."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from kerasbatch.analysis.comparison.caveat import Caveat
-from kerasbatch.analysis.comparison.compare import Comparison, compare
-from kerasbatch.analysis.comparison.missing_runs import swept_label
-from kerasbatch.analysis.comparison.provenance_caveats import VERSIONS
+from kerasbatch.analysis.comparison.caveats.caveat import caveat_lines
+from kerasbatch.analysis.comparison.caveats.missing_runs import swept_label
+from kerasbatch.analysis.comparison.caveats.provenance import VERSIONS
+from kerasbatch.analysis.comparison.compare import compare
+from kerasbatch.analysis.comparison.result import Comparison
 from kerasbatch.analysis.comparison.stale_runs import stale_line
-from kerasbatch.analysis.comparison.text import answer_sentence, criteria, fit_sentence
+from kerasbatch.analysis.comparison.text.answer import answer_sentence
+from kerasbatch.analysis.comparison.text.cells import criteria, fit_sentence
 from kerasbatch.analysis.loading.expected_runs import ExpectedRuns
 from kerasbatch.analysis.loading.load import Loaded, run_keys
 from kerasbatch.analysis.report.figures import ReportFigure, report_figures
@@ -50,7 +52,8 @@ class Conclusion:
         criteria: the rule by which learning rates and rows were chosen, or empty.
         by: the name of the values that a row of the table stands for, like batch size.
         fit: the critical batch size, in a sentence, or empty.
-        caveats: the reasons not to rely on the conclusion.
+        recommendation: the row to take and what to run next, or empty.
+        caveats: the reasons not to rely on the conclusion, by their code.
         table: the table of the comparison, or None.
     """
 
@@ -58,7 +61,8 @@ class Conclusion:
     criteria: str = ""
     by: str = ""
     fit: str = ""
-    caveats: tuple[Caveat, ...] = ()
+    recommendation: str = ""
+    caveats: Mapping[str, str] = field(default_factory=dict)
     table: ReportTable | None = None
 
 
@@ -165,7 +169,8 @@ def _conclusion(comparison: Comparison | str, overview: RunsOverview) -> Conclus
         criteria=criteria(comparison),
         by=" and ".join(key.replace("_", " ") for key in question.by),
         fit=fit_sentence(fit) if fit and question.target is not None else "",
-        caveats=comparison.caveats,
+        recommendation=comparison.recommendation,
+        caveats=caveat_lines(comparison.caveats),
         table=comparison_table(comparison),
     )
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from kerasbatch.analysis.comparison.compare import Comparison
 from kerasbatch.analysis.comparison.question import metric_columns as comparison_metrics
-from kerasbatch.analysis.comparison.text import cell, heading, shown_columns
+from kerasbatch.analysis.comparison.result import Comparison
+from kerasbatch.analysis.comparison.text.cells import cell, heading, shown_columns
 from kerasbatch.analysis.loading.load import Loaded
 from kerasbatch.columns import RUN_KEYS
 

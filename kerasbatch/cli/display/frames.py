@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from kerasbatch.analysis.comparison.text import (
+from kerasbatch.analysis.comparison.caveats.caveat import caveat_lines
+from kerasbatch.analysis.comparison.text.cells import (
     cell,
     criteria,
     fit_lines,
@@ -15,11 +16,13 @@ from kerasbatch.analysis.comparison.text import (
     shown_columns,
     unfinished_lines,
 )
+from kerasbatch.analysis.comparison.text.labels import join, row_values
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from kerasbatch.analysis.comparison.compare import Comparison
+    from kerasbatch.analysis.comparison.best import Best
+    from kerasbatch.analysis.comparison.result import Comparison
 
 
 def comparison_table(comparison: "Comparison") -> Table:
@@ -39,18 +42,28 @@ def comparison_lines(comparison: "Comparison") -> Iterator[Text]:
     """Yield the lines below the table."""
     question = comparison.question
     yield Text(f"\n{criteria(comparison)}", style="dim")
-    for name, row in comparison.best.items():
-        values = ", ".join(f"{key} {cell(key, dict(row))}" for key in question.by)
-        cost = cell(f"{name}_to_target", dict(row))
-        yield Text(f"best by {name}: {values} ({cost} to the target)", style="bold")
+    for name, best in comparison.ranking.items():
+        row = dict(comparison.table.loc[best.row])
+        values = ", ".join(f"{key} {cell(key, row)}" for key in question.by)
+        to_target = " to the target" if question.target else ""
+        ties = _ties(comparison, best)
+        yield Text(f"best by {name}: {values} ({cell(best.column, row)}{to_target}){ties}")
     if question.target and not comparison.best:
         yield Text("no row reached the target", style="bold")
-    for caveat in comparison.caveats:
-        yield Text.assemble((f"{caveat.code}: ", "yellow"), caveat.message)
+    for code, message in caveat_lines(comparison.caveats).items():
+        yield Text.assemble((f"{code}: ", "yellow"), message)
     for line in unfinished_lines(comparison):
         yield Text.assemble(("unfinished: ", "yellow"), line)
     if comparison.fit is not None:
         yield from map(Text, fit_lines(comparison.fit))
+    yield Text(f"\n{comparison.recommendation}", style="bold")
+
+
+def _ties(comparison: "Comparison", best: "Best") -> str:
+    if not best.ties:
+        return ""
+    values = [row_values(comparison.table, comparison.question, row) for row in best.ties]
+    return f"; {join(values)} cannot be told from it"
 
 
 def frame_table(frame: "pd.DataFrame") -> Table:

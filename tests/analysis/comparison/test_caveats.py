@@ -6,9 +6,11 @@ from typing import Any
 import pandas as pd
 import pytest
 from result_support import make_run
+from scipy import stats
 
 import kerasbatch as kb
-from kerasbatch.analysis.comparison.caveats import FINDERS
+from kerasbatch.analysis.comparison.caveats.find import FINDERS
+from kerasbatch.analysis.comparison.caveats.seed_spread import difference
 
 TARGET = "val_accuracy>=0.9"
 RATES = (0.1, 0.2, 0.4)
@@ -123,25 +125,49 @@ def _about(folder: Path, column: str) -> list[str]:
     return [text.partition(":")[0] for text in texts]
 
 
-def test_the_interval_is_that_of_student(tmp_path: Path) -> None:
+def test_the_interval_is_that_of_student() -> None:
     """Of 2, 3 and 4 logarithms' worth: t(0.975, 2) = 4.303 standard errors around the mean."""
-    from kerasbatch.analysis.comparison.caveats import _may_be_equal
-
-    differences = pd.Series([2.0, 3.0, 4.0])
+    logs = pd.Series([2.0, 3.0, 4.0])
     error = 1 / 3**0.5
     for mean, equal in ((4.303 * error - 0.01, True), (4.303 * error + 0.01, False)):
-        assert _may_be_equal(differences - 3.0 + mean, differences * 0) is equal
-    assert _may_be_equal(pd.Series([1.0, 2.0, 4.0]), pd.Series([1.0, 2.0, 4.0])) is True
-    assert _may_be_equal(pd.Series([1.0]), pd.Series([0.0])) is False
+        measured = difference(logs - 3.0 + mean, logs * 0)
+        assert measured is not None
+        assert measured.may_be_zero() is equal
+        assert (measured.seeds, measured.is_paired) == (3, True)
+    same = pd.Series([1.0, 2.0, 4.0])
+    assert same_rows(same, same)
+    assert difference(pd.Series([1.0]), pd.Series([0.0])) is None
+
+
+def same_rows(one: "pd.Series[float]", other: "pd.Series[float]") -> bool:
+    measured = difference(one, other)
+    assert measured is not None
+    return measured.may_be_zero()
 
 
 def test_seeds_without_pairs_are_independent_samples() -> None:
     """Welch's t: the same values under other seeds may well be equal, distant ones not."""
-    from kerasbatch.analysis.comparison.caveats import _may_be_equal
-
     one = pd.Series([1.0, 1.1, 1.2], index=[0, 1, 2])
-    assert _may_be_equal(one, one.set_axis([3, 4, 5])) is True
-    assert _may_be_equal(one, one.set_axis([3, 4, 5]) + 9) is False
+    other = pd.Series([1.0, 1.4, 1.3, 1.6], index=[3, 4, 5, 6])
+    measured = difference(one, other)
+    welch = stats.ttest_ind(one, other, equal_var=False)
+    assert measured is not None
+    assert measured.mean / measured.error == pytest.approx(welch.statistic)
+    assert measured.freedom == pytest.approx(welch.df)
+    assert (measured.seeds, measured.is_paired) == (3, False)
+    assert same_rows(one, one.set_axis([3, 4, 5]))
+    assert not same_rows(one, one.set_axis([3, 4, 5]) + 9)
+
+
+def test_the_number_of_seeds_that_would_show_a_difference() -> None:
+    """By the same interval, if the spread stays; None beyond the limit."""
+    measured = difference(pd.Series([1.0, 0.0]), pd.Series([0.0, 0.0]))
+    assert measured is not None
+    needed = measured.needed_seeds(30)
+    deviation = 0.5**0.5
+    widths = {n: stats.t.ppf(0.975, n - 1) * deviation / n**0.5 for n in range(2, 31)}
+    assert needed == min(n for n, width in widths.items() if width < 0.5)
+    assert measured.needed_seeds(needed - 1) is None
 
 
 def test_targets_that_were_missed(tmp_path: Path) -> None:

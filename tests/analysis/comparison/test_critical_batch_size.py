@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kerasbatch.analysis.comparison.critical_batch_size import Fit, NoFit, fit
-from kerasbatch.analysis.comparison.text import interval_text
+from kerasbatch.analysis.comparison.text.cells import interval_text
 
 SIZES = np.array([1, 4, 16, 64, 256, 1024, 4096], float)
 

@@ -53,7 +53,8 @@ def test_without_a_target_the_best_median_of_the_last_value(tmp_path: Path) -> N
     assert found.question.judged == "val_accuracy"
     assert rows(found)[10]["learning_rate"] == 0.2
     assert rows(found)[10]["val_accuracy"] == pytest.approx(0.81)
-    assert found.best == {}
+    best = {"batch_size": 10, "val_accuracy": pytest.approx(0.81), "ties": []}
+    assert found.best == {"val_accuracy": best}
     for path in tmp_path.iterdir():
         assert path.is_dir()
     lossy = tmp_path / "lossy"
@@ -71,9 +72,9 @@ def test_three_answers_to_three_questions(tmp_path: Path) -> None:
         make_run(tmp_path, *((0.9,) if seed else (0.5,)), batch_size=200, every=1, seed=seed)
     found = kb.compare(tmp_path, target=TARGET)
     assert found.best == {
-        "steps": {"batch_size": 100, "steps_to_target": 10},
-        "examples": {"batch_size": 10, "examples_to_target": 200},
-        "seconds": {"batch_size": 100, "seconds_to_target": pytest.approx(0.1)},
+        "steps": {"batch_size": 100, "steps_to_target": 10, "ties": [200]},
+        "examples": {"batch_size": 10, "examples_to_target": 200, "ties": [100, 200]},
+        "seconds": {"batch_size": 100, "seconds_to_target": pytest.approx(0.1), "ties": [200]},
     }
 
 
@@ -127,8 +128,10 @@ def test_json_has_what_the_object_has(tmp_path: Path) -> None:
     make_run(tmp_path, 0.5, 0.9, row={"val_loss": "inf"})
     found = kb.compare(tmp_path, target=TARGET, fit=True)
     told = json.loads(found.to_json())
-    assert sorted(told) == ["best", "caveats", "fit", "stale", "table", "unfinished"]
-    assert told["best"]["steps"] == {"batch_size": 10, "steps_to_target": 20}
+    keys = {"best", "caveats", "fit", "recommendation", "stale", "table", "unfinished"}
+    assert set(told) == keys
+    assert told["best"]["steps"] == {"batch_size": 10, "steps_to_target": 20, "ties": []}
+    assert told["recommendation"] == found.recommendation
     assert {"code", "message", "runs"} == set(told["caveats"][0])
     assert told["fit"] == {"reason": found.fit.reason}  # type: ignore[union-attr]
     assert found.to_csv().splitlines()[0] == ",".join(found.table.columns)
@@ -177,7 +180,7 @@ def test_seeds_are_counted_and_not_runs(tmp_path: Path) -> None:
             make_run(tmp_path / name, *climb, batch_size=size, seed=seed)
     found = kb.compare(tmp_path, target=TARGET)
     assert [(row["seeds"], row["reached"]) for row in rows(found).values()] == [(3, 3), (3, 3)]
-    assert found.best["steps"] == {"batch_size": 20, "steps_to_target": 10}
+    assert found.best["steps"] == {"batch_size": 20, "steps_to_target": 10, "ties": []}
 
 
 def test_a_rate_that_loses_its_seeds_is_not_chosen_for_the_survivor(tmp_path: Path) -> None:

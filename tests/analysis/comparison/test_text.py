@@ -5,7 +5,7 @@ from pathlib import Path
 from result_support import make_run
 
 import kerasbatch as kb
-from kerasbatch.analysis.comparison.text import answer_sentence
+from kerasbatch.analysis.comparison.text.answer import answer_sentence
 
 TARGET = "val_accuracy>=0.9"
 
@@ -17,7 +17,7 @@ def test_three_questions_and_three_answers(tmp_path: Path) -> None:
         make_run(tmp_path, 0.95, batch_size=100, seed=seed)
     assert answer_sentence(kb.compare(tmp_path, target=TARGET)) == (
         "To reach val_accuracy >= 0.9, batch size 100 took the fewest steps (10) and the least "
-        "time (0.10 s) and batch size 1 the fewest examples (30; 100 may be as good), in the "
+        "time (0.1 s) and batch size 1 the fewest examples (30; 100 may be as good), in the "
         "median of 3 seeds."
     )
 
@@ -26,11 +26,11 @@ def test_one_row_is_no_comparison(tmp_path: Path) -> None:
     """It says what that row took, or where it ended."""
     make_run(tmp_path, 0.5, 0.95)
     assert answer_sentence(kb.compare(tmp_path, target=TARGET)) == (
-        "Batch size 10 reached val_accuracy >= 0.9 after 20 steps, 200 examples and 0.20 s of "
+        "Batch size 10 reached val_accuracy >= 0.9 after 20 steps, 200 examples and 0.2 s of "
         "training; there is no other to compare it with."
     )
     assert answer_sentence(kb.compare(tmp_path)) == (
-        "Batch size 10 ended at a val_accuracy of 0.9500; there is no other to compare it with."
+        "Batch size 10 ended at a val_accuracy of 0.95; there is no other to compare it with."
     )
 
 
@@ -39,8 +39,7 @@ def test_a_target_that_none_reached(tmp_path: Path) -> None:
     make_run(tmp_path, 0.5, 0.6, batch_size=4)
     make_run(tmp_path, 0.5, 0.7, batch_size=8)
     assert answer_sentence(kb.compare(tmp_path, target=TARGET)) == (
-        "No batch size reached val_accuracy >= 0.9; batch size 8 came nearest, with 0.7000 at its "
-        "end."
+        "No batch size reached val_accuracy >= 0.9; batch size 8 came nearest, with 0.7 at its end."
     )
 
 
@@ -50,7 +49,7 @@ def test_without_a_target_the_best_end(tmp_path: Path) -> None:
     for seed in (0, 1):
         make_run(tmp_path, 0.5, 0.7, batch_size=8, seed=seed)
     assert answer_sentence(kb.compare(tmp_path)) == (
-        "Batch size 8 ended at the highest val_accuracy of 0.7000, in the median of 2 seeds."
+        "Batch size 8 ended at the highest val_accuracy of 0.7, in the median of 2 seeds."
     )
 
 
@@ -68,10 +67,10 @@ def test_equal_rows_win_together(tmp_path: Path) -> None:
         make_run(tmp_path, 0.5, 0.95, batch_size=size)
     assert answer_sentence(kb.compare(tmp_path, target=TARGET)) == (
         "To reach val_accuracy >= 0.9, batch size 4 and batch size 8 took the fewest steps (20) "
-        "and the least time (0.20 s) and batch size 4 the fewest examples (80), with one seed each."
+        "and the least time (0.2 s) and batch size 4 the fewest examples (80), with one seed each."
     )
     assert answer_sentence(kb.compare(tmp_path)) == (
-        "Batch size 4 and batch size 8 ended at the highest val_accuracy of 0.9500, with one seed "
+        "Batch size 4 and batch size 8 ended at the highest val_accuracy of 0.95, with one seed "
         "each."
     )
 
@@ -86,7 +85,7 @@ def test_seeds_that_did_not_reach_it_are_told(tmp_path: Path) -> None:
     make_run(tmp_path, 0.5, batch_size=8, status="failed", row={"val_accuracy": None})
     assert answer_sentence(kb.compare(tmp_path, target=TARGET)).endswith(
         "batch size 4 (in 1 of 3 seeds) took the fewest steps (20), the fewest examples (80) and "
-        "the least time (0.20 s), with one seed."
+        "the least time (0.2 s), with one seed."
     )
 
 
@@ -125,4 +124,4 @@ def test_where_none_reached_it_the_nearest_rate_is_shown(tmp_path: Path) -> None
         make_run(tmp_path, 0.2, last, rate=rate)
     found = kb.compare(tmp_path, target=TARGET)
     assert found.table["learning_rate"].tolist() == [0.2]
-    assert answer_sentence(found).endswith("batch size 10 came nearest, with 0.8000 at its end.")
+    assert answer_sentence(found).endswith("batch size 10 came nearest, with 0.8 at its end.")

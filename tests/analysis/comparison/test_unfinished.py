@@ -8,7 +8,8 @@ from result_support import make_run
 from stored_runs import copy_line
 
 import kerasbatch as kb
-from kerasbatch.analysis.comparison.text import answer_sentence, criteria, unfinished_lines
+from kerasbatch.analysis.comparison.text.answer import answer_sentence
+from kerasbatch.analysis.comparison.text.cells import criteria, unfinished_lines
 from kerasbatch.analysis.plots.curves import curves, curves_notes
 
 
@@ -26,7 +27,7 @@ def test_only_a_killed_run(tmp_path: Path) -> None:
     assert comparison.table["seeds"].tolist() == [0]
     assert answer_sentence(comparison) == "No run has finished, so nothing can be concluded."
     (line,) = unfinished_lines(comparison)
-    assert line.startswith(f"x/{run.name}: step 30, val_accuracy 0.8000; it is running, or")
+    assert line.startswith(f"x/{run.name}: step 30, val_accuracy 0.8; it is running, or")
     drawn = curves(kb.load(tmp_path), comparison, "steps")
     assert [curve.label for curve in drawn.curves] == ["batch size 10 (unfinished)"]
     assert list(curves_notes(drawn)) == ["1 unfinished run drawn faintly"]

@@ -16,6 +16,7 @@ from stored_runs import copy_line
 from typer.testing import CliRunner
 
 import kerasbatch as kb
+from kerasbatch.analysis.comparison.caveats.caveat import caveat_lines
 from kerasbatch.analysis.plots import hover, style
 from kerasbatch.analysis.plots.hover import MAX_POINTS, HoverPoints
 from kerasbatch.analysis.report import svg
@@ -48,9 +49,10 @@ def test_it_asks_answers_and_doubts(page: str) -> None:
         "To reach val_accuracy >= 0.95, batch size 512 took the fewest steps (34; 128 and 1,437 may"
         in text
     )
-    assert "The critical batch size is about 99" in text
-    for caveat in found.caveats:
-        assert f"{caveat.code} : {caveat.message}" in text
+    assert "The critical batch size is about 95" in text
+    for code, message in caveat_lines(found.caveats).items():
+        assert f"{code} : {message}" in text
+    assert found.recommendation in text
     assert "Not drawn: no run has a path to draw" in text
 
 

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
-from kerasbatch.analysis.comparison.caveat import Caveat, ComparisonContext
+from kerasbatch.analysis.comparison.caveats.caveat import Caveat, ComparisonContext
 from kerasbatch.records.run_status import FINISHED, RunStatus
 from kerasbatch.spec.data_schema import KerasData
 from kerasbatch.spec.schema import keys_where

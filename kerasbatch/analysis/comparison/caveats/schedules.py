@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from kerasbatch.analysis.comparison.caveat import Caveat, ComparisonContext
+from kerasbatch.analysis.comparison.caveats.caveat import Caveat, ComparisonContext
 
 LENGTHS = ("decay_steps", "first_decay_steps", "boundaries", "warmup_steps")
 """The arguments of Keras' schedules that are numbers of steps."""

@@ -1,7 +1,7 @@
 """A caveat, and the context that the caveat checks read."""
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,19 @@ class Caveat:
     runs: tuple[str, ...]
     rows: tuple[Any, ...] = ()
     column: str = ""
+
+
+def close_rows(caveats: Iterable[Caveat], column: str) -> set[Any]:
+    """Return the rows that caveats do not distinguish from the best in a column."""
+    return {row for caveat in caveats if caveat.column == column for row in caveat.rows}
+
+
+def caveat_lines(caveats: Iterable[Caveat]) -> dict[str, str]:
+    """Return one line for each code, with the messages of all its caveats."""
+    messages: dict[str, list[str]] = {}
+    for caveat in caveats:
+        messages.setdefault(caveat.code, []).append(caveat.message)
+    return {code: "; ".join(texts) for code, texts in messages.items()}
 
 
 @dataclass(frozen=True)

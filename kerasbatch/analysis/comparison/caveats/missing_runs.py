@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kerasbatch.analysis.comparison.caveat import Caveat, ComparisonContext
+from kerasbatch.analysis.comparison.caveats.caveat import Caveat, ComparisonContext
 from kerasbatch.analysis.loading.load import Loaded
 from kerasbatch.records.run_status import FINISHED
 from kerasbatch.text import counted, value_label

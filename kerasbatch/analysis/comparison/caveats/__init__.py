@@ -1,0 +1,1 @@
+"""The reasons not to draw a conclusion from a comparison."""

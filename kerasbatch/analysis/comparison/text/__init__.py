@@ -1,0 +1,1 @@
+"""A comparison as text: cells, the answer, and the recommendation."""
