@@ -2,8 +2,8 @@
 # with the mapping in __init__.py.
 from kerasbatch.advice.advise import Advice as Advice
 from kerasbatch.advice.advise import advise as advise
-from kerasbatch.analysis.comparison.result import Comparison as Comparison
 from kerasbatch.analysis.comparison.compare import compare as compare
+from kerasbatch.analysis.comparison.result import Comparison as Comparison
 from kerasbatch.analysis.loading.load import Loaded as Loaded
 from kerasbatch.analysis.loading.load import load as load
 from kerasbatch.analysis.plots.plot import plot as plot

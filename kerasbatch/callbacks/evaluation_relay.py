@@ -1,6 +1,7 @@
 """Passes evaluations to the callbacks of a spec, like the validation results of Keras."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import keras
@@ -21,12 +22,18 @@ class EvaluationRelay(PlannedCallback):
         plan: the plan of the training.
         latest: returns the row of the last evaluation.
         callbacks: the callbacks of the spec.
+        evaluated_weights: a context in which the model has the weights that were evaluated.
     """
 
     def __init__(
-        self, plan: Plan, latest: Callable[[], Row], callbacks: Sequence[keras.callbacks.Callback]
+        self,
+        plan: Plan,
+        latest: Callable[[], Row],
+        callbacks: Sequence[keras.callbacks.Callback],
+        evaluated_weights: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         super().__init__(plan)
+        self._evaluated_weights = evaluated_weights
         self.stopped_by: keras.callbacks.Callback | None = None
         self._latest, self._last_step, self._evaluated = latest, 0, False
         self._callbacks = callbacks
@@ -56,7 +63,8 @@ class EvaluationRelay(PlannedCallback):
             if not self._evaluated:
                 return
             before = self.model.stop_training
-            original(epoch, logs)
+            with self._evaluated_weights():
+                original(epoch, logs)
             if self.model.stop_training and not before:
                 self.stopped_by = callback
 

@@ -38,18 +38,12 @@ class SavedModels:
         name = self._metric.removeprefix(prefix)
         self._lower = target.at_most is not None if target else keras_registry.lower_is_better(name)
         self._best: tuple[float, list[Any]] | None = None
-        self._best_before: tuple[float, list[Any]] | None = None
-
-    def on_averaged_weights(self, row: Row) -> None:
-        """Process the last row again: it was measured anew, with averaged weights."""
-        self._best = self._best_before
-        self.on_evaluation(row)
 
     def on_evaluation(self, row: Row) -> None:
         """Keep the weights if they are the best so far."""
         if "best" not in self._saved or row["step"] == 0:
             return
-        value, self._best_before = float(row[self._metric]), self._best
+        value = float(row[self._metric])
         if self._best is None or self._is_better(value, self._best[0]):
             self._best = value, copy_values(all_variables(self._model))
 

@@ -19,6 +19,7 @@ from kerasbatch.errors import EngineError
 from kerasbatch.models.callbacks import make_callbacks
 from kerasbatch.records.run_status import RunStatus
 from kerasbatch.runs.messages import Emit, ProgressUpdate
+from kerasbatch.runs.training.averaged_weights import AveragedWeights
 from kerasbatch.runs.training.failures import failure_status, not_started
 from kerasbatch.runs.training.job import TrainingJob
 from kerasbatch.runs.training.noise_recorder import NoiseRecorder
@@ -92,7 +93,8 @@ class _Session:
         emit: Emit,
     ) -> None:
         self._job, self._training, self._emit, self._callbacks = job, training, emit, callbacks
-        plan, measure = job.plan, training.evaluator(job.data.evaluated)
+        plan, self._measure = job.plan, training.evaluator(job.data.evaluated)
+        self._averages = AveragedWeights(job.model, list(callbacks))
         self._counter = StepCounter(
             plan.train_examples, plan.batch_size, plan=plan, examples_match=training.examples_match
         )
@@ -100,11 +102,13 @@ class _Session:
             plan.train_examples,
             plan.batch_size,
             plan=plan,
-            evaluate=lambda: job.prefixed(measure()),
+            evaluate=self._evaluate,
             points=_evaluation_steps(job),
             on_row=self._on_evaluation,
         )
-        self._relay = EvaluationRelay(plan, lambda: self._recorder.rows[-1], callbacks)
+        self._relay = EvaluationRelay(
+            plan, lambda: self._recorder.rows[-1], callbacks, self._averages.for_callbacks
+        )
         self._stopping = Stopping(
             plan,
             diverged_loss=lambda: training.diverged_loss,
@@ -149,9 +153,14 @@ class _Session:
         end = TrainingEnd(self._counter, self._recorder, self._stopping, self._relay)
         return summarize(self._job, self._training, end, last_metrics, error)
 
+    def _evaluate(self) -> dict[str, float]:
+        with self._averages.in_place():
+            return self._job.prefixed(self._measure())
+
     def _on_evaluation(self, row: Row) -> None:
-        for observer in self._observers:
-            observer.on_evaluation(row)
+        with self._averages.in_place():
+            for observer in self._observers:
+                observer.on_evaluation(row)
 
     def _on_progress(self, progress: Progress) -> None:
         self._tables.send_if_due()
@@ -162,14 +171,11 @@ class _Session:
         reporter = ProgressReporter(self._job.plan, self._on_progress)
         ours = [self._counter, self._recorder, self._stopping, reporter, self._relay]
         self._training.fit(FitOptions(callbacks=[*ours, *self._callbacks]))
+        self._averages.end()
         self._counter.ending = self._counter.ending or self._stopping.ending
         diverged = self._stopping.diverged
         if diverged and self._recorder.rows[-1]["step"] < self._counter.observed_steps:
             self._recorder.record(diverged.step, {"loss": diverged.loss})
-        if getattr(self._job.model.optimizer, "use_ema", False):
-            # At its end, fit replaced the weights by their averages.
-            self._recorder.rows[-1].update(self._recorder.measure())
-            self._saved.on_averaged_weights(self._recorder.rows[-1])
 
     def _restored_metrics(self) -> dict[str, float]:
         """Return the metrics of the weights that EarlyStopping restored at the end."""
@@ -195,6 +201,7 @@ class _Session:
             self._counter.end("out_of_memory" if status == RunStatus.OUT_OF_MEMORY else "failed")
             return
         self._counter.end("interrupted")
+        self._averages.finalize()
         with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C does not wait
             self._measure_interrupted()
         with contextlib.suppress(KeyboardInterrupt):
