@@ -14,7 +14,8 @@ from typing import Any
 from kerasbatch.version import VERSION
 
 _PUBLIC_NAMES = {
-    "advice.advise": ("Advice", "advise"),
+    "advice.advise": ("advise",),
+    "advice.result": ("Advice",),
     "analysis.comparison.compare": ("compare",),
     "analysis.comparison.result": ("Comparison",),
     "analysis.loading.load": ("Loaded", "load"),

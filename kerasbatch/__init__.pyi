@@ -1,7 +1,7 @@
 # The public names for type checkers and editors; tests/test_public_names.py compares them
 # with the mapping in __init__.py.
-from kerasbatch.advice.advise import Advice as Advice
 from kerasbatch.advice.advise import advise as advise
+from kerasbatch.advice.result import Advice as Advice
 from kerasbatch.analysis.comparison.compare import compare as compare
 from kerasbatch.analysis.comparison.result import Comparison as Comparison
 from kerasbatch.analysis.loading.load import Loaded as Loaded

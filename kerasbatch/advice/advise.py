@@ -10,13 +10,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+import keras
 
 from kerasbatch.advice.cost_model import Costs, batch_size_costs, mean_noise
+from kerasbatch.advice.grid import AdviceGrid, read_grid
 from kerasbatch.advice.measure import (
     SPEED_SETTINGS,
     Memory,
@@ -26,16 +27,23 @@ from kerasbatch.advice.measure import (
     measure_memory,
     sizes_for,
 )
+from kerasbatch.advice.model_spec import write_model_spec
 from kerasbatch.advice.noise_run import NoiseTraining, run_noise_training
 from kerasbatch.advice.obstacles import advice_obstacle
+from kerasbatch.advice.result import Advice
 from kerasbatch.advice.spec_variants import (
     numeric_batch_size,
     rate_at,
-    single_run_spec,
     spec_variant,
     without_rule,
 )
-from kerasbatch.advice.text import advice_message, advice_table, bfloat16_table
+from kerasbatch.advice.text import (
+    advice_message,
+    advice_table,
+    bfloat16_table,
+    partial_answer,
+    predicted_seconds,
+)
 from kerasbatch.advice.verify import Verification, verify_advice
 from kerasbatch.benchmark.timers import Benchmark
 from kerasbatch.data.run_data import load_data
@@ -55,40 +63,13 @@ PASSES = 200
 Wait = Callable[[str], AbstractContextManager[None]]
 
 
-@dataclass(frozen=True)
-class Advice:
-    """The advised batch size, and its evidence.
-
-    Attributes:
-        batch_size: the batch size that is fastest here, or None if unknown.
-        message: the conclusion, or the reason for none and what would decide.
-        noise_scale: the mean noise scale over the training, in examples, or None.
-        low: the lower end of its 95 % interval.
-        high: the upper end.
-        table: one row for each batch size; an empty cell was not measured.
-        half: one row for each batch size, in mixed_bfloat16; None if the device lacks it.
-        learning_rate: the rate to start from at the advised size, or None.
-        memory: the measured memory.
-        verification: the result of the sweeps of `verify`, or None.
-        spec: the spec with the advised size and rate, as YAML; or None.
-    """
-
-    batch_size: int | None
-    message: str
-    noise_scale: float | None
-    low: float
-    high: float
-    table: pd.DataFrame
-    half: pd.DataFrame | None
-    learning_rate: float | None
-    memory: Memory
-    verification: Verification | None
-    spec: str | None
-
-
 def advise(
-    spec: "str | Path | Mapping[str, Any] | SpecSource",
+    spec: "str | Path | Mapping[str, Any] | SpecSource | keras.Model",
+    x: Any = None,
+    y: Any = None,
     *,
+    batch_size: int = 32,
+    epochs: int = 10,
     target: str | None = None,
     minutes: float = 5.0,
     verify: bool = False,
@@ -102,8 +83,13 @@ def advise(
     the size of the least time is advised. It is a proxy, and abstains if the evidence is weak.
 
     Args:
-        spec: the path of a YAML file, a dict of the same shape, or a spec that was read already;
-            without a sweep.
+        spec: the path of a YAML file, a dict of the same shape, a spec that was read already, or
+            a compiled model. Of a sweep, the batch sizes are the ones to choose from, and the
+            learning rates those that `verify` tries.
+        x: for a model, its examples, shape (n, ...); a fifth of them is for validation.
+        y: for a model, its labels, shape (n,) or (n, ...).
+        batch_size: for a model, the batch size for which its learning rate is right.
+        epochs: for a model, the length of a training without a target.
         target: the target, like `val_accuracy>=0.97`; by default that of the spec.
         minutes: the approximate duration of all measurements.
         verify: also train at the advised size and at its neighbours, to verify the advice.
@@ -112,15 +98,26 @@ def advise(
         wait: displays the present measurement.
 
     Raises:
-        SpecError: if the spec, the target or the minutes are wrong, or `verify` has no target.
+        SpecError: if the spec, the target or the minutes are wrong, `verify` has no target, or a
+            model or its data have no equivalent in a spec.
     """
-    source = single_run_spec(spec, overrides, target)
-    if not 0 < minutes < math.inf:
-        raise SpecError.at(("minutes",), f"found {minutes}; must be a number of minutes above 0")
-    if verify and source.spec.target is None:
-        raise SpecError.at(("verify",), "needs a target, like val_accuracy>=0.97")
-    with tempfile.TemporaryDirectory(prefix="kerasbatch-advise-") as folder, source.located():
-        return _Adviser(source, Path(folder), minutes, verify, trust, wait).advice()
+    with tempfile.TemporaryDirectory(prefix="kerasbatch-advise-") as folder:
+        is_model = isinstance(spec, keras.Model)
+        if isinstance(spec, keras.Model):
+            spec = write_model_spec(
+                spec, x, y, Path(folder), overrides, batch_size=batch_size, epochs=epochs
+            )
+        elif x is not None or y is not None:
+            raise SpecError.at(("x",), "goes with a compiled model; a spec names its own data")
+        grid = read_grid(spec, overrides, target)
+        if not 0 < minutes < math.inf:
+            raise SpecError.at(("minutes",), f"found {minutes}; must be minutes above 0")
+        if verify and grid.source.spec.target is None:
+            raise SpecError.at(("verify",), "needs a target, like val_accuracy>=0.97")
+        with grid.source.located():
+            adviser = _Adviser(grid, Path(folder), minutes, verify, trust or is_model, wait)
+            advice = adviser.advice()
+        return replace(advice, spec=None) if is_model else advice
 
 
 class _Adviser:
@@ -128,19 +125,21 @@ class _Adviser:
 
     def __init__(
         self,
-        source: SpecSource,
+        grid: AdviceGrid,
         folder: Path,
         minutes: float,
         verify: bool,
         trust: bool,
         wait: Wait,
     ) -> None:
-        self._source, self._folder, self._trust, self._wait = source, folder, trust, wait
+        source, self._folder, self._trust, self._wait = grid.source, folder, trust, wait
         self._begin, self._seconds = time.monotonic(), 60 * minutes
         self._verify = verify
         self._access = Access(source.folder, trust)
         self._data = load_data(source.spec, self._access)
         self._n = len(self._data.x_train)
+        self._sizes = list(grid.sizes_for(self._n)) or sizes_for(self._n)
+        self._rates = grid.rates_for(self._n)
         self._source = source = without_rule(source, self._n)
         # Train up to the target, not to the budget of the spec; without a target, to its budget.
         budget = {"examples": PASSES * self._n} if source.spec.target else {}
@@ -150,7 +149,9 @@ class _Adviser:
         """Measure, and conclude."""
         with self._wait("memory: fresh processes"):
             until = self._until("memory")
-            memory = measure_memory(self._source, self._n, self._folder, until, trust=self._trust)
+            memory = measure_memory(
+                self._source, self._n, self._sizes, self._folder, until, trust=self._trust
+            )
         speeds = self._speeds()
         with self._wait("noise: a short training"):
             seconds = max(5.0, self._until("noise") - time.monotonic())
@@ -166,7 +167,7 @@ class _Adviser:
     def _speeds(self) -> Speeds:
         speeds, until = Speeds(), self._until("speed")
         benchmark = Benchmark(self._long.spec, self._access, SPEED_SETTINGS, self._data)
-        for size in from_the_middle(sizes_for(self._n)):
+        for size in from_the_middle(self._sizes):
             if time.monotonic() > until and len(speeds.engine) > 1:
                 break
             with self._wait(f"speed: batch size {size:,}"):
@@ -175,23 +176,25 @@ class _Adviser:
 
     def _conclude(self, memory: Memory, speeds: Speeds, training: NoiseTraining) -> Advice:
         noise = mean_noise(training.rows)
-        sizes = sizes_for(self._n)
-        why = training.obstacle or advice_obstacle(noise, speeds.engine, sizes)
+        why = training.obstacle or advice_obstacle(noise, speeds.engine, self._sizes)
         is_bounded = noise is not None and noise.low > 0 and math.isfinite(noise.high)
         costs = batch_size_costs(noise, speeds.engine) if noise and is_bounded else None
         size = costs.fastest if costs and not why else None
-        rate = self._rate(size) if size else None
         verification = self._verification(size, costs)
-        message = why or ""
+        rate = self._rate(size, verification) if size else None
+        predicted = predicted_seconds(noise, speeds, training) if noise else {}
         if costs and noise and not why:
-            message = advice_message(costs, noise, speeds, sizes, rate, training)
+            message = advice_message(costs, noise, speeds, self._sizes, rate, training)
+        else:
+            partial = partial_answer(costs, noise, speeds)
+            message = f"{why}. {partial}" if partial else str(why)
         return Advice(
             batch_size=size,
             message=message,
             noise_scale=noise.scale if noise else None,
             low=noise.low if noise else 0.0,
             high=noise.high if noise else math.inf,
-            table=advice_table(memory, speeds, costs, conclusive=why is None),
+            table=advice_table(memory, speeds, costs, predicted, conclusive=why is None),
             half=bfloat16_table(speeds) if speeds.half else None,
             learning_rate=rate,
             memory=memory,
@@ -199,7 +202,10 @@ class _Adviser:
             spec=self._spec(size, rate) if size else None,
         )
 
-    def _rate(self, size: int) -> float | None:
+    def _rate(self, size: int, verification: Verification | None) -> float | None:
+        """Return the learning rate that was measured as the best, or else that of the rule."""
+        if verification is not None and verification.learning_rate is not None:
+            return verification.learning_rate
         spec = self._source.spec
         return rate_at(spec, numeric_batch_size(spec, self._n), size)
 
@@ -211,7 +217,14 @@ class _Adviser:
         with self._wait("verification: tuned sweeps at the advised size and at its neighbours"):
             until = self._begin + self._seconds
             return verify_advice(
-                self._long, size, predicted, self._n, self._folder, until, trust=self._trust
+                self._long,
+                size,
+                predicted,
+                self._n,
+                self._rates,
+                self._folder,
+                until,
+                trust=self._trust,
             )
 
     def _spec(self, size: int, rate: float | None) -> str:

@@ -16,10 +16,11 @@ from typing import Any
 import pandas as pd
 
 import kerasbatch.runs.runner as runner
-from kerasbatch.advice.advise import Advice, Wait, advise
+from kerasbatch.advice.advise import Wait, advise
+from kerasbatch.advice.grid import single_run_spec
+from kerasbatch.advice.result import Advice
 from kerasbatch.advice.spec_variants import (
     rates_around,
-    single_run_spec,
     train_to_target,
     tuning_sweep,
     without_rule,

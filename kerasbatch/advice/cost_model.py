@@ -93,6 +93,11 @@ class Costs:
         """The batch sizes whose time is nearly the shortest."""
         return [int(size) for size in self.sizes[self.seconds <= TOLERANCE]]
 
+    def spread(self, factor: float) -> tuple[list[int], float]:
+        """Return the sizes within a factor of the shortest time, and the longest of their times."""
+        near = self.seconds <= factor
+        return [int(size) for size in self.sizes[near]], float(self.seconds[near].max())
+
     @property
     def thrifty(self) -> int:
         """The largest batch size that needs nearly the fewest examples."""
@@ -136,6 +141,22 @@ def batch_size_costs(noise: MeanNoise, seconds: Mapping[int, Sequence[float]]) -
     low, high = np.quantile(_draw_relative_times(noise, sizes, seconds), [0.025, 0.975], axis=0)
     examples = sizes + noise.scale
     return Costs(sizes, time / time.min(), low, high, examples / examples.min())
+
+
+def seconds_to_target(
+    noise: MeanNoise, seconds: Mapping[int, Sequence[float]], steps: int, batch_size: int
+) -> dict[int, float]:
+    """Return the predicted seconds of a training to its target, by batch size.
+
+    Args:
+        noise: the mean noise over a training.
+        seconds: of a step, by batch size, one for each round of timing.
+        steps: the steps to the target of a training at `batch_size`.
+        batch_size: its batch size.
+    """
+    least = steps / (1 + noise.scale / batch_size)
+    times = relative_times(noise.scale, seconds)
+    return {size: float(least * time) for size, time in zip(sorted(seconds), times, strict=True)}
 
 
 def _draw_relative_times(

@@ -93,7 +93,7 @@ def from_the_middle(sizes: list[int]) -> list[int]:
 
 
 def measure_memory(
-    source: SpecSource, n: int, folder: Path, until: float, *, trust: bool
+    source: SpecSource, n: int, sizes: Sequence[int], folder: Path, until: float, *, trust: bool
 ) -> Memory:
     """Measure peak memory in new processes, and predict the largest batch size that fits.
 
@@ -102,6 +102,7 @@ def measure_memory(
     Args:
         source: a single-run spec.
         n: the number of its training examples.
+        sizes: the batch sizes to measure, ascending.
         folder: the folder of the runs.
         until: the time, by `time.monotonic`, after which no further size begins.
         trust: whether the spec may run Python code.
@@ -116,7 +117,7 @@ def measure_memory(
         is_measured = result.status == RunStatus.DONE and peak_mb is not None
         return float(peak_mb) if is_measured else None
 
-    sizes, peaks = sizes_for(n), dict[int, float]()
+    peaks = dict[int, float]()
     for size in (sizes[0], sizes[-1], *sizes[-2:0:-1]):
         if size in peaks or (time.monotonic() > until and len(peaks) > 1):
             continue

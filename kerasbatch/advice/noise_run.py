@@ -30,11 +30,13 @@ class NoiseTraining:
         rows: the noise at each evaluation up to the target.
         batch_size: the batch size of the training.
         obstacle: the obstacle to an advice with its remedy, or None.
+        steps_to_target: the steps up to the target, or None if it was not reached.
     """
 
     rows: tuple[NoiseAt, ...]
     batch_size: int
     obstacle: str | None
+    steps_to_target: int | None = None
 
 
 def run_noise_training(
@@ -76,7 +78,8 @@ def _read_noise(result: Result, small: int, *, has_target: bool) -> NoiseTrainin
         for row in table.to_dict("records")
         if not math.isnan(row["low"])
     )
-    return NoiseTraining(rows, small, _obstacle(result, has_target))
+    steps = result.row.get("steps_to_target")
+    return NoiseTraining(rows, small, _obstacle(result, has_target), steps)
 
 
 def _obstacle(result: Result, has_target: bool) -> str | None:

@@ -3,14 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from kerasbatch.analysis.comparison.target import parse_target
-from kerasbatch.errors import SpecError
 from kerasbatch.planning import plan
 from kerasbatch.spec import keras_registry
-from kerasbatch.spec import sweep as sweeps
 from kerasbatch.spec.check import check_spec
 from kerasbatch.spec.learning_rate import rate_growth, resolve_learning_rate
-from kerasbatch.spec.reader import SpecSource, resolve_spec
+from kerasbatch.spec.reader import SpecSource
 from kerasbatch.spec.schema import BUDGETS, Spec
 from kerasbatch.spec.yaml_tree import Tree
 
@@ -30,22 +27,6 @@ def spec_variant(source: SpecSource, **changes: Any) -> SpecSource:
     plain = {key: value for key, value in (plain | changes).items() if value is not None}
     tree = Tree(plain)
     return SpecSource(check_spec(tree, default_name=source.spec.name), tree, source.folder)
-
-
-def single_run_spec(spec: Any, overrides: Iterable[str], target: str | None) -> SpecSource:
-    """Read the spec of a single run, and set the target if one is passed.
-
-    Raises:
-        SpecError: if the spec or the target is wrong, or the spec has a sweep.
-    """
-    source = resolve_spec(spec, overrides)
-    with source.located():
-        if len(sweeps.expand(source)) != 1 or source.spec.sweep:
-            raise SpecError.at(("sweep",), "advice is about a single run; leave the sweep out")
-        if target is None:
-            return source
-        values = parse_target(target).model_dump(exclude_none=True)
-        return spec_variant(source, target=values | {"stop": True})
 
 
 def tuning_sweep(

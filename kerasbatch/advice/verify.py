@@ -2,15 +2,17 @@
 
 import math
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 import kerasbatch.runs.runner as runner
 from kerasbatch.advice.spec_variants import rates_around, tuning_sweep
 from kerasbatch.analysis.comparison.compare import compare
+from kerasbatch.analysis.comparison.result import Comparison
 from kerasbatch.analysis.loading.load import load
 from kerasbatch.runs.executors import resources
 from kerasbatch.spec.reader import SpecSource
@@ -35,11 +37,13 @@ class Verification:
         held: whether the advised size was nearly the fastest, or None if no size reached the
             target.
         message: the result as text.
+        learning_rate: the best rate at the advised size, or None if it did not reach the target.
     """
 
     table: pd.DataFrame
     held: bool | None
     message: str
+    learning_rate: float | None = None
 
 
 def verify_advice(
@@ -47,6 +51,7 @@ def verify_advice(
     advised: int,
     predicted: Mapping[int, float],
     n: int,
+    grid: Mapping[int, Sequence[float]],
     folder: Path,
     until: float,
     *,
@@ -59,6 +64,7 @@ def verify_advice(
         advised: the advised batch size.
         predicted: the predicted relative time by batch size.
         n: the number of its training examples.
+        grid: the learning rates to try by batch size; at other sizes, three around the rule's.
         folder: the folder for the runs.
         until: the time limit, by `time.monotonic`.
         trust: whether the spec may run Python code.
@@ -66,27 +72,59 @@ def verify_advice(
     Returns:
         The times at the sizes, measured and predicted, and the verdict.
     """
-    sizes = sorted(
-        {max(1, advised // NEIGHBOUR_FACTOR), advised, min(n, advised * NEIGHBOUR_FACTOR)}
-    )
-    rates = {size: rates_around(source.spec, n, size, RATE_FACTORS) for size in sizes}
+    sizes = _neighbours(advised, n, sorted(predicted))
+    rates = {
+        size: list(grid.get(size) or rates_around(source.spec, n, size, RATE_FACTORS))
+        for size in sizes
+    }
     sweep = tuning_sweep(source, "verify", rates)
     jobs = resources.default_jobs()
-    turns = math.ceil(len(sizes) * len(RATE_FACTORS) / jobs) + 1  # one for the start of the workers
+    runs = sum(max(1, len(values)) for values in rates.values())
+    turns = math.ceil(runs / jobs) + 1  # one for the start of the workers
     timeout = max(MIN_RUN_SECONDS, (until - time.monotonic()) / turns)
     runner.run_all(sweep, results=folder, jobs=jobs, rerun=True, timeout=timeout, trust=trust)
-    table = compare(load(folder / "verify")).table.set_index("batch_size")
+    comparison = compare(load(folder / "verify"))
+    table = comparison.table.set_index("batch_size")
     seconds = {size: float(table["seconds_to_target"].get(size, math.nan)) for size in sizes}
     best_rates = {size: table["learning_rate"].get(size) for size in sizes}
     predictions = {size: predicted.get(size, math.nan) for size in sizes}
-    return _verdict(advised, seconds, predictions, best_rates)
+    verdict = _verdict(advised, seconds, predictions, best_rates)
+    at_edge = _sizes_at_edge(comparison, [size for size in sizes if not math.isnan(seconds[size])])
+    return replace(verdict, message=f"{verdict.message}{_edge_note(at_edge)}")
+
+
+def _neighbours(advised: int, n: int, timed: Sequence[int]) -> list[int]:
+    """Return the advised size, and its neighbours about a factor of 4 away among the timed ones."""
+    wanted = (max(1, advised // NEIGHBOUR_FACTOR), min(n, advised * NEIGHBOUR_FACTOR))
+    smaller = [size for size in timed if size < advised]
+    larger = [size for size in timed if size > advised]
+    below = min(smaller, key=lambda b: abs(math.log(b / wanted[0])), default=wanted[0])
+    above = min(larger, key=lambda b: abs(math.log(b / wanted[1])), default=wanted[1])
+    return sorted({below, advised, above})
+
+
+def _sizes_at_edge(comparison: Comparison, reached: Collection[int]) -> list[int]:
+    """Return the sizes whose best learning rate lies at the edge of those that were tried."""
+    sizes = comparison.table["batch_size"]
+    rows = {row for c in comparison.caveats if c.code == "grid_edge" for row in c.rows}
+    return [int(sizes[row]) for row in sorted(rows) if int(sizes[row]) in reached]
+
+
+def _edge_note(sizes: Sequence[int]) -> str:
+    if not sizes:
+        return ""
+    listing = ", ".join(f"{size:,}" for size in sizes)
+    return (
+        f"; at {listing} the best learning rate lies at the edge of those that were tried: a "
+        "better one may lie beyond, and change the order"
+    )
 
 
 def _verdict(
     advised: int,
     seconds: Mapping[int, float],
     predicted: Mapping[int, float],
-    rates: Mapping[int, object],
+    rates: Mapping[int, Any],
 ) -> Verification:
     sizes = list(seconds)
     reached = [value for value in seconds.values() if not math.isnan(value)]
@@ -104,8 +142,8 @@ def _verdict(
     if math.isnan(seconds[advised]):
         message = f"batch size {advised:,} did not reach the target in the time that there was"
         return Verification(table, False if reached else None, message)
-    ratio = seconds[advised] / shortest
+    ratio, rate = seconds[advised] / shortest, rates[advised]
     verdict = "the advice held" if ratio <= HELD else "the advice did not hold"
-    return Verification(
-        table, ratio <= HELD, f"{verdict}: batch size {advised:,} took {ratio:.2f} times the best"
-    )
+    message = f"{verdict}: batch size {advised:,} took {ratio:.2f} times the best"
+    is_rate = isinstance(rate, float) and not math.isnan(rate)
+    return Verification(table, ratio <= HELD, message, float(rate) if is_rate else None)

@@ -13,7 +13,7 @@ from kerasbatch.errors import Fault, SpecError
 from kerasbatch.text import escape_formula
 
 if TYPE_CHECKING:
-    from kerasbatch.advice.advise import Advice
+    from kerasbatch.advice.result import Advice
 
 
 def advise(

@@ -1,6 +1,7 @@
 """The advice as a whole: what it refuses, what it measures, what it writes."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ from typer.testing import CliRunner
 import kerasbatch as kb
 from kerasbatch.advice import measure, text
 from kerasbatch.advice.cost_model import Costs, MeanNoise, NoiseAt, batch_size_costs
+from kerasbatch.advice.grid import read_grid
 from kerasbatch.advice.measure import Memory, Speeds
 from kerasbatch.advice.noise_run import NoiseTraining, run_noise_training
 from kerasbatch.advice.spec_variants import rate_at, spec_variant, without_rule
-from kerasbatch.advice.verify import _verdict
+from kerasbatch.advice.verify import _edge_note, _neighbours, _verdict
 from kerasbatch.cli import app
 from kerasbatch.spec import reader
 
@@ -97,11 +99,12 @@ def test_a_variant_has_one_budget_and_its_own_paths(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("spec", "options", "told"),
     [
-        (DIGITS | {"sweep": {"seed": [0, 1]}}, {}, "leave the sweep out"),
+        (DIGITS | {"sweep": {"model": ["mlp", "linear"]}}, {}, "leave model out"),
+        (DIGITS, {"x": [1.0]}, "goes with a compiled model"),
         (DIGITS, {"target": "val_accuracy"}, "must be a metric and its value"),
         (DIGITS, {"target": "val_nothing>=1"}, "val_nothing"),
-        (DIGITS, {"minutes": 0}, "must be a number of minutes above 0"),
-        (DIGITS, {"minutes": math.inf}, "must be a number of minutes above 0"),
+        (DIGITS, {"minutes": 0}, "must be minutes above 0"),
+        (DIGITS, {"minutes": math.inf}, "must be minutes above 0"),
         (DIGITS, {"verify": True}, "needs a target"),
     ],
 )
@@ -125,13 +128,14 @@ def test_the_table_and_the_conclusion() -> None:
     """An empty cell was not measured; where nothing is told, no row is advised."""
     found, noise, speeds = made()
     memory = Memory({1: 500.0, 2000: 900.0}, 2000, "tried")
-    table = text.advice_table(memory, speeds, found, conclusive=True)
+    table = text.advice_table(memory, speeds, found, {10: 2.5}, conclusive=True)
     assert list(table.columns) == list(text.COLUMNS)
     assert table["batch_size"].tolist() == [1, 10, 100, 1000, 2000]
     assert table["advice"].fillna("").tolist() == ["", "", "advised", "", ""]
     assert table["peak_memory_mb"].isna().tolist() == [False, True, True, True, False]
     assert table["steps_per_second"].tolist()[:4] == [1, 1, 0.5, 0.05]
-    nothing = text.advice_table(memory, speeds, found, conclusive=False)
+    assert table["seconds_to_target"].dropna().tolist() == [2.5]
+    nothing = text.advice_table(memory, speeds, found, {}, conclusive=False)
     assert set(nothing["advice"].dropna()) == {"cannot tell"}
     training = NoiseTraining((NoiseAt(0, 90, 80, 100), NoiseAt(50, 90, 80, 100)), 16, None)
     said = text.advice_message(found, noise, speeds, [1, 10, 100, 1000], 0.01, training)
@@ -170,6 +174,61 @@ def test_a_verdict_on_the_advice() -> None:
     assert _verdict(4, {1: 3.0, 4: 1.6, 16: 1.0}, predicted, rates).held is False
     assert _verdict(4, {1: 3.0, 4: math.nan, 16: 1.0}, predicted, rates).held is False
     assert _verdict(4, dict.fromkeys(rates, math.nan), predicted, rates).held is None
+    assert held.learning_rate == 0.1
+
+
+def test_best_rates_at_the_edge_are_a_warning() -> None:
+    """With the sizes; nothing is added where all lie inside."""
+    assert _edge_note([]) == ""
+    assert "; at 64, 1,024 the best learning rate lies at the edge" in _edge_note([64, 1024])
+
+
+def test_neighbours_are_among_the_sizes_that_were_timed() -> None:
+    """About a factor of 4 away; the sizes of a sweep are the only ones."""
+    assert _neighbours(256, 60_000, measure.SIZES) == [64, 256, 1024]
+    assert _neighbours(32, 1000, [8, 16, 32, 48]) == [8, 32, 48]
+    assert _neighbours(16, 1000, [16]) == [4, 16, 64]
+
+
+def test_seconds_to_the_target_follow_the_law() -> None:
+    """90 steps at size 10 with a noise scale of 90 are S_min = 9 steps."""
+    _, noise, speeds = made()
+    training = NoiseTraining((), 10, None, 90)
+    predicted = text.predicted_seconds(noise, speeds, training)
+    assert predicted[10] == pytest.approx(90)
+    assert predicted[100] == pytest.approx(9 * 1.9 * 2)
+    assert text.predicted_seconds(noise, speeds, replace(training, steps_to_target=None)) == {}
+
+
+def test_what_can_be_said_without_an_advice() -> None:
+    """The sizes near the best; or the range that no noise leaves."""
+    costs, noise, speeds = made()
+    assert text.partial_answer(costs, noise, speeds) == (
+        "By these measurements, batch size 100 is the fastest, 163% ahead of the next."
+    )
+    near = batch_size_costs(noise, {10: [1.0], 100: [5.2], 1000: [40.0]})
+    assert text.partial_answer(near, noise, speeds) == (
+        "By these measurements, 10 to 100 lie within 1%."
+    )
+    unknown = replace(noise, low=0.0, high=math.inf)
+    assert text.partial_answer(None, unknown, speeds) == (
+        "Whatever the noise, the fastest of these sizes lies between 1 and 100."
+    )
+    assert text.partial_answer(None, None, speeds) == ""
+
+
+def test_a_sweep_gives_the_sizes_and_the_rates() -> None:
+    """The single run is that of the middle size and rate."""
+    rates = {"8": [0.1, 0.2, 0.3], "32": [0.2, 0.4, 0.8], "full": [1.0, 2.0]}
+    sweep = {"batch_size": [8, 32, "full"], "optimizer.learning_rate": {"per_batch_size": rates}}
+    grid = read_grid(DIGITS | {"optimizer": "sgd", "sweep": sweep}, (), "val_accuracy>=0.9")
+    assert grid.sizes_for(1437) == (8, 32, 1437)
+    assert grid.rates_for(1437) == {8: (0.1, 0.2, 0.3), 32: (0.2, 0.4, 0.8), 1437: (1.0, 2.0)}
+    spec = grid.source.spec
+    assert (spec.batch_size, spec.optimizer.arguments["learning_rate"]) == (32, 0.4)
+    assert (spec.sweep, str(spec.target)) == (None, "val_accuracy >= 0.9")
+    seeds = read_grid(DIGITS | {"sweep": {"seed": [3, 4]}}, (), None)
+    assert (seeds.sizes, seeds.rates, seeds.source.spec.seed) == ((), {}, 3)
 
 
 def test_memory_that_is_predicted_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:

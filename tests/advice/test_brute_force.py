@@ -11,7 +11,6 @@ from typer.testing import CliRunner
 
 import kerasbatch as kb
 from kerasbatch.advice import brute_force
-from kerasbatch.advice.advise import Advice
 from kerasbatch.advice.brute_force import (
     BruteForce,
     BruteForceSettings,
@@ -20,6 +19,7 @@ from kerasbatch.advice.brute_force import (
     widen_rates,
 )
 from kerasbatch.advice.measure import Memory
+from kerasbatch.advice.result import Advice
 from kerasbatch.cli import app
 from kerasbatch.records.files import dump_yaml
 from kerasbatch.spec import reader
