@@ -19,9 +19,9 @@ def without_folders(text: str) -> str:
     return _FOLDERS.sub("", text)
 
 
-def counted(number: float, noun: str) -> str:
+def counted(number: float, noun: str, plural: str = "") -> str:
     """Return a number with its noun: 1 step, 2 steps, 1,000 steps."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {plural or noun + 's'}"
 
 
 def format_number(value: object) -> str:

@@ -87,6 +87,7 @@ class _Record(_Part):
     machine: dict[str, Scalar] = {}
     data_fingerprint: Text = None
     code: dict[str, Sha256] = {}
+    classes: Count | None = None
     chance_level: dict[str, Finite] = {}
     spec_hash: Sha256 | None = None
     overrides: list[str] = []

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -79,8 +79,8 @@ class ExportedRun:
 
     @property
     def has_failed(self) -> bool:
-        """True if the run failed; a run that diverged has not failed."""
-        return RunStatus(self.status).is_failure
+        """True if the run failed or diverged: it has no model that could be used."""
+        return RunStatus(self.status).is_failure or self.status == RunStatus.DIVERGED
 
     @property
     def last_step(self) -> int:
@@ -102,12 +102,22 @@ def exported_runs(loaded: Loaded) -> Iterator[ExportedRun]:
             ended=_timestamp(record.get("ended")),
             swept=_swept(row, record),
             settings=_settings(specs[key]) | {"batch_size": row["batch_size"]},
-            points=tuple(points.of_run(key)),
+            points=tuple(_trained_points(row["status"], points.of_run(key))),
             # Those of an unfinished run change with every evaluation.
             results={} if row["status"] == RunStatus.UNFINISHED else dict(_results(row)),
             tags=dict(_tags(row, record)),
             spec=dump_yaml(dict(specs[key])),
         )
+
+
+def _trained_points(status: str, points: Iterable[Point]) -> Iterator[Point]:
+    """Yield points; of a diverged run, without those of the untrained model.
+
+    They could be the only finite ones, and dashboards would show them as its result.
+    """
+    for point in points:
+        if status != RunStatus.DIVERGED or point.step > 0:
+            yield point
 
 
 class _PointTables:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+LOG_MARGIN = 1.4
+"""The margin of a logarithmic axis, as a factor."""
+
+
 @dataclass(frozen=True)
 class Band:
     """The fitted curve of steps to a target.
@@ -125,7 +129,7 @@ def draw_panels(panels: Panels) -> "Figure":
     figure, axes_of_panels = style.new_figure(len(panels.panels), width=width)
     for axes, panel in zip(axes_of_panels, panels.panels, strict=True):
         draw_panel(axes, panel, panels.sizes)
-    figure.suptitle("\n".join([panels.title, *panels.notes]), fontsize=10)
+    figure.suptitle("\n".join([panels.title, *panels.notes]))
     return figure
 
 
@@ -143,10 +147,18 @@ def draw_panel(axes: "Axes", panel: Panel, sizes: Sequence[int]) -> None:
         axes.set_ylim(0, 1.1 * max(panel.values))
         style.full_numbers(axes.yaxis)
     else:
+        _limit_to_runs(axes, panel)
         style.log_numbers(axes)
     axes.set_ylabel(panel.measure)
     if panel.perfect or panel.missed or panel.band:
-        axes.legend(fontsize=8)
+        axes.legend()
+
+
+def _limit_to_runs(axes: "Axes", panel: Panel) -> None:
+    """Limit the axis of the values to the runs: a line of perfect scaling may lead far below."""
+    values = [value for value in (*panel.values, *panel.spent) if value > 0]
+    if values:
+        axes.set_ylim(min(values) / LOG_MARGIN, max(values) * LOG_MARGIN)
 
 
 def _points(axes: "Axes", panel: Panel) -> None:

@@ -84,7 +84,7 @@ def draw_lines(lines: Lines, cost: str, name: str) -> "Figure":
     draw_line_panel(axes, lines, cost, name)
     style.add_legend(figure, axes, "run")
     if lines.left_out:
-        figure.suptitle(lines_left_out(lines), fontsize=9)
+        figure.suptitle(lines_left_out(lines))
     return figure
 
 

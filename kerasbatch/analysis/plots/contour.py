@@ -47,7 +47,7 @@ def draw_contours(axes: "Axes", objective: Objective, paths: Sequence[Trajectory
     thetas = np.concatenate([path.theta for path in paths])
     x, y, height = contours(objective, thetas[np.isfinite(thetas).all(axis=1)])
     lines = axes.contour(x, y, height, levels=_levels(height), colors="0.72", linewidths=0.8)
-    axes.clabel(lines, fontsize=7, fmt="%.3g")
+    axes.clabel(lines, fontsize=style.TEXT, fmt="%.3g")
     for number, path in enumerate(paths):
         axes.plot(*path.theta.T, **_style(number), linewidth=1.1, label=path.label, zorder=2)
         axes.plot(*path.theta[-1], "o", color=_style(number)["color"], markersize=5, zorder=3)
@@ -55,7 +55,7 @@ def draw_contours(axes: "Axes", objective: Objective, paths: Sequence[Trajectory
     axes.plot(*paths[0].theta[0], "ks", markersize=6, label="start", zorder=4)
     axes.set(xlabel="θ₀, the intercept", ylabel="θ₁, the slope")
     axes.set_title("Paths over the contours of J(θ₀, θ₁); dots: where they end")
-    axes.legend(fontsize=9)
+    axes.legend()
 
 
 def contours(objective: Objective, thetas: Array) -> tuple[Array, Array, Array]:

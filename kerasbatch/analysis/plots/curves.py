@@ -20,6 +20,7 @@ from kerasbatch.analysis.plots.kind import (
 from kerasbatch.columns import COST_COLUMNS
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.records.run_status import RunStatus
+from kerasbatch.spec import keras_registry
 from kerasbatch.text import counted
 from kerasbatch.types import Array
 
@@ -105,6 +106,8 @@ def curves(loaded: Loaded, comparison: Comparison, cost: str) -> Curves:
     return Curves(metric, tuple(lines), len(chosen) - len(drawn), target.value if target else None)
 
 
+MARGIN, LOG_MARGIN = 0.05, 1.2
+"""The margins of an axis of values: a share of its span, and a factor."""
 FEW_POINTS = 20
 """The largest number of evaluations that are marked."""
 
@@ -116,7 +119,7 @@ def draw_curves(drawn: Curves, cost: str) -> "Figure":
     draw_curve_panel(right, drawn, cost, "evaluated")
     style.add_legend(figure, right, "batch size")
     if note := "; ".join(curves_notes(drawn)):
-        figure.suptitle(note, fontsize=9)
+        figure.suptitle(note)
     return figure
 
 
@@ -142,8 +145,30 @@ def draw_curve_panel(axes: "Axes", drawn: Curves, cost: str, part: str) -> None:
     if drawn.target is not None and part == "evaluated":
         axes.axhline(drawn.target, color=style.GREY, linewidth=1, zorder=0, label="target")
     style.cost_axis(axes, cost, [float(curve.x.max()) for curve in drawn.curves if len(curve.x)])
+    _value_axis(axes, drawn, part)
     plain = f"{drawn.metric.partition('_')[2]}, running mean of an epoch"
     axes.set_ylabel(plain if part == "training" else f"{drawn.metric}, at fixed weights")
+
+
+def _value_axis(axes: "Axes", drawn: Curves, part: str) -> None:
+    """Scale the axis of the values to trained models: logarithmic for a loss over decades.
+
+    The value of the untrained model may lie outside; it would flatten everything else.
+    """
+    values = [getattr(curve, part)[curve.x > 0] for curve in drawn.curves]
+    trained = np.concatenate([np.array([], float), *values])
+    trained = trained[np.isfinite(trained)]
+    if not len(trained):
+        return
+    if part == "evaluated" and drawn.target is not None:
+        trained = np.append(trained, drawn.target)
+    low, high = float(trained.min()), float(trained.max())
+    if keras_registry.lower_is_better(drawn.metric) and style.spans_decades(trained):
+        axes.set_ylim(low / LOG_MARGIN, high * LOG_MARGIN)
+        style.log_numbers(axes)
+    elif high > low:
+        margin = MARGIN * (high - low)
+        axes.set_ylim(low - margin, high + margin)
 
 
 def curves_notes(drawn: Curves) -> Iterator[str]:

@@ -30,7 +30,8 @@ def plot(
     Args:
         paths: results folders, experiments or runs; or the result of `load`.
         kind: `curves`: training and validation, at the best learning rate of each batch size;
-            `to_target`: steps, examples and seconds to the target by batch size; `throughput` and
+            `to_target`: steps, examples and seconds to the target by batch size; `rates`: steps to
+            the target, or the judged metric, over the learning rate; `throughput` and
             `memory` by batch size; `step_loss`: the loss of every step; `noise`: the noise scale
             of the gradient; `contour`: the paths of gradient descent on a line, over the contours
             of J.

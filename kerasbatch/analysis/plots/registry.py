@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 KINDS = {
     "to_target": "steps, examples and seconds to the target, by batch size",
     "curves": "training and validation, at the best learning rate of each batch size",
+    "rates": "steps to the target, or the judged metric, over the learning rate",
     "contour": "the paths of gradient descent on a line, over the contours of J",
     "throughput": "examples and steps per second, by batch size",
     "memory": "peak memory, by batch size",

@@ -30,6 +30,8 @@ DOT = "#0072B2"
 GREY = "#8c8c8c"
 MANY_DECADES = 2000.0
 """The span from which on an axis has numbers at powers of ten only."""
+TEXT = 9
+"""The size of all texts in a picture, in points."""
 LEGEND_WIDTH = 60
 """The width of a legend below a panel, in characters."""
 FEW_NUMBERS = 6.0
@@ -83,10 +85,12 @@ def _places() -> dict[str, float]:
 
 
 def drawing_context() -> AbstractContextManager[None]:
-    """Return the context for drawing, in which `$` is no formula."""
+    """Return the context for drawing: equal type sizes, and `$` is no formula."""
     from matplotlib import rc_context
 
-    context: AbstractContextManager[None] = rc_context({"text.parse_math": False})
+    settings: Any = {"text.parse_math": False, "font.size": TEXT}
+    settings |= dict.fromkeys(("axes.titlesize", "figure.titlesize"), "medium")
+    context: AbstractContextManager[None] = rc_context(settings)
     return context
 
 
@@ -124,6 +128,12 @@ def log_numbers(axes: "Axes") -> None:
         subs = (1, 1.5, 2, 3, 4, 5, 6, 8)
     axes.yaxis.set_major_locator(LogLocator(subs=subs, numticks=20))
     full_numbers(axes.yaxis)
+
+
+def spans_decades(values: Array) -> bool:
+    """Return whether values need a logarithmic axis: they are positive and far apart."""
+    finite = values[np.isfinite(values)]
+    return bool(len(finite) and finite.min() > 0 and finite.max() > SPREAD * finite.min())
 
 
 def full_numbers(axis: "Axis") -> None:
@@ -165,8 +175,7 @@ def add_legend(figure: "Figure", axes: "Axes", title: str, *, below: bool = Fals
             title=title,
             loc="outside lower center",
             ncols=columns,
-            fontsize=8,
             frameon=False,
         )
     elif handles:
-        figure.legend(handles, labels, title=title, loc="outside right upper", fontsize=9)
+        figure.legend(handles, labels, title=title, loc="outside right upper")

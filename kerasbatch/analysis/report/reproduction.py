@@ -1,14 +1,19 @@
 """The spec and the commands that reproduce the runs of a report."""
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from kerasbatch.analysis.comparison.caveats.provenance import runs_own_code
 from kerasbatch.analysis.loading.load import Loaded
+from kerasbatch.errors import SpecError
 from kerasbatch.records.file_names import EXPERIMENT
 from kerasbatch.records.files import dump_yaml
 from kerasbatch.records.stored_files import StoredFileError, read_stored
+from kerasbatch.spec.named_paths import file_names
+from kerasbatch.spec.reader import spec_from_dict
+from kerasbatch.text import counted
 
 
 def spec_text(folder: Path, loaded: Loaded) -> str:
@@ -18,6 +23,25 @@ def spec_text(folder: Path, loaded: Loaded) -> str:
     except (FileNotFoundError, StoredFileError):
         first = next(iter(loaded.specs.values()), None)
         return dump_yaml(dict(first)) if first else ""
+
+
+def _needed_files(loaded: Loaded) -> Iterator[str]:
+    """Yield a comment about the user's own data, with its counts, and one about own code."""
+    for run, record in loaded.records.items():
+        examples = counted(int(record["row"].get("train_examples") or 0), "training example")
+        classes = record.get("classes")
+        kind = f", {counted(classes, 'class', 'classes')}" if classes else ""
+        for file in _data_files(loaded.specs[run]):
+            yield f"# beside it, the data {file}: {examples}{kind}"
+        for file in record.get("code") or ():
+            yield f"# beside it, the code {file}"
+
+
+def _data_files(spec: Mapping[str, Any]) -> list[str]:
+    try:
+        return file_names(spec_from_dict(spec).spec)
+    except SpecError:  # of another version
+        return []
 
 
 def _overrides(loaded: Loaded) -> list[tuple[str, ...]]:
@@ -37,6 +61,7 @@ def reproduction_commands(
     recorded = "target" in loaded.runs and loaded.runs["target"].notna().any()
     has_target = target is not None or recorded
     yield f"# save the spec above as {folder.name}.yaml"
+    yield from dict.fromkeys(_needed_files(loaded))
     for overrides in _overrides(loaded):
         sets = "".join(f" --set {shlex.quote(text)}" for text in overrides)
         yield f"kerasbatch run {shlex.quote(f'{folder.name}.yaml')}{sets}{trust}"

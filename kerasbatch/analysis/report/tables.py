@@ -1,5 +1,6 @@
 """The tables of a report: the text of every cell, and the value to sort it by."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,11 +64,17 @@ def comparison_table(comparison: Comparison) -> ReportTable:
     """Return the table of a comparison, with ranges over seeds below their medians."""
     names = list(shown_columns(comparison))
     rows = tuple(
-        tuple(_split_range(cell(name, row), row[name]) for name in names)
+        tuple(_comparison_cell(name, row) for name in names)
         for row in comparison.table.to_dict("records")
     )
     heads = (heading(name).replace("_", " ") for name in names)
     return ReportTable(tuple(heads), rows)
+
+
+def _comparison_cell(name: str, row: Mapping[Any, Any]) -> Cell:
+    if name == "caveats":
+        return Cell(row[name].replace(";", ", "), row[name])
+    return _split_range(cell(name, row), row[name])
 
 
 def _split_range(text: str, value: Any) -> Cell:

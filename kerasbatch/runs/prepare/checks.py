@@ -64,7 +64,8 @@ class _Checker:
             self._check_model(spec, rate, data, program)
             code = (*self._model_code(spec), *self._callback_codes(spec))
             name = run_id(spec, single.swept, data.fingerprint, _fingerprint(spec, code))
-        info = DataInfo(data.used, data.fingerprint, data.notice, data.x_val is not None)
+        validated = data.x_val is not None
+        info = DataInfo(data.used, data.fingerprint, data.notice, validated, data.classes)
         return PreparedRun(single, planned, rate, name, info, program, code)
 
     def _check_model(self, spec: Spec, rate: LearningRate, data: RunData, program: str) -> None:

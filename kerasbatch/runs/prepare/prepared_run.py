@@ -19,12 +19,14 @@ class DataInfo:
         fingerprint: a hash of the raw data.
         notice: a message for the user, such as a fallback; or None.
         validated: whether the data have a validation part.
+        classes: the number of classes, or None if the target is a number.
     """
 
     used: str
     fingerprint: str
     notice: str | None
     validated: bool
+    classes: int | None = None
 
     @property
     def prefix(self) -> str:

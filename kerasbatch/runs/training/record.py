@@ -34,6 +34,7 @@ def run_record(
         },
         "notice": prepared.data.notice,
         "error": outcome.error,
+        "classes": prepared.data.classes,
         "chance_level": outcome.chance_level,
         "data_fingerprint": prepared.data.fingerprint,
         **({"code": file_hashes(prepared.code)} if prepared.code else {}),

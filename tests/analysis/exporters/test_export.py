@@ -265,6 +265,16 @@ def test_the_command_exports(mlflow: tuple[Any, str], tmp_path: Path) -> None:
         CliRunner().invoke(app.app, [*command, "mlflow", "nowhere://x"], catch_exceptions=False)
 
 
+def test_a_diverged_run_has_failed(tmp_path: Path) -> None:
+    """And has no numbers of the untrained model, which would look like its own."""
+    make_run(tmp_path, 0.2, status="diverged")
+    run = only(tmp_path)
+    assert run.has_failed
+    assert {point.step for point in run.points} == {10}
+    make_run(tmp_path / "other", 0.2)
+    assert not only(tmp_path / "other").has_failed
+
+
 def test_an_unfinished_run_has_no_results_yet(tmp_path: Path) -> None:
     """Its best value would be another one at the next export, which would seem another training."""
     run = make_run(tmp_path / "study", 0.5, 0.9)

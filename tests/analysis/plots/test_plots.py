@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
+from result_support import make_run
 from stored_runs import copy_line, write_step_losses, write_table
 from typer.testing import CliRunner
 
@@ -17,6 +18,7 @@ from kerasbatch.analysis.plots import by_batch_size, step_loss, style
 from kerasbatch.analysis.plots.curves import curves
 from kerasbatch.analysis.plots.memory import memory_panels
 from kerasbatch.analysis.plots.noise import noise_lines
+from kerasbatch.analysis.plots.rates import rate_lines
 from kerasbatch.analysis.plots.registry import KINDS
 from kerasbatch.analysis.plots.throughput import throughput_panels
 from kerasbatch.analysis.plots.to_target import to_target_panels
@@ -218,3 +220,42 @@ def test_no_runs_no_picture(tmp_path: Path, kind: Any) -> None:
     """An empty folder says so, whatever is to be drawn."""
     with pytest.raises(kb.SpecError, match=r"holds no run|no run has a path"):
         kb.plot(tmp_path, kind)
+
+
+def test_rates_are_means_of_seeds(tmp_path: Path) -> None:
+    """One line for each size, over ascending rates; with the range of the seeds."""
+    for seed, late in ((0, 2), (1, 4)):
+        for rate, slower in ((0.1, 4), (0.2, 0), (0.4, 2)):
+            climb = [0.5] * (late + slower) + [0.95]
+            make_run(tmp_path, *climb, rate=rate, seed=seed, spec={"steps": 200})
+    request = kb.load(tmp_path), kb.compare(tmp_path, target="val_accuracy>=0.9")
+    drawn = rate_lines(*request)
+    (line,) = drawn.lines
+    assert (line.batch_size, line.rates.tolist()) == (10, [0.1, 0.2, 0.4])
+    assert line.means.tolist() == [80, 40, 60]
+    assert (line.low.tolist(), line.high.tolist()) == ([70, 30, 50], [90, 50, 70])
+    assert drawn.measure == "steps to val_accuracy >= 0.9"
+    judged = rate_lines(request[0], kb.compare(tmp_path))
+    assert (judged.measure, judged.is_logarithmic) == ("val_accuracy at the end", False)
+    missed = rate_lines(request[0], kb.compare(tmp_path, target="val_accuracy>=0.99"))
+    assert np.isnan(missed.lines[0].means).all()
+    assert missed.note == "3 settings without a value"
+
+
+def test_one_rate_makes_no_line(tmp_path: Path) -> None:
+    """It says what to sweep."""
+    make_run(tmp_path, 0.5, 0.9)
+    with pytest.raises(kb.SpecError, match=r"sweep optimizer\.learning_rate"):
+        kb.plot(tmp_path, "rates")
+
+
+def test_the_axis_of_a_curve_is_that_of_trained_models(tmp_path: Path) -> None:
+    """A loss over decades is logarithmic; the untrained model may lie outside."""
+    make_run(tmp_path / "far", 0.5, 0.9, 0.99, 0.999, spec={"metrics": []})
+    make_run(tmp_path / "near", 0.94, 0.95, 0.96)
+    for name, scale in (("far", "log"), ("near", "linear")):
+        _, evaluated = kb.plot(tmp_path / name).axes
+        assert evaluated.get_yscale() == scale
+        low, high = evaluated.get_ylim()
+        untrained = evaluated.lines[0].get_ydata()[0]
+        assert not low <= untrained <= high
