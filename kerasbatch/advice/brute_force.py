@@ -1,8 +1,7 @@
 """A check of the advice by brute force: the time to a target at eight sizes and the advised one.
 
-Every size is trained with learning rates around that of the rule, with further ones while the best
-lies at the edge, and with three seeds each. The best rates are trained again, one run at a time
-with all cores.
+Every size is trained with three seeds and learning rates around that of the rule, and further ones
+while the best lies at the edge. The best rates are trained again, one at a time with all cores.
 """
 
 import contextlib

@@ -1,11 +1,11 @@
-"""Every private API of Keras that we use, in one module; `tensorflow_private` has TensorFlow's.
+"""Every private API of Keras that we use; `tensorflow_private` has TensorFlow's.
 
-PRIVATE_NAMES lists them with their use. If the installed Keras lacks one, `missing` returns a
-sentence about it, and the engine leaves the training to plain `model.fit`.
+`data_private` uses the part about data. PRIVATE_NAMES lists all names with their use. If the
+installed Keras lacks one, `missing` returns a sentence about it, and the engine leaves the training
+to plain `model.fit`.
 """
 
 import importlib
-import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -163,6 +163,19 @@ def build(model: keras.Model, batch: Any) -> None:
     model._symbolic_build(data_batch=keras.tree.map_structure(_of_any_size, batch))
 
 
+def build_without_optimizer(model: keras.Model, batch: Any) -> None:
+    """Build a model, its loss and its metrics like `build`, and not its optimizer."""
+    optimizer = model.optimizer
+    was_built = optimizer is None or optimizer.built
+    try:
+        if optimizer is not None:
+            optimizer.built = True  # so that Keras leaves it alone
+        build(model, batch)
+    finally:
+        if not was_built:
+            optimizer.built = False
+
+
 def _of_any_size(array: Any) -> Any:
     shape, dtype = (None, *array.shape[1:]), keras.backend.standardize_dtype(array.dtype)
     return keras.KerasTensor(shape, dtype)
@@ -204,49 +217,6 @@ def split_for_validation(arrays: Any, share: float) -> tuple[Any, Any]:
     """Split arrays as `validation_split` does."""
     split: tuple[Any, Any] = private("train_validation_split")(arrays, validation_split=share)
     return split
-
-
-def adapter(x: Any, *, steps: int | None, shuffle: bool, class_weight: Any) -> Any:
-    """Return Keras' data adapter for data that are no arrays."""
-    return private("get_data_adapter")(
-        x, steps_per_epoch=steps, shuffle=shuffle, class_weight=class_weight
-    )
-
-
-def is_of_dataset(adapter: Any) -> bool:
-    """Return whether an adapter reads a tf.data.Dataset."""
-    return isinstance(adapter, private("TFDatasetAdapter"))
-
-
-def stated_batch_size(dataset: tf.data.Dataset) -> int | None:
-    """Return the batch size of the last `batch` call of a dataset, or None.
-
-    It is a hint: later operations may change the size.
-    """
-    step: Any = dataset
-    while step is not None:
-        size = getattr(step, "_batch_size", None)
-        if size is not None:
-            return int(size)
-        step = getattr(step, "_input_dataset", None)
-    return None
-
-
-def first_batches(adapter: Any) -> list[Any]:
-    """Return the first one or two batches of a generator; none of other data.
-
-    Keras has taken them out of the generator already, and yields them first.
-    """
-    if not isinstance(adapter, private("GeneratorDataAdapter")):
-        return []
-    return list(adapter._first_batches)
-
-
-def put_back(adapter: Any, generator: Any) -> Any:
-    """Return a generator with the batches that its adapter took out; other data unchanged."""
-    if not isinstance(adapter, private("GeneratorDataAdapter")):
-        return generator
-    return (batch for batch in itertools.chain(adapter._first_batches, generator))
 
 
 def weights_of_classes(y: Any, class_weight: dict[int, float]) -> Any:

@@ -3,6 +3,7 @@
 import contextlib
 import re
 import textwrap
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -121,10 +122,10 @@ def capture_step_loss(model: keras.Model, on_loss: Callable[[Any], Any]) -> Iter
 
 
 def build_model(model: keras.Model, batch: Any) -> None:
-    """Build a model, its optimizer, loss and metrics without taking a step.
+    """Build what a training step uses, without taking a step.
 
-    A model without `call`, such as a generative one with a custom `train_step`, is built by tracing
-    that step: a trace computes nothing.
+    A custom `train_step` is traced, as Keras does: a trace computes nothing. It builds the layers
+    and the optimizers that the step uses, and no others; a model without `call` stays unbuilt.
 
     Args:
         model: a compiled model.
@@ -134,16 +135,52 @@ def build_model(model: keras.Model, batch: Any) -> None:
         ObstacleError: if Keras raised an error.
     """
     try:
-        keras_private.build(model, batch)
-    except Exception as error:
         if keras_private.has_keras_step(model, "train_step"):
-            raise _not_built(error) from error
-        shapes = keras.tree.map_structure(_spec_of_any_length, batch)
-        try:
-            tf.function(model.train_step, autograph=False).get_concrete_function(shapes)
-        except Exception as again:
-            raise _not_built(again) from again
-    build_optimizer(model)
+            keras_private.build(model, batch)
+            build_optimizer(model)
+        elif model not in _TRACED or _TRACED[model]() is not model.optimizer:
+            _build_for_own_step(model, batch)
+            _TRACED[model] = _nothing if model.optimizer is None else weakref.ref(model.optimizer)
+    except Exception as error:
+        raise _not_built(error) from error
+
+
+def _nothing() -> None:
+    """Return None, in the place of a weak reference."""
+
+
+_TRACED: "weakref.WeakKeyDictionary[keras.Model, Callable[[], Any]]" = weakref.WeakKeyDictionary()
+"""The models whose custom step was traced, with their optimizer at that time."""
+
+
+def _build_for_own_step(model: keras.Model, batch: Any) -> None:
+    """Build what a custom step uses; its optimizer only if the step applies it."""
+    if type(model).call is not keras.Model.call:
+        with contextlib.suppress(Exception):  # the trace below builds what Keras could not
+            keras_private.build_without_optimizer(model, batch)
+    shapes = keras.tree.map_structure(_spec_of_any_length, batch)
+    with _recorded_use(model.optimizer) as used:
+        tf.function(model.train_step, autograph=False).get_concrete_function(shapes)
+    if used and not model.optimizer.built:
+        model.optimizer.build(used[0] or model.trainable_variables)
+
+
+@contextlib.contextmanager
+def _recorded_use(optimizer: keras.optimizers.Optimizer | None) -> Iterator[list[Any]]:
+    """Yield the variables of each call of an optimizer, which does nothing in the context."""
+    used: list[Any] = []
+    if optimizer is None or optimizer.built:
+        yield used
+        return
+
+    def apply(grads: Any, trainable_variables: Any = None) -> None:
+        used.append(None if trainable_variables is None else list(trainable_variables))
+
+    vars(optimizer)["apply"] = apply
+    try:
+        yield used
+    finally:
+        del vars(optimizer)["apply"]
 
 
 def _not_built(error: Exception) -> ObstacleError:

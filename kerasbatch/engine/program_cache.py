@@ -49,10 +49,9 @@ class ProgramCache(Generic[Kind]):
             make: returns a new program.
         """
         objects = (model.optimizer, *keras_private.compiled_with(model))
-        trainable = tuple(variable.trainable for variable in model.weights)
         entry = self._entries.get(model)
-        if entry is None or not entry.matches((*values, trainable), objects):
-            entry = _Entry(make(), (*values, trainable), tuple(map(_weak_reference, objects)))
+        if entry is None or not entry.matches(values, objects):
+            entry = _Entry(make(), values, tuple(map(_weak_reference, objects)))
             self._entries[model] = entry
         return entry.program
 

@@ -249,6 +249,7 @@ def test_memory_that_is_predicted_is_tried(monkeypatch: pytest.MonkeyPatch) -> N
     assert measure._largest({1: 101.0}, 500, peak).largest is None
 
 
+@pytest.mark.slow
 def test_a_training_that_learns_nothing_says_so(tmp_path: Path) -> None:
     """Or that does not reach its target."""
     lazy = {"name": "sgd", "learning_rate": 1e-30}

@@ -56,6 +56,7 @@ def test_parts_of_different_types_are_a_fault(tmp_path: Path) -> None:
         load(tmp_path, spec)
 
 
+@pytest.mark.slow
 def test_a_sweep_over_losses_does_not_depend_on_their_order(tmp_path: Path) -> None:
     """Labels are made for each loss, from the same data."""
     rows = "\n".join(f"{i},{i % 3}" for i in range(30))

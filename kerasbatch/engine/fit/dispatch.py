@@ -1,12 +1,13 @@
 """Prepares the training of a `fit`: on arrays, on batches, or by Keras itself."""
 
+import copy
 from dataclasses import replace
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasbatch.engine import keras_private
+from kerasbatch.engine import data_private, keras_private
 from kerasbatch.engine.fit.arguments import FitArguments
 from kerasbatch.engine.fit.arrays import (
     FitArrays,
@@ -73,7 +74,7 @@ def begin_on_arrays(
     keras_private.assert_compiled(model)
     gathered, options = gather_arrays(arguments), arguments.options()
     _check_values(arguments, gathered)
-    stream = _example_stream(arguments, gathered.train, seed)
+    stream = _example_stream(model, arguments, gathered.train, seed)
     size = None if arguments.batch_size is None else stream.plan.batch_size
     validation = _validation(arguments, gathered.validation, size)
     training = start(
@@ -110,7 +111,7 @@ def begin_on_batches(
             return leave_to_keras(model, arguments, engine, None, why), options
     if engine == "keras":
         return leave_to_keras(model, arguments, engine, None), options
-    adapter = keras_private.adapter(
+    adapter = data_private.adapter(
         arguments.x,
         steps=arguments.steps_per_epoch,
         # Keras shuffles only a PyDataset, and warns if other batches are to be shuffled.
@@ -129,7 +130,7 @@ def begin_on_batches(
             settings=settings,
         )
     except ObstacleError as obstacle:
-        arguments = arguments.replaced(x=keras_private.put_back(adapter, arguments.x))
+        arguments = arguments.replaced(x=data_private.put_back(adapter, arguments.x))
         return leave_to_keras(model, arguments, engine, obstacle.reason), options
     validation = _validation_for_batches(arguments, settings)
     return training, replace(options, validation=validation)
@@ -176,7 +177,9 @@ def _examples(arrays: Arrays) -> int:
     return len(keras.tree.flatten(arrays)[0])
 
 
-def _example_stream(arguments: FitArguments, train: Arrays, seed: int | None) -> ExampleStream:
+def _example_stream(
+    model: keras.Model, arguments: FitArguments, train: Arrays, seed: int | None
+) -> ExampleStream:
     """Return the planned passes over the data; an epoch is a pass or `steps_per_epoch` steps."""
     n, epochs, per_epoch = _examples(train), arguments.epochs, arguments.steps_per_epoch
     size = arguments.batch_size
@@ -186,8 +189,7 @@ def _example_stream(arguments: FitArguments, train: Arrays, seed: int | None) ->
     stream = ExampleStream(
         train,
         one_pass.with_budget("epochs", epochs),
-        # keras.utils.set_random_seed sets NumPy's global generator.
-        int(np.random.randint(2**32, dtype=np.uint64)) if seed is None else int(seed),
+        _order_seed(model) if seed is None else int(seed),
         "shuffle" if arguments.shuffle else "sequential",
     )
     if per_epoch is None or per_epoch == one_pass.steps_per_epoch:
@@ -195,6 +197,22 @@ def _example_stream(arguments: FitArguments, train: Arrays, seed: int | None) ->
     stream = replace(stream, steps_per_epoch=per_epoch, requested_epochs=epochs)
     passes = stream.start(epochs)[0]
     return replace(stream, plan=one_pass.with_budget("epochs", passes))
+
+
+def _order_seed(model: keras.Model) -> int:
+    """Return a seed that follows from keras.utils.set_random_seed, without drawing a number.
+
+    Keras draws nothing from NumPy's generator either, so a script that goes on to use it gets the
+    same numbers. A model that has taken steps gets another seed, so that a second `fit` has another
+    order.
+    """
+    state = copy.deepcopy(np.random.get_bit_generator())  # type: ignore[attr-defined]  # no stub
+    generator = np.random.RandomState(state)
+    number = int(generator.randint(2**32, dtype=np.uint64))
+    taken = 0 if model.optimizer is None else keras_private.batches_counted(model.optimizer)
+    if not taken:
+        return number
+    return int(np.random.SeedSequence([number, taken]).generate_state(1)[0])
 
 
 def _default_batch_size(n: int, steps: int | None) -> int:

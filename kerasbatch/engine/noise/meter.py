@@ -27,6 +27,7 @@ from kerasbatch.engine.options import Arrays
 from kerasbatch.engine.program_cache import ProgramCache
 from kerasbatch.engine.settings import DEFAULT_SETTINGS
 from kerasbatch.engine.sources.example_stream import scale_inputs
+from kerasbatch.engine.trainable_state import TrainableState
 from kerasbatch.engine.training.choose import SLOW_UNDER_XLA, choose_xla
 from kerasbatch.errors import SpecError
 from kerasbatch.sampling import example_order
@@ -190,7 +191,7 @@ class NoiseMeter:
     def _program(self) -> NoiseProgram:
         return _PROGRAMS.get(
             self._model,
-            (self._jit, self._scale),
+            (self._jit, self._scale, TrainableState(self._model)),
             lambda: NoiseProgram(self._model, jit_compile=self._jit, scale=self._scale),
         )
 

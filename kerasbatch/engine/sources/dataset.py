@@ -4,7 +4,7 @@ import contextlib
 import functools
 import itertools
 import warnings
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,16 +12,18 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasbatch.engine import keras_private
+from kerasbatch.engine import data_private
 from kerasbatch.engine.obstacle import ObstacleError
 from kerasbatch.engine.options import Arrays
 from kerasbatch.engine.settings import EngineSettings
 from kerasbatch.engine.sources.batches import (
     check_batch_spec,
     chunks_of_dataset,
+    empty_batch,
     guaranteed_batch_size,
     rows_of_batches,
     rows_per_chunk,
+    with_fixed_shapes,
 )
 from kerasbatch.engine.sources.chunks import Chunk, ChunkSteps, pack
 from kerasbatch.engine.sources.iterator_chunks import as_arrays, chunks_of_iterator
@@ -40,8 +42,8 @@ class BatchSource:
         steps_per_epoch: as in Keras, or None.
         total_steps: the remaining number of steps, or None if unknown.
         settings: the thresholds of the engine.
-        has_invalid_index: returns whether a chunk holds an index that XLA would not check; None
-            checks no chunk.
+        has_invalid_index: returns whether a chunk holds an index that XLA would not check, or None.
+        inputs: the inputs of the model, with shapes; empty if unknown.
     """
 
     name = "stacked"
@@ -55,11 +57,12 @@ class BatchSource:
         total_steps: int | None,
         settings: EngineSettings,
         has_invalid_index: Callable[[Arrays], bool] | None = None,
+        inputs: Sequence[Any] = (),
     ) -> None:
         self.total_steps, self._settings = total_steps, settings
         self._has_invalid_index = has_invalid_index or (lambda arrays: False)
         self.adapter, self.requested_steps_per_epoch = adapter, steps_per_epoch
-        self._dataset = adapter.get_tf_dataset()
+        self._dataset = with_fixed_shapes(adapter.get_tf_dataset(), inputs)
         self.batches_per_pass: int | None = adapter.num_batches
         self.spec = self._dataset.element_spec
         self.as_tuples = isinstance(self.spec, tuple)
@@ -78,26 +81,28 @@ class BatchSource:
     def check_layout(self) -> None:
         """Raise ObstacleError if the batches cannot be concatenated."""
         check_batch_spec(self.spec)
-        first = [keras.tree.flatten(batch) for batch in keras_private.first_batches(self.adapter)]
+        first = [keras.tree.flatten(batch) for batch in data_private.first_batches(self.adapter)]
         lengths = [{len(leaf) for leaf in leaves} for leaves in first]
         lengths.append({leaf.shape[0] for leaf in keras.tree.flatten(self.spec)})
+        lengths.append(data_private.stated_batch_sizes(self._dataset))
         if any(len(batch_lengths) > 1 for batch_lengths in lengths):
             raise ObstacleError("the arrays of a batch are of different lengths")
 
     @property
-    def _size(self) -> int | None:
+    def batch_size(self) -> int | None:
         """The size of all batches if TensorFlow guarantees one, or None."""
         return guaranteed_batch_size(self.spec)
 
     @property
     def _first_size(self) -> int | None:
         """The size of a batch if the first ones of a generator were read, or None."""
-        first = keras_private.first_batches(self.adapter)
+        first = data_private.first_batches(self.adapter)
         return max((len(keras.tree.flatten(batch)[0]) for batch in first), default=None)
 
     @property
     def _rows(self) -> int:
-        size = self._first_size or self._size or keras_private.stated_batch_size(self._dataset)
+        stated = data_private.stated_batch_size(self._dataset)
+        size = self._first_size or self.batch_size or stated
         return rows_per_chunk(self.spec, size, self.total_steps, self._settings)
 
     def open(self) -> None:
@@ -107,7 +112,7 @@ class BatchSource:
             ValueError: if there is no batch.
         """
         self.adapter.on_epoch_end()  # as Keras does before its first epoch
-        if keras_private.first_batches(self.adapter):
+        if data_private.first_batches(self.adapter):
             return
         self._first_epoch = _BatchSteps(self)
         try:
@@ -130,8 +135,8 @@ class BatchSource:
 
     def _chunks(self) -> Generator[Chunk]:
         chunks = (
-            chunks_of_dataset(self._row_groups, self._rows, self._size)
-            if keras_private.is_of_dataset(self.adapter)
+            chunks_of_dataset(self._row_groups, self._rows, self.batch_size)
+            if data_private.is_of_dataset(self.adapter)
             else chunks_of_iterator(
                 itertools.islice(self.adapter.get_numpy_iterator(), self._max_batches()),
                 self._rows,
@@ -145,7 +150,7 @@ class BatchSource:
 
     @functools.cached_property
     def _row_groups(self) -> tf.data.Dataset:
-        return rows_of_batches(self._dataset, self._rows, self._size, self._max_batches())
+        return rows_of_batches(self._dataset, self._rows, self.batch_size, self._max_batches())
 
     def _max_batches(self) -> int | None:
         """Return the largest number of batches to read, or None for all."""
@@ -159,7 +164,7 @@ class BatchSource:
             yield self.chunk_steps.block(chunk, indices, 0)
             return
         size, rows = self._first_size or 1, self._rows
-        zeros = keras.tree.map_structure(_empty_array, as_arrays(self.spec))
+        zeros = empty_batch(as_arrays(self.spec))
         indices = np.zeros((steps_per_block(size, rows // size), size), np.int32)
         yield Block(pack([zeros], rows), tf.zeros(rows, tf.int64), indices, 0, True)
 
@@ -182,7 +187,7 @@ class BatchSource:
         A dataset that is reshuffled in each iteration counts its iterations.
         """
         self.restarts = False
-        if keras_private.is_of_dataset(self.adapter):
+        if data_private.is_of_dataset(self.adapter):
             iter(self._dataset)
 
     def close_chunks(self) -> None:
@@ -190,10 +195,6 @@ class BatchSource:
         if self.chunk_steps is not None:
             self.chunk_steps.close()
         self.chunk_steps = None
-
-
-def _empty_array(spec: tf.TensorSpec) -> Any:
-    return np.zeros((0, *spec.shape[1:]), spec.dtype.as_numpy_dtype)
 
 
 class _BatchSteps:

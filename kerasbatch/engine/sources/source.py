@@ -69,6 +69,10 @@ class StepSource(Protocol):
         """The largest number of steps in a block."""
 
     @property
+    def batch_size(self) -> int | None:
+        """The size of every batch, or None if sizes differ or are unknown before."""
+
+    @property
     def stream(self) -> ExampleStream | None:
         """The examples and their order, or None if the data define them."""
 
@@ -118,6 +122,8 @@ class StreamSource:
         self.epochs = stream.epochs
         self.steps_per_epoch: int | None = stream.steps_per_epoch or stream.plan.steps_per_epoch
         self.max_steps = steps_per_block(stream.plan.batch_size, whole_batches)
+        is_even = stream.plan.last_batch_size == stream.plan.batch_size
+        self.batch_size: int | None = stream.plan.batch_size if is_even else None
 
     @property
     def stream(self) -> ExampleStream:

@@ -9,7 +9,7 @@ import psutil
 import tensorflow as tf
 
 from kerasbatch.array_files import is_memory_mapped
-from kerasbatch.engine import keras_private, tensorflow_private
+from kerasbatch.engine import data_private, keras_private, tensorflow_private
 from kerasbatch.engine.device import bytes_of, is_mapped
 from kerasbatch.engine.model_state import build_model
 from kerasbatch.engine.obstacle import ObstacleError
@@ -129,7 +129,7 @@ def no_gain_reason(
         steps_per_epoch: as in Keras; None if an epoch is a pass.
         settings: the thresholds of the engine.
     """
-    size = keras_private.stated_batch_size(dataset) or 0
+    size = data_private.stated_batch_size(dataset) or 0
     if size >= settings.large_batch:
         return f"because steps of {size:,} examples gain nothing from blocks"
     count = int(dataset.cardinality())

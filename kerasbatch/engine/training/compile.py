@@ -13,6 +13,7 @@ from kerasbatch.engine.options import Arrays, Needs
 from kerasbatch.engine.program_cache import ProgramCache
 from kerasbatch.engine.settings import EngineSettings
 from kerasbatch.engine.sources.source import StepSource
+from kerasbatch.engine.trainable_state import StepTraces
 from kerasbatch.engine.training.choose import BLOCKS, Choice
 from kerasbatch.engine.training.fused import FusedTraining
 from kerasbatch.engine.training.program import Program
@@ -20,6 +21,7 @@ from kerasbatch.engine.training.program import Program
 NO_ROOM = (MemoryError, tf.errors.ResourceExhaustedError)
 """The out-of-memory errors of a device."""
 _PROGRAMS = ProgramCache[Program]()
+_TRACES = ProgramCache[StepTraces]()
 _WITHOUT_XLA: "weakref.WeakSet[keras.Model]" = weakref.WeakSet()
 """Models that XLA could not compile; XLA is not tried again."""
 
@@ -117,10 +119,16 @@ def _obstacles(model: keras.Model) -> Iterator[None]:
 def _program(model: keras.Model, source: StepSource, jit: bool, needs: Needs) -> Program:
     """Return the program of the model, from the cache if it is still valid."""
     scale = source.stream.scale if source.stream else None
+    trainable = _TRACES.get(model, (), StepTraces).flags(model, source.batch_size)
     return _PROGRAMS.get(
         model,
-        (jit, scale, needs, source.as_tuples),
+        (jit, scale, needs, source.as_tuples, trainable),
         lambda: Program(
-            model, jit_compile=jit, scale=scale, needs=needs, as_tuples=source.as_tuples
+            model,
+            jit_compile=jit,
+            scale=scale,
+            needs=needs,
+            trainable=trainable,
+            as_tuples=source.as_tuples,
         ),
     )

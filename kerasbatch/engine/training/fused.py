@@ -20,7 +20,8 @@ from kerasbatch.engine.settings import DEFAULT_SETTINGS, EngineSettings
 from kerasbatch.engine.sources.source import Block, EpochSteps, StepSource
 from kerasbatch.engine.training import divergence
 from kerasbatch.engine.training.evaluation import device_parts, rows_at_once, stays_in_files
-from kerasbatch.engine.training.program import BlockState, Logs, Program
+from kerasbatch.engine.training.evaluation_loop import Logs
+from kerasbatch.engine.training.program import BlockState, Program
 from kerasbatch.engine.training.step_callbacks import StepCallbacks
 from kerasbatch.steps import Plan
 

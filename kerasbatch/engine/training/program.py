@@ -19,10 +19,11 @@ import tensorflow as tf
 from kerasbatch.engine import keras_private, tensorflow_private
 from kerasbatch.engine.model_state import capture_step_loss
 from kerasbatch.engine.options import Arrays, Needs
+from kerasbatch.engine.trainable_state import TrainableState
 from kerasbatch.engine.training import divergence
+from kerasbatch.engine.training.evaluation_loop import Logs, as_tensors, evaluation_loop
 
-Logs = dict[str, Any]
-"""Tensors by the names of metrics; nested if the step returns them nested."""
+_ANY_INDICES = tf.TensorSpec((None, None), tf.int32)
 
 
 class BlockState(NamedTuple):
@@ -55,6 +56,7 @@ class Program:
         jit_compile: whether to use the program with XLA.
         scale: the factor for x, or None.
         needs: the required abilities.
+        trainable: the flags of the weights that the steps train.
         as_tuples: as in `StepSource`.
     """
 
@@ -65,12 +67,13 @@ class Program:
         jit_compile: bool,
         scale: float | None,
         needs: Needs,
+        trainable: TrainableState,
         as_tuples: bool = False,
     ) -> None:
         self.jit_compile = jit_compile
         self._model = weakref.ref(model)
         self._scale = scale
-        self._needs, self._as_tuples = needs, as_tuples
+        self._needs, self._as_tuples, self._trainable = needs, as_tuples, trainable
         self._train = tf.function(self._block, autograph=False, jit_compile=True)
         self._train_without_xla = tf.function(self._block, autograph=False, reduce_retracing=True)
         self._evaluate = tf.function(self._evaluation, autograph=False)
@@ -96,9 +99,10 @@ class Program:
         self, arrays: Arrays, tags: tf.Tensor, indices: Any, steps: int, start: Any
     ) -> BlockState:
         """Take steps without XLA, for example for the partial batch at the end of an epoch."""
-        count = tf.constant(steps)
-        state: BlockState = self._train_without_xla(arrays, tags, indices, count, start)
-        return state
+        without_xla: BlockState = self._train_without_xla(
+            arrays, tags, indices, tf.constant(steps), start
+        )
+        return without_xla
 
     def compile(self, arrays: Arrays, tags: tf.Tensor, indices: Any) -> None:
         """Compile with XLA for a shape of indices without taking a step."""
@@ -106,8 +110,7 @@ class Program:
 
     def compile_without_xla(self, arrays: Arrays, tags: tf.Tensor, indices: Any) -> None:
         """Compile without XLA, once for any shape of indices."""
-        any_shape = tf.TensorSpec((None, None), tf.int32)
-        no_steps = (tf.constant(0), divergence.initial_state())
+        no_steps, any_shape = (tf.constant(0), divergence.initial_state()), _ANY_INDICES
         self._train_without_xla.get_concrete_function(arrays, tags, any_shape, *no_steps)
         self._train_without_xla(arrays, tags, indices, *no_steps)
 
@@ -163,21 +166,21 @@ class Program:
             [first],
             parallel_iterations=1,
         )
-        # Keras' own step returns the results of the metrics, which are read once after the loop.
         result: BlockState = last
-        if is_keras_step:
-            result = last._replace(logs=_as_tensors(model.get_metrics_result()))
+        if is_keras_step:  # it returns the results of the metrics, read once after the loop
+            result = last._replace(logs=as_tensors(model.get_metrics_result()))
         return result
 
     def _step(self, model: keras.Model, batch: Any, loss: Any) -> tuple[Logs, Any]:
         """Trace Keras' training step; return its logs and, if needed, its loss."""
         needs, losses = self._needs, [loss]
         with contextlib.ExitStack() as stack:
+            stack.enter_context(self._trainable.restored(model))
             if needs.record_steps or needs.stop_at_nan or needs.stop_when_diverged:
                 stack.enter_context(capture_step_loss(model, losses.append))
             if keras_private.has_keras_step(model, "train_step"):
                 stack.enter_context(tensorflow_private.read_before_loops(model))
-            logs = _as_tensors(model.train_step(batch))
+            logs = as_tensors(model.train_step(batch))
         return logs, losses[-1]
 
     def _batch(self, arrays: Arrays, chosen: Any) -> Any:
@@ -201,7 +204,7 @@ class Program:
         """Return zeros in the shapes that a custom train_step returns."""
 
         def step(arrays: Arrays, chosen: Any) -> Logs:
-            return _as_tensors(model.train_step(self._batch(arrays, chosen)))
+            return self._step(model, self._batch(arrays, chosen), tf.constant(0.0))[0]
 
         traced = tf.function(step, autograph=False).get_concrete_function(
             keras.tree.map_structure(lambda a: tf.TensorSpec(a.shape, a.dtype), arrays),
@@ -213,31 +216,7 @@ class Program:
         return empty
 
     def _evaluation(self, arrays: Arrays, size: int) -> Logs:
-        """Trace the loop over the full batches of an evaluation, then the remainder."""
-        model = self._live_model()
-        rows = int(keras.tree.flatten(arrays)[0].shape[0])
-        full_batches, rest = divmod(rows, size)
-
-        is_keras_step = keras_private.has_keras_step(model, "test_step")
-
-        def step(start: Any, length: int) -> Logs:
-            batch = keras.tree.map_structure(lambda a: _rows(a, start, length), arrays)
-            logs = model.test_step(self._pack(batch))
-            return {} if is_keras_step else _as_tensors(logs)
-
-        def body(i: Any, _: Logs) -> tuple[Any, Logs]:
-            return i + 1, step(i * size, size)
-
-        # The first call of a custom step provides the structure of its logs.
-        logs = {} if is_keras_step else step(tf.constant(0), size if full_batches else rest)
-        first = tf.constant(0 if is_keras_step else 1)
-        if full_batches:
-            _, logs = tf.while_loop(
-                lambda i, _: i < full_batches, body, (first, logs), parallel_iterations=1
-            )
-        if rest and (is_keras_step or full_batches):
-            logs = step(tf.constant(full_batches * size), rest)
-        return _as_tensors(model.get_metrics_result()) if is_keras_step else logs
+        return evaluation_loop(self._live_model(), self._pack, arrays, size)
 
 
 def _length(array: Any) -> Any:
@@ -246,14 +225,3 @@ def _length(array: Any) -> Any:
 
 def _with_dynamic_size(array: Any) -> Any:
     return tf.compat.v1.placeholder_with_default(array, (None, *array.shape[1:]))
-
-
-def _rows(array: Any, start: Any, length: int) -> Any:
-    begin = tf.concat([[start], tf.zeros(len(array.shape) - 1, tf.int32)], 0)
-    return tf.slice(array, begin, [length, *array.shape[1:]])
-
-
-def _as_tensors(logs: Any) -> Logs:
-    """Return logs, nested or not, as tensors."""
-    tensors: Logs = keras.tree.map_structure(tf.convert_to_tensor, logs)
-    return tensors

@@ -115,7 +115,10 @@ def start_on_batches(
     def has_invalid_index(arrays: Arrays) -> bool:
         return choice.jit_compile and invalid_index(model, arrays) is not None
 
-    source = BatchSource(adapter, epochs, steps_per_epoch, total, settings, has_invalid_index)
+    inputs = getattr(model, "inputs", None) or ()
+    source = BatchSource(
+        adapter, epochs, steps_per_epoch, total, settings, has_invalid_index, inputs
+    )
     source.check_layout()
     build_model(model, source.spec)  # labels are compared with the outputs, which must exist
     source.open()

@@ -402,10 +402,10 @@ def test_a_dataset_that_fails_on_its_way() -> None:
     [
         (
             lambda: tf.data.Dataset.from_generator(
-                lambda: iter([(TABLE[:8], CLASSES[:8])] * 3),
+                lambda: iter([(TABLE[:8], CLASSES[:8, None])] * 3),
                 output_signature=(
                     tf.TensorSpec((None, None), tf.float32),
-                    tf.TensorSpec((None,), tf.int64),
+                    tf.TensorSpec((None, None), tf.int64),
                 ),
             ).apply(tf.data.experimental.assert_cardinality(3)),
             "examples have no fixed shape",

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import fake_executor
 import pandas as pd
+import pytest
 from patience import limit
 
 SUPPORT = Path(__file__).parents[2] / "support"
 
 
+@pytest.mark.slow
 def test_killed_at_every_write_in_turn(tmp_path: Path) -> None:
     """Whole and half-written; the same command then gives what a sweep in peace gives."""
     command = [sys.executable, SUPPORT / "kill_loop.py", tmp_path]

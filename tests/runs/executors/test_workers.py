@@ -47,6 +47,7 @@ LONG = LINE | {
 }
 
 
+@pytest.mark.slow
 def test_a_killed_worker_costs_its_run_only(tmp_path: Path) -> None:
     """The others go on; the same command trains what is missing, and keeps what is there."""
     spec, killer = LONG | {"sweep": {"batch_size": [1, 100, "full"]}}, Killer()

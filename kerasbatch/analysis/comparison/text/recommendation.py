@@ -76,7 +76,7 @@ def _next_steps(
     codes = dict.fromkeys(caveat.code for caveat in caveats)
     yield from (text for code, text in REMEDIES.items() if code in codes)
     rows = set(context.table.index) if best is None else {best.row, *best.ties}
-    yield from _rate_steps(context, {r: e for r, e in rate_edges(context).items() if r in rows})
+    yield from _rate_steps(context, rows)
     if best is None:
         if "nothing_learned" not in codes:
             yield "longer budgets"
@@ -89,8 +89,9 @@ def _next_steps(
     yield from _seed_step(context, best, caveats)
 
 
-def _rate_steps(context: ComparisonContext, edges: Mapping[int, Edge]) -> Iterator[str]:
+def _rate_steps(context: ComparisonContext, considered: set[Any]) -> Iterator[str]:
     """Yield the learning rates to try: above the highest and below the lowest that were tried."""
+    edges = {row: edge for row, edge in rate_edges(context).items() if row in considered}
     directions: dict[Edge, str] = {"highest": "above", "lowest": "below", "only": "other than"}
     for edge, direction in directions.items():
         rows = [row for row, name in edges.items() if name == edge]
@@ -98,7 +99,7 @@ def _rate_steps(context: ComparisonContext, edges: Mapping[int, Edge]) -> Iterat
         if not rows:
             continue
         rate = max(rates) if edge == "highest" else min(rates)
-        everywhere = len(rows) == len(edges) and len(rates) == 1
+        everywhere = len(rows) == len(considered) and len(rates) == 1
         values = join([row_values(context.table, context.question, row) for row in rows])
         yield f"learning rates {direction} {rate:g}{'' if everywhere else f' at {values}'}"
 

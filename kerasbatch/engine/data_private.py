@@ -1,0 +1,66 @@
+"""The private API of Keras and TensorFlow about data: adapters, and the batch sizes of datasets."""
+
+import itertools
+from typing import Any
+
+import tensorflow as tf
+
+from kerasbatch.engine.keras_private import private
+
+
+def adapter(x: Any, *, steps: int | None, shuffle: bool, class_weight: Any) -> Any:
+    """Return Keras' data adapter for data that are no arrays."""
+    return private("get_data_adapter")(
+        x, steps_per_epoch=steps, shuffle=shuffle, class_weight=class_weight
+    )
+
+
+def is_of_dataset(adapter: Any) -> bool:
+    """Return whether an adapter reads a tf.data.Dataset."""
+    return isinstance(adapter, private("TFDatasetAdapter"))
+
+
+def stated_batch_size(dataset: tf.data.Dataset) -> int | None:
+    """Return the batch size of the last `batch` call of a dataset, or None.
+
+    It is a hint: later operations may change the size.
+    """
+    step: Any = dataset
+    while step is not None:
+        size = getattr(step, "_batch_size", None)
+        if size is not None:
+            return int(size)
+        step = getattr(step, "_input_dataset", None)
+    return None
+
+
+def stated_batch_sizes(dataset: tf.data.Dataset) -> set[int]:
+    """Return the batch sizes of the parts of a dataset that zips others, as far as they are stated.
+
+    The size of a last `batch` call that follows the zip, or none, is a single one.
+    """
+    step: Any = dataset
+    while step is not None and getattr(step, "_batch_size", None) is None:
+        parts = step._inputs() if hasattr(step, "_inputs") else []
+        if len(parts) > 1 and type(step).__name__ == "_ZipDataset":
+            sizes = [stated_batch_sizes(part) for part in parts]
+            return {size for stated in sizes for size in stated}
+        step = getattr(step, "_input_dataset", None)
+    return set() if step is None else {int(step._batch_size)}
+
+
+def first_batches(adapter: Any) -> list[Any]:
+    """Return the first one or two batches of a generator; none of other data.
+
+    Keras has taken them out of the generator already, and yields them first.
+    """
+    if not isinstance(adapter, private("GeneratorDataAdapter")):
+        return []
+    return list(adapter._first_batches)
+
+
+def put_back(adapter: Any, generator: Any) -> Any:
+    """Return a generator with the batches that its adapter took out; other data unchanged."""
+    if not isinstance(adapter, private("GeneratorDataAdapter")):
+        return generator
+    return (batch for batch in itertools.chain(adapter._first_batches, generator))

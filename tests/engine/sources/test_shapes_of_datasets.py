@@ -1,0 +1,76 @@
+"""Datasets whose shapes TensorFlow does not know, or whose parts have different batch sizes."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kerasbatch as kb
+
+X = np.random.RandomState(0).rand(320, 3).astype("float32")
+
+
+class TwoParts(keras.Model):
+    """A contrastive step: unlabelled examples beside fewer labelled ones."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense, self.mean = keras.layers.Dense(1), keras.metrics.Mean(name="loss")
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        unlabelled, (labelled, y) = data
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(self.dense(unlabelled) ** 2)
+            loss += tf.reduce_mean((self.dense(labelled) - y) ** 2)
+        weights = self.dense.trainable_weights
+        self.optimizer.apply(tape.gradient(loss, weights), weights)
+        self.mean.update_state(loss)
+        return {"loss": self.mean.result()}
+
+
+def test_parts_of_different_sizes_are_left_to_keras() -> None:
+    """At once, with the reason; the losses are those of Keras."""
+    losses = []
+    for fit in (keras.Model.fit, kb.fit):
+        keras.utils.set_random_seed(0)
+        model = TwoParts()
+        model.compile("sgd")
+        large = tf.data.Dataset.from_tensor_slices(X).batch(8)
+        small = tf.data.Dataset.from_tensor_slices((X[:80], X[:80, :1])).batch(2)
+        data = tf.data.Dataset.zip((large, small)).prefetch(1)
+        if fit is kb.fit:
+            with pytest.warns(UserWarning, match="arrays of a batch are of different lengths"):
+                losses.append(fit(model, data, epochs=2, shuffle=False, verbose=0).history["loss"])
+        else:
+            losses.append(fit(model, data, epochs=2, shuffle=False, verbose=0).history["loss"])
+    assert losses[0] == losses[1]
+
+
+def test_windows_of_a_time_series_train_in_blocks() -> None:
+    """Their length is that of the model's input; the weights are those of Keras."""
+    weights = []
+    for fit in (keras.Model.fit, kb.fit):
+        keras.utils.set_random_seed(0)
+        data = keras.utils.timeseries_dataset_from_array(
+            X[:-5], X[5:, :1], sequence_length=5, batch_size=8
+        )
+        assert data.element_spec[0].shape == (None, None, 3)
+        model = keras.Sequential(
+            [keras.Input((5, 3)), keras.layers.Flatten(), keras.layers.Dense(1)]
+        )
+        model.compile("sgd", "mse")
+        history = fit(model, data, epochs=2, shuffle=False, verbose=0)
+        weights.append(np.concatenate([w.ravel() for w in model.get_weights()]))
+    assert history.kerasbatch.engine == "fused"
+    np.testing.assert_allclose(weights[0], weights[1], rtol=1e-5)
+
+
+def test_windows_of_another_length_are_an_error() -> None:
+    """The model has windows of five; the data of four."""
+    data = keras.utils.timeseries_dataset_from_array(X, X, sequence_length=4, batch_size=8)
+    model = keras.Sequential([keras.Input((5, 3)), keras.layers.Flatten(), keras.layers.Dense(3)])
+    model.compile("sgd", "mse")
+    with pytest.raises(tf.errors.InvalidArgumentError, match="not compatible with expected shape"):
+        kb.fit(model, data, shuffle=False, verbose=0)
