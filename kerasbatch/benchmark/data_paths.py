@@ -74,4 +74,4 @@ def _plain_fit(model: keras.Model, data: tf.data.Dataset) -> None:
 
 
 def _stacked_fit(model: keras.Model, data: tf.data.Dataset) -> None:
-    drop_in.fit(model, data, engine="fused", verbose=0)
+    drop_in.fit(model, data, engine="fused", shuffle=False, verbose=0)

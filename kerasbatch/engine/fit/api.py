@@ -75,9 +75,8 @@ def fit(
     Args:
         model: a compiled model.
         *args: the positional arguments of `model.fit`.
-        seed: the seed of the order; None takes it from the state of NumPy's global generator,
-            which `keras.utils.set_random_seed` sets, without drawing a number from it.
-            `history.kerasbatch.seed` holds it.
+        seed: the seed of the order; None follows the state of NumPy's global generator, which
+            `keras.utils.set_random_seed` sets. `history.kerasbatch.seed` holds it.
         engine: `auto`, `fused` (an error if it cannot work) or `keras` (plain `model.fit`).
         jit_compile: True or False to compile with or without XLA; None chooses.
         settings: the thresholds of the engine, for measurements and tests.

@@ -1,6 +1,7 @@
 """Prepares the training of a `fit`: on arrays, on batches, or by Keras itself."""
 
 import copy
+import warnings
 from dataclasses import replace
 
 import keras
@@ -105,6 +106,9 @@ def begin_on_batches(
     arguments.for_keras()  # raises for values that Keras does not support, for every engine
     options = arguments.options()
     _check_batch_arguments(arguments)
+    if arguments.batch_size is not None:
+        message = "batch_size has no effect: the data come in batches already"
+        warnings.warn(message, stacklevel=4)
     if engine == "auto" and isinstance(arguments.x, tf.data.Dataset):
         why = no_gain_reason(arguments.x, arguments.steps_per_epoch, settings)
         if why is not None:
@@ -114,8 +118,7 @@ def begin_on_batches(
     adapter = data_private.adapter(
         arguments.x,
         steps=arguments.steps_per_epoch,
-        # Keras shuffles only a PyDataset, and warns if other batches are to be shuffled.
-        shuffle=arguments.shuffle and isinstance(arguments.x, keras.utils.PyDataset),
+        shuffle=arguments.shuffle,  # Keras shuffles only a PyDataset, and warns for other batches
         class_weight=arguments.class_weight,
     )
     try:

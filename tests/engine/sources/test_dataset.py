@@ -26,6 +26,10 @@ import kerasbatch as kb
 from kerasbatch.engine.settings import EngineSettings
 from kerasbatch.engine.training.program import Program
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:`shuffle=True` was passed, but will be ignored:UserWarning",
+)
+
 WEIGHTS = np.linspace(0.1, 2, len(TABLE)).astype(np.float32)
 Make = Callable[[], tf.data.Dataset]
 SHORT = EngineSettings(short_epoch=0)
@@ -400,16 +404,6 @@ def test_a_dataset_that_fails_on_its_way() -> None:
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (
-            lambda: tf.data.Dataset.from_generator(
-                lambda: iter([(TABLE[:8], CLASSES[:8, None])] * 3),
-                output_signature=(
-                    tf.TensorSpec((None, None), tf.float32),
-                    tf.TensorSpec((None, None), tf.int64),
-                ),
-            ).apply(tf.data.experimental.assert_cardinality(3)),
-            "examples have no fixed shape",
-        ),
         (
             lambda: rows().batch(8).map(lambda x, y: (x, y, 1.0)),
             "a batch holds a number that is none of its examples",

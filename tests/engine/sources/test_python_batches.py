@@ -15,6 +15,10 @@ from kerasbatch.engine.settings import EngineSettings
 from kerasbatch.engine.training import compile
 from kerasbatch.engine.training.program import Program
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:`shuffle=True` was passed, but will be ignored:UserWarning",
+)
+
 SIZE = 10
 LATE_XLA = EngineSettings(xla_batches=15)
 

@@ -74,3 +74,33 @@ def test_windows_of_another_length_are_an_error() -> None:
     model.compile("sgd", "mse")
     with pytest.raises(tf.errors.InvalidArgumentError, match="not compatible with expected shape"):
         kb.fit(model, data, shuffle=False, verbose=0)
+
+
+def test_examples_of_any_length_are_left_to_keras() -> None:
+    """The model takes any length, so nothing fixes it; the warning says what would."""
+    model = keras.Sequential(
+        [keras.Input((None, 3)), keras.layers.GlobalAveragePooling1D(), keras.layers.Dense(1)]
+    )
+    model.compile("sgd", "mse")
+    data = keras.utils.timeseries_dataset_from_array(X, X[:, :1], sequence_length=5, batch_size=8)
+    why = "no fixed shape .*; fix it with dataset.map and tf.ensure_shape"
+    with pytest.warns(UserWarning, match=why):
+        history = kb.fit(model, data, shuffle=False, verbose=0)
+    assert history.kerasbatch.engine == "keras"
+    with pytest.raises(kb.EngineError, match=why):
+        kb.fit(model, data, shuffle=False, verbose=0, engine="fused")
+
+
+def test_what_has_no_effect_is_a_warning() -> None:
+    """Keras' own about `shuffle`, and one about `batch_size`, which Keras ignores in silence."""
+    for options, message in (
+        ({"batch_size": 16}, "batch_size has no effect"),
+        ({"shuffle": True}, "`shuffle=True` was passed, but will be ignored"),
+    ):
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        data = tf.data.Dataset.from_tensor_slices((X, X[:, :1])).batch(8)
+        with pytest.warns(UserWarning, match=message):
+            history = kb.fit(model, data, **({"shuffle": False} | options), verbose=0)
+        assert history.kerasbatch.engine == "fused"
+        assert int(model.optimizer.iterations) == 40
