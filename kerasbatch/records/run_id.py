@@ -43,8 +43,13 @@ def run_id(spec: Spec, swept: Mapping[str, Any], fingerprint: str, code: str = "
     return f"{readable[:MAX_LABEL].strip('.-_')}-{short}"
 
 
-def spec_hash(source: SpecSource) -> str:
-    """Return a hash of a spec without its overrides, equal for files that ask for the same runs."""
+def spec_hash(source: SpecSource) -> str | None:
+    """Return a hash of a spec without its overrides, equal for files that ask for the same runs.
+
+    None for a spec that is no file: a script that trains one dict after the other edits none.
+    """
+    if source.text is None:
+        return None
     plain = source.tree.value if source.unchanged is None else source.unchanged
     try:
         spec = source.spec if source.unchanged is None else check_spec(Tree(plain), "experiment")

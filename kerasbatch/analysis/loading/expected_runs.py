@@ -2,7 +2,8 @@
 
 experiment.yaml beside the runs is the spec as the user wrote it, without the overrides of a command
 (`--set`). Each record keeps the overrides of its run, and the hash of the spec file. A run is stale
-if the spec does not ask for it and the file has been edited since its training.
+if the spec does not ask for it and the file has been edited since its training. A run of a dict in
+Python is of no file, and never stale.
 """
 
 import contextlib
@@ -119,7 +120,8 @@ class _AskedRuns:
         if run.record is None:
             return True  # it cannot be read
         if _has_ended(run):
-            return run.record.get("spec_hash") == self._hash
+            is_of_dict = "spec_hash" in run.record and run.record["spec_hash"] is None
+            return is_of_dict or run.record.get("spec_hash") == self._hash
         return not self._any_ended  # it may be one of the first runs of a command with overrides
 
 
@@ -127,7 +129,7 @@ def _has_ended(run: RunFiles) -> bool:
     return run.record is not None and run.record["status"] != RunStatus.UNFINISHED
 
 
-def _hash_of_file(file: Path, content: bytes, used: Iterable[tuple[str, ...]]) -> str:
+def _hash_of_file(file: Path, content: bytes, used: Iterable[tuple[str, ...]]) -> str | None:
     """Return the hash of a spec file, which may be legal with some of the overrides only."""
     for overrides in used:
         with contextlib.suppress(SpecError):

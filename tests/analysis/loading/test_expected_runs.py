@@ -60,7 +60,7 @@ def test_without_a_readable_spec_nothing_can_be_told(tmp_path: Path) -> None:
     )
 
 
-def _hash(folder: Path) -> str:
+def _hash(folder: Path) -> str | None:
     return spec_hash(load_spec(folder / "experiment.yaml"))
 
 
@@ -74,6 +74,12 @@ def test_runs_with_overrides_of_the_same_file_are_not_stale(folder: Path) -> Non
     older = make_run(folder, 0.5, 0.6, batch_size=5, rate=0.4)
     expected = _expected(folder)
     assert set(expected.stale) == {f"{folder.name}/{run.name}" for run in (edited, older)}
+
+
+def test_runs_of_dicts_are_not_stale(folder: Path) -> None:
+    """A script trains one after the other under the same name, and compares them."""
+    make_run(folder, 0.5, 0.6, batch_size=5, rate=0.2, record={"spec_hash": None})
+    assert _expected(folder).stale == ()
 
 
 def test_overrides_ask_for_a_grid_of_their_own(folder: Path) -> None:
