@@ -61,7 +61,7 @@ def test_it_opens_quietly_and_fits(browser: Any, address: str, width: int, schem
     assert {url for url in page.called if not url.startswith("data:")} == {address}
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     shown = page.locator(".panel svg:visible")
-    assert shown.count() == 8  # of twelve: the curves over examples and seconds wait
+    assert shown.count() == 9  # of thirteen: the curves over examples and seconds wait
     for number in range(shown.count()):
         box = shown.nth(number).bounding_box()
         assert box["width"] > 250
@@ -162,7 +162,7 @@ def test_it_prints_readable_pages(browser: Any, address: str) -> None:
     page = opened(browser, address, scheme="dark")
     printed = pypdf.PdfReader(io.BytesIO(page.pdf(format="A4")))
     texts = [" ".join(sheet.extract_text().split()) for sheet in printed.pages]
-    assert 3 <= len(texts) <= 8
+    assert 3 <= len(texts) <= 9
     assert any("Runs of digits_batch_sizes" in text for text in texts)
     assert "Which batch size reads digits best" in texts[0]
     assert "batch size 512 took the fewest steps (34; 128" in texts[0]
