@@ -1,5 +1,6 @@
 """Datasets whose shapes TensorFlow does not know, or whose parts have different batch sizes."""
 
+import warnings
 from typing import Any
 
 import keras
@@ -92,15 +93,25 @@ def test_examples_of_any_length_are_left_to_keras() -> None:
 
 
 def test_what_has_no_effect_is_a_warning() -> None:
-    """Keras' own about `shuffle`, and one about `batch_size`, which Keras ignores in silence."""
-    for options, message in (
-        ({"batch_size": 16}, "batch_size has no effect"),
-        ({"shuffle": True}, "`shuffle=True` was passed, but will be ignored"),
-    ):
-        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
-        model.compile("sgd", "mse")
-        data = tf.data.Dataset.from_tensor_slices((X, X[:, :1])).batch(8)
-        with pytest.warns(UserWarning, match=message):
-            history = kb.fit(model, data, **({"shuffle": False} | options), verbose=0)
-        assert history.kerasbatch.engine == "fused"
-        assert int(model.optimizer.iterations) == 40
+    """A batch size beside a dataset, which Keras ignores in silence; the steps are the data's."""
+    with pytest.warns(UserWarning, match="batch_size has no effect"):
+        history = kb.fit(*_line(), batch_size=16, shuffle=False, verbose=0)
+    assert history.kerasbatch.engine == "fused"
+    assert int(history.model.optimizer.iterations) == 40
+
+
+def test_the_warning_about_shuffle_is_that_of_keras() -> None:
+    """If its version has one."""
+    messages = []
+    for fit in (keras.Model.fit, kb.fit):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            fit(*_line(), verbose=0)
+        messages.append([str(warning.message) for warning in caught])
+    assert messages[0] == messages[1]
+
+
+def _line() -> tuple[keras.Model, tf.data.Dataset]:
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    return model, tf.data.Dataset.from_tensor_slices((X, X[:, :1])).batch(8)
