@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,8 @@ import pandas as pd
 
 import kerasbatch.runs.runner as runner
 from kerasbatch.advice.spec_variants import rates_around, tuning_sweep
+from kerasbatch.analysis.comparison.caveats.rate_edges import sizes_at_edge
 from kerasbatch.analysis.comparison.compare import compare
-from kerasbatch.analysis.comparison.result import Comparison
 from kerasbatch.analysis.loading.load import load
 from kerasbatch.runs.executors import resources
 from kerasbatch.spec.reader import SpecSource
@@ -89,7 +89,8 @@ def verify_advice(
     best_rates = {size: table["learning_rate"].get(size) for size in sizes}
     predictions = {size: predicted.get(size, math.nan) for size in sizes}
     verdict = _verdict(advised, seconds, predictions, best_rates)
-    at_edge = _sizes_at_edge(comparison, [size for size in sizes if not math.isnan(seconds[size])])
+    edges = sizes_at_edge(comparison.table, comparison.caveats)
+    at_edge = [size for size in edges if not math.isnan(seconds[size])]
     return replace(verdict, message=f"{verdict.message}{_edge_note(at_edge)}")
 
 
@@ -101,13 +102,6 @@ def _neighbours(advised: int, n: int, timed: Sequence[int]) -> list[int]:
     below = min(smaller, key=lambda b: abs(math.log(b / wanted[0])), default=wanted[0])
     above = min(larger, key=lambda b: abs(math.log(b / wanted[1])), default=wanted[1])
     return sorted({below, advised, above})
-
-
-def _sizes_at_edge(comparison: Comparison, reached: Collection[int]) -> list[int]:
-    """Return the sizes whose best learning rate lies at the edge of those that were tried."""
-    sizes = comparison.table["batch_size"]
-    rows = {row for c in comparison.caveats if c.code == "grid_edge" for row in c.rows}
-    return [int(sizes[row]) for row in sorted(rows) if int(sizes[row]) in reached]
 
 
 def _edge_note(sizes: Sequence[int]) -> str:

@@ -79,8 +79,19 @@ class RunData:
         """The data of the evaluations: validation data, or else a fixed sample of training data."""
         if self.x_val is not None and self.y_val is not None:
             return self.x_val, self.y_val
-        chosen = evaluation_subset(len(self.x_train), self.y_train if self.classes else None)
-        return self.x_train[chosen], self.y_train[chosen]
+        rows = self._evaluated_rows
+        return self.x_train[rows], self.y_train[rows]
+
+    @property
+    def evaluated_labels(self) -> Array:
+        """The labels of the evaluations, without a copy of their examples."""
+        if self.x_val is not None and self.y_val is not None:
+            return self.y_val
+        return self.y_train[self._evaluated_rows]
+
+    @property
+    def _evaluated_rows(self) -> Array:
+        return evaluation_subset(len(self.x_train), self.y_train if self.classes else None)
 
 
 @dataclass(frozen=True)

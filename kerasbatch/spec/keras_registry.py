@@ -121,8 +121,7 @@ def with_floats(section: Section, name: str, arguments: dict[str, Any]) -> dict[
 
 def default_learning_rate(optimizer: str) -> float:
     """Return the default learning rate of an optimizer."""
-    name = class_name("optimizers", optimizer)
-    return float(keras_table()["optimizers"][name]["optional"]["learning_rate"])
+    return float(optimizer_defaults(optimizer)["learning_rate"])
 
 
 def optimizer_defaults(optimizer: str) -> dict[str, Any]:

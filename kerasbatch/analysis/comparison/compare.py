@@ -7,11 +7,10 @@ comparison.table, comparison.best, comparison.caveats
 from collections.abc import Iterable
 from pathlib import Path
 
-import pandas as pd
-
 from kerasbatch.analysis.comparison.best import best_rows
 from kerasbatch.analysis.comparison.caveats.caveat import Caveat, ComparisonContext, close_rows
 from kerasbatch.analysis.comparison.caveats.find import find_caveats
+from kerasbatch.analysis.comparison.caveats.rate_edges import sizes_at_edge
 from kerasbatch.analysis.comparison.critical_batch_size import fit_steps
 from kerasbatch.analysis.comparison.question import build_question
 from kerasbatch.analysis.comparison.result import Comparison
@@ -69,24 +68,19 @@ def compare(
         name: best.with_close(close_rows(caveats, best.column))
         for name, best in best_rows(table, context.chosen, question)
     }
+    edges = sizes_at_edge(table, caveats) if "batch_size" in table else ()
     return Comparison(
         table=table.assign(caveats=[_codes(caveats, row) for row in table.index]),
         ranking=ranking,
         recommendation=recommendation(context, ranking, caveats),
         caveats=caveats,
-        fit=fit_steps(context.chosen, question, _sizes_at_edge(table, caveats)) if fit else None,
+        fit=fit_steps(context.chosen, question, edges) if fit else None,
         question=question,
         problems=loaded.problems,
         chosen=chosen,
         unfinished=tuple(unfinished_runs(runs, question, loaded.records)),
         stale=() if all_runs else every.stale,
     )
-
-
-def _sizes_at_edge(table: pd.DataFrame, caveats: Iterable[Caveat]) -> set[int]:
-    """Return the batch sizes whose best learning rate may lie beyond those that were tried."""
-    rows = {row for caveat in caveats if caveat.code == "grid_edge" for row in caveat.rows}
-    return {int(table.loc[row, "batch_size"]) for row in rows} if "batch_size" in table else set()
 
 
 def _codes(caveats: Iterable[Caveat], row: int) -> str:

@@ -53,7 +53,7 @@ def build_question(loaded: Loaded, by: Sequence[str], text: str | None) -> Quest
             without being comparable.
     """
     by, settings, target = list(dict.fromkeys(by)), Settings(loaded), target_of(loaded, text)
-    check_keys(loaded, by, text)
+    _check_keys(loaded, settings, by, target)
     begun = loaded.runs[loaded.runs["status"] != RunStatus.UNFINISHED]
     has_rates = bool(begun[RATE].notna().all())
     tuned = _tuned_keys(settings, by, has_rates)
@@ -72,8 +72,13 @@ def check_keys(loaded: Loaded, by: Iterable[str], text: str | None) -> None:
     Raises:
         SpecError: with every key or metric that they lack.
     """
-    faults = list(_key_faults(loaded, Settings(loaded), by))
-    faults += _target_faults(loaded, target_of(loaded, text))
+    _check_keys(loaded, Settings(loaded), by, target_of(loaded, text))
+
+
+def _check_keys(
+    loaded: Loaded, settings: Settings, by: Iterable[str], target: Target | None
+) -> None:
+    faults = [*_key_faults(loaded, settings, by), *_target_faults(loaded, target)]
     if faults:
         raise SpecError(faults)
 

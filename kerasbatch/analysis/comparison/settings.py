@@ -36,30 +36,38 @@ class Settings:
 
     Args:
         loaded: the runs.
-
-    Attributes:
-        within: the keys in which runs of one experiment differ.
-        between: the keys in which runs of different experiments differ only.
     """
 
     def __init__(self, loaded: Loaded) -> None:
-        self._loaded, runs = loaded, loaded.runs
-        names = list(run_keys(runs))
+        self._loaded = loaded
+        names = set(run_keys(loaded.runs))
         self._identities = {
-            run: json.loads(text) for run, text in loaded.identities.items() if run in set(names)
+            run: json.loads(text) for run, text in loaded.identities.items() if run in names
         }
-        self._values = {run: _flat(spec) for run, spec in self._identities.items()}
-        by_experiment = dict(zip(names, runs[RUN_KEYS[0]], strict=True))
-        differing = _differing(self._values.values())
-        self.within = tuple(
-            key
-            for key in differing
-            if any(
-                _differ([self._values[run].get(key) for run in group])
-                for group in _groups(self._values, by_experiment)
-            )
-        )
-        self.between = tuple(key for key in differing if key not in self.within)
+
+    @functools.cached_property
+    def within(self) -> tuple[str, ...]:
+        """The keys in which runs of one experiment differ."""
+        runs = self._loaded.runs
+        experiments = dict(zip(run_keys(runs), runs[RUN_KEYS[0]], strict=True))
+        groups: dict[str, list[dict[str, Any]]] = {}
+        for run, values in self._values.items():
+            groups.setdefault(experiments[run], []).append(values)
+        keys = {key for group in groups.values() for key in _differing(group)}
+        return tuple(key for key in self._differing if key in keys)
+
+    @functools.cached_property
+    def between(self) -> tuple[str, ...]:
+        """The keys in which runs of different experiments differ only."""
+        return tuple(key for key in self._differing if key not in self.within)
+
+    @functools.cached_property
+    def _differing(self) -> list[str]:
+        return _differing(self._values.values())
+
+    @functools.cached_property
+    def _values(self) -> dict[str, dict[str, Any]]:
+        return {run: _flat(spec) for run, spec in self._identities.items()}
 
     def knows(self, key: str) -> bool:
         """Return whether a key is one of the spec, or a section of it."""
@@ -198,13 +206,6 @@ def _differing(values: Iterable[Mapping[str, Any]]) -> list[str]:
 
 def _differ(values: Iterable[Any]) -> bool:
     return len({repr(value) for value in values}) > 1
-
-
-def _groups(runs: Iterable[str], experiments: Mapping[str, str]) -> Iterator[list[str]]:
-    groups: dict[str, list[str]] = {}
-    for run in runs:
-        groups.setdefault(experiments[run], []).append(run)
-    yield from groups.values()
 
 
 def _structure(model: Any) -> Any:

@@ -125,15 +125,17 @@ class Loaded:
 
     def by_experiment(self) -> dict[Path, "Loaded"]:
         """Return the runs of each experiment separately, by its directory."""
-        folders = dict.fromkeys([*(run.path.parent for run in self._all), *self._folders])
         return {
-            folder: Loaded(
-                [run for run in self._all if run.path.parent == folder],
-                {},
-                [folder] if folder in self._folders else [],
-            )
-            for folder in folders
+            folder: Loaded(runs, {}, [folder] if folder in self._folders else [])
+            for folder, runs in self._runs_by_folder().items()
         }
+
+    def _runs_by_folder(self) -> dict[Path, list[RunFiles]]:
+        """Return the runs of each experiment, also of those without any."""
+        runs: dict[Path, list[RunFiles]] = {}
+        for run in self._all:
+            runs.setdefault(run.path.parent, []).append(run)
+        return runs | {folder: [] for folder in self._folders if folder not in runs}
 
     @functools.cached_property
     def identities(self) -> dict[str, str]:
@@ -146,12 +148,10 @@ class Loaded:
 
         Without the experiments of which the user named single runs only.
         """
-        named = {run.path.parent for run in self._all if run.is_named}
-        parents = dict.fromkeys([*(run.path.parent for run in self._all), *self._folders])
         return {
-            folder: expected_runs(folder, [run for run in self._all if run.path.parent == folder])
-            for folder in parents
-            if folder not in named
+            folder: expected_runs(folder, runs)
+            for folder, runs in self._runs_by_folder().items()
+            if not any(run.is_named for run in runs)
         }
 
     @functools.cached_property

@@ -26,8 +26,8 @@ def chance_levels(job: TrainingJob) -> dict[str, float]:
     Metrics without a simple level are left out, such as a cross-entropy: the untrained model's
     value in the first row of the history takes its place.
     """
-    _, y = job.data.evaluated
-    return {f"{job.prefix}{name}": float(level) for name, level in _levels(job, np.asarray(y))}
+    y = np.asarray(job.data.evaluated_labels)
+    return {f"{job.prefix}{name}": float(level) for name, level in _levels(job, y)}
 
 
 def _levels(job: TrainingJob, y: Array) -> Iterator[tuple[str, float]]:
@@ -69,11 +69,10 @@ def _largest_share(y: Array, kind: keras_registry.LabelKind) -> float:
 def _error_level(name: str, y: Array) -> float | None:
     """Return the error of the best constant, or None for another metric."""
     values = y.reshape(len(y), -1).astype(float)
-    squared = float(values.var(axis=0).mean())
-    absolute = float(np.abs(values - np.median(values, axis=0)).mean())
-    levels = {
-        "MeanSquaredError": squared,
-        "RootMeanSquaredError": squared**0.5,
-        "MeanAbsoluteError": absolute,
-    }
-    return levels.get(name)
+    if name == "MeanSquaredError":
+        return float(values.var(axis=0).mean())
+    if name == "RootMeanSquaredError":
+        return float(values.var(axis=0).mean() ** 0.5)
+    if name == "MeanAbsoluteError":
+        return float(np.abs(values - np.median(values, axis=0)).mean())
+    return None

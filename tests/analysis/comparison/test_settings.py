@@ -9,16 +9,21 @@ from result_support import make_run
 import kerasbatch as kb
 
 TARGET = "val_accuracy>=0.9"
-OPTIMIZERS: dict[str, dict[str, Any]] = {
-    "plain": {"optimizer": {"name": "sgd", "learning_rate": 0.1}},
-    "momentum": {"optimizer": {"name": "sgd", "learning_rate": 0.1, "momentum": 0.9}},
-    "adam": {"optimizer": {"name": "adam", "learning_rate": 0.1}},
-}
+TUNABLE: list[tuple[dict[str, Any], str]] = [
+    ({"optimizer": {"name": "adam", "learning_rate": 0.1}}, "optimizer"),
+    (
+        {"optimizer": {"name": "sgd", "learning_rate": 0.1, "momentum": 0.9}},
+        "optimizer.momentum",
+    ),
+    ({"partial_batch": "drop"}, "partial_batch"),
+    ({"steps": 30}, "steps"),
+]
+"""Changes of a spec that may be tuned within an experiment, and their keys."""
 
 
-def write_two(folder: Path, first: dict[str, Any], second: dict[str, Any], **keys: Any) -> None:
-    """Write runs of two sizes with each of two specs, in one experiment or in two."""
-    for name, spec in (("one", first), (keys.get("other", "two"), second)):
+def write_two(folder: Path, first: dict[str, Any], second: dict[str, Any]) -> None:
+    """Write runs of two sizes in two experiments of different specs."""
+    for name, spec in (("one", first), ("two", second)):
         for size in (10, 100):
             make_run(folder / name, 0.5, 0.9, batch_size=size, spec=spec)
 
@@ -32,10 +37,7 @@ def write_two(folder: Path, first: dict[str, Any], second: dict[str, Any], **key
         ({"data": {"name": "digits", "train_examples": 500}}, "data"),
         ({"loss": "mse"}, "loss"),
         ({"metrics": ["accuracy", "mae"]}, "metrics"),
-        (OPTIMIZERS["adam"], "optimizer"),
-        (OPTIMIZERS["momentum"], "optimizer.momentum"),
-        ({"partial_batch": "drop"}, "partial_batch"),
-        ({"steps": 30}, "steps"),
+        *TUNABLE,
     ],
 )
 def test_two_experiments_that_differ_are_not_pooled(
@@ -64,15 +66,7 @@ def test_other_data_under_the_same_name(tmp_path: Path) -> None:
     assert sorted(table["data"]) == ["digits (no. 1)", "digits (no. 2)"]
 
 
-@pytest.mark.parametrize(
-    ("second", "key"),
-    [
-        (OPTIMIZERS["momentum"], "optimizer.momentum"),
-        (OPTIMIZERS["adam"], "optimizer"),
-        ({"partial_batch": "drop"}, "partial_batch"),
-        ({"steps": 30}, "steps"),
-    ],
-)
+@pytest.mark.parametrize(("second", "key"), TUNABLE)
 def test_settings_of_one_experiment_are_tuned(
     tmp_path: Path, second: dict[str, Any], key: str
 ) -> None:

@@ -1,6 +1,6 @@
 """Learning rates at the edge of those that were tried: a better one may lie beyond."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 import pandas as pd
@@ -41,6 +41,17 @@ def rate_edges(context: ComparisonContext) -> dict[int, Edge]:
         elif rates and settings[RATE] in (rates[0], rates[-1]):
             edges[int(row)] = "lowest" if settings[RATE] == rates[0] else "highest"
     return edges
+
+
+def sizes_at_edge(table: pd.DataFrame, caveats: Iterable[Caveat]) -> list[int]:
+    """Return the batch sizes whose best learning rate may lie beyond those that were tried.
+
+    Args:
+        table: the rows of a comparison.
+        caveats: its caveats.
+    """
+    rows = {row for caveat in caveats if caveat.code == "grid_edge" for row in caveat.rows}
+    return [int(table.loc[row, "batch_size"]) for row in sorted(rows)]
 
 
 def _with_equal_values(runs: pd.DataFrame, settings: Any, keys: list[str]) -> pd.DataFrame:
