@@ -150,15 +150,26 @@ def test_own_code_that_exits_is_a_failure(spec: Path, where: str) -> None:
 def test_a_hangup_is_a_status(spec: Path) -> None:
     """The terminal was closed: rows kept, exit code 143."""
     command = [sys.executable, "-m", "kerasbatch", "run", spec, "--set", "epochs=2000000"]
-    process = subprocess.Popen(command, cwd=spec.parent, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while not list(spec.parent.glob("results/*/*/history.csv")):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    process.send_signal(signal.SIGHUP)
-    assert process.wait(limit(20)) == 143
+    process = subprocess.Popen(
+        command, cwd=spec.parent, stderr=subprocess.DEVNULL, preexec_fn=_without_nohup
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not list(spec.parent.glob("results/*/*/history.csv")):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(limit(20)) == 143
+    finally:
+        process.kill()
+        process.wait()
     (record,) = spec.parent.glob("results/flowers/*/record.json")
     assert b'"status": "interrupted"' in record.read_bytes()
+
+
+def _without_nohup() -> None:
+    """Let a hangup reach the program also where the tests themselves run under nohup."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def test_a_narrow_terminal_cuts_no_number(spec: Path) -> None:
