@@ -69,6 +69,16 @@ PRIVATE_NAMES = (
         "weigh classes as Keras does",
     ),
     PrivateName(
+        "tensorflow.python.framework.op_callbacks",
+        "add_op_callback",
+        "check indices beside the operations that use them",
+    ),
+    PrivateName(
+        "tensorflow.python.framework.op_callbacks",
+        "remove_op_callback",
+        "check indices beside the operations that use them",
+    ),
+    PrivateName(
         "tensorflow.python.ops.control_flow_v2_func_graphs",
         "WhileBodyFuncGraph",
         "read weights before loops",

@@ -23,6 +23,7 @@ from kerasbatch.engine.noise.estimate import (
 )
 from kerasbatch.engine.noise.program import GroupSums, NoiseProgram
 from kerasbatch.engine.noise.totals import GradientTotals
+from kerasbatch.engine.obstacle import ObstacleError
 from kerasbatch.engine.options import Arrays
 from kerasbatch.engine.program_cache import ProgramCache
 from kerasbatch.engine.settings import DEFAULT_SETTINGS
@@ -130,7 +131,7 @@ class NoiseMeter:
         if not model.trainable_variables:
             raise SpecError.at(("model",), "none of its weights is trained, so there is no noise")
         self._weights = sum(math.prod(v.shape) for v in model.trainable_variables)
-        self._jit = choose_xla(model, arrays, MAX_EXAMPLES, DEFAULT_SETTINGS.xla_steps)[0]
+        self._jit = choose_xla(model, MAX_EXAMPLES, DEFAULT_SETTINGS.xla_steps)[0]
 
     def measure(self, examples: Examples = None, *, seed: int = 0, draw: int = 1) -> GradientNoise:
         """Measure the noise at the model's present weights.
@@ -180,13 +181,18 @@ class NoiseMeter:
         return total.sums()
 
     def _run(self, arrays: Arrays, indices: Array, counts: Array) -> tuple[GroupSums, Array]:
+        program = self._program()
         try:
-            return self._program().sums(arrays, indices, counts)
-        except (tf.errors.OpError, ValueError, TypeError):
+            sums = program.sums(arrays, indices, counts)
+        except (tf.errors.OpError, ValueError, TypeError, ObstacleError):
             if not self._jit:
                 raise
-            self._jit = False  # TensorFlow may compute what XLA cannot compile
-            return self._program().sums(arrays, indices, counts)
+        else:
+            if not self._jit or program.checks.message() is None:
+                return sums
+        # TensorFlow may compute what XLA cannot compile, and refuses an index out of range.
+        self._jit = False
+        return self._program().sums(arrays, indices, counts)
 
     def _program(self) -> NoiseProgram:
         return _PROGRAMS.get(

@@ -3,6 +3,7 @@
 The loop holds one gradient and one sum per group. The model is unchanged.
 """
 
+import contextlib
 import weakref
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasbatch.engine import tensorflow_private
+from kerasbatch.engine.index_checks import IndexChecks
 from kerasbatch.engine.options import Arrays
 from kerasbatch.types import Array
 
@@ -29,6 +31,8 @@ class NoiseProgram:
 
     def __init__(self, model: keras.Model, *, jit_compile: bool, scale: float | None) -> None:
         self._model, self._scale = weakref.ref(model), scale
+        self.checks = IndexChecks()
+        self._checks = self.checks if jit_compile else None
         self._sums = tf.function(self._loops, autograph=False, jit_compile=jit_compile)
         tensorflow_private.silence_retracing(self._sums)
 
@@ -94,7 +98,8 @@ class NoiseProgram:
         y, weight = (*rest, None, None)[:2]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(weights)
-            outputs = model(x, training=False)
-            loss = model.compute_loss(x, y, outputs, weight, training=False)
+            with self._checks.recording() if self._checks else contextlib.nullcontext():
+                outputs = model(x, training=False)
+                loss = model.compute_loss(x, y, outputs, weight, training=False)
         gradient = tape.gradient(loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         return [tf.cast(tf.convert_to_tensor(part), tf.float32) for part in gradient]

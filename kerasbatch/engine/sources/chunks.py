@@ -23,13 +23,11 @@ class Chunk:
         arrays: the examples on the device, padded to a constant number of rows.
         sizes: the number of examples of each batch.
         tags: the tags of the rows, or None if examples have no tags.
-        invalid_index: as in `Block`.
     """
 
     arrays: Arrays
     sizes: list[int]
     tags: tf.Tensor | None = None
-    invalid_index: bool = False
 
 
 def steps_per_chunk(example_bytes: int, size: int, chunk_bytes: int, chunk_steps: int) -> int:
@@ -136,7 +134,7 @@ class ChunkSteps:
         if tags is None:
             tags = tf.zeros(len(keras.tree.flatten(chunk.arrays)[0]), tf.int64)
         is_usual = indices.shape[1] == self.size
-        return Block(chunk.arrays, tags, indices, steps, is_usual, chunk.invalid_index)
+        return Block(chunk.arrays, tags, indices, steps, is_usual)
 
     def taken(self) -> int:
         """Return the number of steps of the run so far."""

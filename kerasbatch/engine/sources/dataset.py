@@ -4,8 +4,7 @@ import contextlib
 import functools
 import itertools
 import warnings
-from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -14,7 +13,6 @@ import tensorflow as tf
 
 from kerasbatch.engine import data_private
 from kerasbatch.engine.obstacle import ObstacleError
-from kerasbatch.engine.options import Arrays
 from kerasbatch.engine.settings import EngineSettings
 from kerasbatch.engine.sources.batches import (
     check_batch_spec,
@@ -42,7 +40,6 @@ class BatchSource:
         steps_per_epoch: as in Keras, or None.
         total_steps: the remaining number of steps, or None if unknown.
         settings: the thresholds of the engine.
-        has_invalid_index: returns whether a chunk holds an index that XLA would not check, or None.
         inputs: the inputs of the model, with shapes; empty if unknown.
     """
 
@@ -56,11 +53,9 @@ class BatchSource:
         steps_per_epoch: int | None,
         total_steps: int | None,
         settings: EngineSettings,
-        has_invalid_index: Callable[[Arrays], bool] | None = None,
         inputs: Sequence[Any] = (),
     ) -> None:
         self.total_steps, self._settings = total_steps, settings
-        self._has_invalid_index = has_invalid_index or (lambda arrays: False)
         self.adapter, self.requested_steps_per_epoch = adapter, steps_per_epoch
         self._dataset = with_fixed_shapes(adapter.get_tf_dataset(), inputs)
         self.batches_per_pass: int | None = adapter.num_batches
@@ -144,9 +139,7 @@ class BatchSource:
             )
         )
         with contextlib.closing(chunks):
-            for chunk in chunks:
-                # Padding is 0, which is a valid index.
-                yield replace(chunk, invalid_index=self._has_invalid_index(chunk.arrays))
+            yield from chunks
 
     @functools.cached_property
     def _row_groups(self) -> tf.data.Dataset:

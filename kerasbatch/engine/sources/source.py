@@ -31,7 +31,6 @@ class Block:
             not used, so that K is always the same.
         steps: the number of steps.
         has_usual_size: whether the batch size is the usual one, and not that of a partial batch.
-        invalid_index: whether the arrays hold an index out of range, which XLA would not report.
     """
 
     arrays: Arrays
@@ -39,7 +38,6 @@ class Block:
     indices: Array
     steps: int
     has_usual_size: bool
-    invalid_index: bool = False
 
 
 class EpochSteps(Protocol):

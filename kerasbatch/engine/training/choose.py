@@ -17,7 +17,7 @@ from kerasbatch.engine.options import Arrays
 from kerasbatch.engine.settings import DEFAULT_SETTINGS, EngineSettings
 from kerasbatch.engine.sources.example_stream import ExampleStream
 from kerasbatch.engine.training.evaluation import stays_in_files
-from kerasbatch.engine.training.obstacles import invalid_index, needs_every_batch
+from kerasbatch.engine.training.obstacles import needs_every_batch
 from kerasbatch.types import Engine
 
 # On CPUs, XLA's convolutions are many times slower than TensorFlow's (measured: a small convnet
@@ -78,9 +78,7 @@ def choose(
     except ObstacleError as obstacle:
         return choose_plain(model, obstacle.reason)
     steps = stream.total_steps
-    jit, why = _requested_xla(jit_compile) or choose_xla(
-        model, stream.arrays, steps, settings.xla_steps
-    )
+    jit, why = _requested_xla(jit_compile) or choose_xla(model, steps, settings.xla_steps)
     streamed = _copied_from_file(stream.arrays) or memory_obstacle(
         [stream.arrays, *resident], settings
     )
@@ -109,7 +107,7 @@ def choose_for_batches(
     _check_model(model, callbacks)
     threshold = settings.xla_batches
     expected = threshold if steps is None else steps
-    jit, why = _requested_xla(jit_compile) or choose_xla(model, (), expected, threshold)
+    jit, why = _requested_xla(jit_compile) or choose_xla(model, expected, threshold)
     is_automatic = jit_compile is None and keras_private.requested_xla(model) is None
     if steps is None and jit and is_automatic:
         later = f"compiled with XLA after {threshold:,} steps, for nobody knows how many will come"
@@ -157,12 +155,11 @@ def memory_obstacle(
     return None
 
 
-def choose_xla(model: keras.Model, arrays: Arrays, steps: int, threshold: int) -> tuple[bool, str]:
+def choose_xla(model: keras.Model, steps: int, threshold: int) -> tuple[bool, str]:
     """Return whether to compile a training with XLA, and the reason.
 
     Args:
         model: a built, compiled model.
-        arrays: its data, or () if they are unknown.
         steps: the steps of the training.
         threshold: the number of steps from which on XLA pays.
     """
@@ -178,8 +175,6 @@ def choose_xla(model: keras.Model, arrays: Arrays, steps: int, threshold: int) -
             if type(layer).__name__.startswith(SLOW_UNDER_XLA):
                 name = type(layer).__name__
                 return False, f"without XLA, which is slow for {name} on a CPU"
-    if arrays and (mistake := invalid_index(model, arrays)):
-        return False, f"without XLA, which would not notice {mistake}"
     return True, f"compiled with XLA, which pays off over {steps:,} steps"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import keras
 import tensorflow as tf
 
+from kerasbatch.engine.index_checks import UncheckedError
 from kerasbatch.engine.model_state import short_error
 from kerasbatch.engine.obstacle import ObstacleError
 from kerasbatch.engine.options import Arrays, Needs
@@ -97,6 +98,8 @@ def _compile_source(
             return attempt(True, choice.why)
         except _NoRoomError:
             raise
+        except UncheckedError as unchecked:
+            return attempt(False, f"{BLOCKS}, without XLA, {unchecked.reason}")
         except ObstacleError:
             _WITHOUT_XLA.add(model)
     return attempt(False, f"{BLOCKS}, without XLA, which cannot compile this model")
@@ -107,6 +110,9 @@ def _obstacles(model: keras.Model) -> Iterator[None]:
     """Raise an ObstacleError for every error of TensorFlow; forget the program."""
     try:
         yield
+    except UncheckedError:
+        _PROGRAMS.forget(model)
+        raise
     except NO_ROOM as error:
         _PROGRAMS.forget(model)
         raise _NoRoomError("the data do not fit into the memory of the device") from error

@@ -1,6 +1,6 @@
-"""Sizes of evaluation steps, equal in every engine so that the sums are equal."""
+"""Evaluation of a model on arrays, in steps of equal size in every engine for equal sums."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import keras
 
@@ -9,6 +9,36 @@ from kerasbatch.engine.device import bytes_of, cast_for_device, is_mapped, to_de
 from kerasbatch.engine.options import Arrays
 from kerasbatch.engine.settings import DEFAULT_SETTINGS, EngineSettings
 from kerasbatch.engine.sources.chunks import cut_rows, steps_per_chunk
+from kerasbatch.engine.training.evaluation_loop import Logs
+from kerasbatch.engine.training.program import Program
+
+
+def measurer(
+    program: Program,
+    arrays: Arrays,
+    size: int | None = None,
+    settings: EngineSettings = DEFAULT_SETTINGS,
+) -> Callable[[], Logs]:
+    """Return a function that runs Keras' test step over arrays and returns the last logs.
+
+    Args:
+        program: the compiled steps of the model.
+        arrays: x, y and sample weights.
+        size: the examples of one step; None chooses.
+        settings: the thresholds of the engine.
+    """
+    rows = size or rows_at_once(arrays, settings)
+    if not stays_in_files(arrays, settings):
+        resident = to_device(cast_for_device(arrays))
+        return lambda: program.evaluate(resident, rows)
+
+    def evaluate_parts() -> Logs:
+        logs: Logs = {}
+        for part in device_parts(arrays, rows, settings):
+            logs = program.evaluate(part, rows)
+        return logs
+
+    return evaluate_parts
 
 
 def rows_at_once(arrays: Arrays, settings: EngineSettings = DEFAULT_SETTINGS) -> int:

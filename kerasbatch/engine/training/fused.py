@@ -9,20 +9,28 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import keras
 
-from kerasbatch.engine.device import cast_for_device, to_device
-from kerasbatch.engine.model_state import one_item_dataset, override_function, preserve, short_error
+from kerasbatch.engine.model_state import (
+    all_variables,
+    one_item_dataset,
+    override_function,
+    preserve,
+    short_error,
+)
 from kerasbatch.engine.options import Arrays, FitOptions
 from kerasbatch.engine.settings import DEFAULT_SETTINGS, EngineSettings
 from kerasbatch.engine.sources.source import Block, EpochSteps, StepSource
 from kerasbatch.engine.training import divergence
-from kerasbatch.engine.training.evaluation import device_parts, rows_at_once, stays_in_files
+from kerasbatch.engine.training.block_state import BlockState
+from kerasbatch.engine.training.evaluation import measurer
 from kerasbatch.engine.training.evaluation_loop import Logs
-from kerasbatch.engine.training.program import BlockState, Program
+from kerasbatch.engine.training.program import Program
 from kerasbatch.engine.training.step_callbacks import StepCallbacks
+from kerasbatch.errors import EngineError
 from kerasbatch.steps import Plan
 
 
@@ -121,7 +129,9 @@ class FusedTraining:
             train_epoch = lambda: self._epoch(self._callbacks.epoch + 1)  # noqa: E731  # one line
             stack.enter_context(override_function(model, "train_function", train_epoch))
             if validation is not None and validation.is_arrays:
-                measure = self.measurer(validation.data, validation.batch_size)
+                measure = measurer(
+                    self.program, validation.data, validation.batch_size, self._settings
+                )
                 stack.enter_context(override_function(model, "test_function", measure))
                 validation_arguments = {
                     "validation_data": one_item_dataset(),
@@ -181,17 +191,37 @@ class FusedTraining:
             self._compile_late(block)
         without_xla = self._runs_without_xla(block)
         train = self.program.train_without_xla if without_xla else self.program.train
-        result = train(block.arrays, block.tags, block.indices, block.steps, self._divergence)
+        result = self._take(train, block, block.steps)
+        if not result.continues and (mistake := self.program.checks.message()):
+            raise self._refusal(block, int(result.steps) - 1, mistake)
         taken = self._count(result)
         if block.has_usual_size:
             seconds = (time.perf_counter() - start) / max(taken, 1)
             self._seconds_per_step = min(seconds, self._seconds_per_step or math.inf)
         return result
 
+    def _take(self, train: Callable[..., BlockState], block: Block, steps: int) -> BlockState:
+        return train(block.arrays, block.tags, block.indices, steps, self._divergence)
+
+    def _refusal(self, block: Block, row: int, mistake: str) -> EngineError:
+        """Take the steps before an invalid index again, then that one without XLA.
+
+        Keras or TensorFlow then raises its own error; if none is raised, return ours.
+        """
+        if row:
+            done = self._take(self.program.train, block, row)
+            self._count(done)
+            self._callbacks.steps_end(self._done - 1, dict(done.logs))
+            self._callbacks.steps_begin(self._done)
+        single = replace(block, indices=block.indices[row : row + 1], steps=1)
+        with preserve(all_variables(self.model)):
+            self._take(self.program.train_without_xla, single, 1)
+        return EngineError(f"{mistake}; this step, and all after it, were not taken")
+
     def _runs_without_xla(self, block: Block) -> bool:
         """Return whether a block uses the program without XLA, for batches of any size."""
         has_xla = self.jit_compile and not self._xla_after
-        return block.invalid_index or not block.has_usual_size or not has_xla
+        return not block.has_usual_size or not has_xla
 
     def _compile_late(self, block: Block) -> None:
         """Compile with XLA in the middle of a training; continue without XLA if that fails."""
@@ -213,7 +243,7 @@ class FusedTraining:
 
     def evaluator(self, arrays: Arrays) -> Callable[[], dict[str, float]]:
         """Return a function that evaluates the model and preserves its metrics."""
-        measure = self.measurer(arrays)
+        measure = measurer(self.program, arrays, None, self._settings)
 
         def evaluate() -> dict[str, float]:
             with preserve(self.model.metrics_variables):
@@ -221,25 +251,6 @@ class FusedTraining:
                 return {name: float(value) for name, value in measure().items()}
 
         return evaluate
-
-    def measurer(self, arrays: Arrays, size: int | None = None) -> Callable[[], Logs]:
-        """Return a function that runs Keras' test step over arrays and returns the last logs.
-
-        Args:
-            arrays: x, y and sample weights.
-            size: the examples of one step; None chooses.
-        """
-        rows = size or rows_at_once(arrays, self._settings)
-        if not stays_in_files(arrays, self._settings):
-            resident = to_device(cast_for_device(arrays))
-            return lambda: self.program.evaluate(resident, rows)
-        return lambda: self._evaluate_parts(arrays, rows)
-
-    def _evaluate_parts(self, arrays: Arrays, rows: int) -> Logs:
-        logs: Logs = {}
-        for part in device_parts(arrays, rows, self._settings):
-            logs = self.program.evaluate(part, rows)
-        return logs
 
 
 def _wrap_int64(value: int) -> int:

@@ -11,41 +11,21 @@ Programs are independent of epochs, plans and callbacks; `fused` runs them.
 
 import contextlib
 import weakref
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from kerasbatch.engine import keras_private, tensorflow_private
-from kerasbatch.engine.model_state import capture_step_loss
+from kerasbatch.engine.index_checks import IndexChecks
+from kerasbatch.engine.model_state import all_variables, capture_step_loss
 from kerasbatch.engine.options import Arrays, Needs
 from kerasbatch.engine.trainable_state import TrainableState
 from kerasbatch.engine.training import divergence
+from kerasbatch.engine.training.block_state import BlockState, first_state, state_after
 from kerasbatch.engine.training.evaluation_loop import Logs, as_tensors, evaluation_loop
 
 _ANY_INDICES = tf.TensorSpec((None, None), tf.int32)
-
-
-class BlockState(NamedTuple):
-    """The state of the loop over the steps of a block; at its end, the result of the block.
-
-    Args:
-        steps: the steps taken, int32.
-        continues: whether another step may follow.
-        checksum: the sum of the tags of the examples in these steps, int64.
-        divergence: the state of the divergence rule.
-        loss: the loss of the last step, if it is needed.
-        losses: the losses of all steps, if they are recorded, shape (K,).
-        logs: the last return value of the training step.
-    """
-
-    steps: Any
-    continues: Any
-    checksum: Any
-    divergence: divergence.DivergenceState
-    loss: Any
-    losses: Any
-    logs: Logs
 
 
 class Program:
@@ -74,7 +54,8 @@ class Program:
         self._model = weakref.ref(model)
         self._scale = scale
         self._needs, self._as_tuples, self._trainable = needs, as_tuples, trainable
-        self._train = tf.function(self._block, autograph=False, jit_compile=True)
+        self.checks = IndexChecks()
+        self._train = tf.function(self._block_with_xla, autograph=False, jit_compile=True)
         self._train_without_xla = tf.function(self._block, autograph=False, reduce_retracing=True)
         self._evaluate = tf.function(self._evaluation, autograph=False)
         for function in (self._train, self._train_without_xla, self._evaluate):
@@ -125,47 +106,50 @@ class Program:
             raise ReferenceError("the model of this program is gone")
         return model
 
-    def _block(self, arrays: Arrays, tags: Any, indices: Any, steps: Any, start: Any) -> BlockState:
-        """Trace the loop over the steps of a block."""
-        model, needs = self._live_model(), self._needs
+    def _block_with_xla(
+        self, arrays: Arrays, tags: Any, indices: Any, steps: Any, start: Any
+    ) -> BlockState:
+        return self._block(arrays, tags, indices, steps, start, self.checks)
+
+    def _block(
+        self,
+        arrays: Arrays,
+        tags: Any,
+        indices: Any,
+        steps: Any,
+        start: Any,
+        checks: IndexChecks | None = None,
+    ) -> BlockState:
+        """Trace the loop over the steps of a block.
+
+        With checks, an invalid index ends the loop, and all variables are as before the block.
+        """
+        model = self._live_model()
         is_keras_step = keras_private.has_keras_step(model, "train_step")
+        custom = None if is_keras_step else self._traced_step(arrays, indices)
+        losses = tf.zeros(_length(indices) if self._needs.record_steps else 0)
+        first = first_state(start, losses, custom.structured_outputs if custom else {})
 
         def body(state: BlockState) -> list[BlockState]:
             chosen = indices[state.steps]
-            logs, loss = self._step(model, self._batch(arrays, chosen), state.loss)
-            losses, rule, continues = state.losses, state.divergence, state.continues
-            if needs.record_steps:
-                losses = tf.tensor_scatter_nd_update(losses, [[state.steps]], [loss])
-            if needs.stop_when_diverged:
-                rule = divergence.next_state(rule, loss)
-            if needs.stop_at_nan or needs.stop_when_diverged:
-                continues = divergence.may_continue(rule, loss)
-            state = BlockState(
-                steps=state.steps + 1,
-                continues=continues,
-                checksum=state.checksum + tf.reduce_sum(tf.gather(tags, chosen)),
-                divergence=rule,
-                loss=loss,
-                losses=losses,
-                logs=state.logs if is_keras_step else logs,
-            )
-            return [state]
+            batch = self._batch(arrays, chosen)
+            with checks.recording() if checks else contextlib.nullcontext():
+                logs, loss = self._step(model, batch, state.loss)
+            new = state_after(state, loss, tf.reduce_sum(tf.gather(tags, chosen)), self._needs)
+            if checks and checks.names:
+                may_continue = tf.logical_and(new.continues, tf.logical_not(checks.has_mistake()))
+                new = new._replace(continues=may_continue)
+            return [new if is_keras_step else new._replace(logs=logs)]
 
-        first = BlockState(
-            steps=tf.constant(0),
-            continues=tf.constant(True),
-            checksum=tf.constant(0, tf.int64),
-            divergence=start,
-            loss=tf.constant(0.0),
-            losses=tf.zeros(_length(indices) if needs.record_steps else 0),
-            logs={} if is_keras_step else self._empty_logs(model, arrays, indices),
-        )
-        (last,) = tf.while_loop(
-            lambda state: tf.logical_and(state.steps < steps, state.continues),
-            body,
-            [first],
-            parallel_iterations=1,
-        )
+        changed = [variable.value for variable in all_variables(model)]
+        changed += custom.variables if custom else []  # more optimizers than one, for example
+        with checks.restoring(changed) if checks else contextlib.nullcontext():
+            (last,) = tf.while_loop(
+                lambda state: tf.logical_and(state.steps < steps, state.continues),
+                body,
+                [first],
+                parallel_iterations=1,
+            )
         result: BlockState = last
         if is_keras_step:  # it returns the results of the metrics, read once after the loop
             result = last._replace(logs=as_tensors(model.get_metrics_result()))
@@ -200,20 +184,16 @@ class Program:
             return x
         return keras.tree.map_structure(lambda a: tf.cast(a, tf.float32) * self._scale, x)
 
-    def _empty_logs(self, model: keras.Model, arrays: Arrays, indices: Any) -> Logs:
-        """Return zeros in the shapes that a custom train_step returns."""
+    def _traced_step(self, arrays: Arrays, indices: Any) -> Any:
+        """Return a single step as a concrete function, for its variables and outputs."""
 
         def step(arrays: Arrays, chosen: Any) -> Logs:
-            return self._step(model, self._batch(arrays, chosen), tf.constant(0.0))[0]
+            return self._step(self._live_model(), self._batch(arrays, chosen), tf.constant(0.0))[0]
 
-        traced = tf.function(step, autograph=False).get_concrete_function(
+        return tf.function(step, autograph=False).get_concrete_function(
             keras.tree.map_structure(lambda a: tf.TensorSpec(a.shape, a.dtype), arrays),
             tf.TensorSpec(indices.shape[1:], indices.dtype),
         )
-        empty: Logs = keras.tree.map_structure(
-            lambda value: tf.zeros(value.shape, value.dtype), traced.structured_outputs
-        )
-        return empty
 
     def _evaluation(self, arrays: Arrays, size: int) -> Logs:
         return evaluation_loop(self._live_model(), self._pack, arrays, size)

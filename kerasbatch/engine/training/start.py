@@ -23,7 +23,6 @@ from kerasbatch.engine.sources.streamed import StreamedSource
 from kerasbatch.engine.training.choose import choose, choose_for_batches, choose_plain
 from kerasbatch.engine.training.compile import NO_ROOM, compile_training
 from kerasbatch.engine.training.fused import FusedTraining
-from kerasbatch.engine.training.obstacles import invalid_index
 from kerasbatch.engine.training.plain import PlainTraining
 from kerasbatch.errors import EngineError
 from kerasbatch.types import Engine
@@ -112,13 +111,8 @@ def start_on_batches(
     total = None if per_epoch is None else epochs_left * per_epoch
     choice = choose_for_batches(model, callbacks, needs.jit_compile, total, settings)
 
-    def has_invalid_index(arrays: Arrays) -> bool:
-        return choice.jit_compile and invalid_index(model, arrays) is not None
-
     inputs = getattr(model, "inputs", None) or ()
-    source = BatchSource(
-        adapter, epochs, steps_per_epoch, total, settings, has_invalid_index, inputs
-    )
+    source = BatchSource(adapter, epochs, steps_per_epoch, total, settings, inputs)
     source.check_layout()
     build_model(model, source.spec)  # labels are compared with the outputs, which must exist
     source.open()

@@ -11,8 +11,8 @@ import tensorflow as tf
 from corner_support import CLASSES, SPARSE, TABLE, WEIGHTS, L, both, compiled, dense
 
 import kerasbatch as kb
-from kerasbatch.engine.settings import DEFAULT_SETTINGS, EngineSettings
-from kerasbatch.engine.training.fused import FusedTraining
+from kerasbatch.engine.settings import EngineSettings
+from kerasbatch.engine.training.evaluation import measurer
 from kerasbatch.engine.training.program import Program
 
 
@@ -114,9 +114,6 @@ def test_large_examples_are_measured_in_small_batches(monkeypatch: pytest.Monkey
     """So that an evaluation needs no more memory than a training."""
     sizes: list[int] = []
     monkeypatch.setattr(Program, "evaluate", lambda self, arrays, size: sizes.append(size))
-    training = FusedTraining.__new__(FusedTraining)
-    training._settings = DEFAULT_SETTINGS
-    training.program = Program.__new__(Program)
     for side in (1, 1024, 4096):
-        training.measurer((np.zeros((24, side, side), np.uint8),))()
+        measurer(Program.__new__(Program), (np.zeros((24, side, side), np.uint8),))()
     assert sizes == [24, 4, 1]
