@@ -1,10 +1,6 @@
-"""Chunks of batches from a tf.data.Dataset.
+"""The shapes and sizes of the batches of a dataset."""
 
-The dataset defines the batches; this module only concatenates them. The order, the batch sizes and
-the augmentation of the user are unchanged.
-"""
-
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -14,7 +10,6 @@ import tensorflow as tf
 from kerasbatch.engine.obstacle import ObstacleError
 from kerasbatch.engine.options import Arrays
 from kerasbatch.engine.settings import EngineSettings
-from kerasbatch.engine.sources.chunks import Chunk, chunk_capacity, cut_rows, pack, round_up
 
 
 def check_batch_spec(spec: Any) -> None:
@@ -117,23 +112,6 @@ def rows_per_chunk(spec: Any, size: int | None, count: int | None, settings: Eng
     return int(max(1, min(steps, count or steps)) * size)
 
 
-def rows_of_batches(
-    dataset: tf.data.Dataset, usual: int, size: int | None, needed: int | None
-) -> tf.data.Dataset:
-    """Return the rows of batches in groups of equal length, with prefetching.
-
-    Args:
-        dataset: a dataset of batches.
-        usual: the rows of a chunk.
-        size: the size of all batches, or None if unknown.
-        needed: the largest number of batches, or None for all.
-    """
-    batches = dataset.take(-1 if needed is None else needed)
-    # Sizes need a call per batch, which halves the speed of a dataset without any other work.
-    rows = batches.map(_without_sizes if size else _with_sizes)
-    return rows.rebatch(usual).prefetch(1)
-
-
 def guaranteed_batch_size(spec: Any) -> int | None:
     """Return the size of all batches if TensorFlow guarantees one, or None.
 
@@ -142,61 +120,3 @@ def guaranteed_batch_size(spec: Any) -> int | None:
     """
     sizes = {leaf.shape[0] for leaf in keras.tree.flatten(spec)}
     return sizes.pop() if len(sizes) == 1 else None
-
-
-def chunks_of_dataset(
-    rows_and_sizes: tf.data.Dataset, usual: int, size: int | None
-) -> Generator[Chunk]:
-    """Yield batches in chunks.
-
-    Args:
-        rows_and_sizes: the result of `rows_of_batches`.
-        usual: the rows of a chunk.
-        size: the size of all batches, or None if unknown.
-
-    Raises:
-        ValueError: if the batches are not of this size.
-    """
-    rest: list[tuple[Arrays, Any]] = []
-    room = 0
-    for arrays, *sizes in rows_and_sizes:
-        count = len(keras.tree.flatten(arrays)[0])
-        rest.append((arrays, sizes[0].numpy() if sizes else np.full(count, size)))
-        room = room or chunk_capacity(usual, int(rest[0][1].max()))
-        chunk, rest = _split_complete(rest, room)
-        if chunk is not None:
-            yield chunk
-    if rest:
-        raise ValueError(f"the last batch has fewer than the {size} examples that x says it has")
-
-
-def _without_sizes(*batch: Any) -> tuple[Arrays]:
-    """Return a batch without sizes; a pure pass-through costs nothing."""
-    return (batch,)
-
-
-def _with_sizes(*batch: Any) -> tuple[Arrays, tf.Tensor]:
-    """Return a batch and, for each of its rows, the number of rows of the batch."""
-    count = tf.shape(keras.tree.flatten(batch)[0])[0]
-    return batch, tf.fill([count], count)
-
-
-def _split_complete(
-    parts: list[tuple[Arrays, Any]], room: int
-) -> tuple[Chunk | None, list[tuple[Arrays, Any]]]:
-    """Return the complete batches of some rows as a chunk, and the remaining rows."""
-    row_sizes = np.concatenate([sizes for _, sizes in parts])
-    sizes, end = list[int](), 0
-    while end < len(row_sizes) and end + row_sizes[end] <= len(row_sizes):
-        sizes.append(int(row_sizes[end]))
-        end += sizes[-1]
-    if not sizes:
-        return None, parts
-    arrays, last = parts[-1]
-    kept = len(last) - (len(row_sizes) - end)
-    padded = round_up(end, room)
-    used = [part for part, _ in parts[:-1]] + [cut_rows(arrays, 0, kept)]
-    rest = [(cut_rows(arrays, kept, len(last)), last[kept:])] if kept < len(last) else []
-    if len(used) == 1 and kept == padded:
-        return Chunk(arrays, sizes), rest  # without a copy
-    return Chunk(pack(used, padded), sizes), rest

@@ -23,11 +23,13 @@ class Chunk:
         arrays: the examples on the device, padded to a constant number of rows.
         sizes: the number of examples of each batch.
         tags: the tags of the rows, or None if examples have no tags.
+        is_uneven: whether it is one batch whose arrays have different lengths, without padding.
     """
 
     arrays: Arrays
     sizes: list[int]
     tags: tf.Tensor | None = None
+    is_uneven: bool = False
 
 
 def steps_per_chunk(example_bytes: int, size: int, chunk_bytes: int, chunk_steps: int) -> int:
@@ -103,7 +105,7 @@ class ChunkSteps:
             self._step = self._row = 0
             if self._chunk is None:
                 return None
-            if not self.size:
+            if not self.size and not self._chunk.is_uneven:
                 self.size = max(set(self._chunk.sizes), key=self._chunk.sizes.count)
                 room = len(keras.tree.flatten(self._chunk.arrays)[0])
                 self.max_steps = steps_per_block(self.size, room // self.size)
@@ -114,7 +116,7 @@ class ChunkSteps:
         if (chunk := self.peek()) is None:
             return None
         size = int(chunk.sizes[self._step])
-        is_usual = size == self.size
+        is_usual = size == self.size and not chunk.is_uneven
         steps = self._usual_batches(chunk.sizes, min(max_steps, self.max_steps)) if is_usual else 1
         chosen = np.arange(self._row, self._row + steps * size)
         self._step, self._row = self._step + steps, self._row + steps * size
@@ -132,9 +134,9 @@ class ChunkSteps:
         """Return a block of steps over the rows of a chunk."""
         tags = chunk.tags
         if tags is None:
-            tags = tf.zeros(len(keras.tree.flatten(chunk.arrays)[0]), tf.int64)
-        is_usual = indices.shape[1] == self.size
-        return Block(chunk.arrays, tags, indices, steps, is_usual)
+            tags = tf.zeros(max(map(len, keras.tree.flatten(chunk.arrays))), tf.int64)
+        is_usual = indices.shape[1] == self.size and not chunk.is_uneven
+        return Block(chunk.arrays, tags, indices, steps, is_usual, chunk.is_uneven)
 
     def taken(self) -> int:
         """Return the number of steps of the run so far."""

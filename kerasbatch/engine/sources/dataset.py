@@ -16,14 +16,13 @@ from kerasbatch.engine.obstacle import ObstacleError
 from kerasbatch.engine.settings import EngineSettings
 from kerasbatch.engine.sources.batches import (
     check_batch_spec,
-    chunks_of_dataset,
     empty_batch,
     guaranteed_batch_size,
-    rows_of_batches,
     rows_per_chunk,
     with_fixed_shapes,
 )
 from kerasbatch.engine.sources.chunks import Chunk, ChunkSteps, pack
+from kerasbatch.engine.sources.dataset_chunks import chunks_of_dataset, rows_of_batches
 from kerasbatch.engine.sources.iterator_chunks import as_arrays, chunks_of_iterator
 from kerasbatch.engine.sources.source import Block, EpochSteps, steps_per_block
 from kerasbatch.steps import Plan
@@ -152,6 +151,8 @@ class BatchSource:
     def shapes(self) -> Iterator[Block]:
         """Yield a block of the shape of the first one, to compile for."""
         chunk = self.chunk_steps.peek() if self.chunk_steps else None
+        if chunk and chunk.is_uneven:
+            return
         if self.chunk_steps and chunk:
             indices = np.zeros((self.chunk_steps.max_steps, self.chunk_steps.size), np.int32)
             yield self.chunk_steps.block(chunk, indices, 0)

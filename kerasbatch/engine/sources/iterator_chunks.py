@@ -38,9 +38,12 @@ class _ChunkMaker:
         self._first: Arrays | None = None
         self._count = self._room = 0
         self._error: Exception | None = None
+        self._uneven: Arrays | None = None  # comes after the chunk of the batches before it
 
     def __call__(self) -> Chunk | None:
         """Return the next chunk, or None at the end."""
+        if self._uneven is not None:
+            return self._uneven_chunk()
         parts, sizes, end = list[Arrays](), list[int](), time.monotonic() + self._seconds
         while sum(sizes) < self._usual and (not sizes or time.monotonic() < end):
             try:
@@ -50,15 +53,27 @@ class _ChunkMaker:
                 break
             if batch is None:
                 break
+            if len({len(leaf) for leaf in keras.tree.flatten(batch)}) > 1:
+                self._uneven = batch
+                break
             if size := len(keras.tree.flatten(batch)[0]):
                 parts.append(batch)
                 sizes.append(size)
         if self._error is not None and not parts:
             raise self._error
         if not parts:
-            return None
+            return self._uneven_chunk()
         self._room = self._room or chunk_capacity(self._usual, max(sizes))
         return Chunk(pack(parts, round_up(sum(sizes), self._room)), sizes)
+
+    def _uneven_chunk(self) -> Chunk | None:
+        """Return the batch whose arrays have different lengths as a chunk, or None."""
+        if (batch := self._uneven) is None:
+            return None
+        self._uneven = None
+        lengths = [len(leaf) for leaf in keras.tree.flatten(batch)]
+        arrays = keras.tree.map_structure(lambda leaf: pack([leaf], len(leaf)), batch)
+        return Chunk(arrays, [max(lengths)], is_uneven=True)
 
     def _next(self) -> Arrays | None:
         if self._error is not None:
@@ -77,12 +92,11 @@ class _ChunkMaker:
         self._count += 1
         arrays: Arrays = keras.tree.map_structure(np.array, batch)
         self._first = first = self._first or arrays
-        lengths = {len(leaf) if leaf.ndim else 1 for leaf in keras.tree.flatten(arrays)}
         if not _are_alike(arrays, first):
             message = f"looks like {_structure(arrays)}, the first one like {_structure(first)}"
             raise ValueError(f"batch {self._count} {message}; all must be alike")
-        if len(lengths) != 1:
-            raise ValueError(f"batch {self._count} has arrays of {sorted(lengths)} examples")
+        if any(leaf.ndim == 0 for leaf in keras.tree.flatten(arrays)):
+            raise ValueError(f"batch {self._count} holds a number that is none of its examples")
         cast: Arrays = keras.tree.map_structure(
             lambda array, like: array.astype(like.dtype, copy=False), arrays, first
         )

@@ -31,6 +31,7 @@ class Block:
             not used, so that K is always the same.
         steps: the number of steps.
         has_usual_size: whether the batch size is the usual one, and not that of a partial batch.
+        is_uneven: whether the data are one batch whose arrays have different lengths.
     """
 
     arrays: Arrays
@@ -38,6 +39,7 @@ class Block:
     indices: Array
     steps: int
     has_usual_size: bool
+    is_uneven: bool = False
 
 
 class EpochSteps(Protocol):

@@ -191,6 +191,8 @@ class FusedTraining:
             self._compile_late(block)
         without_xla = self._runs_without_xla(block)
         train = self.program.train_without_xla if without_xla else self.program.train
+        if block.is_uneven:
+            train = self.program.train_uneven
         result = self._take(train, block, block.steps)
         if not result.continues and (mistake := self.program.checks.message()):
             raise self._refusal(block, int(result.steps) - 1, mistake)

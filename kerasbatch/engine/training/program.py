@@ -57,8 +57,10 @@ class Program:
         self.checks = IndexChecks()
         self._train = tf.function(self._block_with_xla, autograph=False, jit_compile=True)
         self._train_without_xla = tf.function(self._block, autograph=False, reduce_retracing=True)
+        self._train_uneven = tf.function(self._uneven_block, autograph=False, reduce_retracing=True)
         self._evaluate = tf.function(self._evaluation, autograph=False)
-        for function in (self._train, self._train_without_xla, self._evaluate):
+        functions = (self._train, self._train_without_xla, self._train_uneven, self._evaluate)
+        for function in functions:
             tensorflow_private.silence_retracing(function)
 
     def train(
@@ -84,6 +86,13 @@ class Program:
             arrays, tags, indices, tf.constant(steps), start
         )
         return without_xla
+
+    def train_uneven(
+        self, arrays: Arrays, tags: tf.Tensor, indices: Any, steps: int, start: Any
+    ) -> BlockState:
+        """Take one step on a batch whose arrays have different lengths, without XLA."""
+        uneven: BlockState = self._train_uneven(arrays, tags, indices, tf.constant(steps), start)
+        return uneven
 
     def compile(self, arrays: Arrays, tags: tf.Tensor, indices: Any) -> None:
         """Compile with XLA for a shape of indices without taking a step."""
@@ -111,6 +120,11 @@ class Program:
     ) -> BlockState:
         return self._block(arrays, tags, indices, steps, start, self.checks)
 
+    def _uneven_block(
+        self, arrays: Arrays, tags: Any, indices: Any, steps: Any, start: Any
+    ) -> BlockState:
+        return self._block(arrays, tags, indices, steps, start, is_uneven=True)
+
     def _block(
         self,
         arrays: Arrays,
@@ -119,20 +133,24 @@ class Program:
         steps: Any,
         start: Any,
         checks: IndexChecks | None = None,
+        is_uneven: bool = False,
     ) -> BlockState:
         """Trace the loop over the steps of a block.
 
-        With checks, an invalid index ends the loop, and all variables are as before the block.
+        With checks, an invalid index ends the loop, and all variables are as before the block. An
+        uneven batch is used as it is, whatever the indices.
         """
         model = self._live_model()
         is_keras_step = keras_private.has_keras_step(model, "train_step")
-        custom = None if is_keras_step else self._traced_step(arrays, indices)
+        custom = (
+            None if is_keras_step else self._traced_step(arrays, None if is_uneven else indices)
+        )
         losses = tf.zeros(_length(indices) if self._needs.record_steps else 0)
         first = first_state(start, losses, custom.structured_outputs if custom else {})
 
         def body(state: BlockState) -> list[BlockState]:
             chosen = indices[state.steps]
-            batch = self._batch(arrays, chosen)
+            batch = self._batch(arrays, None if is_uneven else chosen)
             with checks.recording() if checks else contextlib.nullcontext():
                 logs, loss = self._step(model, batch, state.loss)
             new = state_after(state, loss, tf.reduce_sum(tf.gather(tags, chosen)), self._needs)
@@ -168,6 +186,9 @@ class Program:
         return logs, losses[-1]
 
     def _batch(self, arrays: Arrays, chosen: Any) -> Any:
+        """Return the examples with these indices; all for None, of sizes known at run time."""
+        if chosen is None:
+            return self._pack(keras.tree.map_structure(_with_dynamic_size, arrays))
         return self._pack(keras.tree.map_structure(lambda array: tf.gather(array, chosen), arrays))
 
     def _pack(self, arrays: Arrays) -> Any:
@@ -192,7 +213,7 @@ class Program:
 
         return tf.function(step, autograph=False).get_concrete_function(
             keras.tree.map_structure(lambda a: tf.TensorSpec(a.shape, a.dtype), arrays),
-            tf.TensorSpec(indices.shape[1:], indices.dtype),
+            None if indices is None else tf.TensorSpec(indices.shape[1:], indices.dtype),
         )
 
     def _evaluation(self, arrays: Arrays, size: int) -> Logs:

@@ -49,6 +49,63 @@ def test_parts_of_different_sizes_are_left_to_keras() -> None:
     assert losses[0] == losses[1]
 
 
+def zipped(large_end: int, small_end: int) -> tf.data.Dataset:
+    large = tf.data.Dataset.from_tensor_slices(X[:large_end]).batch(8)
+    small = tf.data.Dataset.from_tensor_slices((X[:small_end], X[:small_end, :1])).batch(8)
+    return tf.data.Dataset.zip((large, small))
+
+
+def changing(order: tuple[int, ...]) -> tf.data.Dataset:
+    """Return batches of 8 in one part, and of these sizes in the other."""
+    x, y = tf.TensorSpec((None, 3)), tf.TensorSpec((None, 1))
+    data = tf.data.Dataset.from_generator(lambda: generated(order), output_signature=(x, (x, y)))
+    return data.apply(tf.data.experimental.assert_cardinality(len(order)))
+
+
+def generated(order: tuple[int, ...]) -> Any:
+    for size in order:
+        yield X[:8], (X[:size], X[:size, :1])
+
+
+LATE = {
+    "at the end": lambda: zipped(84, 88),
+    "in between": lambda: changing((8, 8, 3, 8, 2, 2, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 1, 8)),
+    "at the beginning": lambda: changing((3, *[8] * 20)),
+    "from Python": lambda: generated((8, 8, 8, 3, 5, *[8] * 15, 2)),
+}
+
+
+@pytest.mark.parametrize("name", LATE)
+def test_parts_that_become_unequal_late(name: str) -> None:
+    """Such a batch is a step of its own; losses and weights are those of Keras, bit for bit."""
+    ends = []
+    steps = {"steps_per_epoch": 21} if name == "from Python" else {"epochs": 3}
+    for fit in (keras.Model.fit, kb.fit):
+        keras.utils.set_random_seed(0)
+        model = TwoParts()
+        model.compile("adam")
+        data, options = LATE[name](), steps | ({"engine": "fused"} if fit is kb.fit else {})
+        history = fit(model, data, shuffle=False, verbose=0, **options)
+        ends.append((history.history["loss"], [w.tolist() for w in model.get_weights()]))
+    assert history.kerasbatch.engine == "fused"
+    assert ends[0] == ends[1]
+
+
+def test_labels_that_run_out() -> None:
+    """Keras' own error, which names the shapes."""
+    labels = tf.data.Dataset.from_tensor_slices(X[:84, 0]).batch(8)
+    data = tf.data.Dataset.zip((tf.data.Dataset.from_tensor_slices(X[:88]).batch(8), labels))
+    messages = []
+    for fit in (keras.Model.fit, kb.fit):
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        options = {"engine": "fused"} if fit is kb.fit else {}
+        with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+            fit(model, data, epochs=2, shuffle=False, verbose=0, **options)
+        messages.append("Incompatible shapes: [8] vs. [4]" in str(caught.value))
+    assert messages[0] == messages[1]
+
+
 def test_windows_of_a_time_series_train_in_blocks() -> None:
     """Their length is that of the model's input; the weights are those of Keras."""
     weights = []
