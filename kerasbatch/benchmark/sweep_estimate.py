@@ -17,6 +17,9 @@ from kerasbatch.spec.sweep import SingleRun
 from kerasbatch.spec.trust import Access
 
 ROUNDS = 3
+SHORTEST, LONGEST, LONGEST_OF_SEVERAL = 0.85, 1.3, 1.6
+"""The times of a training, in terms of its time when it was tried alone. Workers share caches and
+memory. All of ten sweeps of 8 to 53 seconds on two cores were inside (`docs/sweeps.md`)."""
 
 
 @dataclass(frozen=True)
@@ -25,24 +28,36 @@ class ProgramTiming:
 
     Args:
         runs: its runs.
-        steps_per_second: its speed.
+        speeds: the steps per second of each round.
+        build_seconds: the time in which its model is built.
         compile_seconds: the time of its compilation, or None if the engine has none of its own.
         evaluate_seconds: the time of one evaluation.
         engine: the engine.
     """
 
     runs: tuple[PreparedRun, ...]
-    steps_per_second: float
+    speeds: tuple[float, ...]
+    build_seconds: float
     compile_seconds: float | None
     evaluate_seconds: float
     engine: str
 
-    def seconds(self, run: PreparedRun) -> float:
-        """Return the time of a run of this program, without compilation."""
+    @property
+    def steps_per_second(self) -> float:
+        """The speed of the fastest round."""
+        return max(self.speeds)
+
+    def seconds(self, run: PreparedRun, speed: float | None = None) -> float:
+        """Return the time of a run of this program, without compilation.
+
+        Args:
+            run: one of its runs.
+            speed: the steps per second; None for those of the fastest round.
+        """
         every = run.single.spec.evaluate_every
         evaluations = 1 + sum(1 for _ in run.plan.evaluation_steps(every.kind, every.amount))
-        steps = run.plan.total_steps / self.steps_per_second
-        return steps + evaluations * self.evaluate_seconds
+        steps = run.plan.total_steps / (speed or self.steps_per_second)
+        return self.build_seconds + steps + evaluations * self.evaluate_seconds
 
 
 def time_programs(
@@ -69,29 +84,41 @@ def time_programs(
 def _time_program(runs: tuple[PreparedRun, ...], loader: DataLoader) -> ProgramTiming:
     longest = max(runs, key=lambda run: run.plan.total_steps)
     spec, data = longest.single.spec, loader(longest.single.spec)
+    begin = time.perf_counter()
     model = build_model(spec, data, longest.rate, loader.access)
+    build_seconds = time.perf_counter() - begin
     timer = FusedTimer(model, data, longest.plan.batch_size, spec)
-    speed = max(timer.speed() for _ in range(ROUNDS))
+    speeds = tuple(timer.speed() for _ in range(ROUNDS))
     measure = timer.training.evaluator(data.evaluated)
     measure()
     begin = time.perf_counter()
     measure()
     return ProgramTiming(
         runs=runs,
-        steps_per_second=speed,
+        speeds=speeds,
+        build_seconds=build_seconds,
         compile_seconds=timer.training.compile_seconds,
         evaluate_seconds=time.perf_counter() - begin,
         engine=timer.training.name,
     )
 
 
-def total_seconds(timings: Sequence[ProgramTiming], jobs: int) -> float:
-    """Return the time of all runs by `jobs` workers, each program compiled once.
+def total_seconds(
+    timings: Sequence[ProgramTiming], jobs: int, start_seconds: float
+) -> tuple[float, float]:
+    """Return the shortest and the longest expected time of the command that trains all runs.
+
+    Each program is compiled once. The longest time takes the slowest round of each program, further
+    slowed by the other workers, and a start of the command and of its workers one after the other.
 
     Args:
         timings: the timings of all programs.
         jobs: the number of workers.
+        start_seconds: the time in which a process loads TensorFlow.
     """
-    works = [timing.seconds(run) for timing in timings for run in timing.runs]
-    works += [timing.compile_seconds or 0.0 for timing in timings]
-    return makespan(works, jobs)
+    slowdown = LONGEST if jobs == 1 else LONGEST_OF_SEVERAL
+    compilations = [timing.compile_seconds or 0.0 for timing in timings]
+    fast = [timing.seconds(run) for timing in timings for run in timing.runs]
+    slow = [timing.seconds(run, min(timing.speeds)) for timing in timings for run in timing.runs]
+    shortest = start_seconds + makespan(fast + compilations, jobs)
+    return SHORTEST * shortest, 2 * start_seconds + slowdown * makespan(slow + compilations, jobs)

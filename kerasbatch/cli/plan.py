@@ -1,5 +1,6 @@
 """The command `plan`: show the planned runs of a spec."""
 
+import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -66,6 +67,8 @@ def _explain_differences(plans: "list[Plan]") -> None:
 
 def _show_time_estimate(source: "SpecSource", access: "Access", jobs: int | None) -> None:
     """Time every program and print an estimate for all runs."""
+    import psutil
+
     from kerasbatch.cli.display.tables import duration, timing_table
     from kerasbatch.cli.preflight import display_with_tensorflow
     from kerasbatch.runs.executors import resources
@@ -78,13 +81,19 @@ def _show_time_estimate(source: "SpecSource", access: "Access", jobs: int | None
     )
     from kerasbatch.benchmark.sweep_estimate import time_programs, total_seconds
 
+    start_seconds = time.time() - psutil.Process().create_time()
     workers = min(jobs or resources.default_jobs(), len(singles))
     with source.located(), display.waiting_for("trying every batch size"):
         timings = list(time_programs(singles, access, []))
     console = open_console(errors=False)
     print_uncut(console, timing_table(timings))
-    estimate = duration(total_seconds(timings, workers))
+    shortest, longest = map(duration, total_seconds(timings, workers, start_seconds))
     suffix = "" if workers == 1 else f", by {counted(workers, 'worker')}"
+    if any(single.spec.target or single.spec.callbacks for single in singles):
+        span = f"at most {longest}, less if runs end before their budget"
+    else:
+        span = f"{shortest} to {longest}"
     console.print(
-        f"{counted(len(singles), 'run')}{suffix}: about {estimate}, plus loading TensorFlow"
+        f"{counted(len(singles), 'run')}{suffix}: {span}, {start_seconds:.1f} s to load TensorFlow "
+        "included"
     )
