@@ -151,7 +151,6 @@ def _content(request: PlotRequest) -> PlotContent[PlotPanel]:
         ],
         alternative=f"{drawn.measure} over the learning rate, at batch size {sizes}",
         legend="batch size",
-        wide=True,
     )
     note = "; ".join(filter(None, ["means of seeds, bars are their range", drawn.note]))
     return PlotContent("By learning rate", note, (PlotView("", (panel,)),))
