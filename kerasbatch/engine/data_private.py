@@ -49,6 +49,18 @@ def stated_batch_sizes(dataset: tf.data.Dataset) -> set[int]:
     return set() if step is None else {int(step._batch_size)}
 
 
+KEEPS_BATCHES = ("Prefetch", "Options", "Repeat", "Shuffle", "Take", "Skip", "Cache")
+"""The operations of a dataset that leave its batches as they are, by the first word of a name."""
+
+
+def batches_are_even(dataset: tf.data.Dataset) -> bool:
+    """Return whether all arrays of a batch have one length, because `batch` made it."""
+    step: Any = dataset
+    while step is not None and type(step).__name__.strip("_").startswith(KEEPS_BATCHES):
+        step = getattr(step, "_input_dataset", None)
+    return getattr(step, "_batch_size", None) is not None
+
+
 def first_batches(adapter: Any) -> list[Any]:
     """Return the first one or two batches of a generator; none of other data.
 

@@ -61,6 +61,7 @@ OPERATIONS: dict[str, Callable[[Any], Any]] = {
     "along the second axis": lambda ids: tf.transpose(tf.gather(TABLE.T, ids[:, 0], axis=1)),
     "from a variable": lambda ids: tf.nn.embedding_lookup(VARIABLE, ids[:, 0]),
     "nested": lambda ids: tf.gather_nd(TABLE, ids[:, :1]),
+    "a slice": lambda ids: _as_batch(tf.slice(TABLE, [tf.reduce_max(ids), 0], [1, 3]), ids),
     "an item": lambda ids: _as_batch(tf.constant(TABLE)[tf.reduce_max(ids)][None], ids),
     "segments": lambda ids: _as_batch(tf.math.unsorted_segment_sum(TABLE, ids[:5, 0], 5), ids),
     "scattered": lambda ids: _as_batch(tf.scatter_nd(ids[:5, :1], TABLE, (5, 3)), ids),
@@ -82,19 +83,17 @@ def train(model: keras.Model, x: Any, y: Any, **options: Any) -> keras.callbacks
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_wherever_an_index_is_used(name: str) -> None:
-    """The error is TensorFlow's own; the model is that of the steps before, as by Keras."""
+    """Error and model are those that Keras leaves behind; it counts the step that failed."""
     ids, first = IDS.copy(), BAD // 8 * 8
     ids[first] = 11
     states = []
-    for end in (N, first):
+    for fit in (keras.Model.fit, kb.fit):
         keras.utils.set_random_seed(0)
         model = own_model(OPERATIONS[name])
         model.compile("adam", "mse", metrics=["mae"])
-        if end == N:
-            with pytest.raises(tf.errors.InvalidArgumentError):
-                train(model, ids, X[:, :1])
-        else:
-            model.fit(ids[:end], X[:end, :1], batch_size=8, shuffle=False, verbose=0)
+        options = {"engine": "fused", "jit_compile": True} if fit is kb.fit else {}
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            fit(model, ids, X[:, :1], batch_size=8, shuffle=False, verbose=0, **options)
         states.append([np.asarray(variable) for variable in all_variables(model)])
     for value, expected in zip(*states, strict=True):
         np.testing.assert_allclose(value, expected, rtol=1e-4, atol=1e-6)
@@ -105,9 +104,7 @@ def test_in_a_function_that_was_traced_before() -> None:
     model = own_model(_in_function)
     model.compile("sgd", "mse")
     history = train(model, IDS, X[:, :1])
-    assert "without XLA, which would not notice a wrong index in a function" in (
-        history.kerasbatch.why
-    )
+    assert "without XLA, which does not check a tf.function" in history.kerasbatch.why
     with pytest.raises(tf.errors.InvalidArgumentError):
         train(model, np.where(IDS == 4, 11, IDS), X[:, :1])
 
@@ -203,15 +200,94 @@ def test_variables_outside_of_the_model_are_restored() -> None:
 
 
 def test_an_index_that_keras_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On some devices TensorFlow's own kernels compute with it, too; then the error is ours."""
+    """On a GPU TensorFlow's own kernels compute with it, too; then the error is ours."""
     ids = IDS.copy()
     ids[BAD] = 11
     model = own_model(OPERATIONS["gather"])
     model.compile("sgd", "mse")
     monkeypatch.setattr(Program, "train_without_xla", lambda *arguments: None)
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: [kind])
     with pytest.raises(EngineError, match=r"GatherV2.* got the index 11, .*not in 0 to 4"):
         train(model, ids, X[:, :1])
     assert int(model.optimizer.iterations) == BAD // 8
+
+
+UNUSED: dict[str, Callable[[Any], Any]] = {
+    "left out by TensorFlow": lambda ids: (
+        tf.gather(TABLE, ids[:, 0] + 100),
+        tf.cast(ids[:, :3], tf.float32),
+    )[1],
+    "ignored": lambda ids: tf.gather_nd(TABLE, ids[:, :1], bad_indices_policy="IGNORE"),
+}
+
+
+@pytest.mark.parametrize("name", UNUSED)
+def test_what_is_no_mistake_on_a_cpu(name: str) -> None:
+    """Keras trains, and so does the engine, with the same numbers."""
+    ids, ends = np.where(IDS == 4, 11, IDS), []
+    for fit in (keras.Model.fit, kb.fit):
+        keras.utils.set_random_seed(0)
+        model = own_model(UNUSED[name])
+        model.compile("sgd", "mse")
+        options = {"engine": "fused", "jit_compile": True} if fit is kb.fit else {}
+        history = fit(model, ids, X[:, :1], batch_size=8, shuffle=False, verbose=0, **options)
+        ends.append(history.history["loss"])
+    assert ends[0] == pytest.approx(ends[1], rel=1e-5)
+    assert ("without XLA from step 1 on" in history.kerasbatch.why) == (name != "ignored")
+
+
+HARMLESS: dict[str, Callable[[Any], Any]] = {
+    "a slice in a function": tf.function(lambda ids: tf.cast(ids[:, :3], tf.float32)),
+    "a shape in a function": tf.function(
+        lambda ids: tf.reshape(tf.cast(ids[:, :3], tf.float32), (tf.shape(ids)[0], 3))
+    ),
+    "a fixed item": lambda ids: tf.repeat(TABLE[:1], tf.shape(ids)[0], axis=0),
+}
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_what_needs_no_check_goes_with_xla(name: str) -> None:
+    """Slices at fixed places."""
+    model = own_model(HARMLESS[name])
+    model.compile("sgd", "mse")
+    assert "with XLA" in train(model, IDS, X[:, :1]).kerasbatch.why
+
+
+UNKNOWN: dict[str, Callable[[Any], Any]] = {
+    "beside dots": lambda ids: _as_batch(tf.constant(TABLE.T)[..., tf.reduce_max(ids)][None], ids),
+    "a reversed sequence": lambda ids: tf.reverse_sequence(
+        tf.cast(ids, tf.float32), ids[:, 0] % 5, seq_axis=1
+    )[:, :3],
+}
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_what_cannot_be_checked_goes_without_xla(name: str) -> None:
+    """The reason is kept, and a second training compiles nothing again."""
+    model = own_model(UNKNOWN[name])
+    model.compile("sgd", "mse")
+    ids = np.minimum(IDS, 3)
+    for _ in range(2):
+        why = train(model, ids, X[:, :1]).kerasbatch.why
+        assert "without XLA, which does not check" in why
+
+
+@pytest.mark.parametrize("kind", ["label", "id"])
+def test_a_number_that_is_not_finite_in_a_dataset(kind: str) -> None:
+    """XLA would cast it to 0, a class and a row like any other."""
+    x, y = IDS.astype("float32"), CLASSES.astype("float32")
+    (y if kind == "label" else x[:, 0])[BAD] = np.nan
+    layers = [
+        keras.layers.Embedding(5, 2),
+        keras.layers.Flatten(),
+        keras.layers.Dense(3, "softmax"),
+    ]
+    model = keras.Sequential([keras.Input((4,)), *layers])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    data = tf.data.Dataset.from_tensor_slices((x, y)).batch(8)
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        kb.fit(model, data, shuffle=False, verbose=0, engine="fused", jit_compile=True)
+    assert int(model.optimizer.iterations) in (BAD // 8, BAD // 8 + 1)
 
 
 def test_one_hot_is_no_mistake() -> None:

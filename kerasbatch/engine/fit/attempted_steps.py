@@ -10,15 +10,22 @@ import keras
 
 from kerasbatch.engine import keras_private
 
-CONSTANT_STEPS = ("SGD", "RMSprop", "Adagrad", "Adadelta")
+CONSTANT_STEPS = (
+    keras.optimizers.SGD,
+    keras.optimizers.RMSprop,
+    keras.optimizers.Adagrad,
+    keras.optimizers.Adadelta,
+)
 """The optimizers whose steps do not depend on the number of earlier ones."""
+ASSERT = "x.apply(tf.data.experimental.assert_cardinality(N))"
 
 
-def warn_of_attempted_steps(model: keras.Model, *, stacklevel: int) -> None:
+def warn_of_attempted_steps(model: keras.Model, *, is_dataset: bool, stacklevel: int) -> None:
     """Warn if Keras' attempted steps change the result of a training of several epochs.
 
     Args:
         model: a built, compiled model.
+        is_dataset: whether the data are a tf.data.Dataset.
         stacklevel: as in `warnings.warn`, counted from the caller.
     """
     moved = _moved_state(model)
@@ -28,7 +35,7 @@ def warn_of_attempted_steps(model: keras.Model, *, stacklevel: int) -> None:
         "x does not say how many batches it has. After each epoch, Keras attempts one more step, "
         f"which moves {' and '.join(moved)}; here it is not taken, so from the second epoch on "
         "results differ a little from those of model.fit. They are equal if you pass "
-        "steps_per_epoch=N, or x.apply(tf.data.experimental.assert_cardinality(N))",
+        f"steps_per_epoch=N{' or ' + ASSERT if is_dataset else ''}",
         stacklevel=stacklevel + 1,
     )
 
@@ -46,8 +53,11 @@ def _moved_state(model: keras.Model) -> list[str]:
 
 
 def _depends_on_count(optimizer: keras.Optimizer) -> bool:
-    config = optimizer.get_config()
-    has_schedule = isinstance(config.get("learning_rate"), dict)
+    """Return whether the steps of an optimizer depend on the number of earlier ones."""
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        return False  # it takes no step without finite gradients
+    schedule = keras.optimizers.schedules.LearningRateSchedule
     others = ("weight_decay", "use_ema", "gradient_accumulation_steps")
-    has_count = has_schedule or any(config.get(name) for name in others)
-    return has_count or type(optimizer).__name__ not in CONSTANT_STEPS
+    has_schedule = isinstance(getattr(optimizer, "_learning_rate", None), schedule)
+    has_count = has_schedule or any(getattr(optimizer, name, None) for name in others)
+    return has_count or type(optimizer) not in CONSTANT_STEPS

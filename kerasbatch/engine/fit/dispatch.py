@@ -137,7 +137,8 @@ def begin_on_batches(
         arguments = arguments.replaced(x=data_private.put_back(adapter, arguments.x))
         return leave_to_keras(model, arguments, engine, obstacle.reason), options
     if training.source.steps_per_epoch is None and arguments.epochs - arguments.initial_epoch > 1:
-        warn_of_attempted_steps(model, stacklevel=4)
+        is_dataset = isinstance(arguments.x, tf.data.Dataset)
+        warn_of_attempted_steps(model, is_dataset=is_dataset, stacklevel=4)
     validation = _validation_for_batches(arguments, settings)
     return training, replace(options, validation=validation)
 

@@ -40,7 +40,6 @@ class BatchSource:
         total_steps: the remaining number of steps, or None if unknown.
         settings: the thresholds of the engine.
         inputs: the inputs of the model, with shapes; empty if unknown.
-        may_be_uneven: whether the step of the model may use arrays of different lengths.
     """
 
     name = "stacked"
@@ -54,9 +53,7 @@ class BatchSource:
         total_steps: int | None,
         settings: EngineSettings,
         inputs: Sequence[Any] = (),
-        may_be_uneven: bool = False,
     ) -> None:
-        self._may_be_uneven = may_be_uneven
         self.total_steps, self._settings = total_steps, settings
         self.adapter, self.requested_steps_per_epoch = adapter, steps_per_epoch
         self._dataset = with_fixed_shapes(adapter.get_tf_dataset(), inputs)
@@ -145,8 +142,9 @@ class BatchSource:
 
     @functools.cached_property
     def _row_groups(self) -> tf.data.Dataset:
+        may_be_uneven = not data_private.batches_are_even(self.adapter.get_tf_dataset())
         return rows_of_batches(
-            self._dataset, self._rows, self.batch_size, self._max_batches(), self._may_be_uneven
+            self._dataset, self._rows, self.batch_size, self._max_batches(), may_be_uneven
         )
 
     def _max_batches(self) -> int | None:

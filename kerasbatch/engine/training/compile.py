@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import keras
 import tensorflow as tf
 
-from kerasbatch.engine.index_checks import UncheckedError
+from kerasbatch.engine.index_ranges import UncheckedError
 from kerasbatch.engine.model_state import short_error
 from kerasbatch.engine.obstacle import ObstacleError
 from kerasbatch.engine.options import Arrays, Needs
@@ -23,8 +23,8 @@ NO_ROOM = (MemoryError, tf.errors.ResourceExhaustedError)
 """The out-of-memory errors of a device."""
 _PROGRAMS = ProgramCache[Program]()
 _TRACES = ProgramCache[StepTraces]()
-_WITHOUT_XLA: "weakref.WeakSet[keras.Model]" = weakref.WeakSet()
-"""Models that XLA could not compile; XLA is not tried again."""
+_WITHOUT_XLA: "weakref.WeakKeyDictionary[keras.Model, str]" = weakref.WeakKeyDictionary()
+"""The reasons of models that XLA could not compile; XLA is not tried again."""
 
 
 class _NoRoomError(ObstacleError):
@@ -99,10 +99,10 @@ def _compile_source(
         except _NoRoomError:
             raise
         except UncheckedError as unchecked:
-            return attempt(False, f"{BLOCKS}, without XLA, {unchecked.reason}")
-        except ObstacleError:
-            _WITHOUT_XLA.add(model)
-    return attempt(False, f"{BLOCKS}, without XLA, which cannot compile this model")
+            _WITHOUT_XLA[model] = unchecked.reason
+        except ObstacleError as obstacle:
+            _WITHOUT_XLA[model] = f"cannot compile this model: {obstacle.reason}"
+    return attempt(False, f"{BLOCKS}, without XLA, which {_WITHOUT_XLA[model]}")
 
 
 @contextlib.contextmanager
@@ -111,8 +111,7 @@ def _obstacles(model: keras.Model) -> Iterator[None]:
     try:
         yield
     except UncheckedError:
-        _PROGRAMS.forget(model)
-        raise
+        raise  # the program without XLA remains valid
     except NO_ROOM as error:
         _PROGRAMS.forget(model)
         raise _NoRoomError("the data do not fit into the memory of the device") from error

@@ -6,16 +6,16 @@ the batch hooks of the callbacks are called with the index that Keras would have
 """
 
 import contextlib
-import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import keras
+import tensorflow as tf
 
+from kerasbatch.engine.index_ranges import UncheckedError
 from kerasbatch.engine.model_state import (
-    all_variables,
     one_item_dataset,
     override_function,
     preserve,
@@ -23,8 +23,9 @@ from kerasbatch.engine.model_state import (
 )
 from kerasbatch.engine.options import Arrays, FitOptions
 from kerasbatch.engine.settings import DEFAULT_SETTINGS, EngineSettings
-from kerasbatch.engine.sources.source import Block, EpochSteps, StepSource
+from kerasbatch.engine.sources.source import Block, StepSource
 from kerasbatch.engine.training import divergence
+from kerasbatch.engine.training.block_limits import BlockLimits
 from kerasbatch.engine.training.block_state import BlockState
 from kerasbatch.engine.training.evaluation import measurer
 from kerasbatch.engine.training.evaluation_loop import Logs
@@ -70,11 +71,9 @@ class FusedTraining:
         self.compile_seconds: float | None = 0.0
         self._xla_after = xla_after  # 0 once XLA has compiled
         self._taken = 0
-        self._cuts = cuts or iter(())
-        self._cut = next(self._cuts, None)
+        self._limits = BlockLimits(source, cuts or iter(()), xla_after, settings)
         self._divergence = divergence.initial_state()
         self._checksum = self._done = 0
-        self._seconds_per_step: float | None = None
 
     def compile(self, evaluated: Arrays | None = None) -> None:
         """Compile for the shapes of this training without taking a step; record the seconds."""
@@ -155,7 +154,9 @@ class FusedTraining:
         stopped, model = bool(self.model.stop_training), self.model
         with contextlib.closing(self.source.begin(epoch)) as steps:
             while not (self._done and model.stop_training):
-                block = steps.next(1 if stopped else self._max_steps(steps))
+                block = steps.next(
+                    1 if stopped else self._limits.max_steps(steps.taken(), self._taken)
+                )
                 if block is None:
                     break
                 self._callbacks.steps_begin(self._done)
@@ -169,46 +170,36 @@ class FusedTraining:
                     break
         return logs or dict(self.model.get_metrics_result())
 
-    def _max_steps(self, steps: EpochSteps) -> int:
-        """Return the largest number of steps for the next block, up to the next cut."""
-        taken = steps.taken()
-        while self._cut is not None and self._cut <= taken:
-            self._cut = next(self._cuts, None)
-        limits = [self.source.max_steps]
-        if self._cut is not None:
-            limits.append(self._cut - taken)
-        if self._taken < self._xla_after:
-            limits.append(self._xla_after - self._taken)
-        if self._seconds_per_step is None:
-            limits.append(max(1, self.source.max_steps // 64))  # the time of a step is unknown
-        else:
-            limits.append(max(1, int(self._settings.block_seconds / self._seconds_per_step)))
-        return min(limits)
-
     def _run(self, block: Block) -> BlockState:
         start = time.perf_counter()
         if 0 < self._xla_after <= self._taken and block.has_usual_size:
             self._compile_late(block)
-        without_xla = self._runs_without_xla(block)
-        train = self.program.train_without_xla if without_xla else self.program.train
-        if block.is_uneven:
-            train = self.program.train_uneven
-        result = self._take(train, block, block.steps)
-        if not result.continues and (mistake := self.program.checks.message()):
-            raise self._refusal(block, int(result.steps) - 1, mistake)
+        result = self._take(self._program_for(block), block, block.steps)
+        if not result.continues and (mistake := self.program.checks.take_mistake()):
+            result = self._take_again(block, int(result.steps) - 1, mistake)
         taken = self._count(result)
         if block.has_usual_size:
-            seconds = (time.perf_counter() - start) / max(taken, 1)
-            self._seconds_per_step = min(seconds, self._seconds_per_step or math.inf)
+            self._limits.measured((time.perf_counter() - start) / max(taken, 1))
         return result
+
+    def _program_for(self, block: Block) -> Callable[..., BlockState]:
+        if block.is_uneven:
+            return self.program.train_uneven
+        return (
+            self.program.train_without_xla if self._runs_without_xla(block) else self.program.train
+        )
 
     def _take(self, train: Callable[..., BlockState], block: Block, steps: int) -> BlockState:
         return train(block.arrays, block.tags, block.indices, steps, self._divergence)
 
-    def _refusal(self, block: Block, row: int, mistake: str) -> EngineError:
+    def _take_again(self, block: Block, row: int, mistake: str) -> BlockState:
         """Take the steps before an invalid index again, then that one without XLA.
 
-        Keras or TensorFlow then raises its own error; if none is raised, return ours.
+        Keras or TensorFlow then raises its own error. If it raises none on a CPU, whose kernels
+        check indices, the step is valid (its result may be unused), and XLA is not used any more.
+
+        Raises:
+            EngineError: if nothing else says what is wrong.
         """
         if row:
             done = self._take(self.program.train, block, row)
@@ -216,9 +207,12 @@ class FusedTraining:
             self._callbacks.steps_end(self._done - 1, dict(done.logs))
             self._callbacks.steps_begin(self._done)
         single = replace(block, indices=block.indices[row : row + 1], steps=1)
-        with preserve(all_variables(self.model)):
-            self._take(self.program.train_without_xla, single, 1)
-        return EngineError(f"{mistake}; this step, and all after it, were not taken")
+        result = self._take(self.program.train_without_xla, single, 1)
+        if tf.config.list_logical_devices("GPU"):
+            raise EngineError(f"{mistake}; this step was the last one")
+        self.jit_compile = False
+        self.why += f"; without XLA from step {self._taken + 1:,} on, because {mistake}"
+        return result
 
     def _runs_without_xla(self, block: Block) -> bool:
         """Return whether a block uses the program without XLA, for batches of any size."""
@@ -230,6 +224,9 @@ class FusedTraining:
         self._xla_after = 0
         try:
             self.program.compile(block.arrays, block.tags, block.indices)
+        except UncheckedError as unchecked:
+            self.jit_compile = False
+            self.why += f"; but then without XLA, which {unchecked.reason}"
         except Exception as error:
             self.jit_compile = False
             self.why += f"; XLA could not compile it ({short_error(error)})"

@@ -10,7 +10,6 @@ from typing import Any
 
 import keras
 
-from kerasbatch.engine import keras_private
 from kerasbatch.engine.device import to_device
 from kerasbatch.engine.model_state import build_model
 from kerasbatch.engine.obstacle import ObstacleError
@@ -113,8 +112,7 @@ def start_on_batches(
     choice = choose_for_batches(model, callbacks, needs.jit_compile, total, settings)
 
     inputs = getattr(model, "inputs", None) or ()
-    is_custom = not keras_private.has_keras_step(model, "train_step")
-    source = BatchSource(adapter, epochs, steps_per_epoch, total, settings, inputs, is_custom)
+    source = BatchSource(adapter, epochs, steps_per_epoch, total, settings, inputs)
     source.check_layout()
     build_model(model, source.spec)  # labels are compared with the outputs, which must exist
     source.open()

@@ -99,7 +99,7 @@ def test_xla_is_not_tried_late_where_it_failed_before(monkeypatch: pytest.Monkey
     tried: list[Any] = []
     monkeypatch.setattr(Program, "compile", lambda self, *block: tried.append(block))
     model = ready()
-    compile._WITHOUT_XLA.add(model)
+    compile._WITHOUT_XLA[model] = "cannot compile this model"
     why = kb.fit(model, pairs(3), verbose=0, settings=LATE_XLA).kerasbatch.why
     assert "without XLA, which cannot compile this model" in why
     assert not tried

@@ -91,6 +91,26 @@ def test_parts_that_become_unequal_late(name: str) -> None:
     assert ends[0] == ends[1]
 
 
+def test_a_label_for_a_whole_batch() -> None:
+    """Keras' own step repeats it; so does the engine."""
+
+    def batches() -> Any:
+        for first in range(0, 320, 8):
+            rows = slice(first, first + (1 if first == 80 else 8))
+            yield X[first : first + 8], X[rows, :1]
+
+    signature = (tf.TensorSpec((None, 3)), tf.TensorSpec((None, 1)))
+    data = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    data, found = data.apply(tf.data.experimental.assert_cardinality(40)), []
+    for fit in (keras.Model.fit, kb.fit):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        options = {"engine": "fused"} if fit is kb.fit else {}
+        found.append(fit(model, data, shuffle=False, verbose=0, **options).history)
+    assert found[0] == found[1]
+
+
 def test_labels_that_run_out() -> None:
     """An error of TensorFlow's, as in Keras: the last batch has eight examples and four labels."""
     labels = tf.data.Dataset.from_tensor_slices(X[:84, 0]).batch(8)

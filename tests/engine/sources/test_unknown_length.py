@@ -69,3 +69,16 @@ def test_one_epoch_has_no_second() -> None:
     model.compile("adam", "mse")
     kb.fit(model, data(), shuffle=False, verbose=0)
     assert int(model.optimizer.iterations) == STEPS
+
+
+class Constant(keras.optimizers.schedules.LearningRateSchedule):
+    """Without a get_config, which no training needs."""
+
+    def __call__(self, step: Any) -> Any:
+        return tf.cast(0.01, tf.float32)
+
+
+def test_a_schedule_without_a_config() -> None:
+    """Is one, whatever else it lacks."""
+    with pytest.warns(UserWarning, match="the count of steps in SGD"):
+        losses(kb.fit, keras.optimizers.SGD(Constant()), x=data())
