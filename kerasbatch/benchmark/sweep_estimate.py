@@ -47,17 +47,16 @@ class ProgramTiming:
         """The speed of the fastest round."""
         return max(self.speeds)
 
-    def seconds(self, run: PreparedRun, speed: float | None = None) -> float:
-        """Return the time of a run of this program, without compilation.
+    def seconds(self, run: PreparedRun) -> tuple[float, float]:
+        """Return the times of a run of this program at its fastest and at its slowest round.
 
-        Args:
-            run: one of its runs.
-            speed: the steps per second; None for those of the fastest round.
+        Compilation is not part of them.
         """
         every = run.single.spec.evaluate_every
         evaluations = 1 + sum(1 for _ in run.plan.evaluation_steps(every.kind, every.amount))
-        steps = run.plan.total_steps / (speed or self.steps_per_second)
-        return self.build_seconds + steps + evaluations * self.evaluate_seconds
+        others = self.build_seconds + evaluations * self.evaluate_seconds
+        steps = run.plan.total_steps
+        return others + steps / self.steps_per_second, others + steps / min(self.speeds)
 
 
 def time_programs(
@@ -118,7 +117,7 @@ def total_seconds(
     """
     slowdown = LONGEST if jobs == 1 else LONGEST_OF_SEVERAL
     compilations = [timing.compile_seconds or 0.0 for timing in timings]
-    fast = [timing.seconds(run) for timing in timings for run in timing.runs]
-    slow = [timing.seconds(run, min(timing.speeds)) for timing in timings for run in timing.runs]
-    shortest = start_seconds + makespan(fast + compilations, jobs)
-    return SHORTEST * shortest, 2 * start_seconds + slowdown * makespan(slow + compilations, jobs)
+    times = [timing.seconds(run) for timing in timings for run in timing.runs]
+    fast = makespan([*(fastest for fastest, _ in times), *compilations], jobs)
+    slow = makespan([*(slowest for _, slowest in times), *compilations], jobs)
+    return SHORTEST * (start_seconds + fast), 2 * start_seconds + slowdown * slow

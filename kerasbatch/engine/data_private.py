@@ -1,6 +1,7 @@
 """The private API of Keras and TensorFlow about data: adapters, and the batch sizes of datasets."""
 
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -20,18 +21,31 @@ def is_of_dataset(adapter: Any) -> bool:
     return isinstance(adapter, private("TFDatasetAdapter"))
 
 
+KEEPS_BATCHES = ("Prefetch", "Options", "Repeat", "Shuffle", "Take", "Skip", "Cache")
+"""The operations of a dataset that leave its batches as they are, by the first word of a name."""
+
+
+def _operations(dataset: tf.data.Dataset) -> Iterator[tf.data.Dataset]:
+    """Yield the operations of a dataset, the last one first; operations on several end it."""
+    operation: Any = dataset
+    while operation is not None:
+        yield operation
+        operation = getattr(operation, "_input_dataset", None)
+
+
+def _batch_size(operation: tf.data.Dataset) -> int | None:
+    """Return the batch size of a `batch` call, or None for another operation."""
+    size = getattr(operation, "_batch_size", None)
+    return None if size is None else int(size)
+
+
 def stated_batch_size(dataset: tf.data.Dataset) -> int | None:
     """Return the batch size of the last `batch` call of a dataset, or None.
 
     It is a hint: later operations may change the size.
     """
-    step: Any = dataset
-    while step is not None:
-        size = getattr(step, "_batch_size", None)
-        if size is not None:
-            return int(size)
-        step = getattr(step, "_input_dataset", None)
-    return None
+    sizes = map(_batch_size, _operations(dataset))
+    return next((size for size in sizes if size is not None), None)
 
 
 def stated_batch_sizes(dataset: tf.data.Dataset) -> set[int]:
@@ -39,26 +53,21 @@ def stated_batch_sizes(dataset: tf.data.Dataset) -> set[int]:
 
     The size of a last `batch` call that follows the zip, or none, is a single one.
     """
-    step: Any = dataset
-    while step is not None and getattr(step, "_batch_size", None) is None:
-        parts = step._inputs() if hasattr(step, "_inputs") else []
-        if len(parts) > 1 and type(step).__name__ == "_ZipDataset":
-            sizes = [stated_batch_sizes(part) for part in parts]
-            return {size for stated in sizes for size in stated}
-        step = getattr(step, "_input_dataset", None)
-    return set() if step is None else {int(step._batch_size)}
-
-
-KEEPS_BATCHES = ("Prefetch", "Options", "Repeat", "Shuffle", "Take", "Skip", "Cache")
-"""The operations of a dataset that leave its batches as they are, by the first word of a name."""
+    for operation in _operations(dataset):
+        if (size := _batch_size(operation)) is not None:
+            return {size}
+        parts = operation._inputs() if hasattr(operation, "_inputs") else []
+        if len(parts) > 1 and type(operation).__name__ == "_ZipDataset":
+            return {size for part in parts for size in stated_batch_sizes(part)}
+    return set()
 
 
 def batches_are_even(dataset: tf.data.Dataset) -> bool:
     """Return whether all arrays of a batch have one length, because `batch` made it."""
-    step: Any = dataset
-    while step is not None and type(step).__name__.strip("_").startswith(KEEPS_BATCHES):
-        step = getattr(step, "_input_dataset", None)
-    return getattr(step, "_batch_size", None) is not None
+    for operation in _operations(dataset):
+        if not type(operation).__name__.strip("_").startswith(KEEPS_BATCHES):
+            return _batch_size(operation) is not None
+    return False
 
 
 def first_batches(adapter: Any) -> list[Any]:

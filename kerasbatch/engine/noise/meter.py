@@ -188,7 +188,7 @@ class NoiseMeter:
             if not self._jit:
                 raise
         else:
-            if not self._jit or program.checks.take_mistake() is None:
+            if program.checks is None or program.checks.take_mistake() is None:
                 return sums
         # TensorFlow may compute what XLA cannot compile, and refuses an index out of range.
         self._jit = False

@@ -31,8 +31,7 @@ class NoiseProgram:
 
     def __init__(self, model: keras.Model, *, jit_compile: bool, scale: float | None) -> None:
         self._model, self._scale = weakref.ref(model), scale
-        self.checks = IndexChecks()
-        self._checks = self.checks if jit_compile else None
+        self.checks = IndexChecks() if jit_compile else None
         self._sums = tf.function(self._loops, autograph=False, jit_compile=jit_compile)
         tensorflow_private.silence_retracing(self._sums)
 
@@ -98,7 +97,7 @@ class NoiseProgram:
         y, weight = (*rest, None, None)[:2]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(weights)
-            with self._checks.recording() if self._checks else contextlib.nullcontext():
+            with self.checks.recording() if self.checks else contextlib.nullcontext():
                 outputs = model(x, training=False)
                 loss = model.compute_loss(x, y, outputs, weight, training=False)
         gradient = tape.gradient(loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)

@@ -56,7 +56,9 @@ class BatchSource:
     ) -> None:
         self.total_steps, self._settings = total_steps, settings
         self.adapter, self.requested_steps_per_epoch = adapter, steps_per_epoch
-        self._dataset = with_fixed_shapes(adapter.get_tf_dataset(), inputs)
+        dataset = adapter.get_tf_dataset()
+        self._may_be_uneven = not data_private.batches_are_even(dataset)
+        self._dataset = with_fixed_shapes(dataset, inputs)
         self.batches_per_pass: int | None = adapter.num_batches
         self.spec = self._dataset.element_spec
         self.as_tuples = isinstance(self.spec, tuple)
@@ -142,9 +144,8 @@ class BatchSource:
 
     @functools.cached_property
     def _row_groups(self) -> tf.data.Dataset:
-        may_be_uneven = not data_private.batches_are_even(self.adapter.get_tf_dataset())
         return rows_of_batches(
-            self._dataset, self._rows, self.batch_size, self._max_batches(), may_be_uneven
+            self._dataset, self._rows, self.batch_size, self._max_batches(), self._may_be_uneven
         )
 
     def _max_batches(self) -> int | None:

@@ -159,9 +159,9 @@ class Program:
                 new = new._replace(continues=may_continue)
             return [new if is_keras_step else new._replace(logs=logs)]
 
-        changed = [variable.value for variable in all_variables(model)]
-        changed += custom.variables if custom else []  # more optimizers than one, for example
-        with checks.restoring(changed) if checks else contextlib.nullcontext():
+        # A custom step may have more optimizers than the model's.
+        own = custom.variables if custom else [variable.value for variable in all_variables(model)]
+        with checks.restoring(own) if checks else contextlib.nullcontext():
             (last,) = tf.while_loop(
                 lambda state: tf.logical_and(state.steps < steps, state.continues),
                 body,
