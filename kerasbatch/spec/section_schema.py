@@ -1,5 +1,6 @@
 """The sections of the spec: model, validation, evaluations, target and learning-rate rule."""
 
+import ctypes
 import math
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
@@ -140,8 +141,14 @@ class Target(StrictModel):
         )
 
     def is_reached_by(self, values: Any) -> Any:
-        """Return whether a value reaches the target, or for a Series, element by element."""
-        return values <= self.value if self.lower_is_better else values >= self.value
+        """Return whether a value reaches the target, or for a Series, element by element.
+
+        Metrics are float32, in which 9 of 10 is 0.89999998: it reaches 0.9.
+        """
+        rounded = ctypes.c_float(self.value).value
+        if self.lower_is_better:
+            return values <= max(self.value, rounded)
+        return values >= min(self.value, rounded)
 
 
 class WarmUpLength(StrictModel):

@@ -29,7 +29,7 @@ def test_one_worker_takes_the_sum() -> None:
     """Start, compilation, and for each run: model, steps, evaluations before and at the end."""
     shortest, longest = total_seconds([timing((50.0, 100.0), 1000, 2)], 1, 4.0)
     assert shortest == pytest.approx(SHORTEST * (4 + 3 + 2 * (0.5 + 10 + 2 * 0.25)))
-    assert longest == pytest.approx(2 * 4 + LONGEST * (3 + 2 * (0.5 + 20 + 2 * 0.25)))
+    assert longest == pytest.approx(2.5 * 4 + LONGEST * (3 + 2 * (0.5 + 20 + 2 * 0.25)))
 
 
 def test_workers_share_the_runs() -> None:
@@ -38,4 +38,4 @@ def test_workers_share_the_runs() -> None:
     shortest, longest = total_seconds(timings, 2, 4.0)
     first, second = 0.5 + 10 + 0.5 + 3, 3 * (0.5 + 2 + 0.5) + 3
     assert shortest == pytest.approx(SHORTEST * (4 + max(first, second)))
-    assert longest == pytest.approx(2 * 4 + LONGEST_OF_SEVERAL * max(first, second))
+    assert longest == pytest.approx(2.5 * 4 + LONGEST_OF_SEVERAL * max(first, second))

@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from run_support import run
 
 import kerasbatch as kb
+from kerasbatch.spec.section_schema import Target
 
 TARGET = {"metric": "val_accuracy", "at_least": 0.7}
 
@@ -16,7 +18,7 @@ def test_a_target_without_stop_is_recorded(small: dict[str, Any], tmp_path: Path
     result = run(small | {"epochs": 12, "target": TARGET}, tmp_path)
     assert result.status == "done"
     history = result.history
-    first = history[(history["val_accuracy"] >= 0.7) & (history["step"] > 0)].iloc[0]
+    first = history[(history["val_accuracy"] > 0.69999) & (history["step"] > 0)].iloc[0]
     row = result.row
     assert row["target"] == "val_accuracy >= 0.7"
     assert row["steps_to_target"] == first["step"] < history["step"].iloc[-1]
@@ -57,3 +59,17 @@ def test_the_table_of_a_sweep_says_who_reached_it(small: dict[str, Any], tmp_pat
     assert lines[0].rstrip().endswith("to target")
     assert lines[1].rstrip().endswith(f"{results[0].row['steps_to_target']} steps")
     assert lines[2].rstrip().endswith("not reached")
+
+
+def test_a_share_in_float32_reaches_its_target() -> None:
+    """9 of 10 is 0.89999998 in float32, and 1 of 10 is 0.1000000015; the next share does not."""
+    at_least, at_most = (
+        Target(metric="accuracy", at_least=0.9),
+        Target(metric="val_loss", at_most=0.1),
+    )
+    shares = pd.Series(np.float64(np.float32([324 / 360, 323 / 360])))
+    assert at_least.is_reached_by(shares).tolist() == [True, False]
+    assert at_least.is_reached_by(0.9)
+    losses = pd.Series(np.float64(np.float32([0.1, 0.10001])))
+    assert at_most.is_reached_by(losses).tolist() == [True, False]
+    assert not Target(metric="mse", at_most=1e300).is_reached_by(float("nan"))
