@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -31,7 +32,7 @@ def read_runs(folder: Path) -> pd.DataFrame:
         assert target is not None
         history = pd.read_csv(file.with_name("history.csv"))
         trained = history[history["step"] > 0]
-        passed = trained[trained[target[1]] >= float(target[2])]
+        passed = trained[trained[target[1]] >= float(np.float32(target[2]))]
         learned = record["row"][target[1]] not in (None, "nan") and (
             float(record["row"][target[1]])
             > float(history[target[1]][0]) + 0.01 * (1 - float(history[target[1]][0]))
@@ -247,10 +248,8 @@ def test_rates_lie_at_the_edge(copy: Path) -> None:
     for run in runs_where(copy, lambda row: (row["batch_size"], row["learning_rate"]) == (32, 0.3)):
         shutil.rmtree(run)
     comparison = check(copy, fit=True)
-    assert (
-        "batch_size 1, 32: the best learning rate is at the edge" in codes(comparison)["grid_edge"]
-    )
+    assert "batch_size 32: the best learning rate is at the edge" in codes(comparison)["grid_edge"]
     assert "learning rates above 0.1 at 32" in comparison.recommendation
     assert (
-        comparison.fit.doubt == "2 of 6 sizes may be faster with a learning rate that was not tried"
+        comparison.fit.doubt == "1 of 6 sizes may be faster with a learning rate that was not tried"
     )

@@ -49,7 +49,7 @@ def test_it_asks_answers_and_doubts(page: str) -> None:
         "To reach val_accuracy >= 0.95, batch size 512 took the fewest steps (34; 128 and 1,437 may"
         in text
     )
-    assert "The critical batch size is about 95" in text
+    assert "The critical batch size is about 100" in text
     for code, message in caveat_lines(found.caveats).items():
         assert f"{code} : {message}" in text
     assert found.recommendation in text
