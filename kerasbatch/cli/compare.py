@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from kerasbatch.analysis.comparison.result import Comparison
+    from kerasbatch.analysis.loading.load import Loaded
 
 Format = Literal["table", "csv", "markdown", "json"]
 
@@ -51,9 +52,10 @@ def compare(
         raise SpecError(faults)
     from kerasbatch.analysis.comparison import compare as analysis
     from kerasbatch.analysis.comparison.stale_runs import stale_line
+    from kerasbatch.analysis.loading.load import load
 
-    keys = by or ["batch_size"]
-    comparison = analysis.compare(list(paths), keys, target, fit=fit, all_runs=all_runs)
+    keys, loaded = by or ["batch_size"], load(list(paths))
+    comparison = analysis.compare(loaded, keys, target, fit=fit, all_runs=all_runs)
     for place, problem in comparison.problems.items():
         print_note(f"{place}: {problem}; it is left out")
     if comparison.stale:
@@ -62,8 +64,10 @@ def compare(
         comparison.write_csv(csv)
     _show(comparison, table_format, open_console(errors=False))
     if baseline is not None and fail_if is not None:
-        earlier = analysis.compare(baseline, keys, target, all_runs=all_runs)
-        _check_regressions(comparison, earlier, fail_if)
+        earlier = load(baseline)
+        _note_changes(loaded, earlier)
+        reference = analysis.compare(earlier, keys, target, all_runs=all_runs)
+        _check_regressions(comparison, reference, fail_if)
 
 
 def _show(comparison: "Comparison", table_format: Format, console: "Console") -> None:
@@ -80,6 +84,15 @@ def _show(comparison: "Comparison", table_format: Format, console: "Console") ->
         "json": comparison.to_json,
     }
     console.print(texts[table_format](), soft_wrap=True, end="")
+
+
+def _note_changes(loaded: "Loaded", baseline: "Loaded") -> None:
+    """Print the settings in which the runs differ from those of the baseline."""
+    from kerasbatch.analysis.comparison.settings import Settings, changed_keys
+
+    keys = changed_keys(Settings(loaded.current()), Settings(baseline.current()))
+    if keys:
+        print_note(f"the baseline's runs differ in {', '.join(keys)}")
 
 
 def _check_regressions(comparison: "Comparison", baseline: "Comparison", limit: str) -> None:

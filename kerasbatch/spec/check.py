@@ -168,11 +168,13 @@ def _model_at(location: Location) -> type[BaseModel]:
 def _expected(details: Mapping[str, Any], location: Location) -> str:
     """Return a description of the legal values."""
     key = KEYS.get(str(location[0])) if location else None
+    is_no_mapping = details["type"] in ("model_type", "dict_type", "model_attributes_type")
+    is_whole_value = len(location) == 1 or details["type"] == "model_attributes_type"
     if details["type"] == "union_tag_invalid" or (
-        key and key.must and details["type"] == "model_attributes_type"
+        key and key.must and is_no_mapping and is_whole_value
     ):
         return key.must if key else ""
-    if details["type"] in ("model_type", "dict_type", "model_attributes_type"):
+    if is_no_mapping:
         return "a mapping, like {key: value}"
     if details["type"] in ("tuple_type", "list_type"):
         return "a list, like [...]"
@@ -187,4 +189,5 @@ def _hint(value: Any, expected: str) -> str:
     words = re.findall(r"[a-z0-9_]+", expected)
     if expected.startswith("a list") and value in words:
         return f"; write [{value}]"
-    return suggestion(value, words) if isinstance(value, str) else ""
+    is_word = isinstance(value, str) and not expected.startswith("a mapping")
+    return suggestion(value, words) if is_word else ""

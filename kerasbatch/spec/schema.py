@@ -6,6 +6,7 @@ Keras.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, Strict
@@ -23,6 +24,9 @@ from kerasbatch.spec.fields import (
     one_of,
 )
 from kerasbatch.spec.section_schema import (
+    EPOCHS,
+    EVERY_FORM,
+    TARGET_FORM,
     AnyModel,
     AnyValidation,
     EvaluateEvery,
@@ -166,8 +170,8 @@ class Spec(KeyedModel):
             must="test, none, {fraction: 0.2} or {examples: 1000}",
         ),
     ] = None
-    evaluate_every: Annotated[EvaluateEvery, _BUDGET] = EvaluateEvery(epochs=1)
-    target: Annotated[Target | None, _OBSERVED] = None
+    evaluate_every: Annotated[EvaluateEvery, replace(_BUDGET, must=EVERY_FORM)] = EPOCHS
+    target: Annotated[Target | None, replace(_OBSERVED, must=TARGET_FORM)] = None
     sampling: Annotated[Sampling, Expected(one_of(Sampling)), _SETTING] = "shuffle"
     partial_batch: Annotated[PartialBatch, Expected(one_of(PartialBatch)), _SETTING] = "keep"
     learning_rate_rule: Annotated[

@@ -23,6 +23,8 @@ from kerasbatch.spec.fields import (
 from kerasbatch.types import EveryKind
 
 Preset = Literal["linear", "mlp", "cnn"]
+EVERY_FORM = "a mapping, like {steps: 100}"
+TARGET_FORM = "a mapping, like {metric: val_accuracy, at_least: 0.97}"
 
 
 class PresetModel(KeyedModel):
@@ -103,6 +105,9 @@ class EvaluateEvery(StrictModel):
     def amount(self) -> float:
         """The value of the one that is set."""
         return float(getattr(self, self.kind))
+
+
+EPOCHS = EvaluateEvery(epochs=1)
 
 
 class Target(StrictModel):

@@ -58,6 +58,7 @@ def test_wrong_seeds(tmp_path: Path, value: str) -> None:
         ("seed: 0", "sede: 0", "sede: unknown key; did you mean seed?"),
         ("data: iris", "data: {name: iris, fallbak: digits}", "did you mean fallback?"),
         ("epochs: 2", "epochs: 2\ntarget: {metrc: loss}", "did you mean metric?"),
+        ("epochs: 2", "epochs: 2\ntarget: loss<=1", "like {metric: val_accuracy, at_least: 0.97}"),
         ("units: 3", "unist: 3", "did you mean units?"),
         ("sparse_categorical", "sparse_categoricla", "did you mean sparse_categorical_crossent"),
         ("loss: sparse_categorical_crossentropy", "loss: msee", "did you mean mse?"),

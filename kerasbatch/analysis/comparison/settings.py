@@ -130,6 +130,16 @@ class Settings:
     def _fingerprint(self, run: str) -> Any:
         return self._loaded.records[run].get("data_fingerprint")
 
+    def values(self) -> dict[str, set[str]]:
+        """Return the values of every setting, and the content of the data, over all runs."""
+        found: dict[str, set[str]] = {}
+        for run, values in self._values.items():
+            for key, value in values.items():
+                if key != "batch_size" and key.partition(".")[0] != "data":
+                    found.setdefault(key, set()).add(repr(value))
+            found.setdefault("data", set()).add(repr(self._fingerprint(run)))
+        return found
+
     def is_whole_model(self, keys: Iterable[str]) -> bool:
         """Return whether keys of the model make another model, and no other arguments of one."""
         if not any(key.partition(".")[0] == "model" for key in keys):
@@ -173,6 +183,13 @@ def required_keys(settings: Settings, by: Sequence[str], *, has_rates: bool) -> 
     data = [settings.column(key) for key in by if key.partition(".")[0] in ("data", *RUN_KEYS)]
     if settings.has_mixed_data(data):
         yield "data"
+
+
+def changed_keys(now: Settings, before: Settings) -> list[str]:
+    """Return the settings, and `data`, whose values differ between two sets of runs."""
+    values = [side.values() for side in (now, before)]
+    keys = dict.fromkeys([*values[0], *values[1]])
+    return [key for key in keys if values[0].get(key) != values[1].get(key)]
 
 
 def is_part_of_rate(key: str, has_rates: bool) -> bool:

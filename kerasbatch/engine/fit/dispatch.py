@@ -18,7 +18,6 @@ from kerasbatch.engine.fit.arrays import (
     non_array_kind,
     validates_on_arrays,
 )
-from kerasbatch.engine.fit.attempted_steps import warn_of_attempted_steps
 from kerasbatch.engine.obstacle import ObstacleError
 from kerasbatch.engine.options import Arrays, FitOptions, Needs, Validation
 from kerasbatch.engine.settings import EngineSettings
@@ -87,6 +86,7 @@ def begin_on_arrays(
         callbacks=options.callbacks,
         validation=validation.data if validation and validation.is_arrays else None,
         settings=settings,
+        initial_epoch=arguments.initial_epoch,
     )
     return training, replace(options, validation=validation)
 
@@ -136,9 +136,6 @@ def begin_on_batches(
     except ObstacleError as obstacle:
         arguments = arguments.replaced(x=data_private.put_back(adapter, arguments.x))
         return leave_to_keras(model, arguments, engine, obstacle.reason), options
-    if training.source.steps_per_epoch is None and arguments.epochs - arguments.initial_epoch > 1:
-        is_dataset = isinstance(arguments.x, tf.data.Dataset)
-        warn_of_attempted_steps(model, is_dataset=is_dataset, stacklevel=4)
     validation = _validation_for_batches(arguments, settings)
     return training, replace(options, validation=validation)
 

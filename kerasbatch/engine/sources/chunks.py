@@ -23,7 +23,8 @@ class Chunk:
         arrays: the examples on the device, padded to a constant number of rows.
         sizes: the number of examples of each batch.
         tags: the tags of the rows, or None if examples have no tags.
-        is_uneven: whether it is one batch whose arrays have different lengths, without padding.
+        is_uneven: whether it is one batch, of arrays of different lengths or empty ones, without
+            padding.
     """
 
     arrays: Arrays
@@ -134,7 +135,7 @@ class ChunkSteps:
         """Return a block of steps over the rows of a chunk."""
         tags = chunk.tags
         if tags is None:
-            tags = tf.zeros(max(map(len, keras.tree.flatten(chunk.arrays))), tf.int64)
+            tags = tf.zeros(max(1, *map(len, keras.tree.flatten(chunk.arrays))), tf.int64)
         is_usual = indices.shape[1] == self.size and not chunk.is_uneven
         return Block(chunk.arrays, tags, indices, steps, is_usual, chunk.is_uneven)
 

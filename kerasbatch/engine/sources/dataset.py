@@ -66,8 +66,8 @@ class BatchSource:
         self.steps_per_epoch = steps_per_epoch or self.batches_per_pass
         self.chunk_steps: ChunkSteps | None = None
         self._first_epoch: _BatchSteps | None = None
-        self.restarts = False
-        """True if Keras would have restarted the data for an epoch that may not follow."""
+        self.restarts = False  # whether Keras would have restarted them for a next epoch
+        self.attempted_step_effect: str | None = None  # for the warning
 
     @property
     def max_steps(self) -> int:
@@ -233,9 +233,11 @@ class _BatchSteps:
         self._ended = self.taken()
         source.close_chunks()
         if source.requested_steps_per_epoch is not None:
+            effect = source.attempted_step_effect
             warnings.warn(
                 f"the data ran out after {self._done} of {source.requested_steps_per_epoch} steps "
-                "of an epoch; let them repeat, or ask for fewer steps",
+                "of an epoch; let them repeat, or ask for fewer steps"
+                f"{f'. Then {effect}, so later steps differ a little' if effect else ''}",
                 stacklevel=2,
             )
         elif not self._done:

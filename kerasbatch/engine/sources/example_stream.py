@@ -56,6 +56,11 @@ class ExampleStream:
         number, first = self.start(self.epochs)
         return (number - 1) * self.plan.steps_per_epoch + first + self.steps(self.epochs)
 
+    def steps_after(self, epochs: int) -> int:
+        """Return the steps of the training without its first `epochs`."""
+        number, first = self.start(epochs + 1)
+        return max(0, self.total_steps - (number - 1) * self.plan.steps_per_epoch - first)
+
     def _epochs_per_pass(self) -> int:
         per_epoch = self.steps_per_epoch or self.plan.steps_per_epoch
         return -(-self.plan.steps_per_epoch // per_epoch)

@@ -38,7 +38,7 @@ class _ChunkMaker:
         self._first: Arrays | None = None
         self._count = self._room = 0
         self._error: Exception | None = None
-        self._uneven: Arrays | None = None  # comes after the chunk of the batches before it
+        self._uneven: Arrays | None = None  # a batch of unequal or empty arrays
 
     def __call__(self) -> Chunk | None:
         """Return the next chunk, or None at the end."""
@@ -53,12 +53,12 @@ class _ChunkMaker:
                 break
             if batch is None:
                 break
-            if len({len(leaf) for leaf in keras.tree.flatten(batch)}) > 1:
+            lengths = {len(leaf) for leaf in keras.tree.flatten(batch)}
+            if lengths != {max(lengths)} or lengths == {0}:
                 self._uneven = batch
                 break
-            if size := len(keras.tree.flatten(batch)[0]):
-                parts.append(batch)
-                sizes.append(size)
+            parts.append(batch)
+            sizes += lengths
         if self._error is not None and not parts:
             raise self._error
         if not parts:
@@ -67,13 +67,13 @@ class _ChunkMaker:
         return Chunk(pack(parts, round_up(sum(sizes), self._room)), sizes)
 
     def _uneven_chunk(self) -> Chunk | None:
-        """Return the batch whose arrays have different lengths as a chunk, or None."""
+        """Return the batch that stands alone as a chunk, or None."""
         if (batch := self._uneven) is None:
             return None
         self._uneven = None
         lengths = [len(leaf) for leaf in keras.tree.flatten(batch)]
         arrays = keras.tree.map_structure(lambda leaf: pack([leaf], len(leaf)), batch)
-        return Chunk(arrays, [max(lengths)], is_uneven=True)
+        return Chunk(arrays, [max(1, *lengths)], is_uneven=True)
 
     def _next(self) -> Arrays | None:
         if self._error is not None:

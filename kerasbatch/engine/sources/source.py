@@ -31,7 +31,7 @@ class Block:
             not used, so that K is always the same.
         steps: the number of steps.
         has_usual_size: whether the batch size is the usual one, and not that of a partial batch.
-        is_uneven: whether the data are one batch whose arrays have different lengths.
+        is_uneven: whether the data are one batch, of arrays of different lengths or empty ones.
     """
 
     arrays: Arrays

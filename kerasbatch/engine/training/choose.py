@@ -55,6 +55,7 @@ def choose(
     jit_compile: bool | None = None,
     resident: Sequence[Arrays] = (),
     settings: EngineSettings = DEFAULT_SETTINGS,
+    initial_epoch: int = 0,
 ) -> Choice:
     """Choose the engine for arrays; for the fused one, build the model.
 
@@ -66,6 +67,7 @@ def choose(
         jit_compile: whether to compile with XLA, or None to choose.
         resident: other arrays that will be on the device.
         settings: the thresholds of the engine.
+        initial_epoch: the number of epochs before the training.
     """
     if engine == "keras":
         return Choice(False, bool(model.jit_compile), "plain model.fit, as asked for")
@@ -77,7 +79,7 @@ def choose(
         build_model(model, keras.utils.pack_x_y_sample_weight(*stream.batch(np.arange(1))))
     except ObstacleError as obstacle:
         return choose_plain(model, obstacle.reason)
-    steps = stream.total_steps
+    steps = stream.steps_after(initial_epoch)
     jit, why = _requested_xla(jit_compile) or choose_xla(model, steps, settings.xla_steps)
     streamed = _copied_from_file(stream.arrays) or memory_obstacle(
         [stream.arrays, *resident], settings

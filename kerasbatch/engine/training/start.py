@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from kerasbatch.engine import data_private
 from kerasbatch.engine.device import to_device
 from kerasbatch.engine.model_state import build_model
 from kerasbatch.engine.obstacle import ObstacleError
@@ -20,6 +21,10 @@ from kerasbatch.engine.sources.example_stream import ExampleStream
 from kerasbatch.engine.sources.resident import ResidentSource
 from kerasbatch.engine.sources.source import StepSource
 from kerasbatch.engine.sources.streamed import StreamedSource
+from kerasbatch.engine.training.attempted_steps import (
+    attempted_step_effect,
+    warn_of_attempted_steps,
+)
 from kerasbatch.engine.training.choose import choose, choose_for_batches, choose_plain
 from kerasbatch.engine.training.compile import NO_ROOM, compile_training
 from kerasbatch.engine.training.fused import FusedTraining
@@ -44,6 +49,7 @@ def start(
     validation: Arrays | None = None,
     streamed: bool = False,
     settings: EngineSettings = DEFAULT_SETTINGS,
+    initial_epoch: int = 0,
 ) -> Training:
     """Choose an engine and compile; if that fails, return a training by plain `model.fit`.
 
@@ -58,12 +64,15 @@ def start(
         validation: the arrays of other evaluations, which are not compiled now.
         streamed: whether to stream the data in chunks even if they fit on the device.
         settings: the thresholds of the engine.
+        initial_epoch: the number of epochs before the training.
 
     Raises:
         EngineError: if `engine` is fused and it cannot work.
     """
     resident = [arrays for arrays in (evaluated, validation) if arrays is not None]
-    choice = choose(model, stream, engine, callbacks, needs.jit_compile, resident, settings)
+    choice = choose(
+        model, stream, engine, callbacks, needs.jit_compile, resident, settings, initial_epoch
+    )
     if streamed and not choice.streamed:
         choice = replace(choice, streamed="that was asked for")
     if choice.fused:
@@ -118,10 +127,24 @@ def start_on_batches(
     source.open()
     sources = iter([(", over the batches as they come", source)])
     try:
-        return compile_training(model, sources, choice, needs, settings)
+        training = compile_training(model, sources, choice, needs, settings)
     except ObstacleError:
         source.close()
         raise
+    _note_attempted_steps(model, source, epochs_left)
+    return training
+
+
+def _note_attempted_steps(model: keras.Model, source: BatchSource, epochs_left: int) -> None:
+    """Warn of Keras' attempted steps, now or, for epochs of known length, when data run out."""
+    effect = attempted_step_effect(model) if source.batches_per_pass is None else None
+    if effect is None:
+        return
+    if source.requested_steps_per_epoch is not None:
+        source.attempted_step_effect = effect
+    elif epochs_left > 1:
+        is_dataset = data_private.is_of_dataset(source.adapter)
+        warn_of_attempted_steps(effect, is_dataset=is_dataset, stacklevel=6)
 
 
 def _sources(

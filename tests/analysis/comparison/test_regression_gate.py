@@ -104,6 +104,17 @@ def test_exit_codes(tmp_path: Path) -> None:
         assert message in _gate(here, *wrong)[1]
 
 
+def test_another_model_in_the_baseline_is_noted(tmp_path: Path) -> None:
+    """A gate may judge a changed model, and says that it does."""
+    before = results(tmp_path / "before", 0.8)
+    now = results(tmp_path / "now", 0.8, spec={"model": "cnn", "data": "mnist"}, used="mnist")
+    limit = ("--fail-if", "val_accuracy<-0.01")
+    code, output = _gate(now, "--baseline", before, *limit)
+    assert code == 0
+    assert "the baseline's runs differ in model\n" in output
+    assert "differ in" not in _gate(now, "--baseline", now, *limit)[1]
+
+
 def test_what_cannot_be_compared_is_no_pass(tmp_path: Path) -> None:
     """Another target, no number at all, no spread: exit code 2, and not 0."""
     here = results(tmp_path, 0.8, 0.9)

@@ -279,20 +279,6 @@ def test_a_generator_that_runs_out() -> None:
         np.testing.assert_allclose(mine[name], values, rtol=1e-4, err_msg=name)
 
 
-def test_a_batch_without_examples_is_no_step() -> None:
-    """Wherever it stands."""
-
-    def with_holes() -> Iterator[Any]:
-        for x, y in pairs():
-            yield x, y
-            yield x[:0], y[:0]
-
-    plain, fused = ready(), ready()
-    plain.fit(pairs(), steps_per_epoch=11, verbose=0, shuffle=False)
-    kb.fit(fused, with_holes(), verbose=0)
-    assert_alike(plain, fused)
-
-
 def test_a_py_dataset_that_grows() -> None:
     """Keras asks for its length once."""
 

@@ -111,6 +111,46 @@ def test_a_label_for_a_whole_batch() -> None:
     assert found[0] == found[1]
 
 
+def with_empty_batches(kind: str) -> Any:
+    """Return 40 batches; the first, one in the middle and the last have no examples."""
+
+    def batch(number: int) -> Any:
+        rows = slice(0, 0) if number in (0, 20, 39) else slice(8 * number, 8 * number + 8)
+        return X[rows], X[rows, :1]
+
+    class Batches(keras.utils.PyDataset):
+        def __len__(self) -> int:
+            return 40
+
+        def __getitem__(self, number: int) -> Any:
+            return batch(number)
+
+    if kind == "PyDataset":
+        return Batches()
+    if kind == "generator":
+        return (batch(number % 40) for number in range(80))
+    signature = (tf.TensorSpec((None, 3)), tf.TensorSpec((None, 1)))
+    data = tf.data.Dataset.from_generator(lambda: map(batch, range(40)), output_signature=signature)
+    return data.apply(tf.data.experimental.assert_cardinality(40))
+
+
+@pytest.mark.parametrize("kind", ["PyDataset", "generator", "dataset"])
+def test_a_batch_without_examples_is_a_step(kind: str) -> None:
+    """Momentum moves the weights in it, and the optimizer counts it, as in Keras."""
+    found = []
+    for fit in (keras.Model.fit, kb.fit):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+        model.compile("adam", "mse")
+        options: dict[str, Any] = {"epochs": 2, "shuffle": False, "verbose": 0}
+        options |= {"engine": "fused"} if fit is kb.fit else {}
+        steps = 40 if kind == "generator" else None
+        losses = fit(model, with_empty_batches(kind), steps_per_epoch=steps, **options).history
+        assert int(model.optimizer.iterations) == 80
+        found.append([*losses["loss"], *np.ravel(model.get_weights()[0])])
+    assert found[0] == pytest.approx(found[1], rel=1e-5)
+
+
 def test_labels_that_run_out() -> None:
     """An error of TensorFlow's, as in Keras: the last batch has eight examples and four labels."""
     labels = tf.data.Dataset.from_tensor_slices(X[:84, 0]).batch(8)

@@ -63,6 +63,20 @@ def test_what_differs_is_a_warning(name: str) -> None:
     assert found[0] == pytest.approx(found[1], rel=1e-6)
 
 
+def test_data_that_run_out_in_an_epoch() -> None:
+    """Keras attempts a step there as well; of data whose length it knows, it does not."""
+    batches = ((X[:8], X[:8, :1]) for _ in range(6))
+    models = [keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]) for _ in range(2)]
+    for model in models:
+        model.compile("adam", "mse")
+    effect = "6 of 10 steps.* Keras attempts one more step, which moves the count of steps in Adam"
+    with pytest.warns(UserWarning, match=effect):
+        kb.fit(models[0], batches, steps_per_epoch=10, shuffle=False, verbose=0)
+    counted = data(is_counted=True)
+    with pytest.warns(UserWarning, match="40 of 50 steps of an epoch; .* for fewer steps$"):
+        kb.fit(models[1], counted, steps_per_epoch=50, engine="fused", shuffle=False, verbose=0)
+
+
 def test_one_epoch_has_no_second() -> None:
     """The attempt comes after the last step whose result is shown."""
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])

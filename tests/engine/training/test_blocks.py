@@ -126,6 +126,15 @@ def test_initial_epoch_begins_with_the_order_of_that_epoch(engine: Any) -> None:
         np.testing.assert_allclose(mine, theirs, atol=1e-6)
 
 
+def test_the_reason_counts_the_steps_from_the_initial_epoch_on() -> None:
+    """Of three epochs of a few steps, two are left."""
+    options = {"batch_size": 10, "epochs": 3, "verbose": 0}
+    whole, rest = (kb.fit(compiled(), TABLE, CLASSES, initial_epoch=n, **options) for n in (0, 1))
+    steps = N // 10
+    assert f"not pay in {3 * steps} steps" in whole.kerasbatch.why
+    assert f"not pay in {2 * steps} steps" in rest.kerasbatch.why
+
+
 @pytest.mark.parametrize("what", ["label", "index"])
 @pytest.mark.parametrize("built", [True, False])
 def test_what_xla_would_not_notice_is_trained_without_it(what: str, built: bool) -> None:

@@ -20,21 +20,25 @@ CONSTANT_STEPS = (
 ASSERT = "x.apply(tf.data.experimental.assert_cardinality(N))"
 
 
-def warn_of_attempted_steps(model: keras.Model, *, is_dataset: bool, stacklevel: int) -> None:
-    """Warn if Keras' attempted steps change the result of a training of several epochs.
+def attempted_step_effect(model: keras.Model) -> str | None:
+    """Return what Keras' attempted step changes in a built, compiled model, or None."""
+    moved = _moved_state(model)
+    if not moved:
+        return None
+    return f"Keras attempts one more step, which moves {' and '.join(moved)}; here it is not taken"
+
+
+def warn_of_attempted_steps(effect: str, *, is_dataset: bool, stacklevel: int) -> None:
+    """Warn that Keras' attempted steps change the result of a training of several epochs.
 
     Args:
-        model: a built, compiled model.
+        effect: what the attempted step changes.
         is_dataset: whether the data are a tf.data.Dataset.
         stacklevel: as in `warnings.warn`, counted from the caller.
     """
-    moved = _moved_state(model)
-    if not moved:
-        return
     warnings.warn(
-        "x does not say how many batches it has. After each epoch, Keras attempts one more step, "
-        f"which moves {' and '.join(moved)}; here it is not taken, so from the second epoch on "
-        "results differ a little from those of model.fit. They are equal if you pass "
+        f"x does not say how many batches it has. After each epoch, {effect}, so from the second "
+        "on results differ a little from those of model.fit. They are equal if you pass "
         f"steps_per_epoch=N{' or ' + ASSERT if is_dataset else ''}",
         stacklevel=stacklevel + 1,
     )
