@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from kerasbatch.data.table_format import TableFormat
 from kerasbatch.types import Array
 
 
@@ -23,6 +24,9 @@ class RawArrays:
         weight: the weight of each example of x, or None.
         words: the words of each column of text, by its name; x holds their numbers from 0, and
             nan for a missing one.
+        orders: the words of ordered columns, by name; x holds their positions.
+        units: the units of columns of numbers, by name, where they have one.
+        table_format: the format of the table's file.
         notice: a message for the user about the data, or None.
     """
 
@@ -35,4 +39,7 @@ class RawArrays:
     y_val: Array | None = None
     weight: Array | None = None
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+    table_format: TableFormat = field(default_factory=TableFormat)
     notice: str | None = None

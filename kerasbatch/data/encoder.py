@@ -48,9 +48,16 @@ class Encoder:
                 standardize=spec.data.standardize,
                 fill_missing=isinstance(spec.data, TableData) and spec.data.missing == "mean",
             )
-        return cls(
-            raw, replace(preprocessing, labels=parts.labels, target=_target_scale(spec, parts))
+        preprocessing = replace(
+            preprocessing,
+            labels=parts.labels,
+            target=_target_scale(spec, parts),
+            orders=raw.arrays.orders,
+            missing_values=getattr(spec.data, "missing_values", None) or (),
+            units=raw.arrays.units,
+            table_format=raw.arrays.table_format,
         )
+        return cls(raw, preprocessing)
 
     def x(self, part: Array) -> Array:
         """Return examples, encoded if they are a table, with floats as float32."""
@@ -89,13 +96,13 @@ class Encoder:
 
 def _target_scale(spec: Spec, parts: SplitData) -> Standardization | None:
     """Return the standardization of the target, or None."""
-    check_target(spec, parts)
+    _check_target(spec, parts)
     if not spec.data.standardize_target:
         return None
     return Standardization.of(parts.y.reshape(len(parts.y), -1))
 
 
-def check_target(spec: Spec, parts: SplitData) -> None:
+def _check_target(spec: Spec, parts: SplitData) -> None:
     """Raise an error if the spec standardizes a target of classes."""
     if not spec.data.standardize_target:
         return

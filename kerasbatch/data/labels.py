@@ -1,48 +1,104 @@
 """The encoding of labels: class numbers for a loss of classes, else plain numbers."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from kerasbatch.data.arrays import RawArrays
+from kerasbatch.data.classes import Classes, classes_of
 from kerasbatch.data.raw import RawData
 from kerasbatch.errors import SpecError
 from kerasbatch.spec import keras_registry
 from kerasbatch.spec.data_schema import BuiltInData
 from kerasbatch.spec.schema import Spec
+from kerasbatch.text import shortened
 from kerasbatch.types import Array
 
+CLASSES = ("index", "binary")
+"""The kinds of labels that are numbers of classes."""
 MIN_LABEL_FOR_GAPS, MAX_GAP_RATIO = 1000, 10
 """The highest label must be below the first, or below the second times the number of classes."""
 
 
-def encode_labels(spec: Spec, raw: RawData) -> tuple[RawData, tuple[str, ...] | None]:
+@dataclass(frozen=True)
+class EncodedLabels:
+    """Data whose labels are numbers.
+
+    Args:
+        raw: the data, with class numbers if the loss compares classes.
+        names: the names of the classes, or None if they are their numbers.
+    """
+
+    raw: RawData
+    names: tuple[str, ...] | None = None
+
+
+def encode_labels(spec: Spec, raw: RawData) -> EncodedLabels:
     """Encode labels as class numbers if the loss compares classes, else as numbers.
 
-    Returns:
-        The data, and the labels of the classes if they were text.
+    Raises:
+        SpecError: if the loss cannot compare them, or the classes of the spec do not fit them.
     """
     if isinstance(spec.data, BuiltInData):
-        return raw, None
-    y, kind = raw.arrays.y, keras_registry.label_kind(spec.loss.name)
-    if y.dtype.kind == "U" and y.ndim == 1:
-        if kind == "number":
-            message = f"holds labels as text, and {spec.loss.name} compares numbers"
-            raise SpecError.at(("data",), f"{message}; write sparse_categorical_crossentropy")
-        words = np.unique(y)
-        arrays = _labels(raw.arrays, lambda part, name: _numbered(part, words, name))
-        return replace(raw, arrays=arrays, classes=len(words)), tuple(map(str, words))
-    if kind in ("index", "binary") and y.dtype.kind in "iub" and y.ndim == 1:
+        return EncodedLabels(raw)
+    kind = keras_registry.label_kind(spec.loss.name)
+    raw = _from_columns(raw) if kind in CLASSES else raw
+    y = raw.arrays.y
+    is_list = y.ndim == 1 and y.dtype.kind in "iubU"
+    if is_list and kind in CLASSES and (classes := classes_of(spec.data, y)):
+        arrays = _labels(raw.arrays, lambda part, name: _numbered(part, classes, name))
+        notice = "; ".join(filter(None, [raw.notice, classes.notice]))
+        raw = replace(raw, arrays=arrays, classes=len(classes.names), notice=notice or None)
+        return EncodedLabels(raw, classes.names)
+    if y.dtype.kind == "U":
+        y = _as_numbers(spec, y)
+        raw = replace(raw, arrays=_labels(raw.arrays, lambda part, name: _as_numbers(spec, part)))
+    if kind in CLASSES and is_list:
         arrays = _labels(raw.arrays, lambda part, name: _as_type(part, np.int64, name))
-        return replace(raw, arrays=arrays, classes=_number_of_classes(arrays.y)), None
-    if y.dtype.kind in "iub":
-        arrays = _labels(raw.arrays, lambda part, name: _as_type(part, np.float64, name))
-        return replace(raw, arrays=arrays, classes=None), None
-    arrays = _labels(raw.arrays, lambda part, name: _as_type(part, part.dtype, name))
-    return replace(raw, arrays=arrays, classes=None), None
+        return EncodedLabels(replace(raw, arrays=arrays, classes=_number_of_classes(arrays.y)))
+    dtype = np.float64 if y.dtype.kind in "iub" else None
+    arrays = _labels(raw.arrays, lambda part, name: _as_type(part, dtype or part.dtype, name))
+    return EncodedLabels(replace(raw, arrays=arrays, classes=None))
+
+
+def _from_columns(raw: RawData) -> RawData:
+    """Return data with class numbers in place of one-hot columns, and of 0.0, 1.0, ...."""
+    y = raw.arrays.y
+    if y.dtype.kind == "f" and y.ndim == 1 and (y == np.round(y)).all():
+        arrays = _labels(raw.arrays, lambda part, name: _as_type(part, np.int64, name))
+        return replace(raw, arrays=arrays)
+    if not is_one_hot(y):
+        return raw
+    for part in (raw.arrays.y_val, raw.arrays.y_test):
+        if part is not None and not (is_one_hot(part) and part.shape[1] == y.shape[1]):
+            message = (
+                f"the labels of training are one-hot columns of {y.shape[1]} classes, and those "
+            )
+            raise SpecError.at(("data",), f"{message}of another part are not")
+    message = f"one-hot labels, taken as the numbers of {y.shape[1]} classes"
+    notice = "; ".join(filter(None, [raw.notice, message]))
+    arrays = _labels(raw.arrays, lambda part, name: part.argmax(axis=1))
+    return replace(raw, arrays=arrays, notice=notice)
+
+
+def is_one_hot(y: Array) -> bool:
+    """Return whether labels are columns of 0 with a single 1 in each row."""
+    if y.ndim != 2 or y.shape[1] < 2 or y.dtype.kind not in "biuf":
+        return False
+    return bool(np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all())
+
+
+def _as_numbers(spec: Spec, labels: Array) -> Array:
+    """Return labels of text as numbers, for a loss that compares numbers."""
+    try:
+        return labels.astype(np.float64)
+    except ValueError:
+        message = f"holds labels as text, and {spec.loss.name} compares numbers"
+        advice = "write sparse_categorical_crossentropy"
+        raise SpecError.at(("data",), f"{message}; {advice}") from None
 
 
 def _labels(arrays: RawArrays, encode: Callable[[Array, str], Array]) -> RawArrays:
@@ -59,10 +115,13 @@ def _labels(arrays: RawArrays, encode: Callable[[Array, str], Array]) -> RawArra
     return replace(arrays, **encoded)
 
 
-def _numbered(labels: Array, words: Array, name: str) -> Array:
-    if labels.dtype.kind != "U" or not np.isin(labels, words).all():
-        raise SpecError.at(("data",), f"{name} holds labels that the training data do not")
-    return np.searchsorted(words, labels)
+def _numbered(labels: Array, classes: Classes, name: str) -> Array:
+    numbers = {value: number for number, value in enumerate(classes.values)}
+    encoded = [numbers.get(str(label), -1) for label in labels.tolist()]
+    if min(encoded) < 0:
+        unknown = shortened(str(labels[encoded.index(-1)]), 40)
+        raise SpecError.at(("data",), f"{name} holds the label {unknown!r}, which is no class")
+    return np.array(encoded)
 
 
 def _as_type(labels: Array, dtype: DTypeLike, name: str) -> Array:

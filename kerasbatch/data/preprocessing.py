@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import TypeAdapter
 
+from kerasbatch.data.table_format import TableFormat
 from kerasbatch.types import Array
 
 if TYPE_CHECKING:
@@ -69,6 +70,10 @@ class Preprocessing:
         standard: the standardization of the columns of numbers, or None.
         target: the standardization of the target, or None.
         labels: the labels of the classes if they were text, or None.
+        orders: by ordered column, its words; the model gets their positions.
+        missing_values: the texts of missing values, besides the usual ones.
+        units: the units of columns of numbers, by name, where they have one.
+        table_format: the format of the table of training: what the spec says, and what was found.
     """
 
     columns: tuple[str, ...] | None = None
@@ -77,6 +82,10 @@ class Preprocessing:
     standard: Standardization | None = None
     target: Standardization | None = None
     labels: tuple[str, ...] | None = None
+    orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    missing_values: tuple[str, ...] = ()
+    units: Mapping[str, str] = field(default_factory=dict)
+    table_format: TableFormat = field(default_factory=TableFormat)
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> "Preprocessing":

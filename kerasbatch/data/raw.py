@@ -19,6 +19,7 @@ from kerasbatch.spec.data_schema import (
     AnyData,
     BuiltInData,
     NpyData,
+    ObjectData,
 )
 from kerasbatch.spec.trust import Access
 from kerasbatch.text import short_name, show_value, suggestion
@@ -69,9 +70,11 @@ def read_raw(data: AnyData, access: Access) -> RawData:
     table = rows and not isinstance(data, NpyData)  # npy files are used unchanged
     scale = 1 / WHITE if image else None
     files = file_states(vars(arrays).values())
-    return RawData(
-        data.kind, arrays, fingerprint(arrays), table, scale, notice=arrays.notice, files=files
-    )
+    content = fingerprint(arrays)
+    if isinstance(data, ObjectData) and arrays.columns is not None:
+        # In a file, other names are another file; equal arrays of DataFrames may have any names.
+        content = hashlib.sha256(json.dumps([content, arrays.columns]).encode()).hexdigest()
+    return RawData(data.kind, arrays, content, table, scale, notice=arrays.notice, files=files)
 
 
 def _built_in(data: BuiltInData) -> RawData:

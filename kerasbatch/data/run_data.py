@@ -10,7 +10,8 @@ from typing import Any
 
 from kerasbatch.array_files import FileState, file_names
 from kerasbatch.data.builtin import DATASETS, builtin_notice, is_available_offline
-from kerasbatch.data.encoder import Encoder, check_target
+from kerasbatch.data.description import describe_data
+from kerasbatch.data.encoder import Encoder
 from kerasbatch.data.labels import encode_labels
 from kerasbatch.data.preprocessing import Preprocessing, Standardization
 from kerasbatch.data.raw import RawData, read_raw
@@ -41,6 +42,7 @@ class RunData:
         w_train: the weights of the training examples, shape (n,), or None if all are equal.
         notice: a message for the user, such as a fallback; or None.
         files: the state of the mapped files before the fingerprint was computed.
+        description: what the model learns from, as texts by their titles.
     """
 
     used: str
@@ -57,6 +59,7 @@ class RunData:
     w_train: Array | None = None
     notice: str | None = None
     files: Mapping[str, FileState] = field(default_factory=dict)
+    description: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def train(self) -> tuple[Array, ...]:
@@ -103,12 +106,14 @@ class DataSizes:
         train_examples: the number of training examples.
         held_back: the number of examples taken from the training data for validation.
         notice: a message for the user about the data, or None.
+        description: what the model learns from, as texts by their titles; empty for built-in data.
     """
 
     used: str
     train_examples: int
     held_back: int
     notice: str | None = None
+    description: Mapping[str, str] = field(default_factory=dict)
 
 
 def load_data(spec: Spec, access: Access) -> RunData:
@@ -131,7 +136,8 @@ def prepare_data(spec: Spec, raw: RawData) -> RunData:
     Raises:
         SpecError: if they do not fit the spec.
     """
-    parts = split_data(spec, *encode_labels(spec, raw))
+    labels = encode_labels(spec, raw)
+    parts = split_data(spec, labels.raw, labels.names)
     x_val, y_val = parts.validation(spec.validation)
     x_test, y_test = parts.test()
     encoder = Encoder.fitted(spec, parts)
@@ -150,6 +156,7 @@ def prepare_data(spec: Spec, raw: RawData) -> RunData:
         preprocessing=encoder.preprocessing.json(),
         w_train=training_weights(spec, parts.y, parts.weight, parts.labels),
         notice="; ".join(notices) or None,
+        description=describe_data(spec, parts, encoder.preprocessing),
     )
     mapped = file_names(vars(data).values())
     return replace(data, files={file: raw.files[file] for file in raw.files if file in mapped})
@@ -171,11 +178,13 @@ def data_sizes(
     data = spec.data
     if not isinstance(data, BuiltInData):
         raw = read(spec) if read else read_raw(data, access)
-        parts = split_data(spec, *encode_labels(spec, raw))
-        check_target(spec, parts)
+        labels = encode_labels(spec, raw)
+        parts = split_data(spec, labels.raw, labels.names)
+        encoding = Encoder.fitted(spec, parts).preprocessing
         if spec.class_weight != "balanced":  # balanced needs scikit-learn, and fits any classes
             training_weights(spec, parts.y, parts.weight, parts.labels)
-        return DataSizes(raw.used, len(parts.x), len(parts.held), parts.notice)
+        description = describe_data(spec, parts, encoding)
+        return DataSizes(raw.used, len(parts.x), len(parts.held), parts.notice, description)
     facts = DATASETS[data.name]
     total = data.examples or facts.train_examples
     train = train_size(data, spec.validation, total, facts.test_examples > 0)

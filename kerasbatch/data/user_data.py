@@ -12,17 +12,19 @@ import numpy as np
 from kerasbatch.array_files import first_not_finite, is_memory_mapped
 from kerasbatch.data.arrays import RawArrays
 from kerasbatch.data.numpy_files import NPY_LOCATION, NpzError, npz_names, read_npy, read_npz
+from kerasbatch.data.passed_arrays import passed_arrays
 from kerasbatch.data.sample_weights import weight_problems
-from kerasbatch.data.table_reader import read_table
+from kerasbatch.data.tables.passed_tables import PLACE, is_table
+from kerasbatch.data.tables.table_reader import read_table
 from kerasbatch.errors import Fault, Location, SpecError
-from kerasbatch.spec.data_schema import NpyData, NpzData, PythonData, TableData
+from kerasbatch.spec.data_schema import NpyData, NpzData, ObjectData, PythonData, TableData
 from kerasbatch.spec.trust import Access
 from kerasbatch.text import short_name
 from kerasbatch.types import Array
 from kerasbatch.user_code import calls
 
 _NUMBERS = "biuf"
-_NPZ_KEYS = ("x_train", "y_train", "x_test", "y_test", "sample_weight")
+_NPZ_KEYS = ("x_train", "y_train", "x_val", "y_val", "x_test", "y_test", "sample_weight")
 
 
 def load_user_data(data: TableData | NpzData | NpyData | PythonData, access: Access) -> RawArrays:
@@ -31,26 +33,34 @@ def load_user_data(data: TableData | NpzData | NpyData | PythonData, access: Acc
     Raises:
         SpecError: if they cannot be read or cannot be trained on; all faults at once.
     """
-    if isinstance(data, TableData):
-        arrays = read_table(data, access)
-        where: Location = ("data", "weight")
-        faults = [Fault(where, message) for message in _weight_problems(arrays)]
-        if faults:
-            raise SpecError(faults)
-        return arrays
-    if isinstance(data, NpzData):
-        arrays = _npz(access.file(data.npz, ("data", "npz")))
-        where = ("data", "npz")
-    elif isinstance(data, NpyData):
-        arrays = read_npy(data, access)
-        where = NPY_LOCATION
-    else:
-        where = ("data", "python")
-        arrays = _python(data.python, access, where)
+    is_passed_array = isinstance(data, ObjectData) and not is_table(data, access)
+    if isinstance(data, TableData) and not is_passed_array:
+        return _table(data, access)
+    arrays, where = _arrays(data, access)
     faults = [Fault(where, message) for message in _array_problems(arrays)]
     if faults:
         raise SpecError(faults)
-    return replace(arrays, y=_flat(arrays.y), y_test=_flat(arrays.y_test))  # type: ignore[arg-type]  # y stays an array
+    flat = {name: _flat(getattr(arrays, name)) for name in ("y", "y_val", "y_test")}
+    return replace(arrays, **flat)  # type: ignore[arg-type]  # y stays an array
+
+
+def _table(data: TableData, access: Access) -> RawArrays:
+    arrays = read_table(data, access)
+    if faults := [Fault(("data", "weight"), message) for message in _weight_problems(arrays)]:
+        raise SpecError(faults)
+    return arrays
+
+
+def _arrays(data: Any, access: Access) -> tuple[RawArrays, Location]:
+    """Return data that are arrays, and the place of their faults in the spec."""
+    if isinstance(data, ObjectData):
+        return passed_arrays(data, access), PLACE
+    if isinstance(data, NpzData):
+        return _npz(access.file(data.npz, ("data", "npz"))), ("data", "npz")
+    if isinstance(data, NpyData):
+        return read_npy(data, access), NPY_LOCATION
+    where: Location = ("data", "python")
+    return _python(data.python, access, where), where
 
 
 def _flat(y: Array | None) -> Array | None:
@@ -69,8 +79,19 @@ def _npz(path: Path) -> RawArrays:
     if missing:
         held = short_name(", ".join(npz_names(path))) or "nothing"
         raise SpecError.at(location, f"has no {' and no '.join(missing)}; it holds {held}")
-    x, y, x_test, y_test, weight = (arrays.get(key) for key in _NPZ_KEYS)
-    return RawArrays(x, y, x_test, y_test, weight=weight)  # type: ignore[arg-type]  # x and y are there
+    others = [name for name in npz_names(path) if name not in _NPZ_KEYS]
+    notice = f"left out of {path.name}: {short_name(', '.join(others))}" if others else None
+    x, y, x_val, y_val, x_test, y_test, weight = (arrays.get(key) for key in _NPZ_KEYS)
+    return RawArrays(  # x and y are there
+        x,  # type: ignore[arg-type]
+        y,  # type: ignore[arg-type]
+        x_test,
+        y_test,
+        x_val=x_val,
+        y_val=y_val,
+        weight=weight,
+        notice=notice,
+    )
 
 
 def _python(name: str, access: Access, location: Location) -> RawArrays:
@@ -106,20 +127,26 @@ def _describe(value: Any) -> str:
 
 def _array_problems(arrays: RawArrays) -> list[str]:
     """Return the problems of arrays from any source."""
-    if (arrays.x_test is None) != (arrays.y_test is None):
-        return ["has only one of x_test and y_test; give both or neither"]
     problems = _pair_problems("x_train", arrays.x, "y_train", arrays.y)
-    if arrays.x_test is not None and arrays.y_test is not None:
-        problems += _pair_problems("x_test", arrays.x_test, "y_test", arrays.y_test)
-        if not problems and arrays.x_test.shape[1:] != arrays.x.shape[1:]:
-            shapes = f"{arrays.x.shape[1:]} in x_train, {arrays.x_test.shape[1:]} in x_test"
-            problems.append(f"an example has shape {shapes}; they must be the same")
-        if not problems and (arrays.x_test.dtype == np.uint8) != (arrays.x.dtype == np.uint8):
-            types = f"{arrays.x.dtype}, and x_test has {arrays.x_test.dtype}"
-            problems.append(
-                f"x_train has type {types}; bytes are scaled to 0..1, so give both the same type"
-            )
+    for part in ("val", "test"):
+        x, y = getattr(arrays, f"x_{part}"), getattr(arrays, f"y_{part}")
+        if (x is None) != (y is None):
+            return [f"has only one of x_{part} and y_{part}; give both or neither"]
+        if x is not None:
+            problems += _pair_problems(f"x_{part}", x, f"y_{part}", y)
+            problems += [] if problems else _differences(arrays.x, x, f"x_{part}")
     return problems or _weight_problems(arrays)
+
+
+def _differences(train: Array, other: Array, name: str) -> list[str]:
+    """Return the problems of examples beside those of training."""
+    if other.shape[1:] != train.shape[1:]:
+        shapes = f"{train.shape[1:]} in x_train, {other.shape[1:]} in {name}"
+        return [f"an example has shape {shapes}; they must be the same"]
+    if (other.dtype == np.uint8) != (train.dtype == np.uint8):
+        types = f"{train.dtype}, and {name} has {other.dtype}"
+        return [f"x_train has type {types}; bytes are scaled to 0..1, so give both the same type"]
+    return []
 
 
 def _weight_problems(arrays: RawArrays) -> list[str]:

@@ -3,9 +3,9 @@
 `kind` is the key that is present in each form of the mapping.
 """
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, Strict
+from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
 from kerasbatch.spec.fields import (
     CODE,
@@ -28,9 +28,62 @@ SklearnData = Literal["digits", "iris", "wine", "breast_cancer", "diabetes"]
 BuiltInName = Literal[KerasData, SklearnData, "line"]
 TABLES = ("iris", "wine", "breast_cancer", "diabetes")
 """The built-in data sets with named columns."""
-TableKind = Literal["csv", "parquet"]
+TableKind = Literal["csv", "parquet", "object"]
 ColumnNames = Annotated[
     tuple[Text, ...], Field(strict=False, min_length=1), Expected("a list of column names")
+]
+Mark = Annotated[str, Strict(), Field(pattern=r"^[!-~\t ]$")]
+
+
+def _as_text(value: Any) -> Any:
+    """Return a number or a truth value as a spec spells it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float) else value
+
+
+def _different(values: Any) -> Any:
+    if len(set(values)) < len(values):
+        raise ValueError("values are equal")
+    return values
+
+
+Label = Annotated[
+    str,
+    BeforeValidator(_as_text),
+    Strict(),
+    Field(max_length=200),
+    Expected("the label of a class"),
+]
+Words = Annotated[
+    tuple[Label, ...],
+    Field(strict=False, min_length=1),
+    AfterValidator(_different),
+    Expected("a list of different words"),
+]
+_LabelList = Annotated[
+    tuple[Label, ...], Field(strict=False, min_length=2), AfterValidator(_different)
+]
+_LabelNames = Annotated[dict[Label, Label], Field(strict=False, min_length=2)]
+Labels = Annotated[
+    _LabelList | _LabelNames,
+    Expected("a list of labels in the order of their classes, or a mapping of labels to names"),
+]
+
+
+def _known_encoding(name: str) -> str:
+    try:
+        "".encode(name)  # raises for what is no encoding of text, such as hex
+    except (LookupError, ValueError) as error:
+        raise ValueError(str(error)) from None
+    return name
+
+
+Encoding = Annotated[
+    str,
+    Strict(),
+    AfterValidator(_known_encoding),
+    Expected("an encoding that Python knows, such as utf-8, cp1252, cp949 or utf-16"),
 ]
 MAX_LINE_EXAMPLES = 10**7
 """The largest number of examples of a `line`."""
@@ -65,6 +118,17 @@ class TableData(KeyedModel):
     kind: TableKind
     target: Annotated[Text, PLAIN]
     columns: Annotated[ColumnNames | None, PLAIN] = None
+    exclude: Annotated[ColumnNames | None, PLAIN] = None
+    index: Annotated[
+        Annotated[int, Strict(), Field(ge=0)] | Text | None,
+        Expected("the name of a column, or its position from 0"),
+        PLAIN,
+    ] = None
+    categorical: Annotated[ColumnNames | None, PLAIN] = None
+    order: Annotated[dict[str, Words] | None, PLAIN] = None
+    missing_values: Annotated[Words | None, PLAIN] = None
+    labels: Annotated[Labels | None, PLAIN] = None
+    positive: Annotated[Label | None, PLAIN] = None
     weight: Annotated[Text | None, PLAIN] = None
     validation: Annotated[FileName | None, FILE] = None
     test: Annotated[FileName | None, FILE] = None
@@ -75,10 +139,19 @@ class TableData(KeyedModel):
 
 
 class CsvData(TableData):
-    """A table in a CSV file."""
+    """A table in a text file: CSV and its relatives, compressed or not; or in an Excel file."""
 
     kind: Literal["csv"] = Field("csv", exclude=True)
     csv: Annotated[FileName, FILE]
+    separator: Annotated[
+        Annotated[str, Strict(), Field(pattern=r"^[!#-&(-/:-@\[-`{-~\t ]$")] | None,
+        Expected('one character that is no letter, digit or quote, such as ";"'),
+        PLAIN,
+    ] = None
+    decimal: Annotated[Literal[".", ","] | None, Expected('"." or ","'), PLAIN] = None
+    thousands: Annotated[Mark | None, Expected('one character, such as "."'), PLAIN] = None
+    encoding: Annotated[Encoding | None, PLAIN] = None
+    header: Annotated[ColumnNames | None, PLAIN] = None
 
 
 class ParquetData(TableData):
@@ -96,6 +169,8 @@ class NpzData(KeyedModel):
 
     kind: Literal["npz"] = Field("npz", exclude=True)
     npz: Annotated[FileName, FILE]
+    labels: Annotated[Labels | None, PLAIN] = None
+    positive: Annotated[Label | None, PLAIN] = None
     train_examples: Annotated[Count | None, PLAIN] = None
     standardize: Annotated[Flag, PLAIN] = True
     standardize_target: Annotated[Flag, PLAIN] = False
@@ -121,6 +196,8 @@ class NpyData(KeyedModel):
 
     kind: Literal["npy"] = Field("npy", exclude=True)
     npy: Annotated[NpyFiles, FILES]
+    labels: Annotated[Labels | None, PLAIN] = None
+    positive: Annotated[Label | None, PLAIN] = None
     train_examples: ClassVar[None] = None
     standardize: ClassVar[bool] = False
     standardize_target: ClassVar[bool] = False
@@ -131,12 +208,23 @@ class PythonData(KeyedModel):
 
     kind: Literal["python"] = Field("python", exclude=True)
     python: Annotated[PythonName, CODE]
+    labels: Annotated[Labels | None, PLAIN] = None
+    positive: Annotated[Label | None, PLAIN] = None
     train_examples: Annotated[Count | None, PLAIN] = None
     standardize: Annotated[Flag, PLAIN] = True
     standardize_target: Annotated[Flag, PLAIN] = False
 
 
+class ObjectData(TableData):
+    """Arrays, or a table with its target, that Python code passed."""
+
+    kind: Literal["object"] = Field("object", exclude=True)
+    object: Annotated[Text, InnerKey(identity=False)]
+    note: Annotated[Text | None, InnerKey(identity=False)] = None
+    target: Annotated[Text, PLAIN] = "y"
+
+
 AnyData = Annotated[
-    BuiltInData | CsvData | ParquetData | NpzData | NpyData | PythonData,
+    BuiltInData | CsvData | ParquetData | NpzData | NpyData | PythonData | ObjectData,
     Field(discriminator="kind"),
 ]

@@ -14,12 +14,14 @@ from kerasbatch.spec.schema import BUDGETS, KEYS, Spec
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Schema = dict[str, Any]
+_OF_PYTHON = ("ObjectData", "ObjectModel")
 
 
 def json_schema() -> Schema:
     """Return the JSON schema of a spec file."""
     schema = _clean(Spec.model_json_schema())
     properties, definitions = schema["properties"], schema["$defs"]
+    _without_objects(properties, definitions)
     for name, key in KEYS.items():
         if (key.short and "items" not in properties[name]) or key.words:
             properties[name] = _with_short_form(properties[name], key, definitions)
@@ -66,6 +68,16 @@ def _with_short_form(long: Schema, key: Key, definitions: Schema) -> Schema:
 
 def _name(reference: Schema) -> str:
     return str(reference["$ref"].rpartition("/")[2])
+
+
+def _without_objects(properties: Schema, definitions: Schema) -> None:
+    """Remove the forms that stand for objects of Python, which no file can hold."""
+    for name in _OF_PYTHON:
+        del definitions[name]
+    for key in ("data", "model"):
+        forms = properties[key]["oneOf"]
+        properties[key]["oneOf"] = [form for form in forms if _name(form) not in _OF_PYTHON]
+        properties[key].pop("discriminator", None)
 
 
 def _without_kinds(definitions: Schema) -> None:

@@ -99,8 +99,16 @@ def test_missing_values(tmp_path: Path, keys: dict[str, Any], words: str | None)
     [
         ("a,y\n2024-01-05,1\n2024-02-05,2\n", {}, "column 'a' holds dates or times; write what"),
         ("a,y\n5.1.24 10:00,1\n6.1.24 11:30,2\n", {}, "holds dates or times"),
-        ("a,y\n" + "".join(f"n{i},1\n" for i in range(1001)), {}, "1,001 different words"),
-        ("a,y\nflat,1\n7,2\nvilla,3\n", {}, "column 'a' has no number in line 2"),
+        (
+            "a,y\n" + "".join(f"n{i},1\n" for i in range(1001)),
+            {},
+            "different words in every row \\(1,001 words",
+        ),
+        (
+            "a,y\nflat,1\n7,2\nvilla,3\n",
+            {},
+            "column 'a' holds numbers and, in 2 rows, none: 'flat' in line 2",
+        ),
         ("a,k,y\n1,x,1\n2,,2\n", {}, "column 'k' has an empty cell in line 3"),
         ("a,k,y\n1,x,1\n2,,2\n", {"weight": "w"}, "data.weight: the file has no column 'w'"),
         ("a,w,y\n1,-1,1\n2,1,2\n", {"weight": "w"}, "the one in row 0 is not"),

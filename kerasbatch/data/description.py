@@ -1,0 +1,126 @@
+"""A description of the data that a model learns from, as `plan` shows it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from kerasbatch.data.preprocessing import Preprocessing
+from kerasbatch.data.split import SplitData
+from kerasbatch.spec.schema import Spec
+from kerasbatch.text import counted, shortened
+
+MAX_COLUMNS, MAX_CLASSES = 8, 6
+"""The columns of words, and the classes, that are named one by one."""
+MAX_NAME = 30
+FROM_MISSING = 0.005
+"""The share of missing cells from which it is shown."""
+
+
+def describe_data(spec: Spec, parts: SplitData, preprocessing: Preprocessing) -> dict[str, str]:
+    """Return what a model learns from, as texts by their titles.
+
+    Args:
+        spec: a single-run spec.
+        parts: its data before the encoding.
+        preprocessing: the encoding, fitted to the training part.
+    """
+    description = {}
+    if parts.raw.arrays.columns is not None:
+        description["columns"] = _columns(parts, preprocessing)
+    description["target"] = _target(spec, parts)
+    description["validation"] = _validation(spec, parts)
+    description["model gets"] = _input(parts, preprocessing)
+    return description
+
+
+def _columns(parts: SplitData, preprocessing: Preprocessing) -> str:
+    """Return the columns of a table: numbers, then words with their number."""
+    columns = list(preprocessing.columns or ())
+    named = {*preprocessing.words, *preprocessing.orders}
+    missing = dict(zip(columns, np.isnan(parts.x).mean(axis=0), strict=True))
+    numbers = [name for name in columns if name not in named]
+    texts = [counted(len(numbers), "number")] if numbers else []
+    lacking = [name for name in numbers if missing[name] >= FROM_MISSING]
+    if lacking:
+        shares = ", ".join(f"{_short(name)} {missing[name]:.0%}" for name in lacking[:MAX_COLUMNS])
+        texts[0] += f" (missing: {shares})"
+    words = [*_word_columns(preprocessing, missing)]
+    texts += words[:MAX_COLUMNS]
+    if len(words) > MAX_COLUMNS:
+        texts.append(f"{len(words) - MAX_COLUMNS} more columns of words")
+    return ", ".join(texts)
+
+
+def _word_columns(preprocessing: Preprocessing, missing: Mapping[str, float]) -> Iterator[str]:
+    for name, order in preprocessing.orders.items():
+        yield f"{_short(name)} ({len(order)} words in order{_share(missing[name])})"
+    for name, words in preprocessing.words.items():
+        yield f"{_short(name)} ({counted(len(words), 'word')}{_share(missing[name])})"
+
+
+def _share(missing: float) -> str:
+    return f", {missing:.0%} missing" if missing >= FROM_MISSING else ""
+
+
+def _short(name: str) -> str:
+    return shortened(name, MAX_NAME)
+
+
+def _target(spec: Spec, parts: SplitData) -> str:
+    y = parts.y
+    if parts.raw.classes is None or y.ndim > 1:
+        if y.ndim > 1:
+            return f"{' x '.join(map(str, y.shape[1:]))} numbers"
+        return f"a number, {float(y.min()):.4g} to {float(y.max()):.4g}"
+    names = parts.labels or tuple(map(str, range(parts.raw.classes)))
+    counts = np.bincount(y.astype(np.int64), minlength=len(names)) / len(y)
+    order = np.argsort(-counts, kind="stable")[:MAX_CLASSES]
+    shares = ", ".join(f"{_short(names[number])} {_percent(counts[number])}" for number in order)
+    more = ", ..." if len(names) > MAX_CLASSES else ""
+    positive = _positive(spec, names) if len(names) == 2 else ""
+    return f"{len(names)} classes: {shares}{more}{positive}"
+
+
+def _percent(share: float) -> str:
+    """Return a share in percent; a rare class is not 0 %, and its counterpart not 100 %."""
+    percent = 100 * share
+    return f"{percent:.0f}%" if 1 <= percent <= 99 else f"{percent:.3g}%"
+
+
+def _positive(spec: Spec, names: Sequence[str]) -> str:
+    """Return the class that stands for 1, with its label in the data where that differs."""
+    labels = getattr(spec.data, "labels", None)
+    of_name = {name: label for label, name in labels.items()} if isinstance(labels, dict) else {}
+    name = names[1]
+    label = of_name.get(name, name)
+    return (
+        f"; positive: {_short(label)} = {_short(name)}"
+        if label != name
+        else (f"; positive: {_short(name)}")
+    )
+
+
+def _validation(spec: Spec, parts: SplitData) -> str:
+    x, _ = parts.validation(spec.validation)
+    if x is None:
+        return "none; metrics are measured on training rows"
+    rows = counted(len(x), "row")
+    if len(parts.held):
+        stratified = ", stratified" if parts.raw.classes else ""
+        return f"{rows}, at random{stratified}, the same for every seed"
+    source = "of their own" if parts.raw.arrays.x_val is not None else "of the test part"
+    return f"{rows} {source}"
+
+
+def _input(parts: SplitData, preprocessing: Preprocessing) -> str:
+    shape: Any = parts.x.shape[1:]
+    notes = []
+    if parts.raw.is_table:
+        encoded = preprocessing.encoded_columns
+        shape = shape if encoded is None else (len(encoded),)
+        notes += ["standardized"] if preprocessing.standard is not None else []
+    if parts.raw.scale is not None:
+        notes.append(f"divided by {1 / parts.raw.scale:g}")
+    size = " x ".join(map(str, shape)) or "1"
+    return ", ".join([f"{size} numbers for each of {len(parts.x):,} training rows", *notes])

@@ -1,0 +1,1 @@
+"""Tables of named columns: reading them, and their conversion to numbers."""

@@ -1,0 +1,210 @@
+"""The reader of a user's table, in up to three files: the columns of the spec as arrays."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from kerasbatch.data.arrays import RawArrays
+from kerasbatch.data.table_format import TableFormat
+from kerasbatch.data.tables.binary_tables import is_excel, read_excel, read_parquet
+from kerasbatch.data.tables.column_roles import ColumnRoles, index_columns, roles
+from kerasbatch.data.tables.conversion import Words, matrix, numbers, target, words_of
+from kerasbatch.data.tables.passed_tables import passed_tables, with_columns
+from kerasbatch.data.tables.table import Table
+from kerasbatch.data.tables.text_table import read_text
+from kerasbatch.errors import Fault, Location, SpecError
+from kerasbatch.spec import data_schema
+from kerasbatch.spec.trust import Access
+from kerasbatch.text import counted
+from kerasbatch.types import Array
+
+
+def read_table(data: data_schema.TableData, access: Access) -> RawArrays:
+    """Return the columns of a table as examples, target and weights.
+
+    Raises:
+        SpecError: if a file is not a table with these columns; all faults at once.
+    """
+    if isinstance(data, data_schema.ObjectData):
+        data = with_columns(data, access)
+        tables = dict(passed_tables(data, access))
+    else:
+        tables = dict(_tables(data, access))
+    columns, notices = _columns(data, tables["train"])
+    notices = [*tables["train"].notices, *notices]
+    _check(data, tables, columns)
+    orders = {name: words for name, words in (data.order or {}).items() if name in columns}
+    tables = {part: table.ordered(orders) for part, table in tables.items()}
+    column_roles = roles(data, tables["train"], columns)
+    notices += column_roles.notices
+    if column_roles.faults:
+        raise SpecError(_all_faults(data, tables["train"], column_roles))
+    numbers_columns = [name for name in columns if name not in column_roles.words]
+    _check_units(tables, column_roles.units, numbers_columns)
+    words = words_of(tables.values(), column_roles.words)
+    if data.missing == "drop":
+        for part, table in tables.items():
+            tables[part], part_notices = _drop_incomplete_rows(data, table, columns, words)
+            notices += part_notices
+    arrays = _arrays(data, tables, columns, words)
+    train = tables["train"]
+    return replace(
+        arrays,
+        orders=orders,
+        units=column_roles.units,
+        table_format=TableFormat.of(data).found(train.separator, train.decimal),
+        notice="; ".join(notices) or None,
+    )
+
+
+def open_table(path: Path, where: Location, given: TableFormat, *, parquet: bool = False) -> Table:
+    """Read a table from a file of text, of Excel, or a Parquet file."""
+    if parquet:
+        return read_parquet(path, where, given)
+    return (read_excel if is_excel(path) else read_text)(path, where, given)
+
+
+def _tables(data: data_schema.TableData, access: Access) -> Iterator[tuple[str, Table]]:
+    """Yield the tables of all parts: train, validation, test."""
+    names = {
+        "train": str(getattr(data, data.kind)),
+        "validation": data.validation,
+        "test": data.test,
+    }
+    given, is_parquet = TableFormat.of(data), data.kind == "parquet"
+    for part, name in names.items():
+        if name is not None:
+            where: Location = ("data", data.kind if part == "train" else part)
+            yield part, open_table(access.file(name, where), where, given, parquet=is_parquet)
+
+
+def _check_units(tables: Mapping[str, Table], units: Mapping[str, str], names: list[str]) -> None:
+    """Raise an error for columns of validation or test with other units than in training."""
+    faults = []
+    for part, table in tables.items():
+        if part != "train":
+            faults += table.check_units(units, names)
+    if faults:
+        raise SpecError(faults)
+
+
+def _columns(data: data_schema.TableData, table: Table) -> tuple[list[str], list[str]]:
+    """Return the columns to learn from, and messages about those that are left out."""
+    if data.columns:
+        return list(data.columns), []
+    index, notices = index_columns(data, table)
+    others = {data.target, data.weight, *index, *(data.exclude or ())}
+    names = dict.fromkeys(str(name) for name in table.cells.columns)
+    return [name for name in names if name not in others], notices
+
+
+def _all_faults(data: data_schema.TableData, table: Table, found: ColumnRoles) -> list[Fault]:
+    """Return the faults of columns of words, and those of columns of numbers."""
+    faults, bad, has_gaps = list(found.faults), list(found.bad), False
+    for name in found.names:
+        if name not in found.words:
+            try:
+                numbers(table, name, allow_missing=data.missing is not None)
+            except SpecError as error:
+                faults += error.faults
+                if table.filled(name).all():
+                    bad.append(name)
+        if name not in bad:
+            has_gaps = has_gaps or not table.filled(name, text=name in found.words).all()
+    if len(bad) + (has_gaps and data.missing is None) > 1:
+        exclude = [*(data.exclude or ()), *bad]
+        gaps = " and missing: mean" if has_gaps and data.missing is None else ""
+        message = f"to train on the other columns, write exclude: [{', '.join(exclude)}]{gaps}"
+        faults.append(Fault(("data",), message))
+    return faults
+
+
+def _check(data: data_schema.TableData, tables: dict[str, Table], columns: list[str]) -> None:
+    """Raise an error for columns that are missing, listed twice, or have two roles."""
+    named = {"target": data.target} | ({"weight": data.weight} if data.weight else {})
+    faults = tables["train"].check_columns(_places(data, columns, named))
+    for part, table in tables.items():
+        if part != "train":  # only training examples have weights
+            names = dict.fromkeys([data.target, *columns], table.where)
+            faults += table.check_columns(names)
+    if twice := [name for name in dict.fromkeys(columns) if columns.count(name) > 1]:
+        faults.append(Fault(("data", "columns"), f"{', '.join(twice)} is listed twice"))
+    faults += [
+        Fault(("data", "columns"), f"{name} is the {role}; leave it out here")
+        for role, name in named.items()
+        if name in columns
+    ]
+    if data.columns and data.exclude:
+        faults.append(Fault(("data", "exclude"), "columns lists the columns already"))
+    if data.weight == data.target:
+        faults.append(Fault(("data", "weight"), f"{data.weight} is the target already"))
+    if not faults and not columns:
+        faults.append(Fault(("data", data.kind), "the file has no column beside the target"))
+    if faults:
+        raise SpecError(faults)
+
+
+def _places(
+    data: data_schema.TableData, columns: list[str], named: Mapping[str, str]
+) -> dict[str, Location]:
+    """Return the place in the spec of every column that it needs."""
+    places: dict[str, Location] = dict.fromkeys(columns, ("data", data.kind))
+    if data.columns:
+        places = {name: ("data", "columns", number) for number, name in enumerate(columns)}
+    for key in ("exclude", "categorical", "order"):
+        for number, name in enumerate(getattr(data, key) or ()):
+            places[name] = ("data", key, name if key == "order" else number)
+    if isinstance(data.index, str):
+        places[data.index] = ("data", "index")
+    return places | {name: ("data", role) for role, name in named.items()}
+
+
+def _drop_incomplete_rows(
+    data: data_schema.TableData, table: Table, columns: list[str], words: Words
+) -> tuple[Table, list[str]]:
+    """Return a table without the rows that lack a value, and the notices about them."""
+    text = {*words, *([data.target] if table.is_text(data.target) else [])}
+    used = [*columns, data.target]
+    if data.weight and table.where == ("data", data.kind):
+        used.append(data.weight)
+    lacking = ~np.all([table.filled(name, text=name in text) for name in used], axis=0)
+    if lacking.all():
+        raise SpecError.at(table.where, "every row lacks a value, so missing: drop leaves none")
+    if not lacking.any():
+        return table, []
+    part = "" if table.where == ("data", data.kind) else f" for {table.where[-1]}"
+    count = counted(int(lacking.sum()), "row")
+    return table.without(lacking), [f"missing: drop leaves out {count} of {len(table):,}{part}"]
+
+
+def _arrays(
+    data: data_schema.TableData, tables: dict[str, Table], columns: list[str], words: Words
+) -> RawArrays:
+    arrays, faults, weight = {}, list[Fault](), None
+    for part, table in tables.items():
+        place: Location = ("data", "target") if part == "train" else table.where
+        try:
+            x = matrix(table, columns, words, allow_missing=data.missing == "mean")
+            arrays[part] = x, target(table, data.target, place)
+            if part == "train" and data.weight:
+                weight = numbers(table, data.weight, allow_missing=False, advice="write a number")
+        except SpecError as error:
+            faults += error.faults
+    if faults:
+        raise SpecError(faults)
+    x, y = arrays["train"]
+    _check_not_empty(data, x, columns)
+    x_val, y_val = arrays.get("validation", (None, None))
+    x_test, y_test = arrays.get("test", (None, None))
+    return RawArrays(x, y, x_test, y_test, tuple(columns), x_val, y_val, weight, words)
+
+
+def _check_not_empty(data: data_schema.TableData, x: Array, columns: list[str]) -> None:
+    """Raise an error for a column without any value, because it has no mean."""
+    empty = [name for name, column in zip(columns, x.T, strict=True) if np.isnan(column).all()]
+    if empty:
+        names = ", ".join(empty)
+        message = f"{names} has no value at all; leave it out: exclude: [{names}]"
+        raise SpecError.at(("data", data.kind), message)
