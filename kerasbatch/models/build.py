@@ -12,18 +12,25 @@ import keras
 
 from kerasbatch.data.preprocessing import Standardization
 from kerasbatch.data.run_data import RunData
-from kerasbatch.errors import Location, SpecError
+from kerasbatch.errors import Location
+from kerasbatch.models.class_metrics import (
+    ONE_OF_EACH_CLASS,
+    THRESHOLD,
+    accuracy,
+    fitted_metric,
+    speaks_of_one_class,
+)
+from kerasbatch.models.own_model import model_of_function, passed_model
 from kerasbatch.models.presets import PRESETS
+from kerasbatch.models.refusals import keras_refusals
 from kerasbatch.models.target_scaling import unscale_metric
 from kerasbatch.models.warmup import WarmUp
 from kerasbatch.spec import keras_registry
 from kerasbatch.spec.fields import NamedObject
 from kerasbatch.spec.learning_rate import LearningRate
 from kerasbatch.spec.schema import Spec
-from kerasbatch.spec.section_schema import LayerModel, PythonModel
+from kerasbatch.spec.section_schema import LayerModel, ObjectModel, PythonModel
 from kerasbatch.spec.trust import Access
-from kerasbatch.text import shortened
-from kerasbatch.user_code import calls
 
 _SELF_ATTENTION_PAIR = ("Attention", "AdditiveAttention")
 
@@ -64,13 +71,24 @@ def compile_model(
     """
     with _precision_policy(spec.precision):
         model = _model(spec, input_shape, classes, access)
-    metrics = [_metric(metric, ("metrics", i)) for i, metric in enumerate(spec.metrics)]
+    shape = _output_shape(model, input_shape)
+    metrics = [_metric(spec, shape, i) for i in range(len(spec.metrics))]
     model.compile(
         optimizer=make_optimizer(spec, rate),
         loss=_loss(spec.loss),
         metrics=metrics if units is None else [unscale_metric(metric, units) for metric in metrics],
     )
     return model
+
+
+def _output_shape(model: keras.Model, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of the output for one example; empty if there are several outputs."""
+    outputs = getattr(model, "output_shape", None)
+    if outputs is None:  # a subclass of Model knows it only when it is called
+        with keras_refusals(("model",)):
+            example = keras.KerasTensor((None, *input_shape))
+            outputs = getattr(model.compute_output_spec(example), "shape", None)
+    return tuple(outputs[1:]) if isinstance(outputs, tuple) else ()
 
 
 @contextlib.contextmanager
@@ -89,24 +107,11 @@ def _model(
     if isinstance(spec.model, LayerModel):
         return _from_layers(spec.model.layers, input_shape)
     if isinstance(spec.model, PythonModel):
-        return _from_python(spec.model.python, input_shape, classes, access)
+        return model_of_function(spec.model.python, input_shape, classes, access)
+    if isinstance(spec.model, ObjectModel):
+        return passed_model(spec.model.object, input_shape, classes, access)
     layers = PRESETS[spec.model.preset](input_shape, classes)
     return keras.Sequential([keras.Input(input_shape), *layers], name=spec.model.preset)
-
-
-def _from_python(
-    name: str, input_shape: tuple[int, ...], classes: int | None, access: Access
-) -> keras.Model:
-    location: Location = ("model", "python")
-    model = calls.call(name, access, location, input_shape, classes)
-    if not isinstance(model, keras.Model):
-        returned = type(model).__name__
-        message = f"{name} returned {returned}; must return an uncompiled keras.Model"
-        raise SpecError.at(location, message)
-    if not model.built:
-        with keras_refusals(location):
-            model.build((None, *input_shape))
-    return model
 
 
 def _from_layers(layers: tuple[Any, ...], input_shape: tuple[int, ...]) -> keras.Model:
@@ -194,25 +199,27 @@ def _loss(loss: NamedObject) -> Any:
         )
 
 
-def _metric(metric: NamedObject, location: Location) -> Any:
+def _metric(spec: Spec, output: tuple[int, ...], number: int) -> Any:
+    """Return a metric of a spec, for a model with outputs of a shape."""
+    metric, location = spec.metrics[number], ("metrics", number)
+    kind = keras_registry.label_kind(spec.loss.name)
+    outputs = output[-1] if output else 1
+    is_list = len(output) <= 1 and kind != "number"
     if metric.name in keras_registry.CHOSEN_METRICS:
-        return metric.name  # Keras chooses the kind of accuracy by the shape of the labels
-    class_name = str(keras_registry.class_name("metrics", metric.name))
-    with keras_refusals(location):
-        options = keras_registry.with_floats("metrics", class_name, metric.arguments)
-        values = _values(options, location)
-        return getattr(keras.metrics, class_name)(name=metric.name, **values)
-
-
-@contextlib.contextmanager
-def keras_refusals(location: Location, advice: str = "") -> Iterator[None]:
-    """Turn an exception of Keras into a fault at its place in the spec, with advice."""
-    try:
-        yield
-    except SpecError:
-        raise
-    except Exception as error:  # the checks of Keras and TensorFlow raise many types
-        text = " ".join(str(error).split()) or type(error).__name__
-        raise SpecError.at(
-            location, f"Keras refuses this: {shortened(text, 400)}{advice}"
-        ) from error
+        if not is_list:
+            return metric.name  # Keras chooses the kind of accuracy by the shape of the labels
+        chosen = accuracy(kind, outputs)
+    else:
+        class_name = str(keras_registry.class_name("metrics", metric.name))
+        with keras_refusals(location):
+            options = keras_registry.with_floats("metrics", class_name, metric.arguments)
+            single = outputs == 1 or (
+                outputs == 2 and kind != "binary" and speaks_of_one_class(class_name, options)
+            )
+            if class_name in ONE_OF_EACH_CLASS and single and is_list:
+                options = {"threshold": THRESHOLD} | options  # Keras takes the largest of one
+            values = _values(options, location)
+            chosen = getattr(keras.metrics, class_name)(name=metric.column, **values)
+        if not is_list:
+            return chosen
+    return fitted_metric(chosen, spec.loss.name, spec.loss.arguments, outputs)

@@ -21,6 +21,8 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from kerasbatch.spec.keras_registry import PYTHON_NAME, Section
 
 MAX_COUNT = 10**12
+AS = "as"
+"""The key that names a metric, so that a spec may have two of one kind."""
 KIND = "kind"
 """The key for the form of a mapping; set by `short_forms`, never by a user."""
 
@@ -154,8 +156,13 @@ class NamedObject(BaseModel):
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """The arguments as written, without the name."""
-        return dict(self.model_extra or {})
+        """The arguments as written, without the names."""
+        return {name: value for name, value in (self.model_extra or {}).items() if name != AS}
+
+    @property
+    def column(self) -> str:
+        """The name of a metric in logs and tables: the one given by `as`, or its own."""
+        return str((self.model_extra or {}).get(AS, self.name))
 
 
 def metadata(model: type[BaseModel], name: str) -> Key | InnerKey | None:

@@ -7,6 +7,7 @@ the values of arguments when it builds the model.
 import functools
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +26,8 @@ Section = Literal[
 OWN_LOSSES = {"half_mse"}
 """Losses of kerasbatch."""
 PYTHON_NAME = r"^[^:\x00]+\.py:[A-Za-z_][A-Za-z0-9_]*$"
+SIGNED_LOSSES = ("Hinge", "SquaredHinge")
+"""Losses of two classes under which the sign of the output is the class."""
 CHOSEN_METRICS = {"accuracy", "acc"}
 """Metrics whose class Keras chooses by the shape of the labels."""
 _LOWER_IS_BETTER = {
@@ -54,6 +57,8 @@ _LABEL_KINDS: dict[str, LabelKind] = {
     "CategoricalHinge": "one_hot",
     "BinaryCrossentropy": "binary",
     "BinaryFocalCrossentropy": "binary",
+    "Hinge": "binary",
+    "SquaredHinge": "binary",
 }
 
 
@@ -140,9 +145,22 @@ def label_kind(loss: str) -> LabelKind:
     return _LABEL_KINDS.get(str(class_name("losses", loss)), "number")
 
 
+def has_logits(loss: str, arguments: Mapping[str, Any]) -> bool:
+    """Return whether a loss takes the outputs of a model for logits: their sign is the class."""
+    return bool(arguments.get("from_logits")) or class_name("losses", loss) in SIGNED_LOSSES
+
+
 def lower_is_better(metric: str) -> bool:
     """Return whether lower values of a metric are better, as for every loss."""
     return better_direction(metric) == "lower"
+
+
+def _known_part(metric: str) -> str:
+    """Return the part of a name given by `as` that names a metric (pr_auc: auc), or all of it."""
+    parts = metric.split("_")
+    endings = ("_".join(parts[first:]) for first in range(len(parts)))
+    known = (name for name in endings if name == "loss" or class_name("metrics", name))
+    return next(known, metric)
 
 
 def better_direction(column: str) -> Direction | None:
@@ -152,6 +170,7 @@ def better_direction(column: str) -> Direction | None:
         column: the name of a metric or of a loss, perhaps with a prefix: mae, val_mae.
     """
     metric = re.sub("^(val|train|test)_", "", column)
+    metric = _known_part(metric)
     if metric == "loss" or metric in OWN_LOSSES:
         return "lower"
     if name := class_name("metrics", metric):

@@ -5,10 +5,12 @@ model.
 """
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from kerasbatch.errors import Fault, Location
+from kerasbatch.spec.fields import AS
 from kerasbatch.spec.keras_registry import (
     CHOSEN_METRICS,
     OWN_LOSSES,
@@ -71,6 +73,8 @@ def check_named(section: Section, value: Any, location: Location) -> Iterator[Fa
     """Yield the faults of a `name` or a `{name: ..., argument: ...}` in a spec."""
     arguments = dict(value) if isinstance(value, dict) else {"name": value}
     name = arguments.pop("name", None)
+    if section == "metrics" and AS in arguments:
+        yield from _column_faults(arguments.pop(AS), (*location, AS))
     where = location if not isinstance(value, dict) else (*location, "name")
     if isinstance(value, dict) and "name" not in value:
         yield Fault(location, f"has no name; write {{name: ..., ...}} with a {_SINGULAR[section]}")
@@ -84,6 +88,15 @@ def check_named(section: Section, value: Any, location: Location) -> Iterator[Fa
         yield Fault(where, f"unknown {_SINGULAR[section]} {show_value(name)}{hint}")
     else:
         yield from check_arguments(section, keras_name, arguments, location)
+
+
+def _column_faults(name: Any, location: Location) -> Iterator[Fault]:
+    """Yield a fault for a name that cannot be that of a column."""
+    if not isinstance(name, str) or not re.fullmatch("[A-Za-z][A-Za-z0-9_]{0,40}", name):
+        message = "must be a name of letters, digits and _, such as pr_auc"
+        yield Fault(location, f"found {show_value(name)}; {message}")
+    elif name == "loss" or name.startswith(("val_", "train_", "test_", "best_")):
+        yield Fault(location, f"{name} is the name of another column")
 
 
 def _takes_no_arguments(section: Section, name: str) -> bool:
@@ -116,6 +129,8 @@ def _check_callback(callback: Any, location: Location) -> Iterator[Fault]:
             message = "must be a file and a function in it, like my_code.py:make"
             yield Fault((*location, "python"), f"found {show_value(callback['python'])}; {message}")
         return
+    if isinstance(callback, dict) and {"object"} <= set(callback) <= {"object", "note"}:
+        return  # an object that Python code passed
     yield from _check_item("callbacks", _UNSAFE_CALLBACKS, callback, location)
 
 

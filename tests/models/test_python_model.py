@@ -10,7 +10,7 @@ import kerasbatch as kb
 MODEL = """
 import keras
 def build(input_shape, classes):
-    return keras.Sequential([keras.Input(input_shape), keras.layers.Dense(classes or 1)])
+    return keras.Sequential([keras.Input(input_shape), keras.layers.Dense(classes or 1, "softmax")])
 def nothing(input_shape, classes): pass
 def broken(input_shape, classes):
     return keras.layers.Dense(-classes)

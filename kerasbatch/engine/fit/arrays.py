@@ -12,6 +12,7 @@ import tensorflow as tf
 from kerasbatch.array_files import first_not_finite, is_memory_mapped
 from kerasbatch.engine import keras_private
 from kerasbatch.engine.fit.arguments import FitArguments
+from kerasbatch.engine.obstacle import ObstacleError
 from kerasbatch.engine.options import Arrays
 from kerasbatch.errors import Fault, SpecError
 
@@ -41,7 +42,17 @@ def non_array_kind(*values: Any) -> str | None:
         is_plain = leaf is None or _is_pandas(leaf) or isinstance(leaf, int | float | str)
         if is_sparse or not (is_array or is_plain):
             return f"a {type(leaf).__name__}"
+        if is_array and _holds_objects(leaf):
+            return "an array of text or of objects"
     return None
+
+
+def _holds_objects(array: Any) -> bool:
+    """Return whether an array holds text or Python objects; a frame is cast by its columns."""
+    if _is_pandas(array):
+        return False
+    dtype = array.dtype
+    return dtype in (tf.string, np.object_) or getattr(dtype, "kind", "") in ("S", "U", "O")
 
 
 def makes_batches(x: Any) -> bool:
@@ -180,9 +191,23 @@ def _array(value: Any, column: bool) -> Any:
     if is_memory_mapped(value):
         return value  # data that may exceed memory are cast chunk by chunk
     array = np.asarray(value)
+    if _is_pandas(value) and array.dtype.kind == "O":  # columns of several types
+        array = _cast_frame(value)
     if _is_pandas(value) and column and array.ndim == 1:
         array = array[:, None]
     return array.astype(keras.config.floatx()) if array.dtype.kind == "f" else array
+
+
+def _cast_frame(frame: Any) -> Any:
+    """Return a DataFrame of several types as floats, as Keras does.
+
+    Raises:
+        ObstacleError: if it holds text; Keras has its own message.
+    """
+    try:
+        return frame.astype(keras.config.floatx()).to_numpy()
+    except (ValueError, TypeError):
+        raise ObstacleError("a DataFrame holds values that are no numbers") from None
 
 
 def _fill_missing_weights(weights: Any) -> Any:

@@ -10,14 +10,20 @@ import numpy as np
 from kerasbatch.data.run_data import RunData
 from kerasbatch.engine.sources.example_stream import scale_inputs
 from kerasbatch.errors import SpecError
-from kerasbatch.models.build import keras_refusals
+from kerasbatch.models.refusals import keras_refusals
 from kerasbatch.spec import keras_registry
+from kerasbatch.spec.keras_registry import SIGNED_LOSSES, class_name, label_kind
 from kerasbatch.spec.schema import Spec
 from kerasbatch.types import Array
 
+FIRST_EXAMPLES, MAX_TRIED_CLASSES = 64, 200
+"""The examples on which loss and metrics are tried: the first ones, and one of each class."""
+
 
 def check_labels(spec: Spec, model: keras.Model, data: RunData) -> None:
-    """Compare labels with the loss, and try all parts on two examples; the model changes.
+    """Compare labels with the loss, and try all parts on examples of all classes.
+
+    The metrics and the optimizer of the model change.
 
     Raises:
         SpecError: if labels, loss, metrics and model do not fit together.
@@ -26,12 +32,14 @@ def check_labels(spec: Spec, model: keras.Model, data: RunData) -> None:
     if isinstance(outputs, list | dict):
         message = f"has {len(outputs)} outputs; a spec's model has one. Use kerasbatch.fit for more"
         raise SpecError.at(("model",), message)
-    x, y = scale_inputs(data.x_train[:2], data.scale), data.y_train[:2]
+    rows = _rows_of_all_classes(data)
+    x, y = scale_inputs(data.x_train[rows], data.scale), data.y_train[rows]
     with keras_refusals(("model",)):
         predicted = model(x)
     for labels in (data.y_train, data.y_val, data.y_test):
         if labels is not None:
             _check_labels(spec, tuple(predicted.shape[1:]), labels)
+    _check_outputs(spec, np.asarray(predicted))
     with keras_refusals(("loss",)):
         model.compute_loss(x, keras.ops.convert_to_tensor(y), predicted)
     with keras_refusals(("metrics",)):
@@ -39,6 +47,39 @@ def check_labels(spec: Spec, model: keras.Model, data: RunData) -> None:
     with keras_refusals(("optimizer",)):
         weights = model.trainable_variables
         model.optimizer.apply([keras.ops.zeros_like(weight) for weight in weights], weights)
+
+
+def _rows_of_all_classes(data: RunData) -> Array:
+    """Return the positions of an example of each class, and of the first ones."""
+    first = np.arange(min(FIRST_EXAMPLES, len(data.y_train)))
+    if data.classes is None or data.y_train.ndim != 1:
+        return first
+    _, of_class = np.unique(np.asarray(data.y_train), return_index=True)
+    return np.union1d(first, of_class[:MAX_TRIED_CLASSES])
+
+
+def _check_outputs(spec: Spec, outputs: Array) -> None:
+    """Raise an error for outputs that are no probabilities where the loss expects them, or are.
+
+    Keras computes with both: the loss of clipped numbers, or probabilities of probabilities.
+    """
+    kind, from_logits = label_kind(spec.loss.name), spec.loss.arguments.get("from_logits")
+    is_signed = class_name("losses", spec.loss.name) in (*SIGNED_LOSSES, "CategoricalHinge")
+    if kind == "number" or is_signed or outputs.ndim > 2 or not np.isfinite(outputs).all():
+        return
+    single, low, high = outputs.shape[1:] in ((), (1,)), float(outputs.min()), float(outputs.max())
+    activation = "sigmoid" if single else "softmax"
+    if not from_logits and (low < 0 or high > 1):
+        message = f"expects probabilities, and the model gives numbers from {low:.3g} to {high:.3g}"
+        advice = f"end it with activation: {activation}, or write from_logits: true"
+        raise SpecError.at(("loss",), f"{spec.loss.name} {message}; {advice}")
+    are_probabilities = (
+        low > 0 and high < 1 and (single or np.allclose(outputs.sum(-1), 1, atol=1e-3))
+    )
+    if from_logits and are_probabilities:
+        message = "from_logits: true expects logits, and the model gives probabilities already"
+        advice = f"leave from_logits out, or the activation {activation}"
+        raise SpecError.at(("loss",), f"{message}; {advice}")
 
 
 def _check_labels(spec: Spec, output: tuple[int, ...], y: Array) -> None:

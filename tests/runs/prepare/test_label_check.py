@@ -27,7 +27,7 @@ DENSE_2 = {"layers": [{"Dense": {"units": 2, "activation": "softmax"}}]}
         ({"data": "line"}, "write mse for a regression"),
         ({"data": "diabetes", "model": DENSE_5, "loss": "mse"}, r"end the model with Dense: \{un"),
         ({"data": "digits", "model": "linear", "loss": "mse"}, "gives 8 x 1 numbers"),
-        ({"metrics": ["AUC"]}, "metrics: Keras refuses this"),
+        ({"metrics": [{"name": "AUC", "curve": "XY"}]}, r"metrics\[0\]: Keras refuses this"),
         (
             {"data": "diabetes", "model": DENSE_1, "loss": {"name": "huber", "delta": "abc"}},
             r"loss\.delta: found 'abc'; must be a number, like 1\.0",
