@@ -29,8 +29,10 @@ from kerasbatch.runs.progress import RunInfo as RunInfo
 from kerasbatch.runs.progress import SweepProgress as SweepProgress
 from kerasbatch.runs.progress import Watcher as Watcher
 from kerasbatch.runs.result import Result as Result
+from kerasbatch.runs.result import load_run as load_run
 from kerasbatch.runs.runner import run as run
 from kerasbatch.runs.runner import run_all as run_all
+from kerasbatch.runs.runner import sweep as sweep
 from kerasbatch.sampling import example_order as example_order
 from kerasbatch.steps import Budget as Budget
 from kerasbatch.steps import Plan as Plan

@@ -71,6 +71,8 @@ def short_name(text: str) -> str:
 
 def value_label(value: Any) -> str:
     """Return a swept value as text for run names and tables."""
+    if isinstance(value, dict) and "object" in value:
+        return str(value["object"])
     if isinstance(value, dict):
         return "-".join(f"{key}={value_label(inner)}" for key, inner in value.items())
     if isinstance(value, list):

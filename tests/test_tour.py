@@ -1,4 +1,4 @@
-"""The notebook: its outputs are committed, and it runs from top to bottom."""
+"""The notebooks: their outputs are committed, and they run from top to bottom."""
 
 import re
 import shutil
@@ -21,27 +21,33 @@ def kinds(cell: Any) -> list[str]:
     return [each.output_type for each in cell.outputs if each.get("name") != "stderr"]
 
 
-def test_its_outputs_are_committed() -> None:
-    """Every cell but the first two says something; no error, and nothing of anybody's machine."""
-    notebook = nbformat.read(EXPERIMENTS / "tour.ipynb", as_version=4)
+PICTURES = {"tour": 2, "dataframe": 0}
+"""The notebooks, and the number of their pictures."""
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_its_outputs_are_committed(name: str) -> None:
+    """Every cell but the first says something or defines something; no error, no place."""
+    notebook = nbformat.read(EXPERIMENTS / f"{name}.ipynb", as_version=4)
     nbformat.validate(notebook)
     for cell in code_cells(notebook)[1:]:
-        assert kinds(cell)
+        assert kinds(cell) or cell.source.startswith("def ")
         assert "error" not in kinds(cell)
-    text = (EXPERIMENTS / "tour.ipynb").read_text(encoding="utf-8")
+    text = (EXPERIMENTS / f"{name}.ipynb").read_text(encoding="utf-8")
     assert not re.search(r"/(home|root|tmp|work|Users)/", text)
-    assert text.count("image/png") == 2
+    assert text.count("image/png") == PICTURES[name]
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # those of Jupyter's own packages
-def test_it_runs(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", PICTURES)
+def test_it_runs(tmp_path: Path, name: str) -> None:
     """Offline, in a copy of its folder; with the same kinds of outputs as the committed ones."""
     from nbclient import NotebookClient
 
     folder = tmp_path / "experiments"
     shutil.copytree(EXPERIMENTS, folder)
-    notebook = nbformat.read(folder / "tour.ipynb", as_version=4)
+    notebook = nbformat.read(folder / f"{name}.ipynb", as_version=4)
     committed = [kinds(cell) for cell in code_cells(notebook)]
     NotebookClient(
         notebook, timeout=round(limit(60)), resources={"metadata": {"path": str(folder)}}

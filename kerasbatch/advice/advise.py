@@ -50,7 +50,6 @@ from kerasbatch.data.run_data import load_data
 from kerasbatch.errors import SpecError
 from kerasbatch.records.files import dump_yaml
 from kerasbatch.spec.reader import SpecSource
-from kerasbatch.spec.trust import Access
 
 SHARES = {"memory": 0.15, "speed": 0.55, "noise": 0.85}
 """The shares of the measuring time at which each measurement ends."""
@@ -135,7 +134,7 @@ class _Adviser:
         source, self._folder, self._trust, self._wait = grid.source, folder, trust, wait
         self._begin, self._seconds = time.monotonic(), 60 * minutes
         self._verify = verify
-        self._access = Access(source.folder, trust)
+        self._access = source.access(trust=trust)
         self._data = load_data(source.spec, self._access)
         self._n = len(self._data.x_train)
         self._sizes = list(grid.sizes_for(self._n)) or sizes_for(self._n)

@@ -31,7 +31,6 @@ from kerasbatch.analysis.loading.load import load as load_runs
 from kerasbatch.data.run_data import load_data
 from kerasbatch.errors import SpecError
 from kerasbatch.spec.reader import SpecSource
-from kerasbatch.spec.trust import Access
 
 COLUMNS = (
     *("spec", "target", "batch_size", "learning_rate", "seeds", "reached", "steps_to_target"),
@@ -132,7 +131,7 @@ def brute_force_spec(
             raise SpecError.at(
                 ("target",), "found none; brute force needs one, like val_accuracy>=0.97"
             )
-        n = len(load_data(source.spec, Access(source.folder, trust)).x_train)
+        n = len(load_data(source.spec, source.access(trust=trust)).x_train)
         source = without_rule(source, n)
         if not rates_around(source.spec, n, 1, DEFAULT_BRUTE_FORCE.rate_factors):
             message = "no rule says how its learning rate follows the batch size; choose another"
@@ -160,7 +159,7 @@ def brute_force(
     Returns:
         The times at every size, the fastest size, and the advice.
     """
-    n = len(load_data(source.spec, Access(source.folder, trust)).x_train)
+    n = len(load_data(source.spec, source.access(trust=trust)).x_train)
     advice = advise(source, minutes=minutes, trust=trust, wait=wait)
     sizes = sorted({size for size in (*settings.sizes, advice.batch_size) if size and size <= n})
     with tempfile.TemporaryDirectory(prefix="kerasbatch-brute-force-") as folder:

@@ -45,7 +45,6 @@ def bench(
     seconds.
     """
     from kerasbatch.spec.reader import load_spec
-    from kerasbatch.spec.trust import Access
 
     source = load_spec(spec, overrides or ())
     sizes = _parse_sizes(batch_size) if batch_size else _spec_sizes(source)
@@ -62,7 +61,7 @@ def bench(
     speeds: list[Any] = []
     try:
         with source.located():
-            benchmark = Benchmark(source.spec, Access(source.folder, trust))
+            benchmark = Benchmark(source.spec, source.access(trust=trust))
             for size in benchmark.numeric_sizes(sizes):
                 with display.waiting_for(f"batch size {size}"):
                     speeds.append(measure(benchmark, size))

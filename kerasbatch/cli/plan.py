@@ -31,17 +31,17 @@ def plan(
     from kerasbatch.cli.display.tables import sweep_table, sweep_totals
     from kerasbatch.runs.prepare.plans import plan_runs
     from kerasbatch.spec.reader import load_spec
-    from kerasbatch.spec.trust import Access
 
     source = load_spec(spec, overrides or ())
     workers = options.jobs(jobs)
-    access = Access(source.folder, trust)
+    access = source.access(trust=trust)
     planned = plan_runs(source, access)
     console = open_console(errors=False)
     if source.spec.question:
         console.print(source.spec.question, style="italic")
     for notice in dict.fromkeys(notice for run in planned for notice in run.notices):
         print_note(notice)
+    _describe_data(planned)
     if source.spec.sweep:
         print_uncut(console, sweep_table(planned))
         console.print(sweep_totals(planned), soft_wrap=True)
@@ -50,6 +50,16 @@ def plan(
         _show_single_run(planned[0])
     if timed:
         _show_time_estimate(source, access, workers)
+
+
+def _describe_data(planned: "list[PlannedRun]") -> None:
+    """Print what the model learns from, unless that differs between runs."""
+    first = planned[0].description
+    if first and all(run.description == first for run in planned):
+        console = open_console(errors=False)
+        for title, text in first.items():
+            console.print(f"{title + ':':<12} {text}", markup=False, highlight=False)
+        console.print()
 
 
 def _show_single_run(planned: "PlannedRun") -> None:

@@ -25,6 +25,13 @@ def predict(
         Literal["best", "last"] | None,
         typer.Option(help="Model to use; by default the best if the run kept both."),
     ] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="Column of IN to copy into OUT, such as an id."),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse words that training never saw.")
+    ] = False,
     trust: Trust = False,
     verbose: Verbose = False,
 ) -> None:
@@ -39,7 +46,7 @@ def predict(
 
     with display, display.waiting_for("predicting"):
         kept = load_saved_model(run, which=which, trust=trust)
-        table, notices = predict_file(kept, csv)
+        table, notices = predict_file(kept, csv, keep=keep or (), strict=strict)
     for notice in notices:
         display.notice(notice)
     write_text(output, table.to_csv(index=False, lineterminator="\n"))

@@ -22,12 +22,11 @@ def check_before_loading(
     from kerasbatch.runs.prepare.plans import plan_runs
     from kerasbatch.spec import sweep
     from kerasbatch.spec.data_schema import BuiltInData
-    from kerasbatch.spec.trust import Access
 
     with source.located():
         runs = sweep.expand(source)
     if all(isinstance(single.spec.data, BuiltInData) for single in runs):
-        planned = plan_runs(source, Access(source.folder, trust))
+        planned = plan_runs(source, source.access(trust=trust))
         for size in batch_sizes:
             plan(planned[0].plan.train_examples, batch_size=size, epochs=1)
 

@@ -1,19 +1,21 @@
 """Predictions by the saved model of a run, with the preprocessing of its training."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import expit, softmax
 
-from kerasbatch.data.table import Table, matrix
-from kerasbatch.data.table_reader import open_table
-from kerasbatch.data.tabular_files import typed_cells
+from kerasbatch.data.tables.binary_tables import typed_cells
+from kerasbatch.data.tables.conversion import matrix
+from kerasbatch.data.tables.table import Table
+from kerasbatch.data.tables.table_reader import open_table
 from kerasbatch.engine.sources.example_stream import scale_inputs
-from kerasbatch.errors import SpecError
+from kerasbatch.errors import Fault, SpecError
 from kerasbatch.inference.saved_model import SavedModel
-from kerasbatch.spec.data_schema import TableKind
 from kerasbatch.text import counted
 from kerasbatch.types import Array
 
@@ -25,8 +27,16 @@ THRESHOLD = 0.5
 _ADVICE = "this model was trained without missing values, so fill it in"
 
 
-def predict_file(saved: SavedModel, file: Path) -> tuple["pd.DataFrame", list[str]]:
-    """Predict for the rows of a CSV or Parquet file; the ending .parquet decides.
+def predict_file(
+    saved: SavedModel, file: Path, *, keep: Sequence[str] = (), strict: bool = False
+) -> tuple["pd.DataFrame", list[str]]:
+    """Predict for the rows of a table in a file; the ending .parquet decides.
+
+    Args:
+        saved: the model.
+        file: the file.
+        keep: the columns of the file to put before the predictions.
+        strict: refuse words that training never saw, instead of a notice.
 
     Returns:
         A table of `prediction`, with a `probability_<label>` for each class if there are
@@ -37,9 +47,30 @@ def predict_file(saved: SavedModel, file: Path) -> tuple["pd.DataFrame", list[st
     """
     if not file.is_file():
         raise SpecError.at(("--csv",), f"there is no file {file}")
-    kind: TableKind = "parquet" if file.suffix.lower() == ".parquet" else "csv"
-    examples, notices = _encode_table(saved, open_table(kind, file, ("--csv",)))
-    return _prediction_table(saved, model_outputs(saved, examples)), notices
+    is_parquet = file.suffix.lower() == ".parquet"
+    given = saved.preprocessing.table_format
+    table = open_table(file, ("--csv",), given, parquet=is_parquet)
+    if faults := table.check_columns(dict.fromkeys(keep, ("--keep",))):
+        raise SpecError(faults)
+    examples, notices = _encode_table(saved, table)
+    if strict and notices:
+        raise SpecError([Fault(table.where, notice) for notice in notices])
+    predictions = _prediction_table(saved, model_outputs(saved, examples))
+    for number, name in enumerate(keep):
+        if name in predictions:
+            message = f"{name} is a column of the predictions; rename it in the file"
+            raise SpecError.at(("--keep",), message)
+        predictions.insert(number, name, _kept_column(file, table, name, parquet=is_parquet))
+    return predictions, [*table.notices, *notices]
+
+
+def _kept_column(file: Path, table: Table, name: str, *, parquet: bool) -> Any:
+    """Return a column as it is in the file; numbers of Parquet files keep their type."""
+    if not parquet:
+        return table.cells[name].to_numpy()
+    import pandas as pd
+
+    return pd.read_parquet(file, columns=[name])[name].to_numpy()
 
 
 def encode_examples(saved: SavedModel, x: Any) -> tuple[Array, list[str]]:
@@ -59,7 +90,10 @@ def encode_examples(saved: SavedModel, x: Any) -> tuple[Array, list[str]]:
     if hasattr(x, "columns"):
         columns = saved.preprocessing.columns or ()
         cells = typed_cells(x, ("x",), columns)
-        return _encode_table(saved, Table(cells, ("x",), lambda row: f"row {row}", "the DataFrame"))
+        mark = saved.preprocessing.table_format.mark
+        return _encode_table(
+            saved, Table(cells, ("x",), lambda row: f"row {row}", "the DataFrame", decimal=mark)
+        )
     if isinstance(x, str | Path | Mapping):
         raise SpecError.at(("x",), f"found {type(x).__name__}; give a DataFrame or an array")
     array, preprocessing = np.asarray(x), saved.preprocessing
@@ -106,6 +140,8 @@ def model_outputs(saved: SavedModel, examples: Array) -> Array:
 def predicted_labels(saved: SavedModel, outputs: Array) -> Array:
     """Return the predicted label of each example, or the numbers themselves.
 
+    Labels are text, or int64 if all of them are spelled as whole numbers.
+
     Args:
         saved: the model.
         outputs: its outputs, shape (n,) or (n, outputs).
@@ -118,7 +154,9 @@ def predicted_labels(saved: SavedModel, outputs: Array) -> Array:
     )
     if saved.preprocessing.labels is None:
         return numbers
-    labels: Array = np.array(_names(saved, outputs.shape[-1]))[numbers]
+    names = np.array(_names(saved, outputs.shape[-1]))
+    are_whole = all(re.fullmatch(r"0|-?[1-9]\d{0,17}", name) for name in names)
+    labels: Array = (names.astype(np.int64) if are_whole else names)[numbers]
     return labels
 
 
@@ -135,6 +173,8 @@ def _prediction_table(saved: SavedModel, outputs: Array) -> "pd.DataFrame":
     if saved.classes is None:
         column_names = [f"prediction_{number}" for number in range(wide.shape[1])]
         return pd.DataFrame(wide, columns=column_names if wide.shape[1] > 1 else ["prediction"])
+    if saved.gives_scores:
+        return pd.DataFrame({"prediction": predicted})
     names = _names(saved, wide.shape[1])
     class_names = names[1:2] if wide.shape[1] == 1 else names
     probabilities = {
@@ -153,8 +193,17 @@ def _encode_table(saved: SavedModel, table: Table) -> tuple[Array, list[str]]:
     if not len(table):
         raise SpecError.at(table.where, "there is no row to predict for")
     allow_missing = preprocessing.fill is not None
-    numbers = matrix(
+    table = replace(
         table,
+        missing=frozenset(preprocessing.missing_values),
+        thousands=preprocessing.table_format.thousands,
+    )
+    named = {*preprocessing.words, *preprocessing.orders}
+    numbers_columns = [name for name in preprocessing.columns if name not in named]
+    if faults := table.check_units(preprocessing.units, numbers_columns):
+        raise SpecError(faults)
+    numbers = matrix(
+        table.ordered(preprocessing.orders),
         preprocessing.columns,
         preprocessing.words,
         allow_missing=allow_missing,
@@ -167,7 +216,7 @@ def _unseen_words(saved: SavedModel, table: Table, numbers: Array) -> Iterator[s
     """Yield a notice for each column with words that training did not see."""
     columns = list(saved.preprocessing.columns or ())
     for name in saved.preprocessing.words:
-        unknown = np.isnan(numbers[:, columns.index(name)]) & ~table.empty(name, text=True)
+        unknown = np.isnan(numbers[:, columns.index(name)]) & table.filled(name, text=True)
         if unknown.any():
             rows = f"{counted(int(unknown.sum()), 'row')} of column {name}"
             yield f"{rows} hold words that training did not see; they count as none of its words"

@@ -6,7 +6,7 @@ code of the training.
 """
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -16,18 +16,21 @@ from kerasbatch.data.preprocessing import Preprocessing
 from kerasbatch.engine.model_state import build_optimizer
 from kerasbatch.errors import SpecError
 from kerasbatch.inference.saved_files import ModelFacts, check_weights, read_facts
+from kerasbatch.inference.stored_architecture import stored_architecture
 from kerasbatch.models.build import compile_model
 from kerasbatch.planning import plan_budget
-from kerasbatch.records.file_names import MODELS, PREPROCESSING, RECORD, SPEC
+from kerasbatch.records.file_names import MODELS, PREPROCESSING, SPEC
 from kerasbatch.records.run_directory import RunDirectory
 from kerasbatch.records.stored_files import StoredFileError, read_stored_spec
-from kerasbatch.spec.keras_registry import label_kind
+from kerasbatch.spec.keras_registry import SIGNED_LOSSES, class_name, has_logits, label_kind
 from kerasbatch.spec.learning_rate import resolve_learning_rate
+from kerasbatch.spec.passed.objects import PassedObjects
+from kerasbatch.spec.passed.references import is_unchanged
 from kerasbatch.spec.reader import SpecSource
 from kerasbatch.spec.schema import Saved
-from kerasbatch.spec.section_schema import PythonModel
+from kerasbatch.spec.section_schema import ObjectModel, PythonModel
 from kerasbatch.spec.trust import Access
-from kerasbatch.text import counted, shortened
+from kerasbatch.text import shortened
 from kerasbatch.user_code import calls
 from kerasbatch.user_code.snapshot import CodeSnapshot, file_hashes
 
@@ -43,6 +46,7 @@ class SavedModel:
         classes: the number of classes, or None where the loss compares numbers.
         scale: the factor of images, or None.
         from_logits: whether the loss treats the outputs as logits.
+        gives_scores: whether the outputs are scores of a hinge loss, and no probabilities.
     """
 
     model: keras.Model
@@ -51,6 +55,7 @@ class SavedModel:
     classes: int | None
     scale: float | None
     from_logits: bool = False
+    gives_scores: bool = False
 
 
 def load_model(run: str | Path, *, which: Saved | None = None, trust: bool = False) -> keras.Model:
@@ -68,11 +73,22 @@ def load_model(run: str | Path, *, which: Saved | None = None, trust: bool = Fal
 
 
 def load_saved_model(
-    run: str | Path, *, which: Saved | None = None, trust: bool = False
+    run: str | Path,
+    *,
+    which: Saved | None = None,
+    trust: bool = False,
+    objects: PassedObjects | None = None,
 ) -> SavedModel:
-    """Load the saved model of a run with its preprocessing; arguments as in `load_model`."""
+    """Load the saved model of a run with its preprocessing.
+
+    Args:
+        run: as in `load_model`.
+        which: as in `load_model`.
+        trust: as in `load_model`.
+        objects: the objects that Python code passed for the run, in the process that did.
+    """
     directory = RunDirectory(Path(run))
-    record = _checked_record(directory)
+    record = directory.checked_record()
     file = directory.path / _file(directory, record, which)
     facts = read_facts(directory.path)
     try:
@@ -80,7 +96,8 @@ def load_saved_model(
     except StoredFileError as error:
         raise SpecError.at((), f"{directory.path}: its {SPEC} {error}") from error
     with source.located():
-        model = _build(source, record, facts, Access(source.folder, trust))
+        access = replace(source.access(trust=trust), objects=objects or PassedObjects())
+        model = _build(source, record, facts, access, file)
     _read_weights(model, file, directory)
     return SavedModel(
         model,
@@ -88,28 +105,9 @@ def load_saved_model(
         facts.input_shape,
         None if label_kind(source.spec.loss.name) == "number" else facts.classes,
         facts.scale,
-        bool(source.spec.loss.arguments.get("from_logits", False)),
+        has_logits(source.spec.loss.name, source.spec.loss.arguments),
+        class_name("losses", source.spec.loss.name) in SIGNED_LOSSES,
     )
-
-
-def _checked_record(directory: RunDirectory) -> dict[str, Any]:
-    """Return the record of a run, after a check that none of its files has changed."""
-    stored = directory.read()
-    if stored.record is not None and not stored.problem:
-        return stored.record
-    problem = stored.problem or _not_a_run(directory.path)
-    raise SpecError.at((), f"{directory.path}: {problem}")
-
-
-def _not_a_run(path: Path) -> str:
-    """Return a message about a directory that is not a run, with the runs inside it."""
-    if not path.is_dir():
-        return "is not the directory of a run"
-    inside = sorted(record_file.parent.name for record_file in path.glob(f"*/{RECORD}"))
-    if not inside:
-        return "holds no run (no record.json); give the directory of one run"
-    names = shortened(", ".join(inside), 300)
-    return f"holds {counted(len(inside), 'run')}; give one of them: {names}"
 
 
 def _file(directory: RunDirectory, record: dict[str, Any], which: Saved | None) -> str:
@@ -128,12 +126,15 @@ def _file(directory: RunDirectory, record: dict[str, Any], which: Saved | None) 
 
 
 def _build(
-    source: SpecSource, record: dict[str, Any], facts: ModelFacts, access: Access
+    source: SpecSource, record: dict[str, Any], facts: ModelFacts, access: Access, file: Path
 ) -> keras.Model:
     spec, n = source.spec, record["row"]["train_examples"]
     plan = plan_budget(n, spec.batch_size, spec.budget, spec.partial_batch)
     rate = resolve_learning_rate(spec, plan)
     shape, units = facts.input_shape, facts.preprocessing.target
+    if isinstance(spec.model, ObjectModel) and not _is_at_hand(spec.model.object, access.objects):
+        architecture = stored_architecture(file, trusted=access.trusted)
+        access = replace(access, objects=PassedObjects({spec.model.object: lambda: architecture}))
     model = compile_model(spec, shape, facts.classes, rate, access, units)
     if isinstance(spec.model, PythonModel):
         location = ("model", "python")
@@ -143,6 +144,11 @@ def _build(
             message = f"{files} changed after this run was trained; restore the old content"
             raise SpecError.at(location, message)
     return model
+
+
+def _is_at_hand(name: str, objects: PassedObjects) -> bool:
+    """Return whether this process still has what built a model, with the contents of then."""
+    return objects.holds(name) and is_unchanged(name, objects.get(name, ("model",)))
 
 
 def _changed_files(code: CodeSnapshot, record: dict[str, Any]) -> list[str]:

@@ -86,6 +86,7 @@ class _Record(_Part):
     versions: dict[str, Text]
     machine: dict[str, Scalar] = {}
     data_fingerprint: Text = None
+    data_description: dict[str, str] = {}
     code: dict[str, Sha256] = {}
     classes: Count | None = None
     chance_level: dict[str, Finite] = {}

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kerasbatch.errors import SpecError
 from kerasbatch.records.file_names import HASHED, MODELS, RECORD, SPEC
 from kerasbatch.records.files import columns_of, dump_yaml, write_bytes, write_csv, write_text
 from kerasbatch.records.record import StoredRecord, file_problems, read_record, write_record
 from kerasbatch.records.run_status import FINISHED, RunStatus
 from kerasbatch.spec.schema import Spec
+from kerasbatch.text import counted, shortened
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,18 @@ class RunDirectory:
         problem = next(file_problems(self.path, stored.record), None)
         return StoredRecord(problem=problem) if problem else stored
 
+    def checked_record(self) -> dict[str, Any]:
+        """Return the record, after a check that no file has changed.
+
+        Raises:
+            SpecError: if this is not the directory of a run, or a file is damaged.
+        """
+        stored = self.read()
+        if stored.record is not None and not stored.problem:
+            return stored.record
+        problem = stored.problem or _not_a_run(self.path)
+        raise SpecError.at((), f"{self.path}: {problem}")
+
     def is_finished(self) -> bool:
         """Return whether there is a finished, undamaged result."""
         return is_finished(self.read())
@@ -92,6 +106,17 @@ class RunDirectory:
             self.path.rename(old)
         successor.path.rename(self.path)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _not_a_run(path: Path) -> str:
+    """Return a message about a directory that is not a run, with the runs inside it."""
+    if not path.is_dir():
+        return "is not the directory of a run"
+    inside = sorted(record_file.parent.name for record_file in path.glob(f"*/{RECORD}"))
+    if not inside:
+        return "holds no run (no record.json); give the directory of one run"
+    names = shortened(", ".join(inside), 300)
+    return f"holds {counted(len(inside), 'run')}; give one of them: {names}"
 
 
 def _models(stored: StoredRecord) -> set[str]:

@@ -99,6 +99,8 @@ def _canonical_callback(callback: Any) -> dict[str, Any]:
     """Return a callback in one spelling; for a user callback, the name of its function."""
     if isinstance(callback, dict) and "python" in callback:
         return {"python": callback["python"].rpartition(":")[2]}
+    if isinstance(callback, dict) and "object" in callback:
+        return {"object": callback["object"]}
     return canonical_item("callbacks", callback)
 
 

@@ -1,5 +1,6 @@
 """The interface through which a caller watches runs."""
 
+import sys
 from dataclasses import dataclass
 
 from kerasbatch.runs.result import Result
@@ -68,3 +69,11 @@ class Watcher:
 
     def sweep_progress(self, progress: SweepProgress) -> None:
         """The sweep has progressed; called a few times a second."""
+
+
+class NoteWriter(Watcher):
+    """Writes notes for the user to stderr, and is silent about progress."""
+
+    def notice(self, message: str) -> None:
+        """Write a message for the user."""
+        sys.stderr.write(f"note: {message}\n")

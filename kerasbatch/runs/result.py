@@ -5,18 +5,36 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kerasbatch.records.run_directory import RunDirectory
 from kerasbatch.records.run_status import RunStatus
 from kerasbatch.records.stored_files import StoredFileError, read_stored
+from kerasbatch.spec.passed.objects import PassedObjects
 
 if TYPE_CHECKING:
     import keras
     import pandas as pd
 
+    from kerasbatch.inference.saved_model import SavedModel
     from kerasbatch.spec.schema import Saved
     from kerasbatch.types import Array
+
+
+def load_run(path: str | PathLike[str]) -> "Result":
+    """Return a run on disk, of this or of an earlier process.
+
+    Args:
+        path: the directory of the run.
+
+    Raises:
+        SpecError: if it is not a run that has ended, or its files have changed.
+    """
+    directory = RunDirectory(Path(path))
+    record = directory.checked_record()
+    return Result(directory.path, record, record.get("swept") or {}, reused=True)
 
 
 @dataclass(frozen=True)
@@ -28,12 +46,18 @@ class Result:
         record: the contents of record.json.
         swept: the swept keys and values of this run.
         reused: whether an earlier command finished it.
+        objects: the objects that this process passed for it.
     """
 
     directory: Path
     record: Mapping[str, Any]
     swept: Mapping[str, Any] = field(default_factory=dict)
     reused: bool = False
+    objects: PassedObjects = field(default_factory=PassedObjects, repr=False, compare=False)
+
+    def __fspath__(self) -> str:
+        """Return the directory, so that a result stands for it: `compare(results)`."""
+        return str(self.directory)
 
     @property
     def status(self) -> RunStatus:
@@ -80,9 +104,7 @@ class Result:
         Raises:
             SpecError: if there is no such model, it has changed on disk, or it needs trust.
         """
-        from kerasbatch.inference.saved_model import load_model
-
-        return load_model(self.directory, which=which, trust=trust)
+        return self._saved_model(which, trust).model
 
     def predict(self, x: Any, which: "Saved | None" = None, *, trust: bool = False) -> "Array":
         """Predict with the saved model; columns, scaling and labels are those of the training.
@@ -102,13 +124,17 @@ class Result:
             SpecError: if there is no such model, or x does not fit the training data.
         """
         from kerasbatch.inference.predict import encode_examples, model_outputs, predicted_labels
-        from kerasbatch.inference.saved_model import load_saved_model
 
-        saved = load_saved_model(self.directory, which=which, trust=trust)
+        saved = self._saved_model(which, trust)
         examples, notices = encode_examples(saved, x)
         for notice in notices:
             warnings.warn(notice, stacklevel=2)
         return predicted_labels(saved, model_outputs(saved, examples))
+
+    def _saved_model(self, which: "Saved | None", trust: bool) -> "SavedModel":
+        from kerasbatch.inference.saved_model import load_saved_model
+
+        return load_saved_model(self.directory, which=which, trust=trust, objects=self.objects)
 
     def _repr_html_(self) -> str:
         """Show the run in a notebook, with all text escaped."""

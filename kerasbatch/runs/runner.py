@@ -6,35 +6,32 @@ A faulty spec is refused before a directory is made. Every end of a training is 
 in a training does not lose its rows.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kerasbatch.errors import Fault, SpecError
+from kerasbatch.errors import SpecError
 from kerasbatch.records.experiment import Experiment
 from kerasbatch.records.files import dump_yaml
 from kerasbatch.records.run_status import RunStatus
 from kerasbatch.runs import earlier_results
 from kerasbatch.runs.coordinator import Coordinator
-from kerasbatch.runs.executors import resources
 from kerasbatch.runs.executors.base import Executor
-from kerasbatch.runs.executors.output import Output
-from kerasbatch.runs.executors.ray import cluster as ray_cluster
 from kerasbatch.runs.executors.ray.cluster import RayOptions
-from kerasbatch.runs.progress import Watcher
+from kerasbatch.runs.executors.select import check_options, executor_of
+from kerasbatch.runs.progress import NoteWriter, Watcher
 from kerasbatch.runs.result import Result
+from kerasbatch.runs.spec_of_python import AnySpec, spec_of_python
 from kerasbatch.runs.stop_request import StopRequest, handle_ctrl_c
-from kerasbatch.spec import sweep
 from kerasbatch.spec.reader import SpecSource, resolve_spec
-from kerasbatch.spec.sweep import SingleRun
+from kerasbatch.spec.sweep import expand
 from kerasbatch.spec.trust import Access
-
-AnySpec = str | Path | Mapping[str, Any] | SpecSource
 
 
 def run(
-    spec: AnySpec,
+    spec: AnySpec | None = None,
     *,
     overrides: Iterable[str] = (),
     results: str | Path = "results",
@@ -42,32 +39,88 @@ def run(
     trust: bool = False,
     timeout: float | None = None,
     watcher: Watcher | None = None,
+    **keys: Any,
 ) -> Result:
     """Train a spec of a single run, and return its result.
 
+        kerasbatch.run(data=(x, y), model=build, optimizer="adam", batch_size=16, epochs=5)
+
     Args:
-        spec: the path of a YAML file, a dict of the same shape, or a spec that was read already.
+        spec: the path of a YAML file, a dict of the same shape, or a spec that was read already;
+            None if its keys are given by name.
         overrides: `key=value` texts that replace keys of the spec.
         results: the directory that holds experiments.
         rerun: train finished runs again.
         trust: let the spec run Python code and read files outside its own folder.
         timeout: the seconds after which the run is ended; the run then trains in a process of its
             own, which can be ended at any time.
-        watcher: is notified of progress.
+        watcher: is notified of progress; by default, notes for the user go to stderr.
+        **keys: keys of the spec. `data` may be (x, y), or a mapping of x, y, validation, test and
+            weight, of arrays or DataFrames; `model` a function that builds a model, or a model,
+            whose weights begin the training; `callbacks` may be objects.
 
     Raises:
         SpecError: if the spec is wrong, or has a sweep.
         DirectoryInUseError: if another process writes into the experiment's directory.
     """
-    source = resolve_spec(spec, overrides)
+    source = spec_of_python(spec, overrides, keys)
     with source.located():
-        if (count := len(sweep.expand(source))) != 1:
+        if (count := len(expand(source))) != 1:
             message = f"makes {count} runs; call kerasbatch.run_all for them"
             raise SpecError.at(("sweep",), message)
     (result,) = run_all(
         source, results=results, rerun=rerun, trust=trust, timeout=timeout, watcher=watcher
     )
     return result
+
+
+def sweep(
+    spec: AnySpec | None = None,
+    *,
+    overrides: Iterable[str] = (),
+    results: str | Path = "results",
+    jobs: int | None = None,
+    rerun: bool = False,
+    trust: bool = False,
+    timeout: float | None = None,
+    watcher: Watcher | None = None,
+    ray: RayOptions | str | None = None,
+    **keys: Any,
+) -> list[Result]:
+    """Train a spec for every combination of the values in its lists.
+
+        kerasbatch.sweep(data=(x, y), model=build, batch_size=[8, 64], learning_rate=[0.01, 0.1],
+                         seed=[0, 1], epochs=5)
+
+    Args:
+        spec: as in `run`.
+        overrides: as in `run_all`.
+        results: the directory that holds experiments.
+        jobs: as in `run_all`.
+        rerun: train finished runs again.
+        trust: as in `run_all`.
+        timeout: the seconds after which a run is ended.
+        watcher: is notified of progress.
+        ray: as in `run_all`.
+        **keys: keys of the spec as in `run`. A list sweeps a key, unless it is a list in every
+            spec, such as `metrics`.
+
+    Returns:
+        The results, the last key varying fastest.
+
+    Raises:
+        SpecError: if the spec is wrong.
+    """
+    return run_all(
+        spec_of_python(spec, overrides, keys, sweeps=True),
+        results=results,
+        jobs=jobs,
+        rerun=rerun,
+        trust=trust,
+        timeout=timeout,
+        watcher=watcher,
+        ray=ray,
+    )
 
 
 def run_all(
@@ -114,76 +167,19 @@ def run_all(
         KeyboardInterrupt: if it was interrupted before a run had a result.
     """
     source, folder = resolve_spec(spec, overrides), Path(results).absolute()
-    access = Access(source.folder, trust)
+    access = source.access(trust=trust)
     with source.located():
         cluster = RayOptions(ray) if isinstance(ray, str) else ray
-        _check_options(jobs, timeout, cluster)
-        singles = sweep.expand(source)
-        experiment, watch = Experiment(folder / source.spec.name), watcher or Watcher()
-        chosen = _executor(singles, access, isolated, jobs, timeout, verbose, cluster)
+        check_options(jobs, timeout, cluster)
+        singles = expand(source)
+        experiment, watch = Experiment(folder / source.spec.name), watcher or NoteWriter()
+        chosen = executor_of(singles, access, isolated, jobs, timeout, verbose, cluster)
         handler = handle_ctrl_c() if stop is None else nullcontext(stop)
         with chosen as (executor, workers), handler as request:
             ended = train_all(source, experiment, executor, access, workers, rerun, watch, request)
             if stop is None and not _any_interrupted(ended):
                 request.raise_if_requested()  # Ctrl-C came after the last block of steps
             return ended
-
-
-@contextmanager
-def _executor(
-    singles: Sequence[SingleRun],
-    access: Access,
-    isolated: bool,
-    jobs: int | None,
-    timeout: float | None,
-    verbose: bool,
-    cluster: RayOptions | None,
-) -> Iterator[tuple[Executor, int]]:
-    """Yield the executor of the runs, and its number of workers."""
-    executor: Executor
-    alone = not singles[0].swept
-    output = Output(shown=verbose or (alone and isolated), logged=verbose)
-    if cluster is not None:
-        ray_cluster.set_variables(cluster)
-        from kerasbatch.runs.executors.ray.executor import RayExecutor
-
-        executor = on_cluster = RayExecutor(
-            singles, access, cluster, timeout=timeout, verbose=verbose
-        )
-        workers = on_cluster.jobs
-    elif alone and timeout is None and not isolated:
-        from kerasbatch.runs.executors.in_process import InProcessExecutor
-
-        workers, executor = 1, InProcessExecutor(singles, access)
-    else:
-        from kerasbatch.runs.executors.local import LocalExecutor
-
-        workers = min(jobs or resources.default_jobs(), len(singles))
-        threads = resources.threads_per_run(len(singles))
-        executor = LocalExecutor(
-            singles, access, jobs=workers, threads=threads, timeout=timeout, output=output
-        )
-    try:
-        yield executor, workers
-    finally:
-        executor.close()
-
-
-def _check_options(jobs: int | None, timeout: float | None, cluster: RayOptions | None) -> None:
-    faults = []
-    if cluster is not None:
-        faults += ray_cluster.faults(cluster)
-        if jobs is not None:
-            message = (
-                "found both --jobs and --ray; on a cluster its own size decides, so leave --jobs"
-            )
-            faults.append(Fault(("jobs",), message))
-    if jobs is not None and jobs < 1:
-        faults.append(Fault(("jobs",), f"found {jobs}; must be a whole number from 1 on"))
-    if timeout is not None and not timeout > 0:
-        faults.append(Fault(("timeout",), f"found {timeout}; must be seconds above 0"))
-    if faults:
-        raise SpecError(faults)
 
 
 def train_all(
@@ -217,8 +213,11 @@ def train_all(
         with stop.deferred():
             complete = not unfinished or executor.work(coordinator, stop)
             coordinator.close()
+    ended = coordinator.results
     results = [
-        coordinator.results[run.run_id] for run in checked.runs if run.run_id in coordinator.results
+        replace(ended[run.run_id], objects=access.objects)
+        for run in checked.runs
+        if run.run_id in ended
     ]
     if not complete and not _any_interrupted(results):
         raise KeyboardInterrupt

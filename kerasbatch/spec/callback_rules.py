@@ -22,6 +22,18 @@ def is_user_callback(written: Any) -> bool:
     return isinstance(written, dict) and "python" in written
 
 
+def is_passed_callback(written: Any) -> bool:
+    """Return whether a callback is an object that Python code passed."""
+    return isinstance(written, dict) and "object" in written
+
+
+def keras_callbacks(spec: Spec) -> Iterator[tuple[int, Any]]:
+    """Yield the position and the text of every callback that is named in the spec."""
+    for number, written in enumerate(spec.callbacks):
+        if not is_user_callback(written) and not is_passed_callback(written):
+            yield number, written
+
+
 def user_callbacks(spec: Spec) -> Iterator[tuple[int, str]]:
     """Yield the position and the function of every callback of the user."""
     for number, written in enumerate(spec.callbacks):
@@ -44,9 +56,7 @@ def evaluated_metrics(spec: Spec) -> list[str]:
 
 def callback_arguments(spec: Spec) -> Iterator[Fault]:
     """Arguments must be legal; Keras checks them only during a run, or never."""
-    for number, written in enumerate(spec.callbacks):
-        if is_user_callback(written):
-            continue
+    for number, written in keras_callbacks(spec):
         name, arguments = name_and_arguments(written)
         for argument, value in arguments.items():
             is_legal, expected = _ARGUMENT_CHECKS.get(argument, (lambda _: True, ""))
@@ -106,9 +116,7 @@ def evaluation_at_epoch_ends(spec: Spec) -> Iterator[Fault]:
 def monitored_columns(spec: Spec) -> Iterator[Fault]:
     """A callback monitors a column that is measured."""
     measured = [*spec.logged_metrics(), *evaluated_metrics(spec)]
-    for number, written in enumerate(spec.callbacks):
-        if is_user_callback(written):
-            continue
+    for number, written in keras_callbacks(spec):
         name, arguments = name_and_arguments(written)
         column = monitored(name, arguments)
         if column is None or column in measured:
@@ -125,8 +133,8 @@ def reducible_learning_rate(spec: Spec) -> Iterator[Fault]:
     scheduled = isinstance(spec.optimizer.arguments.get("learning_rate"), dict)
     if not scheduled and spec.learning_rate_rule.warmup is None:
         return
-    for number, written in enumerate(spec.callbacks):
-        if not is_user_callback(written) and name_and_arguments(written)[0] == "ReduceLROnPlateau":
+    for number, written in keras_callbacks(spec):
+        if name_and_arguments(written)[0] == "ReduceLROnPlateau":
             obstacle = "a schedule" if scheduled else "a warm-up"
             message = f"ReduceLROnPlateau cannot set the rate beside {obstacle}; keep one of them"
             yield Fault(("callbacks", number), message)

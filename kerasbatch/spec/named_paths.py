@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from kerasbatch.spec.callback_rules import is_user_callback
+from kerasbatch.spec.callback_rules import is_passed_callback, is_user_callback
 from kerasbatch.spec.data_schema import NpyFiles
 from kerasbatch.spec.fields import InnerKey, KeyedModel, metadata
 from kerasbatch.spec.schema import Spec
+from kerasbatch.spec.section_schema import ObjectModel
 from kerasbatch.spec.trust import Access
 
 
@@ -27,6 +28,12 @@ def names_code(spec: Spec) -> bool:
     """Return whether a spec names Python code of the user."""
     named = any(kind == "code" for _, _, kind in named_paths(spec))
     return named or any(is_user_callback(callback) for callback in spec.callbacks)
+
+
+def has_passed_code(spec: Spec) -> bool:
+    """Return whether model or callbacks of a spec are objects that Python code passed."""
+    is_model = isinstance(spec.model, ObjectModel)
+    return is_model or any(is_passed_callback(callback) for callback in spec.callbacks)
 
 
 def file_names(spec: Spec) -> list[str]:

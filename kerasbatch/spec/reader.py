@@ -8,17 +8,19 @@ import contextlib
 import copy
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.spec import yaml_tree
 from kerasbatch.spec.check import check_spec
-from kerasbatch.spec.overrides import override, respell
+from kerasbatch.spec.overrides import override, respell, set_value
+from kerasbatch.spec.passed.objects import PassedObjects
+from kerasbatch.spec.passed.references import with_references
 from kerasbatch.spec.schema import Spec
+from kerasbatch.spec.trust import Access
 from kerasbatch.spec.yaml_tree import Tree
-from kerasbatch.text import show_value
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class SpecSource:
         text: the original text, or None for a dict.
         overrides: the `key=value` texts that replaced keys.
         unchanged: the plain values without the overrides; None if they are those of the tree.
+        objects: the objects that Python code passed beside the spec.
     """
 
     spec: Spec
@@ -40,6 +43,11 @@ class SpecSource:
     text: str | None = None
     overrides: tuple[str, ...] = ()
     unchanged: Any = None
+    objects: PassedObjects = field(default_factory=PassedObjects)
+
+    def access(self, *, trust: bool = False) -> Access:
+        """Return the files, code and objects that the spec may use."""
+        return Access(self.folder, trust, self.objects)
 
     @contextlib.contextmanager
     def located(self) -> Iterator[None]:
@@ -97,11 +105,39 @@ def parse_spec(content: bytes, path: Path, overrides: Iterable[str] = ()) -> Spe
 def spec_from_dict(value: Mapping[str, Any], overrides: Iterable[str] = ()) -> SpecSource:
     """Make a spec from a dict of the shape of a YAML file; paths start at the working directory.
 
+    Data, model and callbacks may be objects; numbers, lists and text those of NumPy and the like.
+
     Raises:
         SpecError: with every fault.
     """
-    tree = Tree(_plain_lists(dict(value)))
-    return _checked(tree, "experiment", Path.cwd(), tuple(overrides))
+    plain, objects = with_references(value)
+    source = _checked(Tree(plain), "experiment", Path.cwd(), tuple(overrides))
+    return replace(source, objects=objects)
+
+
+def with_keys(source: SpecSource, keys: Mapping[str, Any]) -> SpecSource:
+    """Return a spec with other values for some of its keys, dotted or not; objects included.
+
+    Raises:
+        SpecError: with every fault.
+    """
+    plain, objects = with_references(keys)
+    tree = copy.deepcopy(source.tree)
+    for key, value in plain.items():
+        location = set_value(tree.value, key, value)
+        tree.overrides[location] = f"{key}="
+    spec = check_spec(tree, default_name=source.spec.name)
+    unchanged = source.tree.value if source.unchanged is None else source.unchanged
+    given = (*source.overrides, *(f"{key}={value}" for key, value in plain.items()))
+    values = {**source.objects.values, **objects.values}
+    return replace(
+        source,
+        spec=spec,
+        tree=tree,
+        overrides=given,
+        unchanged=unchanged,
+        objects=PassedObjects(values),
+    )
 
 
 def _checked(
@@ -112,14 +148,6 @@ def _checked(
     override(tree, overrides)
     spec = check_spec(tree, default_name=name)
     return SpecSource(spec, tree, folder, text, overrides, unchanged)
-
-
-def _plain_lists(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        if illegal := [key for key in value if not isinstance(key, str | int)]:
-            raise SpecError([Fault((), f"the key {show_value(illegal[0])} is not text")])
-        return {str(key): _plain_lists(inner) for key, inner in value.items()}
-    return [_plain_lists(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def _read_bytes(path: Path) -> bytes:

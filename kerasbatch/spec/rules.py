@@ -147,9 +147,10 @@ def unique_metrics(spec: Spec) -> Iterator[Fault]:
     """Two metrics of one name would share a column."""
     seen = {"loss"}
     for number, metric in enumerate(spec.metrics):
-        if metric.name in seen:
-            yield Fault(("metrics", number), f"{metric.name} is there already; leave one out")
-        seen.add(metric.name)
+        if metric.column in seen:
+            message = f"{metric.column} is there already; leave one out, or name it: as: ..."
+            yield Fault(("metrics", number), message)
+        seen.add(metric.column)
 
 
 def spec_notes(spec: Spec) -> Iterator[str]:

@@ -238,7 +238,7 @@ class Spec(KeyedModel):
         """Yield the names of the loss and the metrics in Keras' logs."""
         yield "loss"
         for metric in self.metrics:
-            yield metric.name
+            yield metric.column
 
     def plain(self) -> dict[str, Any]:
         """Return the spec as plain values that read back as the same spec."""

@@ -53,7 +53,19 @@ class PythonModel(KeyedModel):
     python: Annotated[PythonName, CODE]
 
 
-AnyModel = Annotated[PresetModel | LayerModel | PythonModel, Field(discriminator="kind")]
+class ObjectModel(KeyedModel):
+    """A model, or what builds one, that Python code passed."""
+
+    kind: Literal["object"] = Field("object", exclude=True)
+    object: Annotated[Text, InnerKey()]
+    note: Annotated[Text | None, InnerKey(identity=False)] = None
+
+
+OWN_CODE = (PythonModel, ObjectModel)
+"""The models that come from code of the user."""
+AnyModel = Annotated[
+    PresetModel | LayerModel | PythonModel | ObjectModel, Field(discriminator="kind")
+]
 
 
 class ValidationWord(StrictModel):

@@ -7,10 +7,11 @@ before a path is checked, so that a link in the folder gives no access to other 
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kerasbatch.errors import Location, SpecError
+from kerasbatch.spec.passed.objects import PassedObjects
 from kerasbatch.text import short_name
 
 
@@ -35,10 +36,12 @@ class Access:
     Args:
         folder: the folder of the spec; relative paths start here.
         trusted: whether the spec may run Python code and read files anywhere.
+        objects: the objects that Python code passed beside the spec.
     """
 
     folder: Path
     trusted: bool = False
+    objects: PassedObjects = field(default_factory=PassedObjects, compare=False)
 
     def file(self, name: str, location: Location) -> Path:
         """Return the path of a file that the spec names.

@@ -130,8 +130,14 @@ def test_predictions_are_those_of_keras(tmp_path: Path) -> None:
         ({"legs": [4], "skin": ["fur"]}, "x: the DataFrame has no column 'weight'"),
         ({"legs": [4], "skn": ["fur"], "weight": [1]}, "no column 'skin'; did you mean skn"),
         ({"legs": [np.nan], "skin": ["fur"], "weight": [1]}, "an empty cell in row 0 .* without"),
-        ({"legs": [np.inf], "skin": ["fur"], "weight": [1]}, "'legs' has no number in row 0"),
-        ({"legs": ["4 or so"], "skin": ["fur"], "weight": [1]}, "'legs' has no number in row 0"),
+        (
+            {"legs": [np.inf], "skin": ["fur"], "weight": [1]},
+            "'legs' holds numbers and, in 1 row, none",
+        ),
+        (
+            {"legs": ["so 4"], "skin": ["fur"], "weight": [1]},
+            "'legs' holds numbers and, in 1 row, none",
+        ),
     ],
 )
 def test_rows_that_do_not_fit(tmp_path: Path, rows: dict[str, Any], words: str) -> None:

@@ -24,7 +24,8 @@ import helper
 def build(input_shape, classes):
     os.chdir("/")
     from inner import deep
-    return keras.Sequential([keras.layers.Dense(helper.UNITS + deep.MORE), keras.layers.Dense(3)])
+    first = keras.layers.Dense(helper.UNITS + deep.MORE)
+    return keras.Sequential([first, keras.layers.Dense(3, "softmax")])
 """
 
 

@@ -5,7 +5,6 @@ comparison.table, comparison.best, comparison.caveats
 """
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from kerasbatch.analysis.comparison.best import best_rows
 from kerasbatch.analysis.comparison.caveats.caveat import Caveat, ComparisonContext, close_rows
@@ -18,12 +17,12 @@ from kerasbatch.analysis.comparison.selection import choose_settings, judge_runs
 from kerasbatch.analysis.comparison.stale_runs import no_runs_reason
 from kerasbatch.analysis.comparison.text.recommendation import recommendation
 from kerasbatch.analysis.comparison.unfinished import unfinished_runs
-from kerasbatch.analysis.loading.load import Loaded, load
+from kerasbatch.analysis.loading.load import AnyPath, Loaded, load
 from kerasbatch.errors import Fault, SpecError
 
 
 def compare(
-    paths: str | Path | Iterable[str | Path] | Loaded,
+    paths: AnyPath | Iterable[AnyPath] | Loaded,
     by: str | Iterable[str] = "batch_size",
     target: str | None = None,
     *,
@@ -33,7 +32,8 @@ def compare(
     """Compare runs: one row per value of `by`, each with the learning rate that suits it best.
 
     Args:
-        paths: results folders, experiments or runs; or the `Loaded` that `load` returned.
+        paths: results folders, experiments or runs; results of this process; or the `Loaded` that
+            `load` returned.
         by: the column, or columns, whose values make the rows.
         target: a metric and its bound, like `val_accuracy>=0.97`; by default the target that all
             runs recorded.

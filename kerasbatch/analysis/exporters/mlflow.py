@@ -7,11 +7,14 @@ completes an export that was interrupted, or that was made while the run still t
 import contextlib
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerasbatch.analysis.exporters.run_export import ExportedRun
 from kerasbatch.errors import Fault, SpecError
+from kerasbatch.records.stored_files import read_stored
 from kerasbatch.text import shortened
 
 if TYPE_CHECKING:
@@ -75,6 +78,7 @@ class MlflowExporter:
         for metrics in _batches(new, MAX_METRICS):
             self._client.log_batch(run_id, metrics=metrics)
         self._client.log_text(run_id, run.spec, "spec.yaml")
+        self._log_models(run_id, run.model_files)
         for key, value in run.tags.items():
             self._client.set_tag(run_id, f"kerasbatch.{key}", value[:MAX_VALUE_LENGTH])
         if run.ended is not None:
@@ -82,6 +86,14 @@ class MlflowExporter:
             self._client.set_terminated(run_id, status, end_time=_milliseconds(run.ended))
         # The last call: an interrupted export leaves no content tag.
         self._client.set_tag(run_id, CONTENT, content)
+
+    def _log_models(self, run_id: str, files: Iterable[Path]) -> None:
+        """Log copies of files; a link in a folder of results leads nowhere."""
+        with tempfile.TemporaryDirectory() as folder:
+            for file in files:
+                copy = Path(folder, file.name)
+                copy.write_bytes(read_stored(file))
+                self._client.log_artifact(run_id, str(copy), "model")
 
     def _experiment(self, name: str) -> str:
         """Return the id of an experiment; create it if needed, and cache its runs."""

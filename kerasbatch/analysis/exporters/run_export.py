@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pandas as pd
 
 from kerasbatch.analysis.loading.load import Loaded, run_keys
 from kerasbatch.columns import HISTORY_COLUMNS, RUN_KEYS
+from kerasbatch.records.file_names import MODELS, PREPROCESSING
 from kerasbatch.records.files import dump_yaml
 from kerasbatch.records.run_row import RUN_COLUMNS
 from kerasbatch.records.run_status import RunStatus
@@ -63,6 +64,7 @@ class ExportedRun:
         results: the measured values of the complete run.
         tags: other texts: the status, a message, versions.
         spec: its resolved spec, as the text of spec.yaml.
+        model_files: the files of its saved models and of their preprocessing.
     """
 
     experiment: str
@@ -76,6 +78,7 @@ class ExportedRun:
     results: Mapping[str, float]
     tags: Mapping[str, str]
     spec: str
+    model_files: tuple[Path, ...] = field(default=(), repr=False)
 
     @property
     def has_failed(self) -> bool:
@@ -107,7 +110,16 @@ def exported_runs(loaded: Loaded) -> Iterator[ExportedRun]:
             results={} if row["status"] == RunStatus.UNFINISHED else dict(_results(row)),
             tags=dict(_tags(row, record)),
             spec=dump_yaml(dict(specs[key])),
+            model_files=tuple(_model_files(folder, record)),
         )
+
+
+def _model_files(folder: Path, record: Mapping[str, Any]) -> Iterator[Path]:
+    """Yield the files of the saved models of a run, and of their preprocessing."""
+    files = record.get("files") or {}
+    models = [name for name in MODELS.values() if name in files]
+    for name in [*models, *({PREPROCESSING} & files.keys())] if models else []:
+        yield folder / name
 
 
 def _trained_points(status: str, points: Iterable[Point]) -> Iterator[Point]:

@@ -7,6 +7,7 @@ runs.runs, runs.history, runs.steps      # DataFrames
 import functools
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from kerasbatch.records.record_schema import TEXTS
 from kerasbatch.records.run_row import RUN_COLUMNS
 from kerasbatch.spec.schema import BUDGETS
 
+AnyPath = str | PathLike[str]
 HIDDEN_KEYS = frozenset(BUDGETS)
 """Swept budgets: their columns hold the length that was trained; `planned_steps` is the budget."""
 _SPECIAL = {"inf": float("inf"), "-inf": float("-inf"), "nan": float("nan")}
@@ -30,16 +32,17 @@ def run_keys(table: pd.DataFrame) -> "pd.Series[str]":
     return table[RUN_KEYS[0]] + "/" + table[RUN_KEYS[1]]
 
 
-def load(paths: str | Path | Iterable[str | Path]) -> "Loaded":
+def load(paths: AnyPath | Iterable[AnyPath]) -> "Loaded":
     """Read runs into tables, without importing TensorFlow.
 
     Args:
-        paths: results folders, experiments or single runs.
+        paths: results folders, experiments or single runs, or results of this process.
 
     Raises:
         SpecError: if a path is not a directory.
     """
-    folders = [paths] if isinstance(paths, str | Path) else list(paths)
+    given = [paths] if isinstance(paths, str | PathLike) else list(paths)
+    folders = [Path(path) for path in given]
     return Loaded(*find_runs(folders), experiments(folders))
 
 

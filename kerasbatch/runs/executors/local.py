@@ -3,6 +3,7 @@
 import contextlib
 import queue
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from kerasbatch.data.shared_data import DataFolder
@@ -13,7 +14,7 @@ from kerasbatch.runs.executors.worker_folder import WorkerFolder
 from kerasbatch.runs.executors.worker_pool import TICK, WorkerPool, start_failure
 from kerasbatch.runs.executors.worker_protocol import CheckRuns, OrderFailed, WorkerSettings
 from kerasbatch.runs.prepare.prepared_run import CheckedRuns
-from kerasbatch.spec.named_paths import names_code
+from kerasbatch.spec.named_paths import has_passed_code, names_code
 from kerasbatch.spec.sweep import SingleRun
 from kerasbatch.spec.trust import Access
 
@@ -45,6 +46,11 @@ class LocalExecutor(WorkerPool[LocalWorker]):
     ) -> None:
         super().__init__(timeout)
         self._folder, gpus = WorkerFolder(), resources.gpus()
+        try:
+            access = replace(access, objects=access.objects.stored(self._folder.path / "objects"))
+        except BaseException:
+            self._folder.close()
+            raise
         self._settings = [
             WorkerSettings(
                 access=access,
@@ -60,7 +66,7 @@ class LocalExecutor(WorkerPool[LocalWorker]):
         self._inbox = queue.Queue[tuple[LocalWorker, Any]](MAX_MESSAGES)
         self._workers = [self._new(number) for number in range(jobs)]
         self._checker = self._workers[0]
-        if any(names_code(single.spec) for single in singles):
+        if any(names_code(single.spec) or has_passed_code(single.spec) for single in singles):
             # User code may change its process, so that one trains nothing.
             self._checker = self._new(0)
             self._workers.append(self._checker)

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator
 
 from kerasbatch.data.run_data import RunData
 from kerasbatch.errors import Location, SpecError
-from kerasbatch.models.build import build_model, keras_refusals
+from kerasbatch.models.build import build_model
 from kerasbatch.models.callbacks import make_callbacks
+from kerasbatch.models.refusals import keras_refusals
 from kerasbatch.models.serialization import keras_file_content
 from kerasbatch.planning import plan_budget
 from kerasbatch.records.run_id import run_id
@@ -65,7 +66,9 @@ class _Checker:
             code = (*self._model_code(spec), *self._callback_codes(spec))
             name = run_id(spec, single.swept, data.fingerprint, _fingerprint(spec, code))
         validated = data.x_val is not None
-        info = DataInfo(data.used, data.fingerprint, data.notice, validated, data.classes)
+        info = DataInfo(
+            data.used, data.fingerprint, data.notice, validated, data.classes, data.description
+        )
         return PreparedRun(single, planned, rate, name, info, program, code)
 
     def _check_model(self, spec: Spec, rate: LearningRate, data: RunData, program: str) -> None:

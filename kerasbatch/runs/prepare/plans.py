@@ -1,5 +1,6 @@
 """The plans of a spec's runs, made without TensorFlow."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kerasbatch.planning import plan_budget
@@ -25,12 +26,14 @@ class PlannedRun:
         plan: its counts.
         held_back: the number of training examples that are used for validation.
         notices: messages for the user.
+        description: what the model learns from, as texts by their titles; empty for built-in data.
     """
 
     single: SingleRun
     plan: Plan
     held_back: int
     notices: tuple[str, ...]
+    description: Mapping[str, str]
 
 
 def plan_runs(source: SpecSource, access: Access) -> list[PlannedRun]:
@@ -54,6 +57,8 @@ def plan_runs(source: SpecSource, access: Access) -> list[PlannedRun]:
                 rate = resolve_learning_rate(spec, run_plan)
             notes = (*spec_notes(spec), *learning_rate_notes(rate, run_plan))
             notices = tuple(text for text in (sizes.notice, *notes) if text)
-            planned.append(PlannedRun(single, run_plan, sizes.held_back, notices))
+            planned.append(
+                PlannedRun(single, run_plan, sizes.held_back, notices, sizes.description)
+            )
         refuse_equal_runs(((run.single, run.plan) for run in planned), access)
     return planned

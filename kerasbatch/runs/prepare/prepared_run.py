@@ -1,7 +1,8 @@
 """A checked run, ready to train; plain data, which can pass between processes."""
 
 import functools
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from kerasbatch.spec.learning_rate import LearningRate
 from kerasbatch.spec.section_schema import PythonModel
@@ -20,6 +21,7 @@ class DataInfo:
         notice: a message for the user, such as a fallback; or None.
         validated: whether the data have a validation part.
         classes: the number of classes, or None if the target is a number.
+        description: what the model learns from, as texts by their titles.
     """
 
     used: str
@@ -27,6 +29,7 @@ class DataInfo:
     notice: str | None
     validated: bool
     classes: int | None = None
+    description: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def prefix(self) -> str:

@@ -40,15 +40,15 @@ def _levels(job: TrainingJob, y: Array) -> Iterator[tuple[str, float]]:
         name = keras_registry.class_name("metrics", metric.name) or metric.name
         if name in _ACCURACIES or metric.name in keras_registry.CHOSEN_METRICS:
             if kind != "number":
-                yield metric.name, _largest_share(y, kind)
+                yield metric.column, _largest_share(y, kind)
         elif name == "AUC":
-            yield metric.name, 0.5
+            yield metric.column, 0.5
         elif name == "R2Score":
-            yield metric.name, 0.0
+            yield metric.column, 0.0
         elif kind == "number":
             level = _error_level(name, y if factor is None else y * factor)
             if level is not None:
-                yield metric.name, level
+                yield metric.column, level
 
 
 def _loss_class(name: str) -> str:

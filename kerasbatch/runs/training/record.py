@@ -37,6 +37,7 @@ def run_record(
         "classes": prepared.data.classes,
         "chance_level": outcome.chance_level,
         "data_fingerprint": prepared.data.fingerprint,
+        "data_description": dict(prepared.data.description),
         **({"code": file_hashes(prepared.code)} if prepared.code else {}),
     }
 

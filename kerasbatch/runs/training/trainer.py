@@ -17,7 +17,7 @@ from kerasbatch.runs.training.objective import run_objective
 from kerasbatch.runs.training.record import run_record
 from kerasbatch.runs.training.session import train
 from kerasbatch.spec.named_paths import file_names
-from kerasbatch.spec.section_schema import PythonModel
+from kerasbatch.spec.section_schema import OWN_CODE
 from kerasbatch.spec.trust import Access
 from kerasbatch.user_code import calls
 
@@ -94,7 +94,7 @@ class ModelCache:
         spec, rate = prepared.single.spec, prepared.rate
         fresh = build_model(spec, data, rate, self._access)
         is_cached = self._last is not None and prepared.program_key == self._program_key
-        if is_cached and not isinstance(spec.model, PythonModel):
+        if is_cached and not isinstance(spec.model, OWN_CODE):
             copy_model_state(fresh, self._last)
             if rate.warmup_steps:
                 keras_private.schedule(self._last).copy_from(keras_private.schedule(fresh))

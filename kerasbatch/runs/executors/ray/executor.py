@@ -68,6 +68,7 @@ class RayExecutor(WorkerPool[RayWorker]):
             gpus=options.gpus_per_run,
             trusted=access.trusted,
             verbose=verbose,
+            objects=access.objects.portable_code(),
         )
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         self._mailbox = ray.remote(num_cpus=0, scheduling_strategy=here)(Mailbox).remote()

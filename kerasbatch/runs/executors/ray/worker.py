@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from kerasbatch.runs.executors.ray.mailbox import MailboxChannel
 from kerasbatch.runs.executors.worker_failure import WorkerFailure
 from kerasbatch.runs.executors.worker_pool import Worker
 from kerasbatch.runs.executors.worker_protocol import Order, WorkerSettings
+from kerasbatch.spec.passed.objects import PassedObjects
 from kerasbatch.spec.trust import Access
 
 READ_SECONDS = 5.0
@@ -31,12 +32,14 @@ class Share:
         gpus: the GPUs of a run.
         trusted: whether specs may run Python code.
         verbose: show the output of runs.
+        objects: the models and callbacks that Python code passed.
     """
 
     cpus: float
     gpus: float
     trusted: bool
     verbose: bool
+    objects: PassedObjects = field(default_factory=PassedObjects)
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def serve(name: str, mailbox: Any, share: Share) -> None:
     channel = MailboxChannel(name, mailbox, ray.get)
     channel.send(WorkerLocation(ray.get_runtime_context().get_node_id(), file))
     settings = WorkerSettings(
-        access=Access(Path.cwd(), share.trusted),
+        access=Access(Path.cwd(), share.trusted, share.objects),
         shared=DataInStore(mailbox),
         threads=max(1, int(share.cpus)),
         output=file,

@@ -1,0 +1,1 @@
+"""Objects that Python code passes in place of parts of a spec: data, models and callbacks."""
