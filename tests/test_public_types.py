@@ -16,6 +16,7 @@ made = kb.plan(60_000, batch_size=16, epochs=5)
 steps: int = made.total_steps
 result = kb.run("experiments/digits_b16.yaml", results="here", rerun=True)
 status: str = result.status
+swept = kb.sweep(data=([1], [2]), model="mlp", batch_size=[8, 64], learning_rate=[0.1, 1.0])
 many: list[kb.Result] = kb.run_all("x.yaml", overrides=["seed=1"])
 order = kb.example_order(10, seed=0, epoch=1)
 counter = kb.StepCounter(train_examples=10, batch_size=5)

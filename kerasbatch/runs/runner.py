@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 from kerasbatch.errors import SpecError
 from kerasbatch.records.experiment import Experiment
@@ -23,6 +23,7 @@ from kerasbatch.runs.executors.ray.cluster import RayOptions
 from kerasbatch.runs.executors.select import check_options, executor_of
 from kerasbatch.runs.progress import NoteWriter, Watcher
 from kerasbatch.runs.result import Result
+from kerasbatch.runs.spec_keys import SpecKeys
 from kerasbatch.runs.spec_of_python import AnySpec, spec_of_python
 from kerasbatch.runs.stop_request import StopRequest, handle_ctrl_c
 from kerasbatch.spec.reader import SpecSource, resolve_spec
@@ -39,7 +40,7 @@ def run(
     trust: bool = False,
     timeout: float | None = None,
     watcher: Watcher | None = None,
-    **keys: Any,
+    **keys: Unpack[SpecKeys],
 ) -> Result:
     """Train a spec of a single run, and return its result.
 
@@ -85,7 +86,7 @@ def sweep(
     timeout: float | None = None,
     watcher: Watcher | None = None,
     ray: RayOptions | str | None = None,
-    **keys: Any,
+    **keys: Unpack[SpecKeys],
 ) -> list[Result]:
     """Train a spec for every combination of the values in its lists.
 

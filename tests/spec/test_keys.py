@@ -9,6 +9,7 @@ import pytest
 
 import kerasbatch
 from kerasbatch.errors import SpecError
+from kerasbatch.runs.spec_keys import SpecKeys
 from kerasbatch.spec import reader
 from kerasbatch.spec.fields import InnerKey, Key, KeyedModel
 from kerasbatch.spec.overrides import set_value
@@ -113,3 +114,8 @@ def test_text_alone_names_a_preset(small: dict[str, Any]) -> None:
     source = reader.spec_from_dict(small | {"model": "mlp"})
     with pytest.raises(SpecError, match="model is 'mlp' and has no keys inside it"):
         set_value(source.spec.plain(), "model.preset", "cnn")
+
+
+def test_arguments_of_python_are_the_keys_of_a_spec() -> None:
+    """And the rate, which has no key of its own."""
+    assert set(SpecKeys.__annotations__) == {*KEYS, "learning_rate"}
