@@ -21,7 +21,7 @@ OTHER_MARK = {",": ".", ".": ","}
 """The decimal marks, by a given mark between thousands."""
 BLANKS = r"\s+"
 """What pandas splits at for the separator " ": any number of blanks."""
-SAMPLE_LINES = 200
+SAMPLE_LINES, SAMPLE_COLUMNS = 200, 500
 _EXCEL_SEPARATOR = re.compile(r"sep=(.)\s*", re.IGNORECASE)
 """The first line that Excel writes into some files."""
 
@@ -108,7 +108,10 @@ def _decimal(lines: list[str], separator: str, given: TableFormat, where: Locati
     table = _sample(lines, separator)
     if table is None:
         return "."
-    columns = [table.iloc[:, n].fillna("").str.strip() for n in range(len(table.columns))]
+    columns = [
+        table.iloc[:, n].fillna("").str.strip()
+        for n in range(min(len(table.columns), SAMPLE_COLUMNS))
+    ]
     marks = set().union(*map(decimal_marks, columns))
     if len(marks) > 1:
         message = "has numbers with a decimal comma and numbers with a decimal point; write which "
@@ -126,7 +129,10 @@ def _ambiguous_points(lines: list[str], separator: str, given: TableFormat) -> s
     table = None if given.decimal or given.thousands else _sample(lines, separator)
     if table is None:
         return None
-    columns = [table.iloc[:, n].fillna("").str.strip() for n in range(len(table.columns))]
+    columns = [
+        table.iloc[:, n].fillna("").str.strip()
+        for n in range(min(len(table.columns), SAMPLE_COLUMNS))
+    ]
     for column in columns:
         if may_be_grouped(column, ".") and not any(map(decimal_marks, columns)):
             example = next(cell for cell in column if "." in cell)

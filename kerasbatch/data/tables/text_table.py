@@ -8,7 +8,7 @@ import numpy as np
 
 from kerasbatch.data import memory
 from kerasbatch.data.table_format import TableFormat
-from kerasbatch.data.tables.dialect import Dialect, dialect_of
+from kerasbatch.data.tables.dialect import SEPARATORS, Dialect, dialect_of
 from kerasbatch.data.tables.table import Table
 from kerasbatch.data.tables.text_file import MAX_HEADER, TextFile, examine
 from kerasbatch.errors import Location, SpecError
@@ -42,11 +42,21 @@ def read_text(path: Path, where: Location, given: TableFormat) -> Table:
             message = f"{path.name} is an old file of Excel; save it as .xlsx or as CSV"
             raise SpecError.at(where, message)
     try:
+        _check_width(file, where)
         dialect = dialect_of(file, given, where)
         table = _cells(file, dialect, where)
     except (pd.errors.ParserError, UnicodeError) as error:
         raise SpecError.at(where, f"is not a table: {_reason(file, error)}") from None
     return finished_table(table, where, given, dialect)
+
+
+def _check_width(file: TextFile, where: Location) -> None:
+    """Raise an error for more columns than are read, before their dialect is guessed."""
+    with file.open() as stream:
+        line = stream.readline(MAX_HEADER + 1)
+    if len(line) > MAX_HEADER or max(map(line.count, SEPARATORS)) >= MAX_COLUMNS:
+        message = f"has more than {MAX_COLUMNS:,} columns, or no end of its first line"
+        raise SpecError.at(where, message)
 
 
 def _reason(file: TextFile, error: Exception) -> str:
