@@ -65,7 +65,7 @@ def compare(
     _show(comparison, table_format, open_console(errors=False))
     if baseline is not None and fail_if is not None:
         earlier = load(baseline)
-        _note_changes(loaded, earlier)
+        _note_changes(*((loaded, earlier) if all_runs else (loaded.current(), earlier.current())))
         reference = analysis.compare(earlier, keys, target, all_runs=all_runs)
         _check_regressions(comparison, reference, fail_if)
 
@@ -90,7 +90,7 @@ def _note_changes(loaded: "Loaded", baseline: "Loaded") -> None:
     """Print the settings in which the runs differ from those of the baseline."""
     from kerasbatch.analysis.comparison.settings import Settings, changed_keys
 
-    keys = changed_keys(Settings(loaded.current()), Settings(baseline.current()))
+    keys = changed_keys(Settings(loaded), Settings(baseline))
     if keys:
         print_note(f"the baseline's runs differ in {', '.join(keys)}")
 

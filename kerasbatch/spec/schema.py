@@ -24,7 +24,7 @@ from kerasbatch.spec.fields import (
     one_of,
 )
 from kerasbatch.spec.section_schema import (
-    EPOCHS,
+    EVERY_EPOCH,
     EVERY_FORM,
     TARGET_FORM,
     AnyModel,
@@ -170,7 +170,7 @@ class Spec(KeyedModel):
             must="test, none, {fraction: 0.2} or {examples: 1000}",
         ),
     ] = None
-    evaluate_every: Annotated[EvaluateEvery, replace(_BUDGET, must=EVERY_FORM)] = EPOCHS
+    evaluate_every: Annotated[EvaluateEvery, replace(_BUDGET, must=EVERY_FORM)] = EVERY_EPOCH
     target: Annotated[Target | None, replace(_OBSERVED, must=TARGET_FORM)] = None
     sampling: Annotated[Sampling, Expected(one_of(Sampling)), _SETTING] = "shuffle"
     partial_batch: Annotated[PartialBatch, Expected(one_of(PartialBatch)), _SETTING] = "keep"

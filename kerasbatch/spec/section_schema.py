@@ -119,7 +119,7 @@ class EvaluateEvery(StrictModel):
         return float(getattr(self, self.kind))
 
 
-EPOCHS = EvaluateEvery(epochs=1)
+EVERY_EPOCH = EvaluateEvery(epochs=1)
 
 
 class Target(StrictModel):

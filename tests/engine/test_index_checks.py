@@ -84,7 +84,7 @@ def train(model: keras.Model, x: Any, y: Any, **options: Any) -> keras.callbacks
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_wherever_an_index_is_used(name: str) -> None:
     """Error and model are those that Keras leaves behind; it counts the step that failed."""
-    ids, targets = IDS[:32].copy(), X[:32, :1]  # XLA evaluates the steps to find the slices
+    ids, targets = IDS[:32].copy(), X[:32, :1]  # XLA's own steps to the fault are slow
     ids[24] = 11
     states = []
     for fit in (keras.Model.fit, kb.fit):

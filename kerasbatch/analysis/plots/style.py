@@ -37,6 +37,8 @@ LEGEND_WIDTH = 60
 FEW_NUMBERS = 6.0
 """The span below which an axis needs numbers between powers of ten and their halves."""
 SPREAD = 20.0
+"""The ratio of the largest to the smallest value above which their axis is logarithmic."""
+DECADE = 10.0
 """The ratio of the ends of lines above which their axis is logarithmic."""
 
 
@@ -154,7 +156,7 @@ def tick_label(value: float) -> str:
 def cost_axis(axes: "Axes", cost: str, ends: Sequence[float]) -> None:
     """Make the x axis one of a cost; logarithmic if the ends of lines are far apart."""
     positive = [end for end in ends if end > 0]
-    if positive and max(positive) / min(positive) > SPREAD:
+    if positive and max(positive) / min(positive) > DECADE:
         axes.set_xscale("log")
     else:
         axes.locator_params(axis="x", nbins=6)

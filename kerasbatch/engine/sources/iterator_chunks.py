@@ -54,7 +54,7 @@ class _ChunkMaker:
             if batch is None:
                 break
             lengths = {len(leaf) for leaf in keras.tree.flatten(batch)}
-            if lengths != {max(lengths)} or lengths == {0}:
+            if len(lengths) > 1 or lengths == {0}:
                 self._uneven = batch
                 break
             parts.append(batch)

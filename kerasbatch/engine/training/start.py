@@ -137,12 +137,15 @@ def start_on_batches(
 
 def _note_attempted_steps(model: keras.Model, source: BatchSource, epochs_left: int) -> None:
     """Warn of Keras' attempted steps, now or, for epochs of known length, when data run out."""
-    effect = attempted_step_effect(model) if source.batches_per_pass is None else None
+    steps_per_epoch = source.requested_steps_per_epoch
+    if source.batches_per_pass is not None or (steps_per_epoch is None and epochs_left <= 1):
+        return
+    effect = attempted_step_effect(model)
     if effect is None:
         return
-    if source.requested_steps_per_epoch is not None:
+    if steps_per_epoch is not None:
         source.attempted_step_effect = effect
-    elif epochs_left > 1:
+    else:
         is_dataset = data_private.is_of_dataset(source.adapter)
         warn_of_attempted_steps(effect, is_dataset=is_dataset, stacklevel=6)
 
