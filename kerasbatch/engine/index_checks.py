@@ -66,6 +66,7 @@ class IndexChecks:
     @contextlib.contextmanager
     def restoring(self, variables: Sequence[tf.Variable]) -> Iterator[None]:
         """Trace a program that restores the values of variables after an invalid index."""
+        variables = [variable for variable in variables if variable is not self._mistake]
         before = [tf.convert_to_tensor(variable) for variable in variables]
         yield
         if self.names:  # a program without indices cannot fail; the copies are not needed

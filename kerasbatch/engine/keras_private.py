@@ -6,6 +6,7 @@ to plain `model.fit`.
 """
 
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +46,7 @@ class PrivateName:
 
 
 _TRAINER = "keras.src.backend.tensorflow.trainer"
+_STATE = "keras.src.backend.common.global_state"
 _ADAPTERS = "keras.src.trainers.data_adapters"
 PRIVATE_NAMES = (
     PrivateName(
@@ -54,8 +56,14 @@ PRIVATE_NAMES = (
         _TRAINER, "TensorFlowTrainer.train_step", "tell Keras' own training step from others"
     ),
     PrivateName(_TRAINER, "TensorFlowTrainer.test_step", "tell Keras' own test step from others"),
+    PrivateName("keras.src.trainers.trainer", "Trainer", "know how metrics are reset"),
     PrivateName("keras.src.trainers.trainer", "model_supports_jit", "ask whether XLA can compile"),
     PrivateName("keras", "Model._resolve_auto_jit_compile", "know whether XLA was asked for"),
+    PrivateName("keras", "Model._get_metrics_result_or_logs", "make the logs of an epoch"),
+    PrivateName("keras", "Model._should_eval", "validate after the same epochs"),
+    PrivateName(_TRAINER, "TFEpochIterator", "validate on the same data"),
+    PrivateName(_STATE, "get_global_attribute", "forget programs in clear_session"),
+    PrivateName(_STATE, "set_global_attribute", "forget programs in clear_session"),
     PrivateName("keras", "Model._flatten_layers", "look at the layers inside layers"),
     PrivateName("keras", "Model._symbolic_build", "build a model without a step"),
     PrivateName("keras", "Model._assert_compile_called", "refuse a model that is not compiled"),
@@ -158,6 +166,19 @@ def requested_xla(model: keras.Model) -> bool | None:
     return asked if asked != bool(model._resolve_auto_jit_compile()) else None
 
 
+def global_state(name: str, make: Callable[[], Any]) -> Any:
+    """Return an object that lasts until `keras.utils.clear_session`, in this thread.
+
+    Args:
+        name: its name.
+        make: makes it at the first call.
+    """
+    get, keep = private("get_global_attribute"), private("set_global_attribute")
+    if get(name) is None:
+        keep(name, make())
+    return get(name)
+
+
 def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
     """Return all layers of a model, with nested layers."""
     return list(model._flatten_layers())
@@ -201,13 +222,13 @@ def weighs_single_losses(model: keras.Model) -> bool:
     return bool(getattr(model._compile_loss, "metrics", None))
 
 
-def initial_epoch(model: keras.Model) -> int:
-    """Return the epoch at which BackupAndRestore resumes a training; else 0."""
-    return int(model._initial_epoch or 0)
-
-
 def batches_counted(optimizer: keras.optimizers.Optimizer) -> int:
-    """Return the number of batches that an optimizer has counted.
+    """Return the number of batches that an optimizer has counted."""
+    return int(batch_counter(optimizer))
+
+
+def batch_counter(optimizer: keras.optimizers.Optimizer) -> Any:
+    """Return the variable in which an optimizer counts batches.
 
     With gradient accumulation, `iterations` counts updates of the weights; the private counter
     counts every batch. A LossScaleOptimizer leaves its own counter at 0; its inner optimizer
@@ -215,7 +236,7 @@ def batches_counted(optimizer: keras.optimizers.Optimizer) -> int:
     """
     while hasattr(optimizer, "inner_optimizer"):
         optimizer = optimizer.inner_optimizer
-    return int(getattr(optimizer, "_iterations", optimizer.iterations))
+    return getattr(optimizer, "_iterations", optimizer.iterations)
 
 
 def profiles_batches(callback: keras.callbacks.TensorBoard) -> bool:

@@ -1,6 +1,7 @@
 """The state of a Keras model: its variables, copies of them, its functions, the loss of a step."""
 
 import contextlib
+import math
 import re
 import textwrap
 import weakref
@@ -12,9 +13,10 @@ import tensorflow as tf
 
 from kerasbatch.engine import keras_private
 from kerasbatch.engine.obstacle import ObstacleError
+from kerasbatch.engine.weak_reference import weak_reference
 
-ITEM = {"kerasbatch": tf.TensorSpec((), tf.int64)}
-"""The element spec of `one_item_dataset`, which no other data have."""
+MAX_KEPT_BYTES = 2**26
+"""The size of a model, with its optimizer, from which on nothing of it is kept for others."""
 
 
 def all_variables(model: keras.Model) -> list[keras.Variable]:
@@ -22,6 +24,11 @@ def all_variables(model: keras.Model) -> list[keras.Variable]:
     optimizer = model.optimizer.variables if model.optimizer is not None else []
     variables = [*model.variables, *optimizer, *model.metrics_variables]
     return list({id(variable): variable for variable in variables}.values())
+
+
+def bytes_of(variables: Sequence[keras.Variable]) -> int:
+    """Return the bytes that the values of variables take."""
+    return sum(each.value.dtype.size * math.prod(each.shape) for each in variables)
 
 
 def copy_values(variables: Sequence[keras.Variable]) -> list[tf.Tensor]:
@@ -49,43 +56,6 @@ def build_optimizer(model: keras.Model) -> None:
     """Build the optimizer if it is not built; some create new variables at every call."""
     if model.optimizer is not None and not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
-
-
-def one_item_dataset() -> tf.data.Dataset:
-    """Return a dataset for `fit` whose epoch is one call of the train function."""
-    return tf.data.Dataset.from_tensors({"kerasbatch": tf.constant(0, tf.int64)})
-
-
-@contextlib.contextmanager
-def override_function(model: keras.Model, name: str, function: Callable[[], Any]) -> Iterator[None]:
-    """Replace a compiled function of a model, for the data of `one_item_dataset`.
-
-    Other data, for instance those of an `evaluate` in a callback, reach the original function.
-
-    Args:
-        model: a compiled model.
-        name: `train_function` or `test_function`.
-        function: the replacement, called for the one item.
-    """
-    original = getattr(model, name)
-
-    def replacement(iterator: Any) -> Any:
-        nonlocal original
-        if getattr(iterator, "element_spec", None) == ITEM:
-            return function()
-        if original is None:
-            setattr(model, name, None)
-            getattr(model, f"make_{name}")()
-            original = getattr(model, name)
-            setattr(model, name, replacement)
-        return original(iterator)
-
-    setattr(model, name, replacement)
-    try:
-        yield
-    finally:
-        if getattr(model, name) is replacement:  # else a callback has compiled the model again
-            setattr(model, name, original)
 
 
 def copy_model_state(source: keras.Model, target: keras.Model) -> None:
@@ -140,13 +110,9 @@ def build_model(model: keras.Model, batch: Any) -> None:
             build_optimizer(model)
         elif model not in _TRACED or _TRACED[model]() is not model.optimizer:
             _build_for_own_step(model, batch)
-            _TRACED[model] = _nothing if model.optimizer is None else weakref.ref(model.optimizer)
+            _TRACED[model] = weak_reference(model.optimizer)
     except Exception as error:
         raise _not_built(error) from error
-
-
-def _nothing() -> None:
-    """Return None, in the place of a weak reference."""
 
 
 _TRACED: "weakref.WeakKeyDictionary[keras.Model, Callable[[], Any]]" = weakref.WeakKeyDictionary()

@@ -57,6 +57,17 @@ class Validation:
             "validation_freq": self.freq,
         }
 
+    def for_evaluate(self) -> dict[str, Any]:
+        """Return the arguments of Keras' `evaluate` for the data."""
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(self.data)
+        return {
+            "x": x,
+            "y": y,
+            "sample_weight": sample_weight,
+            "batch_size": self.batch_size,
+            "steps": None if self.is_arrays else self.steps,
+        }
+
 
 @dataclass(frozen=True)
 class FitOptions:
@@ -73,3 +84,6 @@ class FitOptions:
     verbose: str | int = 0
     initial_epoch: int = 0
     validation: Validation | None = None
+
+
+NO_OPTIONS = FitOptions()

@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -22,6 +22,18 @@ def is_distributed(model: keras.Model) -> bool:
 def silence_retracing(function: Any) -> None:
     """Silence the warning that a function is traced often; every model traces its own."""
     function._omit_frequent_tracing_warning = True
+
+
+def set_captures(function: Any, captured: Sequence[Any], variables: Sequence[Any]) -> None:
+    """Replace what a concrete function captured when it was traced.
+
+    Args:
+        function: a concrete function.
+        captured: tensors of the same types and shapes, in the order of its captured inputs.
+        variables: the variables among them, which gradient tapes watch.
+    """
+    function.set_external_captures(captured)
+    function.graph.variables = variables
 
 
 @contextlib.contextmanager

@@ -78,17 +78,9 @@ def begin_on_arrays(
     stream = _example_stream(model, arguments, gathered.train, seed)
     size = None if arguments.batch_size is None else stream.plan.batch_size
     validation = _validation(arguments, gathered.validation, size)
-    training = start(
-        model,
-        stream,
-        engine=engine,
-        needs=needs,
-        callbacks=options.callbacks,
-        validation=validation.data if validation and validation.is_arrays else None,
-        settings=settings,
-        initial_epoch=arguments.initial_epoch,
-    )
-    return training, replace(options, validation=validation)
+    options = replace(options, validation=validation)
+    training = start(model, stream, engine=engine, needs=needs, options=options, settings=settings)
+    return training, options
 
 
 def begin_on_batches(

@@ -25,7 +25,7 @@ from kerasbatch.engine.noise.program import GroupSums, NoiseProgram
 from kerasbatch.engine.noise.totals import GradientTotals
 from kerasbatch.engine.obstacle import ObstacleError
 from kerasbatch.engine.options import Arrays
-from kerasbatch.engine.program_cache import ProgramCache
+from kerasbatch.engine.program.cache import ProgramCache
 from kerasbatch.engine.settings import DEFAULT_SETTINGS
 from kerasbatch.engine.sources.example_stream import scale_inputs
 from kerasbatch.engine.trainable_state import TrainableState

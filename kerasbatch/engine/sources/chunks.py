@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import keras
 import numpy as np
@@ -13,6 +13,8 @@ from kerasbatch.engine.device import aligned, in_place
 from kerasbatch.engine.options import Arrays
 from kerasbatch.engine.sources.source import Block, rows_of_steps, steps_per_block
 from kerasbatch.types import Array
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -69,16 +71,16 @@ def _pack_arrays(parts: Sequence[Any], rows: int) -> tf.Tensor:
     return in_place(memory)
 
 
-def prefetch(make: Callable[[], Chunk | None]) -> Generator[Chunk]:
-    """Yield the chunks of `make` until it returns None; a thread prepares the next one.
+def prefetch(make: Callable[[], Item | None]) -> Generator[Item]:
+    """Yield what `make` returns until it is None; a thread prepares the next one.
 
     Exceptions of `make` are raised here.
     """
-    with ThreadPoolExecutor(1, "kerasbatch-chunks") as thread:
+    with ThreadPoolExecutor(1, "kerasbatch-prefetch") as thread:
         future = thread.submit(make)
-        while (chunk := future.result()) is not None:
+        while (item := future.result()) is not None:
             future = thread.submit(make)
-            yield chunk
+            yield item
 
 
 class ChunkSteps:

@@ -26,6 +26,12 @@ class ResidentSource(StreamSource):
         super().__init__(stream, stream.plan.whole_batches)
         self.arrays, self.tags = arrays, tf.constant(stream.tags)
 
+    @property
+    def has_short_epochs(self) -> bool:
+        """True if an epoch is a pass whose full batches fit into one block."""
+        stream = self._stream
+        return stream.steps_per_epoch is None and self.max_steps == stream.plan.whole_batches
+
     def begin(self, epoch: int) -> EpochSteps:
         """Begin an epoch, counted from 1."""
         return _ResidentSteps(self, epoch)

@@ -15,6 +15,9 @@ class BlockLimits:
         cuts: the steps of the run at which a block must end, ascending.
         xla_after: the number of steps without XLA before it compiles.
         settings: the thresholds of the engine.
+
+    Attributes:
+        seconds_per_step: the shortest time of a step so far, or None.
     """
 
     def __init__(
@@ -23,11 +26,11 @@ class BlockLimits:
         self._source, self._cuts, self._xla_after = source, cuts, xla_after
         self._cut = next(cuts, None)
         self._block_seconds = settings.block_seconds
-        self._seconds_per_step: float | None = None
+        self.seconds_per_step: float | None = None
 
     def measured(self, seconds_per_step: float) -> None:
         """Record the time of a step; the shortest one counts."""
-        self._seconds_per_step = min(seconds_per_step, self._seconds_per_step or math.inf)
+        self.seconds_per_step = min(seconds_per_step, self.seconds_per_step or math.inf)
 
     def max_steps(self, taken: int, taken_here: int) -> int:
         """Return the largest number of steps for the next block.
@@ -36,15 +39,23 @@ class BlockLimits:
             taken: the steps of the run so far.
             taken_here: those of this training.
         """
-        while self._cut is not None and self._cut <= taken:
-            self._cut = next(self._cuts, None)
         limits = [self._source.max_steps]
-        if self._cut is not None:
-            limits.append(self._cut - taken)
+        if (cut := self.next_cut(taken)) is not None:
+            limits.append(cut - taken)
         if taken_here < self._xla_after:
             limits.append(self._xla_after - taken_here)
-        if self._seconds_per_step is None:
+        if self.seconds_per_step is None:
             limits.append(max(1, self._source.max_steps // 64))  # the time of a step is unknown
         else:
-            limits.append(max(1, int(self._block_seconds / self._seconds_per_step)))
+            limits.append(max(1, int(self._block_seconds / self.seconds_per_step)))
         return min(limits)
+
+    def next_cut(self, taken: int) -> int | None:
+        """Return the next step at which a block must end, or None.
+
+        Args:
+            taken: the steps of the run so far.
+        """
+        while self._cut is not None and self._cut <= taken:
+            self._cut = next(self._cuts, None)
+        return self._cut

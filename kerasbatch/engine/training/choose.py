@@ -9,15 +9,15 @@ import psutil
 import tensorflow as tf
 
 from kerasbatch.array_files import is_memory_mapped
-from kerasbatch.engine import data_private, keras_private, tensorflow_private
+from kerasbatch.engine import data_private, keras_private, keras_public, tensorflow_private
 from kerasbatch.engine.device import bytes_of, is_mapped
 from kerasbatch.engine.model_state import build_model
 from kerasbatch.engine.obstacle import ObstacleError
 from kerasbatch.engine.options import Arrays
 from kerasbatch.engine.settings import DEFAULT_SETTINGS, EngineSettings
 from kerasbatch.engine.sources.example_stream import ExampleStream
+from kerasbatch.engine.training.callback_hooks import needs_every_batch
 from kerasbatch.engine.training.evaluation import stays_in_files
-from kerasbatch.engine.training.obstacles import needs_every_batch
 from kerasbatch.types import Engine
 
 # On CPUs, XLA's convolutions are many times slower than TensorFlow's (measured: a small convnet
@@ -190,6 +190,8 @@ def _check_model(model: keras.Model, callbacks: Iterable[keras.callbacks.Callbac
     """Raise ObstacleError if blocks of steps are impossible."""
     if missing := keras_private.missing(model):
         raise ObstacleError(missing)
+    if limit := keras_public.limit_of_fits():
+        raise ObstacleError(f"keras.config.set_{limit} cuts every fit")
     if model.run_eagerly or tf.config.functions_run_eagerly():
         raise ObstacleError("the model runs eagerly (run_eagerly)")
     if keras_private.has_own_train_function(model):

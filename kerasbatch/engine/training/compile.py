@@ -10,14 +10,16 @@ import tensorflow as tf
 from kerasbatch.engine.index_ranges import UncheckedError
 from kerasbatch.engine.model_state import short_error
 from kerasbatch.engine.obstacle import ObstacleError
-from kerasbatch.engine.options import Arrays, Needs
-from kerasbatch.engine.program_cache import ProgramCache
+from kerasbatch.engine.options import NO_OPTIONS, Arrays, FitOptions, Needs
+from kerasbatch.engine.program.cache import ProgramCache
+from kerasbatch.engine.program.functions import ProgramFunctions
+from kerasbatch.engine.program.program import Program
+from kerasbatch.engine.program.shared import functions_for
 from kerasbatch.engine.settings import EngineSettings
 from kerasbatch.engine.sources.source import StepSource
 from kerasbatch.engine.trainable_state import StepTraces
 from kerasbatch.engine.training.choose import BLOCKS, Choice
 from kerasbatch.engine.training.fused import FusedTraining
-from kerasbatch.engine.training.program import Program
 
 NO_ROOM = (MemoryError, tf.errors.ResourceExhaustedError)
 """The out-of-memory errors of a device."""
@@ -37,6 +39,7 @@ def compile_training(
     choice: Choice,
     needs: Needs,
     settings: EngineSettings,
+    options: FitOptions = NO_OPTIONS,
     cuts: Iterator[int] | None = None,
     evaluated: Arrays | None = None,
 ) -> FusedTraining:
@@ -49,6 +52,7 @@ def compile_training(
         choice: the fused engine, with XLA or without.
         needs: the required abilities of the program.
         settings: the thresholds of the engine.
+        options: the options of `fit`, as far as they are known.
         cuts: the steps after which callbacks must be called, ascending.
         evaluated: the arrays of evaluations, to compile for them.
 
@@ -58,7 +62,9 @@ def compile_training(
     obstacle = ObstacleError("")
     for text, source in sources:
         try:
-            return _compile_source(model, source, text, choice, needs, settings, cuts, evaluated)
+            return _compile_source(
+                model, source, text, choice, needs, settings, options, cuts, evaluated
+            )
         except _NoRoomError as error:
             # Without a traceback, whose frames would keep the data of the source in memory.
             obstacle = _NoRoomError(str(error))
@@ -72,6 +78,7 @@ def _compile_source(
     choice: Choice,
     needs: Needs,
     settings: EngineSettings,
+    options: FitOptions,
     cuts: Iterator[int] | None,
     evaluated: Arrays | None,
 ) -> FusedTraining:
@@ -84,6 +91,7 @@ def _compile_source(
                 source,
                 _program(model, source, jit, needs),
                 why=f"{why}{text}",
+                options=options,
                 cuts=cuts,
                 xla_after=choice.xla_after if jit else 0,
                 settings=settings,
@@ -125,15 +133,16 @@ def _program(model: keras.Model, source: StepSource, jit: bool, needs: Needs) ->
     """Return the program of the model, from the cache if it is still valid."""
     scale = source.stream.scale if source.stream else None
     trainable = _TRACES.get(model, (), StepTraces).flags(model, source.batch_size)
-    return _PROGRAMS.get(
-        model,
-        (jit, scale, needs, source.as_tuples, trainable),
-        lambda: Program(
+    values = jit, scale, needs, source.as_tuples, trainable
+
+    def make() -> ProgramFunctions:
+        return ProgramFunctions(
             model,
             jit_compile=jit,
             scale=scale,
             needs=needs,
             trainable=trainable,
             as_tuples=source.as_tuples,
-        ),
-    )
+        )
+
+    return _PROGRAMS.get(model, values, lambda: Program(model, functions_for(model, values, make)))

@@ -1,44 +1,81 @@
 """Evaluation of a model on arrays, in steps of equal size in every engine for equal sums."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import keras
 
 from kerasbatch.array_files import is_memory_mapped
+from kerasbatch.engine import keras_fit
 from kerasbatch.engine.device import bytes_of, cast_for_device, is_mapped, to_device
+from kerasbatch.engine.model_state import preserve
 from kerasbatch.engine.options import Arrays
+from kerasbatch.engine.program.evaluation_loop import Logs
+from kerasbatch.engine.program.program import Program
 from kerasbatch.engine.settings import DEFAULT_SETTINGS, EngineSettings
 from kerasbatch.engine.sources.chunks import cut_rows, steps_per_chunk
-from kerasbatch.engine.training.evaluation_loop import Logs
-from kerasbatch.engine.training.program import Program
 
 
-def measurer(
-    program: Program,
-    arrays: Arrays,
-    size: int | None = None,
-    settings: EngineSettings = DEFAULT_SETTINGS,
-) -> Callable[[], Logs]:
-    """Return a function that runs Keras' test step over arrays and returns the last logs.
+class ArrayEvaluation:
+    """Runs Keras' test step over arrays.
 
     Args:
-        program: the compiled steps of the model.
+        model: a built, compiled model.
+        program: its compiled functions.
         arrays: x, y and sample weights.
         size: the examples of one step; None chooses.
         settings: the thresholds of the engine.
-    """
-    rows = size or rows_at_once(arrays, settings)
-    if not stays_in_files(arrays, settings):
-        resident = to_device(cast_for_device(arrays))
-        return lambda: program.evaluate(resident, rows)
 
-    def evaluate_parts() -> Logs:
+    Attributes:
+        size: the examples of one step.
+        resident: the arrays on the device; None if they are large and in files.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        program: Program,
+        arrays: Arrays,
+        size: int | None = None,
+        settings: EngineSettings = DEFAULT_SETTINGS,
+    ) -> None:
+        self._model, self._program, self._arrays = model, program, arrays
+        self._settings = settings
+        self.size = size or rows_at_once(arrays, settings)
+        in_files = stays_in_files(arrays, settings)
+        self.resident = None if in_files else to_device(cast_for_device(arrays))
+        self._has_keras_metrics = keras_fit.has_keras_metrics(model)
+
+    def compile(self) -> None:
+        """Compile `measure`, unless that is done."""
+        if (
+            self.resident is None
+            or not self._has_keras_metrics
+            or not self._program.is_evaluation_compiled(self.resident, self.size)
+        ):
+            self.measure()
+
+    def __call__(self) -> Logs:
+        """Reset the metrics, and evaluate the model; return the last logs."""
+        if self.resident is not None and self._has_keras_metrics:
+            return self._program.evaluate(self.resident, self.size, "reset")
+        self._model.reset_metrics()
+        if self.resident is not None:
+            return self._program.evaluate(self.resident, self.size)
         logs: Logs = {}
-        for part in device_parts(arrays, rows, settings):
-            logs = program.evaluate(part, rows)
+        for part in device_parts(self._arrays, self.size, self._settings):
+            logs = self._program.evaluate(part, self.size)
         return logs
 
-    return evaluate_parts
+    def measure(self) -> dict[str, float]:
+        """Evaluate the model, and preserve its metrics."""
+        if self.resident is not None and self._has_keras_metrics:
+            return _numbers(self._program.evaluate(self.resident, self.size, "keep"))
+        with preserve(self._model.metrics_variables):
+            return _numbers(self())
+
+
+def _numbers(logs: Logs) -> dict[str, float]:
+    return {name: float(value) for name, value in logs.items()}
 
 
 def rows_at_once(arrays: Arrays, settings: EngineSettings = DEFAULT_SETTINGS) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kerasbatch.engine import keras_private
+from kerasbatch.engine import keras_fit
 from kerasbatch.engine.model_state import (
     all_variables,
     build_optimizer,
@@ -17,8 +17,9 @@ from kerasbatch.engine.model_state import (
     preserve,
 )
 from kerasbatch.engine.options import NO_NEEDS, Arrays, FitOptions, Needs
+from kerasbatch.engine.program import divergence
+from kerasbatch.engine.program.step_counts import StepCounts
 from kerasbatch.engine.sources.example_stream import ExampleStream, scale_inputs
-from kerasbatch.engine.training import divergence
 from kerasbatch.engine.training.evaluation import rows_at_once
 from kerasbatch.steps import Plan
 
@@ -105,12 +106,16 @@ class PlainTraining:
         """Return whether the steps of the last epoch saw the planned examples."""
         return int(self._checksum.numpy()) == self.stream.checksum(epoch, steps)
 
+    def counts(self) -> StepCounts:
+        """Return Keras' present counts."""
+        return StepCounts.of(self.model)
+
     def fit(self, options: FitOptions) -> keras.callbacks.History:
         """Train to the end of the plan, or until a callback stops it."""
         stream, model = self.stream, self.model
         # BackupAndRestore sets the initial epoch when the training begins.
         self._epoch = 1 + options.initial_epoch
-        dataset = stream.dataset(lambda: max(self._epoch, 1 + keras_private.initial_epoch(model)))
+        dataset = stream.dataset(lambda: max(self._epoch, 1 + keras_fit.initial_epoch(model)))
         if not self._counts:
             dataset = dataset.map(lambda tags, arrays: keras.utils.pack_x_y_sample_weight(*arrays))
         try:

@@ -14,7 +14,7 @@ from kerasbatch.engine import data_private
 from kerasbatch.engine.device import to_device
 from kerasbatch.engine.model_state import build_model
 from kerasbatch.engine.obstacle import ObstacleError
-from kerasbatch.engine.options import NO_NEEDS, Arrays, Needs
+from kerasbatch.engine.options import NO_NEEDS, NO_OPTIONS, Arrays, FitOptions, Needs
 from kerasbatch.engine.settings import DEFAULT_SETTINGS, EngineSettings
 from kerasbatch.engine.sources.dataset import BatchSource
 from kerasbatch.engine.sources.example_stream import ExampleStream
@@ -43,13 +43,11 @@ def start(
     *,
     engine: Engine = "auto",
     needs: Needs = NO_NEEDS,
+    options: FitOptions = NO_OPTIONS,
     cuts: Iterator[int] | None = None,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
     evaluated: Arrays | None = None,
-    validation: Arrays | None = None,
     streamed: bool = False,
     settings: EngineSettings = DEFAULT_SETTINGS,
-    initial_epoch: int = 0,
 ) -> Training:
     """Choose an engine and compile; if that fails, return a training by plain `model.fit`.
 
@@ -58,27 +56,36 @@ def start(
         stream: its examples and their order.
         engine: `auto`, `fused` or `keras`.
         needs: the required abilities of the program.
+        options: the options of `fit`; callbacks that record a training may be added later.
         cuts: the steps after which callbacks must be called, ascending.
-        callbacks: the callbacks of the training.
         evaluated: the arrays of evaluations, to compile for them.
-        validation: the arrays of other evaluations, which are not compiled now.
         streamed: whether to stream the data in chunks even if they fit on the device.
         settings: the thresholds of the engine.
-        initial_epoch: the number of epochs before the training.
 
     Raises:
         EngineError: if `engine` is fused and it cannot work.
     """
-    resident = [arrays for arrays in (evaluated, validation) if arrays is not None]
+    validation = options.validation
+    held_out = validation.data if validation and validation.is_arrays else None
+    resident = [arrays for arrays in (evaluated, held_out) if arrays is not None]
     choice = choose(
-        model, stream, engine, callbacks, needs.jit_compile, resident, settings, initial_epoch
+        model,
+        stream,
+        engine,
+        options.callbacks,
+        needs.jit_compile,
+        resident,
+        settings,
+        options.initial_epoch,
     )
     if streamed and not choice.streamed:
         choice = replace(choice, streamed="that was asked for")
     if choice.fused:
         sources = _sources(stream, choice.streamed, settings)
         try:
-            return compile_training(model, sources, choice, needs, settings, cuts, evaluated)
+            return compile_training(
+                model, sources, choice, needs, settings, options, cuts, evaluated
+            )
         except ObstacleError as obstacle:
             choice = choose_plain(model, obstacle.reason)
     if engine == "fused":

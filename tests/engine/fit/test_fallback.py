@@ -9,8 +9,8 @@ from fit_support import CLASSES, TABLE, L, ready
 from tensorflow.python.ops.control_flow_v2_func_graphs import WhileBodyFuncGraph
 
 import kerasbatch as kb
+from kerasbatch.engine.program.functions import ProgramFunctions
 from kerasbatch.engine.settings import EngineSettings
-from kerasbatch.engine.training.program import Program
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:`shuffle=True` was passed, but will be ignored:UserWarning",
@@ -76,13 +76,13 @@ def test_a_layer_that_xla_cannot_compile(monkeypatch: pytest.MonkeyPatch) -> Non
         return keras.Sequential([keras.Input((6,)), Host(), L.Dense(4, "softmax")])
 
     model, jitted = ready(hosted), []
-    honest = Program.__init__
+    honest = ProgramFunctions.__init__
 
-    def counted(self: Program, *arguments: Any, **options: Any) -> None:
+    def counted(self: ProgramFunctions, *arguments: Any, **options: Any) -> None:
         jitted.append(options["jit_compile"])
         honest(self, *arguments, **options)
 
-    monkeypatch.setattr(Program, "__init__", counted)
+    monkeypatch.setattr(ProgramFunctions, "__init__", counted)
     for _ in range(2):
         history = kb.fit(model, TABLE, CLASSES, epochs=2, verbose=0, jit_compile=True)
         assert history.kerasbatch.engine == "fused"

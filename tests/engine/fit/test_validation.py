@@ -11,9 +11,9 @@ import tensorflow as tf
 from corner_support import CLASSES, SPARSE, TABLE, WEIGHTS, L, both, compiled, dense
 
 import kerasbatch as kb
+from kerasbatch.engine.program.program import Program
 from kerasbatch.engine.settings import EngineSettings
-from kerasbatch.engine.training.evaluation import measurer
-from kerasbatch.engine.training.program import Program
+from kerasbatch.engine.training.evaluation import ArrayEvaluation
 
 
 def test_validation_with_everything() -> None:
@@ -92,10 +92,10 @@ def test_large_files_are_measured_part_by_part(
     moved: list[int] = []
     evaluate = Program.evaluate
 
-    def watched(self: Program, arrays: Any, size: int) -> Any:
+    def watched(self: Program, arrays: Any, *options: Any) -> Any:
         moved.append(len(arrays[0]))
         assert arrays[0].dtype == tf.float32
-        return evaluate(self, arrays, size)
+        return evaluate(self, arrays, *options)
 
     monkeypatch.setattr(Program, "evaluate", watched)
     np.save(tmp_path / "x.npy", TABLE.astype(dtype))
@@ -110,10 +110,11 @@ def test_large_files_are_measured_part_by_part(
     assert moved == [len(TABLE)] * 2 + rows * 2
 
 
-def test_large_examples_are_measured_in_small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_examples_are_measured_in_small_batches() -> None:
     """So that an evaluation needs no more memory than a training."""
-    sizes: list[int] = []
-    monkeypatch.setattr(Program, "evaluate", lambda self, arrays, size: sizes.append(size))
-    for side in (1, 1024, 4096):
-        measurer(Program.__new__(Program), (np.zeros((24, side, side), np.uint8),))()
+    program = Program.__new__(Program)
+    sizes = [
+        ArrayEvaluation(dense(), program, (np.zeros((24, side, side), np.uint8),)).size
+        for side in (1, 1024, 4096)
+    ]
     assert sizes == [24, 4, 1]

@@ -11,9 +11,9 @@ import pytest
 from fit_support import CLASSES, TABLE, N, ready
 
 import kerasbatch as kb
+from kerasbatch.engine.program.program import Program
 from kerasbatch.engine.settings import EngineSettings
 from kerasbatch.engine.training import compile
-from kerasbatch.engine.training.program import Program
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:`shuffle=True` was passed, but will be ignored:UserWarning",
@@ -73,18 +73,19 @@ def test_a_generator() -> None:
 def test_xla_once_many_steps_have_come(compiles: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody knows how many a generator yields; what XLA cannot compile goes on without."""
     by_xla: list[int] = []
-    train = Program.train
+    take, honest = Program.take, Program.compile
 
-    def compile_(self: Program, *block: Any) -> None:
-        if not compiles:
+    def compile_(self: Program, kind: str, block: Any) -> None:
+        if kind == "xla" and not compiles:
             raise NotImplementedError("no such operation")
+        honest(self, kind, block)
 
-    def watched(self: Program, arrays: Any, tags: Any, indices: Any, steps: int, *rest: Any) -> Any:
-        by_xla.append(steps)
-        return train(self, arrays, tags, indices, steps, *rest)
+    def watched(self: Program, kind: str, block: Any, *start: Any, **options: Any) -> Any:
+        by_xla.extend([block.steps] if kind == "xla" else [])
+        return take(self, kind, block, *start, **options)
 
     monkeypatch.setattr(Program, "compile", compile_)
-    monkeypatch.setattr(Program, "train", watched)
+    monkeypatch.setattr(Program, "take", watched)
     once, fused = ready(), ready()
     kb.fit(once, pairs(3), verbose=0, jit_compile=False, settings=LATE_XLA)
     why = kb.fit(fused, pairs(3), verbose=0, settings=LATE_XLA).kerasbatch.why
@@ -96,13 +97,13 @@ def test_xla_once_many_steps_have_come(compiles: bool, monkeypatch: pytest.Monke
 
 def test_xla_is_not_tried_late_where_it_failed_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """A model that it could not compile is known."""
-    tried: list[Any] = []
-    monkeypatch.setattr(Program, "compile", lambda self, *block: tried.append(block))
+    tried: list[str] = []
+    monkeypatch.setattr(Program, "compile", lambda self, kind, block: tried.append(kind))
     model = ready()
     compile._WITHOUT_XLA[model] = "cannot compile this model"
     why = kb.fit(model, pairs(3), verbose=0, settings=LATE_XLA).kerasbatch.why
     assert "without XLA, which cannot compile this model" in why
-    assert not tried
+    assert "xla" not in tried
 
 
 def test_no_more_batches_are_asked_for_than_needed() -> None:

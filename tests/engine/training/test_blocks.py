@@ -19,7 +19,7 @@ from corner_support import (
 
 import kerasbatch as kb
 from kerasbatch.engine.settings import EngineSettings
-from kerasbatch.engine.training.obstacles import needs_every_batch
+from kerasbatch.engine.training.callback_hooks import needs_every_batch
 
 
 class OnTest(keras.callbacks.Callback):

@@ -6,8 +6,8 @@ import keras
 import tensorflow as tf
 
 from kerasbatch.engine.options import Needs
-from kerasbatch.engine.training import divergence
-from kerasbatch.engine.training.evaluation_loop import Logs
+from kerasbatch.engine.program import divergence
+from kerasbatch.engine.program.evaluation_loop import Logs
 
 
 class BlockState(NamedTuple):

@@ -12,24 +12,25 @@ from typing import Any, Generic, TypeVar
 import keras
 
 from kerasbatch.engine import keras_private
+from kerasbatch.engine.weak_reference import weak_reference
 
 Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True)
 class _Entry(Generic[Kind]):
-    """A program and its key: values, which must be equal, and objects, which must be identical."""
+    """A program and its key: equal settings, and identical objects."""
 
     program: Kind
-    values: tuple[Any, ...]
+    settings: tuple[Any, ...]
     objects: tuple[Callable[[], Any], ...]
 
-    def matches(self, values: tuple[Any, ...], objects: tuple[Any, ...]) -> bool:
+    def matches(self, settings: tuple[Any, ...], objects: tuple[Any, ...]) -> bool:
         """Return whether the program is still valid."""
         same = (
             reference() is other for reference, other in zip(self.objects, objects, strict=True)
         )
-        return self.values == values and all(same)
+        return self.settings == settings and all(same)
 
 
 class ProgramCache(Generic[Kind]):
@@ -40,26 +41,21 @@ class ProgramCache(Generic[Kind]):
             weakref.WeakKeyDictionary()
         )
 
-    def get(self, model: keras.Model, values: tuple[Any, ...], make: Callable[[], Kind]) -> Kind:
+    def get(self, model: keras.Model, settings: tuple[Any, ...], make: Callable[[], Kind]) -> Kind:
         """Return the program of the model, from the cache if it is still valid.
 
         Args:
             model: a built, compiled model.
-            values: the key of the program, beside the compiled model.
+            settings: the key of the program, beside the compiled model.
             make: returns a new program.
         """
         objects = (model.optimizer, *keras_private.compiled_with(model))
         entry = self._entries.get(model)
-        if entry is None or not entry.matches(values, objects):
-            entry = _Entry(make(), values, tuple(map(_weak_reference, objects)))
+        if entry is None or not entry.matches(settings, objects):
+            entry = _Entry(make(), settings, tuple(map(weak_reference, objects)))
             self._entries[model] = entry
         return entry.program
 
     def forget(self, model: keras.Model) -> None:
         """Remove the program of a model, so that the next call makes a new one."""
         self._entries.pop(model, None)
-
-
-def _weak_reference(value: Any) -> Callable[[], Any]:
-    """Return a weak reference to an object; for None, a function that returns None."""
-    return (lambda: None) if value is None else weakref.ref(value)

@@ -1,7 +1,7 @@
 """The loop of a compiled evaluation, and the logs of steps as tensors."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import tensorflow as tf
@@ -13,9 +13,37 @@ Logs = dict[str, Any]
 """Tensors by the names of metrics; nested if the step returns them nested."""
 
 
+MetricsUse = Literal["add", "reset", "keep"]
+"""An evaluation adds to the metrics, resets them before, or keeps their values for later."""
+
+
 def evaluation_loop(
-    model: keras.Model, pack: Callable[[Arrays], Any], arrays: Arrays, size: int
+    model: keras.Model,
+    pack: Callable[[Arrays], Any],
+    arrays: Arrays,
+    size: int,
+    metrics: MetricsUse,
 ) -> Logs:
+    """Trace an evaluation.
+
+    Args:
+        model: a built, compiled model.
+        pack: returns a batch in the form that Keras passes to a step.
+        arrays: the data on the device.
+        size: the rows of a batch.
+        metrics: the use of the model's metrics; all but `add` need metrics of Keras' own.
+    """
+    variables = model.metrics_variables if metrics == "keep" else []
+    before = [tf.convert_to_tensor(variable) for variable in variables]
+    if metrics != "add":
+        model.reset_metrics()
+    logs = _loop(model, pack, arrays, size)
+    for variable, value in zip(variables, before, strict=True):
+        variable.assign(value)
+    return logs
+
+
+def _loop(model: keras.Model, pack: Callable[[Arrays], Any], arrays: Arrays, size: int) -> Logs:
     """Trace the loop over the full batches of an evaluation, then the remainder.
 
     Args:

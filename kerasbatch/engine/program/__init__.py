@@ -1,0 +1,1 @@
+"""The compiled program of a model: blocks of steps, whole epochs, evaluations."""
