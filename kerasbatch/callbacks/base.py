@@ -21,6 +21,8 @@ class PlannedCallback(keras.callbacks.Callback):
     """
 
     accepts_blocks = True
+    accepts_epochs = False
+    """True if its hooks may be called late, after later epochs are trained too."""
 
     def __init__(self, plan: Plan | Callable[[int], Plan]) -> None:
         super().__init__()

@@ -25,6 +25,8 @@ class EvaluationRelay(PlannedCallback):
         evaluated_weights: a context in which the model has the weights that were evaluated.
     """
 
+    accepts_epochs = True
+
     def __init__(
         self,
         plan: Plan,

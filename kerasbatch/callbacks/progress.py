@@ -17,6 +17,7 @@ class ProgressReporter(PlannedCallback):
         report: called with the progress.
     """
 
+    accepts_epochs = True
     INTERVAL = 0.2
 
     def __init__(self, plan: Plan, report: Callable[[Progress], None]) -> None:

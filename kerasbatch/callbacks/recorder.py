@@ -52,7 +52,7 @@ class Recorder(PlannedCallback):
         super().__init__(plan or plan_of_epochs(train_examples, batch_size, epochs, partial_batch))
         self.rows: list[Row] = []
         self.evaluate_seconds = 0.0
-        self._evaluate = evaluate
+        self._evaluate, self.accepts_epochs = evaluate, evaluate is not None
         self._points = points or iter(())
         self._next = next(self._points, None)
         self._on_row = on_row

@@ -10,12 +10,10 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import keras
-
 from kerasbatch import step_check
 from kerasbatch.callbacks.base import PlannedCallback, plan_of_epochs
 from kerasbatch.columns import STEP_COLUMNS
-from kerasbatch.engine.keras_private import batches_counted
+from kerasbatch.engine.program.step_counts import StepCounts
 from kerasbatch.errors import StepMismatchError
 from kerasbatch.step_check import Ending, ObservedEpoch
 from kerasbatch.steps import Plan
@@ -23,16 +21,6 @@ from kerasbatch.types import PartialBatch, Row
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-def examples_counted(model: keras.Model) -> int | None:
-    """Return the number of rows that Keras' loss metric has averaged over since its reset.
-
-    None where a custom train_step does not use that metric.
-    """
-    tracker = next((metric for metric in model.metrics if metric.name == "loss"), None)
-    count = round(float(tracker.count)) if tracker is not None and hasattr(tracker, "count") else 0
-    return count or None
 
 
 class StepCounter(PlannedCallback):
@@ -51,6 +39,8 @@ class StepCounter(PlannedCallback):
         epochs: the number of epochs, by default that of `fit`.
         partial_batch: `drop` if the data leave out the smaller last batch.
         plan: the plan, for a training that does not consist of complete epochs.
+        counts: returns Keras' counts after the epoch whose hooks are called; by default those of
+            the model, which are others once it has trained a later epoch.
         examples_match: returns for an epoch (from 1) and its number of steps whether they used
             the right examples; without it, examples are counted but not identified.
 
@@ -71,10 +61,12 @@ class StepCounter(PlannedCallback):
         epochs: int | None = None,
         partial_batch: PartialBatch = "keep",
         plan: Plan | None = None,
+        counts: Callable[[], StepCounts] | None = None,
         examples_match: Callable[[int, int], bool | None] | None = None,
     ) -> None:
         super().__init__(plan or plan_of_epochs(train_examples, batch_size, epochs, partial_batch))
         self.rows: list[Row] = []
+        self._counts, self.accepts_epochs = counts, counts is not None
         self._examples_match = examples_match
         self.ending: Ending | None = None
         self._batches: int | None = 0
@@ -93,7 +85,7 @@ class StepCounter(PlannedCallback):
         super().on_epoch_begin(epoch, logs)
         self._open = True
         self._batches, self._examples = 0, None
-        self._updates = batches_counted(self.model.optimizer)
+        self._updates = self._counted().updates
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Count a batch; with steps_per_execution above 1, batches cannot be counted."""
@@ -102,14 +94,14 @@ class StepCounter(PlannedCallback):
     def on_test_begin(self, logs: Any = None) -> None:
         """Read the count of examples before a validation resets its metric."""
         if self._open and self._examples is None:
-            self._examples = examples_counted(self.model)
+            self._examples = self._counted().examples
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Compare the epoch with its plan."""
         is_complete = not step_check.is_failure(self.ending)
         if self._examples is None and is_complete:
-            self._examples = examples_counted(self.model)
-        updates = batches_counted(self.model.optimizer) - self._updates
+            self._examples = self._counted().examples
+        updates = self._counted().updates - self._updates
         matches = None
         if self._examples_match is not None and is_complete:
             matches = self._examples_match(epoch + 1, updates)
@@ -126,9 +118,12 @@ class StepCounter(PlannedCallback):
         inside a step; then the number of examples is unknown too.
         """
         self.ending = ending
-        if self._open and batches_counted(self.model.optimizer) > self._updates:
+        if self._open and self._counted().updates > self._updates:
             self._batches = None
             self.on_epoch_end(self.epoch)
+
+    def _counted(self) -> StepCounts:
+        return StepCounts.of(self.model) if self._counts is None else self._counts()
 
     @property
     def observed_steps(self) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from kerasbatch.callbacks.base import PlannedCallback
-from kerasbatch.engine.training import divergence
+from kerasbatch.engine.program import divergence
 from kerasbatch.step_check import Ending
 from kerasbatch.steps import Plan
 from kerasbatch.types import Row
@@ -47,6 +47,8 @@ class Stopping(PlannedCallback):
         evaluated_loss: the column of the evaluated loss.
         target: the target, or None.
     """
+
+    accepts_epochs = True
 
     def __init__(
         self,

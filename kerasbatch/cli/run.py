@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from kerasbatch.runs.result import Result
+    from kerasbatch.spec.reader import SpecSource
 
 
 def run(
@@ -57,7 +58,7 @@ def run(
     # Code of the user may end its process.
     isolated = names_code(source.spec)
     in_process = source.spec.sweep is None and limit is None and cluster is None and not isolated
-    if in_process:
+    if in_process and (rerun or not _is_finished(source, results, trust)):
         display = display_with_tensorflow(quiet=quiet, verbose=verbose, load_optional=trust)
     else:
         display = open_display(quiet=quiet, verbose=verbose)
@@ -79,6 +80,18 @@ def run(
         )
     _show_results(ended, results / source.spec.name, alone=source.spec.sweep is None)
     raise typer.Exit(_exit_code(ended, alone=source.spec.sweep is None))
+
+
+def _is_finished(source: "SpecSource", results: Path, trust: bool) -> bool:
+    """Return whether all runs are finished, so that TensorFlow is not needed."""
+    from kerasbatch.records.experiment import Experiment
+    from kerasbatch.runs.prepare.finished_runs import finished_runs
+    from kerasbatch.spec import sweep
+
+    experiment = Experiment(results.absolute() / source.spec.name)
+    with source.located():
+        runs = finished_runs(sweep.expand(source), experiment, source.access(trust=trust))
+    return runs is not None
 
 
 def _show_results(ended: "list[Result]", directory: Path, *, alone: bool) -> None:

@@ -6,6 +6,7 @@ A faulty spec is refused before a directory is made. Every end of a training is 
 in a training does not lose its rows.
 """
 
+import sys
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -21,13 +22,15 @@ from kerasbatch.runs.coordinator import Coordinator
 from kerasbatch.runs.executors.base import Executor
 from kerasbatch.runs.executors.ray.cluster import RayOptions
 from kerasbatch.runs.executors.select import check_options, executor_of
+from kerasbatch.runs.prepare.finished_runs import finished_runs
+from kerasbatch.runs.prepare.prepared_run import CheckedRuns
 from kerasbatch.runs.progress import NoteWriter, Watcher
 from kerasbatch.runs.result import Result
 from kerasbatch.runs.spec_keys import SpecKeys
 from kerasbatch.runs.spec_of_python import AnySpec, spec_of_python
 from kerasbatch.runs.stop_request import StopRequest, handle_ctrl_c
 from kerasbatch.spec.reader import SpecSource, resolve_spec
-from kerasbatch.spec.sweep import expand
+from kerasbatch.spec.sweep import SingleRun, expand
 from kerasbatch.spec.trust import Access
 
 
@@ -174,13 +177,22 @@ def run_all(
         check_options(jobs, timeout, cluster)
         singles = expand(source)
         experiment, watch = Experiment(folder / source.spec.name), watcher or NoteWriter()
-        chosen = executor_of(singles, access, isolated, jobs, timeout, verbose, cluster)
+        finished = None if rerun else _finished_runs(singles, experiment, access)
+        chosen = executor_of(singles, access, isolated, jobs, timeout, verbose, cluster, finished)
         handler = handle_ctrl_c() if stop is None else nullcontext(stop)
         with chosen as (executor, workers), handler as request:
             ended = train_all(source, experiment, executor, access, workers, rerun, watch, request)
             if stop is None and not _any_interrupted(ended):
                 request.raise_if_requested()  # Ctrl-C came after the last block of steps
             return ended
+
+
+def _finished_runs(
+    singles: Sequence[SingleRun], experiment: Experiment, access: Access
+) -> CheckedRuns | None:
+    """Return the runs if all are finished and knowing it saves the loading of TensorFlow."""
+    needs_no_worker = not singles[0].swept and "keras" in sys.modules
+    return None if needs_no_worker else finished_runs(singles, experiment, access)
 
 
 def train_all(

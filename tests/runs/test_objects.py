@@ -103,6 +103,7 @@ def test_a_sweep_in_workers(tmp_path: Path) -> None:
     pd.testing.assert_series_equal(alone.history["val_loss"], results[0].history["val_loss"])
 
 
+@pytest.mark.slow
 def test_a_sweep_over_models_and_rates(tmp_path: Path) -> None:
     """A model begins every run with its own weights, and is not changed."""
     model = build((4,), 3)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 
 import kerasbatch as kb
 
@@ -14,6 +15,7 @@ def _runs(spec: dict[str, Any], folder: Path, **grid: Any) -> pd.DataFrame:
     return pd.read_csv(folder / "experiment" / "runs.csv")
 
 
+@pytest.mark.slow
 def test_every_swept_key_is_a_column(small: dict[str, Any], tmp_path: Path) -> None:
     """By its dotted name, in the order of the sweep."""
     sampling = ["shuffle", "replacement"]

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import keras
 import pandas as pd
 import pytest
 from keras.optimizers import SGD
@@ -24,6 +25,7 @@ def test_a_sweep_that_changes_only_variables_compiles_once(
         traced.append("once")
         return honest(optimizer, *arguments)
 
+    keras.utils.clear_session()  # forgets the programs of other tests
     with monkeypatch.context() as patch:
         patch.setattr(SGD, "update_step", update)
         patch.setattr(

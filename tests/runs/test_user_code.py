@@ -6,6 +6,7 @@ import py_compile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from small_specs import LINE
 
 import kerasbatch as kb
@@ -93,6 +94,7 @@ def _sweep(spec: Path, results: Path, watcher: kb.Watcher | None = None) -> list
     return kb.run_all(spec, overrides=grid, results=results, trust=True, jobs=1, watcher=watcher)
 
 
+@pytest.mark.slow
 def test_code_that_is_edited_during_a_sweep_fails_the_run(tmp_path: Path) -> None:
     """It would be trained under the name of the old code; the same command then trains it."""
     spec, results = _spec(tmp_path / "a", 4), tmp_path / "results"

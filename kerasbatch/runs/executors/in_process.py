@@ -1,17 +1,17 @@
 """The executor of a single run: this process itself."""
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 
 from kerasbatch.errors import WorkerError
 from kerasbatch.records.run_status import RunStatus
 from kerasbatch.runs.executors.base import Executor, RunQueue
+from kerasbatch.runs.executors.kept import kept_state
 from kerasbatch.runs.messages import Message, ProgressUpdate, RunEnded
 from kerasbatch.runs.prepare.checks import check_all
-from kerasbatch.runs.prepare.data_loader import DataLoader
 from kerasbatch.runs.prepare.prepared_run import CheckedRuns, PreparedRun
 from kerasbatch.runs.stop_request import StopRequest
 from kerasbatch.runs.training.job import DEFAULT_TRAINING, TrainingSettings
-from kerasbatch.runs.training.trainer import Trainer
 from kerasbatch.spec.sweep import SingleRun
 from kerasbatch.spec.trust import Access
 
@@ -31,17 +31,18 @@ class InProcessExecutor(Executor):
         access: Access,
         settings: TrainingSettings = DEFAULT_TRAINING,
     ) -> None:
-        self._singles, self._settings = singles, settings
-        self._notices: list[str] = []
-        self._loader = DataLoader(access, self._notices.append)
+        self._singles = singles
+        self._stack = ExitStack()
+        self._kept = self._stack.enter_context(kept_state(singles, access, settings))
 
     def check(self, waiting: Callable[[], None]) -> CheckedRuns:
         """Check all runs."""
-        return check_all(self._singles, self._loader, self._notices)
+        notices = list[str]()
+        self._kept.loader.report_to(notices.append)
+        return check_all(self._singles, self._kept.loader, notices, self._kept.models)
 
     def work(self, queue: RunQueue, stop: StopRequest) -> bool:
         """Train run after run, until one is interrupted."""
-        trainer = Trainer(self._loader, self._settings)
         while (run := queue.next_run(0)) is not None:
             interrupted = False
 
@@ -56,10 +57,11 @@ class InProcessExecutor(Executor):
                 if isinstance(message, RunEnded):
                     interrupted = message.record["status"] == RunStatus.INTERRUPTED
 
-            trainer.train(run, emit)
+            self._kept.trainer.train(run, emit)
             if interrupted:
                 return False
         return True
 
     def close(self) -> None:
-        """Do nothing: there are no workers."""
+        """Keep the state for the next single run."""
+        self._stack.close()

@@ -6,9 +6,11 @@ from contextlib import contextmanager
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.runs.executors import resources
 from kerasbatch.runs.executors.base import Executor
+from kerasbatch.runs.executors.no_executor import NoExecutor
 from kerasbatch.runs.executors.output import Output
 from kerasbatch.runs.executors.ray import cluster as ray_cluster
 from kerasbatch.runs.executors.ray.cluster import RayOptions
+from kerasbatch.runs.prepare.prepared_run import CheckedRuns
 from kerasbatch.spec.sweep import SingleRun
 from kerasbatch.spec.trust import Access
 
@@ -22,12 +24,15 @@ def executor_of(
     timeout: float | None,
     verbose: bool,
     cluster: RayOptions | None,
+    finished: CheckedRuns | None = None,
 ) -> Iterator[tuple[Executor, int]]:
-    """Yield the executor of the runs, and its number of workers."""
+    """Yield the executor of the runs, which may all be finished, and its number of workers."""
     executor: Executor
     alone = not singles[0].swept
     output = Output(shown=verbose or (alone and isolated), logged=verbose)
-    if cluster is not None:
+    if finished is not None:
+        workers, executor = 1, NoExecutor(finished)
+    elif cluster is not None:
         ray_cluster.set_variables(cluster)
         from kerasbatch.runs.executors.ray.executor import RayExecutor
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from kerasbatch.data.raw import RawData, read_raw
 from kerasbatch.data.run_data import DataSizes, RunData, data_sizes, prepare_data
 from kerasbatch.data.shared_data import SharedData
+from kerasbatch.spec.data_schema import BuiltInData
 from kerasbatch.spec.schema import Spec, keys_where
 from kerasbatch.spec.trust import Access
 
@@ -21,6 +22,9 @@ class DataLoader:
         access: the files and code that specs may use.
         notice: receives messages about fallbacks.
         shared: the data shared between processes; None for this process alone.
+
+    Attributes:
+        fell_back: whether the data that the last spec names were not available.
     """
 
     def __init__(
@@ -30,20 +34,32 @@ class DataLoader:
         shared: SharedData | None = None,
     ) -> None:
         self.access = access
-        self._notice = notice
+        self._notice, self._is_reported = notice, False
         self._shared = shared
         self._raw: tuple[str, RawData] | None = None
         self._last: tuple[str, RunData] | None = None
         self._sizes: dict[str, DataSizes] = {}
+        self.fell_back = False
+
+    @property
+    def size(self) -> int:
+        """The bytes of the data that are kept."""
+        return 0 if self._last is None else self._last[1].size
+
+    def report_to(self, notice: Callable[[str], None]) -> None:
+        """Send messages to another receiver from now on, also those of data that are kept."""
+        self._notice, self._is_reported = notice, False
 
     def __call__(self, spec: Spec) -> RunData:
         """Return the data of a spec."""
         key = data_key(spec)
         if self._last is None or key != self._last[0]:
-            self._last = key, self._load(spec, key)
-            if notice := self._last[1].notice:
-                self._notice(notice)
-        return self._last[1]
+            self._last, self._is_reported = (key, self._load(spec, key)), False
+        data = self._last[1]
+        if data.notice and not self._is_reported:
+            self._notice(data.notice)
+        self._is_reported = True
+        return data
 
     def _load(self, spec: Spec, key: str) -> RunData:
         if self._shared is None:
@@ -54,6 +70,8 @@ class DataLoader:
         key = json.dumps(spec.plain()["data"], sort_keys=True)
         if self._raw is None or key != self._raw[0]:
             self._raw = key, read_raw(spec.data, self.access)
+            if isinstance(spec.data, BuiltInData):
+                self.fell_back = self._raw[1].used != spec.data.name
         return self._raw[1]
 
     def sizes(self, spec: Spec) -> DataSizes:

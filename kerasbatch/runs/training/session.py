@@ -70,7 +70,7 @@ def _begin(job: TrainingJob, callbacks: Sequence[keras.callbacks.Callback]) -> T
         engine=spec.engine,
         needs=Needs(record_steps="steps" in spec.record, stop_when_diverged=True),
         cuts=_evaluation_steps(job),
-        callbacks=callbacks,
+        options=FitOptions(callbacks=callbacks),
         evaluated=job.data.evaluated,
         settings=job.settings.engine,
     )
@@ -96,7 +96,11 @@ class _Session:
         plan, self._measure = job.plan, training.evaluator(job.data.evaluated)
         self._averages = AveragedWeights(job.model, list(callbacks))
         self._counter = StepCounter(
-            plan.train_examples, plan.batch_size, plan=plan, examples_match=training.examples_match
+            plan.train_examples,
+            plan.batch_size,
+            plan=plan,
+            counts=training.counts,
+            examples_match=training.examples_match,
         )
         self._recorder = Recorder(
             plan.train_examples,

@@ -4,7 +4,7 @@ import keras
 
 from kerasbatch.data.run_data import RunData
 from kerasbatch.engine import keras_private
-from kerasbatch.engine.model_state import copy_model_state
+from kerasbatch.engine.model_state import build_optimizer, copy_model_state
 from kerasbatch.errors import SpecError
 from kerasbatch.models.build import build_model
 from kerasbatch.records import provenance
@@ -12,11 +12,12 @@ from kerasbatch.runs.messages import Emit, RunEnded
 from kerasbatch.runs.prepare.data_loader import DataLoader
 from kerasbatch.runs.prepare.prepared_run import PreparedRun
 from kerasbatch.runs.training.failures import not_started
+from kerasbatch.runs.training.initial_state import InitialState
 from kerasbatch.runs.training.job import DEFAULT_TRAINING, TrainingJob, TrainingSettings
 from kerasbatch.runs.training.objective import run_objective
 from kerasbatch.runs.training.record import run_record
 from kerasbatch.runs.training.session import train
-from kerasbatch.spec.named_paths import file_names
+from kerasbatch.spec.named_paths import file_names, has_passed_code
 from kerasbatch.spec.section_schema import OWN_CODE
 from kerasbatch.spec.trust import Access
 from kerasbatch.user_code import calls
@@ -87,20 +88,31 @@ class ModelCache:
     def __init__(self, access: Access) -> None:
         self._access = access
         self._program_key = ""
-        self._last: keras.Model | None = None
+        self._last: tuple[keras.Model, InitialState] | None = None
 
     def get(self, prepared: PreparedRun, data: RunData) -> keras.Model:
         """Return a model with the initial weights of the run's seed."""
         spec, rate = prepared.single.spec, prepared.rate
-        fresh = build_model(spec, data, rate, self._access)
-        is_cached = self._last is not None and prepared.program_key == self._program_key
-        if is_cached and not isinstance(spec.model, OWN_CODE):
-            copy_model_state(fresh, self._last)
+        if isinstance(spec.model, OWN_CODE):
+            self._last = None
+            return build_model(spec, data, rate, self._access)
+        if self._last is None or prepared.program_key != self._program_key:
+            model = build_model(spec, data, rate, self._access)
+            build_optimizer(model)
+            self._last = model, InitialState(model, spec.seed)
+            self._program_key = prepared.program_key
+            return model
+        model, state = self._last
+        has_code = prepared.code or has_passed_code(spec)  # it may use TensorFlow's seed
+        if state.knows(spec.seed) and not has_code:
+            state.restore(model, spec.seed, rate)
+        else:
+            fresh = build_model(spec, data, rate, self._access)
+            state.verify(fresh, spec.seed)
+            copy_model_state(fresh, model)
             if rate.warmup_steps:
-                keras_private.schedule(self._last).copy_from(keras_private.schedule(fresh))
-            return self._last
-        self._last, self._program_key = fresh, prepared.program_key
-        return fresh
+                keras_private.schedule(model).copy_from(keras_private.schedule(fresh))
+        return model
 
     def forget(self) -> None:
         """Forget the last model, whose training failed."""

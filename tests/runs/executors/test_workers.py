@@ -84,6 +84,7 @@ def test_the_sweep_of_a_script_without_a_guard(tmp_path: Path) -> None:
     assert done.stdout == "once\n['done', 'done'] False\n"
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_before_it_can_train(tmp_path: Path) -> None:
     """The error says how; no directory is made."""
     spec = evil("dies_while_it_is_built")

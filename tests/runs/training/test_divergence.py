@@ -10,8 +10,8 @@ import tensorflow as tf
 from run_support import run_here
 from small_specs import LINE
 
+from kerasbatch.engine.program import divergence
 from kerasbatch.engine.settings import EngineSettings
-from kerasbatch.engine.training import divergence
 from kerasbatch.runs.training.job import TrainingSettings
 
 EXPLODING: dict[str, Any] = LINE | {

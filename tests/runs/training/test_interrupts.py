@@ -57,12 +57,13 @@ class Late(kb.Watcher):
             raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_keeps_its_models_until_the_next_one_has_ended(
     small: dict[str, Any], tmp_path: Path
 ) -> None:
     """A second interrupt, earlier in the training, does not replace them; a finished run does."""
-    spec = small | {"epochs": 500, "evaluate_every": {"epochs": 50}, "save": ["last", "best"]}
-    first = run(spec, tmp_path, watcher=Late(1000))
+    spec = small | {"epochs": 9000, "evaluate_every": {"epochs": 100}, "save": ["last", "best"]}
+    first = run(spec, tmp_path, watcher=Late(9000))
     content = (first.directory / "best.keras").read_bytes()
     assert (first.status, (first.directory / "model.keras").exists()) == ("interrupted", True)
 

@@ -1,5 +1,6 @@
 """The step check finds an engine that cheats."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,8 @@ import pytest
 import tensorflow as tf
 from run_support import run
 
+from kerasbatch.engine.program.program import Program
 from kerasbatch.engine.sources.example_stream import ExampleStream
-from kerasbatch.engine.training.program import Program
 
 
 def _cheat_plain(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
@@ -30,18 +31,45 @@ def _cheat_plain(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
 
 def _cheat_fused(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     """Let the program take its last batch for its first, or claim a step that it left out."""
-    honest = Program.train_without_xla  # so few steps go without XLA
+    honest = Program.take
 
-    def train(
-        program: Program, arrays: Any, tags: Any, indices: Any, steps: int, watched: Any
-    ) -> Any:
+    def take(program: Program, kind: Any, block: Any, start: Any, **options: Any) -> Any:
+        steps = block.steps
         if how == "repeat" and steps > 1:
-            indices[0] = indices[steps - 1]
+            block.indices[0] = block.indices[steps - 1]
         drop = 1 if how == "drop" and steps > 1 else 0
-        done = honest(program, arrays, tags, indices, steps - drop, watched)
+        done = honest(program, kind, block, start, **options | {"steps": steps - drop})
         return done._replace(steps=tf.constant(steps))
 
-    monkeypatch.setattr(Program, "train_without_xla", train)
+    monkeypatch.setattr(Program, "take", take)
+
+
+def test_many_epochs_in_one_call(
+    small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has a row of its own, and an epoch with wrong examples is found."""
+    spec = small | {"epochs": 150, "evaluate_every": {"epochs": 60}}
+    honest, calls = Program.train_epochs, list[int]()
+
+    def train(
+        program: Program, arrays: Any, tags: Any, orders: Any, *rest: Any, **more: Any
+    ) -> Any:
+        calls.append(rest[1])
+        if calls[-1] > 1 and is_wrong:
+            orders = tf.tensor_scatter_nd_update(
+                orders, [[rest[0] + 1, 0]], [orders[rest[0] + 1, 1]]
+            )
+        return honest(program, arrays, tags, orders, *rest, **more)
+
+    monkeypatch.setattr(Program, "train_epochs", train)
+    checks = []
+    for is_wrong in (False, True):
+        result = run(spec | {"seed": int(is_wrong)}, tmp_path)
+        checks.append(Counter(row["check"] for row in result.steps.to_dict("records")))
+        assert [row["step"] for row in result.history.to_dict("records")] == [0, 480, 960, 1200]
+    assert max(calls) > 1
+    assert checks[0] == {"ok": 150}
+    assert checks[1]["mismatch: wrong_examples"] >= 1
 
 
 @pytest.mark.filterwarnings("ignore:.*ran out of data")

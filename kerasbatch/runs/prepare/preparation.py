@@ -1,0 +1,49 @@
+"""Prepares a run without TensorFlow: its data, its counts and its name."""
+
+from collections.abc import Sequence
+
+from kerasbatch.data.run_data import RunData
+from kerasbatch.planning import plan_budget
+from kerasbatch.records.run_id import run_id
+from kerasbatch.runs.prepare.prepared_run import DataInfo, PreparedRun
+from kerasbatch.runs.prepare.program_key import program_key
+from kerasbatch.spec.learning_rate import resolve_learning_rate
+from kerasbatch.spec.section_schema import PythonModel
+from kerasbatch.spec.sweep import SingleRun
+from kerasbatch.user_code.snapshot import CodeSnapshot
+
+
+def prepare(single: SingleRun, data: RunData, code: Sequence[CodeSnapshot] = ()) -> PreparedRun:
+    """Return a run that is ready to train, whose model was not built.
+
+    Args:
+        single: its spec, and its swept values.
+        data: its data.
+        code: the user's code; that of the model first.
+
+    Raises:
+        SpecError: if a count or the learning rate is wrong.
+    """
+    spec = single.spec
+    planned = plan_budget(len(data.x_train), spec.batch_size, spec.budget, spec.partial_batch)
+    rate = resolve_learning_rate(spec, planned)
+    # The first line is that of the model, or empty.
+    no_model = [] if isinstance(spec.model, PythonModel) else [""]
+    code_text = "\n".join([*no_model, *(snapshot.fingerprint for snapshot in code)])
+    info = DataInfo(
+        data.used,
+        data.fingerprint,
+        data.notice,
+        data.x_val is not None,
+        data.classes,
+        data.description,
+    )
+    return PreparedRun(
+        single,
+        planned,
+        rate,
+        run_id(spec, single.swept, data.fingerprint, code_text),
+        info,
+        program_key(spec, rate, data),
+        tuple(code),
+    )
