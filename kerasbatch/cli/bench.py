@@ -38,11 +38,11 @@ def bench(
     trust: Trust = False,
     verbose: Verbose = False,
 ) -> None:
-    """Time plain fit and the fused engine side by side on this machine.
+    """Time plain fit, Keras' best setting and the fused engine side by side on this machine.
 
-    Each engine trains five times for about a second, in turn. A batch size takes about 15
-    seconds, or the time of ten steps of plain fit if these are slower; with --data, about 50
-    seconds.
+    Keras' best is the fastest of a few values of steps_per_execution and jit_compile. Each trains
+    five times for about a second, in turn. A batch size takes about 40 seconds, or longer if XLA
+    compiles slowly; with --data, about 50 seconds.
     """
     from kerasbatch.spec.reader import load_spec
 
@@ -95,6 +95,11 @@ def _show_engines(speeds: "list[EngineSpeeds]") -> None:
 
     console = open_console(errors=False)
     print_uncut(console, bench_table(speeds))
+    for setting in dict.fromkeys(speed.tuned_setting for speed in speeds):
+        sizes = ", ".join(
+            f"{each.batch_size:,}" for each in speeds if each.tuned_setting == setting
+        )
+        console.print(f"  b = {sizes}: Keras' best is {setting}", style="dim", soft_wrap=True)
     for reasons in dict.fromkeys(speed.why for speed in speeds):
         sizes = ", ".join(f"{speed.batch_size:,}" for speed in speeds if speed.why == reasons)
         console.print(f"  b = {sizes}: {reasons}", style="dim", soft_wrap=True)

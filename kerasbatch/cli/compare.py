@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from kerasbatch.cli import options
+from kerasbatch.cli.garbage_collection import paused_collection
 from kerasbatch.cli.options import AllRuns, By, Target
 from kerasbatch.cli.terminal import FAILED, open_console, print_error, print_note, print_uncut
 from kerasbatch.errors import Fault, SpecError
@@ -54,8 +55,10 @@ def compare(
     from kerasbatch.analysis.comparison.stale_runs import stale_line
     from kerasbatch.analysis.loading.load import load
 
-    keys, loaded = by or ["batch_size"], load(list(paths))
-    comparison = analysis.compare(loaded, keys, target, fit=fit, all_runs=all_runs)
+    keys = by or ["batch_size"]
+    with paused_collection():
+        loaded = load(list(paths))
+        comparison = analysis.compare(loaded, keys, target, fit=fit, all_runs=all_runs)
     for place, problem in comparison.problems.items():
         print_note(f"{place}: {problem}; it is left out")
     if comparison.stale:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kerasbatch.cli import options
+from kerasbatch.cli.garbage_collection import paused_collection
 from kerasbatch.cli.options import Jobs, Overrides, SpecPath, Trust
 from kerasbatch.cli.steps import show_plan
 from kerasbatch.cli.terminal import open_console, print_note, print_uncut
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from kerasbatch.spec.trust import Access
     from kerasbatch.steps import Plan
 
+MAX_LISTED = 200
+"""The number of runs that are listed without --all; drawing thousands takes seconds."""
+
 
 def plan(
     spec: SpecPath,
@@ -25,6 +29,9 @@ def plan(
         bool, typer.Option("--time", help="Try every batch size and estimate the total time.")
     ] = False,
     jobs: Jobs = None,
+    all_runs: Annotated[
+        bool, typer.Option("--all", help=f"List all runs, even if they are more than {MAX_LISTED}.")
+    ] = False,
     trust: Trust = False,
 ) -> None:
     """Show the planned runs of a spec without training; only --time loads TensorFlow."""
@@ -35,7 +42,8 @@ def plan(
     source = load_spec(spec, overrides or ())
     workers = options.jobs(jobs)
     access = source.access(trust=trust)
-    planned = plan_runs(source, access)
+    with paused_collection():
+        planned = plan_runs(source, access)
     console = open_console(errors=False)
     if source.spec.question:
         console.print(source.spec.question, style="italic")
@@ -43,7 +51,11 @@ def plan(
         print_note(notice)
     _describe_data(planned)
     if source.spec.sweep:
-        print_uncut(console, sweep_table(planned))
+        listed = planned if all_runs else planned[:MAX_LISTED]
+        print_uncut(console, sweep_table(listed))
+        if len(listed) < len(planned):
+            rest = counted(len(planned) - len(listed), "more run")
+            console.print(f"... and {rest}; --all lists them", soft_wrap=True)
         console.print(sweep_totals(planned), soft_wrap=True)
         _explain_differences([run.plan for run in planned])
     else:

@@ -68,6 +68,11 @@ class RunData:
         return (self.x_train, self.y_train, *weights)
 
     @property
+    def size(self) -> int:
+        """The bytes of all arrays."""
+        return sum(getattr(part, "nbytes", 0) for part in vars(self).values())
+
+    @property
     def target_units(self) -> Standardization | None:
         """The standardization of the target, or None."""
         return Preprocessing.from_json(self.preprocessing).target

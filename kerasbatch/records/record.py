@@ -47,10 +47,15 @@ def write_record(folder: Path, record: Mapping[str, Any]) -> dict[str, Any]:
     return {"format": FORMAT, _FILES: files}
 
 
+_SURROGATES = b"\\u", b"\xed", b"\0"
+"""Parts of every JSON file that holds half a surrogate: escaped, in UTF-8, in UTF-16 or UTF-32."""
+
+
 def read_record(folder: Path) -> StoredRecord:
     """Read the record of a run; check its own checksum, and then its shape."""
     try:
-        record = json.loads(read_stored(folder / RECORD))
+        content = read_stored(folder / RECORD)
+        record = json.loads(content)
     except FileNotFoundError:
         return StoredRecord()
     except StoredFileError as error:
@@ -63,7 +68,13 @@ def read_record(folder: Path) -> StoredRecord:
     is_current = record["format"] == FORMAT
     if (written is not None or is_current) and written != _checksum(record):
         return StoredRecord(problem=f"its {RECORD} does not match its checksum")
-    if problem := record_problem(record) if is_current else foreign_row_problem(record):
+    may_be_damaged = any(part in content for part in _SURROGATES)
+    problem = (
+        record_problem(record, is_unicode=not may_be_damaged)
+        if is_current
+        else foreign_row_problem(record)
+    )
+    if problem:
         return StoredRecord(problem=f"its {RECORD} {problem}")
     if is_current:
         return StoredRecord(record)

@@ -1,6 +1,5 @@
 """The schema of a record; a record from outside may have a valid checksum and any content."""
 
-import functools
 import json
 import re
 from collections.abc import Mapping
@@ -12,8 +11,8 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    TypeAdapter,
     ValidationError,
+    create_model,
     model_validator,
 )
 
@@ -74,11 +73,33 @@ class _Objective(_Part):
         return self
 
 
+_STRICT = {
+    str: str,
+    int: Count,
+    float: Number,
+    str | None: Text,
+    int | None: Count | None,
+    float | None: Number | None,
+}
+"""The strict type of a column, by its type in RunRow."""
+
+
+class _Metrics(_Part):
+    """The columns after those of every run: the target, and metrics as numbers."""
+
+    __pydantic_extra__: dict[str, Number | None]
+    target: Text = None
+
+
+_COLUMNS: dict[str, Any] = {name: (_STRICT[_HINTS[name]], ...) for name in RUN_COLUMNS}
+_Row = create_model("_Row", __base__=_Metrics, **_COLUMNS)
+
+
 class _Record(_Part):
     run_id: str
     status: RunStatus
     message: str
-    row: dict[str, Any]
+    row: _Row
     spec: _Spec
     files: dict[KnownFile, Sha256]
     swept: dict[str, Any]
@@ -99,9 +120,14 @@ class _Record(_Part):
     objective: _Objective | None = None
 
 
-def record_problem(record: Mapping[str, Any]) -> str | None:
-    """Return the first violation of the schema, to follow the name of the file; or None."""
-    if problem := _text_problem(record):
+def record_problem(record: Mapping[str, Any], *, is_unicode: bool = False) -> str | None:
+    """Return the first violation of the schema, to follow the name of the file; or None.
+
+    Args:
+        record: the record.
+        is_unicode: whether its texts are known to be legal Unicode.
+    """
+    if problem := _text_problem(record, is_unicode):
         return problem
     try:
         _Record.model_validate(record)
@@ -114,7 +140,7 @@ def record_problem(record: Mapping[str, Any]) -> str | None:
 
 def foreign_row_problem(record: Mapping[str, Any]) -> str | None:
     """Return the first violation in a record of another version, of which only the row is used."""
-    if problem := _text_problem(record):
+    if problem := _text_problem(record, is_unicode=False):
         return problem
     row, parts = record.get("row"), (record.get("swept", {}), record.get("spec", {}))
     is_row = isinstance(row, dict) and isinstance(row.get("run_id"), str)
@@ -123,10 +149,11 @@ def foreign_row_problem(record: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _text_problem(record: Mapping[str, Any]) -> str | None:
+def _text_problem(record: Mapping[str, Any], is_unicode: bool) -> str | None:
     """Return the problem of a record that cannot be processed or written as UTF-8; or None."""
     try:
-        json.dumps(record, ensure_ascii=False).encode()
+        if not is_unicode:
+            json.dumps(record, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         return "holds text that is not Unicode"
     return _value_problem(record, MAX_DEPTH)
@@ -139,32 +166,18 @@ def _value_problem(value: Any, depth: int) -> str | None:
     if isinstance(value, int) and abs(value) >= 2**63:
         return "holds a number that is too large"
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return next((problem for part in inner if (problem := _value_problem(part, depth - 1))), None)
+    for part in inner:
+        is_legal = isinstance(part, str | float) or part is None
+        if not is_legal and (problem := _value_problem(part, depth - 1)):
+            return problem
+    return None
 
 
 def _row_problem(row: Mapping[str, Any], status: str) -> str | None:
-    if missing := [name for name in RUN_COLUMNS if name not in row]:
-        return f"has no row.{missing[0]}"
-    for name, value in row.items():
+    for name in row:
         if name in INNER_COLUMNS or not name.isprintable():
             return f"has a row.{show_value(name)}, which is no column of a run"
-        try:
-            _adapter(name).validate_python(value)
-        except ValidationError:
-            return f"has an invalid row.{name}"
     return None if row["status"] == status else "has another status in its row"
-
-
-@functools.cache
-def _adapter(name: str) -> TypeAdapter[Any]:
-    """Return the check of a column of a run's row; a metric is a number or missing."""
-    if name == "target":
-        return TypeAdapter[Any](Text)
-    hint = _HINTS.get(name, float | None)
-    legal = {str: TypeAdapter[Any](str), int: TypeAdapter[Any](Count)}
-    optional = {str | None: TypeAdapter[Any](Text), int | None: TypeAdapter[Any](Count | None)}
-    numbers = {float: TypeAdapter[Any](Number), float | None: TypeAdapter[Any](Number | None)}
-    return (legal | optional | numbers)[hint]
 
 
 def _swept_problem(swept: Mapping[str, Any]) -> str | None:

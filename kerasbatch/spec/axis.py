@@ -75,21 +75,23 @@ def axis_of(key: str, values: Any) -> Axis:
     return Axis(key, ("sweep", key), values)
 
 
-def faults(base: dict[str, Any], axes: Sequence[Axis]) -> Iterator[Fault]:
-    """Yield the faults of a grid.
+def grid_faults(axes: Sequence[Axis]) -> Iterator[Fault]:
+    """Yield the faults of a grid that do not depend on the rest of the spec."""
+    yield from _size_faults(axes)
+    faults = [fault for axis in axes for fault in _list_faults(axis)]
+    yield from faults or _overwritten_keys(axes)
+
+
+def value_faults(base: dict[str, Any], axes: Sequence[Axis]) -> Iterator[Fault]:
+    """Yield the faults of values that their key does not allow, of axes that are lists.
 
     Args:
         base: the spec without its sweep, as plain values.
         axes: the axes of the grid.
     """
-    yield from _size_faults(axes)
-    are_lists = True
     for axis in axes:
-        list_faults = list(_list_faults(axis))
-        are_lists = are_lists and not list_faults
-        yield from list_faults or _value_faults(base, axis)
-    if are_lists:
-        yield from _overwritten_keys(axes)
+        if not any(_list_faults(axis)):
+            yield from _faults_of_values(base, axis)
 
 
 def _overwritten_keys(axes: Sequence[Axis]) -> Iterator[Fault]:
@@ -184,7 +186,7 @@ def _equal_values(place: Location, values: list[Any]) -> Iterator[Fault]:
         seen.add(identity)
 
 
-def _value_faults(base: dict[str, Any], axis: Axis) -> Iterator[Fault]:
+def _faults_of_values(base: dict[str, Any], axis: Axis) -> Iterator[Fault]:
     for place, value in axis.all_values():
         plain = copy.deepcopy(base)
         try:

@@ -3,6 +3,7 @@
 `Expected` describes the legal values; errors and the JSON schema use the same text.
 """
 
+import functools
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
@@ -165,6 +166,7 @@ class NamedObject(BaseModel):
         return str((self.model_extra or {}).get(AS, self.name))
 
 
+@functools.cache
 def metadata(model: type[BaseModel], name: str) -> Key | InnerKey | None:
     """Return the metadata of a key, or None if it has none."""
     annotations = model.model_fields[name].metadata

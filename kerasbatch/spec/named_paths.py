@@ -1,5 +1,6 @@
 """The files and functions that a spec names, from the metadata of its keys."""
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -18,10 +19,16 @@ def named_paths(spec: Spec) -> Iterator[tuple[str, str, Literal["file", "files",
         model = getattr(spec, name)
         if not isinstance(model, KeyedModel):
             continue
-        for inner in type(model).model_fields:
-            key = metadata(type(model), inner) if getattr(model, inner) is not None else None
-            if isinstance(key, InnerKey) and key.names:
-                yield name, inner, key.names
+        for inner, kind in _path_keys(type(model)):
+            if getattr(model, inner) is not None:
+                yield name, inner, kind
+
+
+@functools.cache
+def _path_keys(kind: type[KeyedModel]) -> list[tuple[str, Literal["file", "files", "code"]]]:
+    """Return the keys of a mapping whose values are paths, with their kinds."""
+    keys = ((name, metadata(kind, name)) for name in kind.model_fields)
+    return [(name, key.names) for name, key in keys if isinstance(key, InnerKey) and key.names]
 
 
 def names_code(spec: Spec) -> bool:
@@ -38,12 +45,17 @@ def has_passed_code(spec: Spec) -> bool:
 
 def file_names(spec: Spec) -> list[str]:
     """Return the names of the files of a spec's data, without their folders."""
+    return [Path(file).name for file in data_files(spec)]
+
+
+def data_files(spec: Spec) -> list[str]:
+    """Return the files of a spec's data, as the spec names them."""
     names = []
     for key, inner, _ in named_paths(spec):
         value = getattr(getattr(spec, key), inner)
         if key == "data":
             files = value.files().values() if isinstance(value, NpyFiles) else [value]
-            names += [Path(file.rpartition(":")[0] or file).name for file in files]
+            names += [file.rpartition(":")[0] or file for file in files]
     return names
 
 

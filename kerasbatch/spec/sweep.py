@@ -58,14 +58,26 @@ def expand(source: SpecSource) -> tuple[SingleRun, ...]:
     grid = source.spec.sweep
     if grid is None:
         return (SingleRun(source.spec, {}),)
-    faults = [
-        Fault(("sweep", key), "a run has one budget; sweep one of epochs, steps, examples")
-        for key in [key for key in grid if key in BUDGETS][1:]
-    ]
     base, axes = _without_sweep(source), [axis.axis_of(*item) for item in grid.items()]
-    faults += axis.faults(base, axes)
-    if faults:
-        raise source.tree.locate(SpecError(faults))
+    faults = [*_budget_faults(grid), *axis.grid_faults(axes)]
+    try:
+        if not faults:
+            return _runs(source, base, axes)
+    except SpecError as error:
+        if not (faults := list(axis.value_faults(base, axes))):
+            raise
+        raise source.tree.locate(SpecError(faults)) from error
+    faults += axis.value_faults(base, axes)
+    raise source.tree.locate(SpecError(faults))
+
+
+def _budget_faults(grid: Mapping[str, Any]) -> list[Fault]:
+    budgets = [key for key in grid if key in BUDGETS]
+    message = "a run has one budget; sweep one of epochs, steps, examples"
+    return [Fault(("sweep", key), message) for key in budgets[1:]]
+
+
+def _runs(source: SpecSource, base: dict[str, Any], axes: list[Axis]) -> tuple[SingleRun, ...]:
     choices = list(itertools.islice(_choices(axes), MAX_RUNS + 1))
     if len(choices) > MAX_RUNS:
         message = f"makes {_count(axes)}, more than {MAX_RUNS:,}"
@@ -105,7 +117,9 @@ def _without_sweep(source: SpecSource) -> dict[str, Any]:
 def _single_run(
     source: SpecSource, base: dict[str, Any], axes: list[Axis], swept: dict[str, Any]
 ) -> SingleRun:
-    plain, places = copy.deepcopy(base), {}
+    changed = {key.split(".")[0] for key in swept}
+    plain = {key: copy.deepcopy(part) if key in changed else part for key, part in base.items()}
+    places: dict[Location, Any] = {}
     try:
         for outer_first in sorted(axes, key=lambda part: len(part.location)):
             value = copy.deepcopy(swept[outer_first.key])

@@ -109,6 +109,7 @@ def test_any_text_is_answered(spec: Path, override: str, words: bytes) -> None:
         assert "\u202e".encode() not in output
 
 
+@pytest.mark.slow
 def test_markup_in_swept_text_is_shown(spec: Path) -> None:
     """In tables and in progress, after all the training."""
     sweep = "sweep={metrics: [[{name: accuracy}], [{name: mse}]], question: why}"

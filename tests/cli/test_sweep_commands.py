@@ -34,6 +34,7 @@ def test_a_plan_ends_with_totals_and_tells_the_time(tmp_path: Path) -> None:
     assert not (tmp_path / "spec").exists()
 
 
+@pytest.mark.slow
 def test_a_sweep_that_fails_in_part(tmp_path: Path) -> None:
     """A line per finished run, a table of what went wrong, the command that tries it again."""
     process = start(evil("leave", "honest"), tmp_path, "--trust", "--jobs", "5")

@@ -233,6 +233,7 @@ def test_the_notes_own_loss_and_a_warm_up_are_saved(tmp_path: Path) -> None:
     assert keras.models.load_model(result.directory / "model.keras").loss is not None
 
 
+@pytest.mark.slow
 def test_a_sweep_keeps_the_model_of_every_run(tmp_path: Path) -> None:
     """Workers hand them over; this process writes them."""
     spec = IRIS | {"save": "best", "epochs": 2, "sweep": {"batch_size": [16, 32]}}

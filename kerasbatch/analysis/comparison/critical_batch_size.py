@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import optimize, stats
+from scipy.special import stdtrit
 
 from kerasbatch.analysis.comparison.question import Question
 from kerasbatch.columns import TO_TARGET_COLUMNS
@@ -149,7 +149,9 @@ def _best_log_crit(b: Floats, s: Floats) -> float:
     def residuals(log_crit: Floats) -> Any:
         return s - _curve(b, s, float(log_crit[0]))
 
-    result = optimize.least_squares(residuals, [start], xtol=1e-15, ftol=1e-15, gtol=1e-15)
+    from scipy.optimize import least_squares
+
+    result = least_squares(residuals, [start], xtol=1e-15, ftol=1e-15, gtol=1e-15)
     return float(result.x[0])
 
 
@@ -162,8 +164,10 @@ def _interval(b: Floats, s: Floats, log_crit: float) -> tuple[float, float]:
     least, freedom = _squares(b, s, log_crit), len(s) - 2
     if least < 1e-18:  # the points lie on the curve
         return log_crit, log_crit
-    quantile = stats.t.ppf(0.5 + CONFIDENCE / 2, freedom)
+    quantile = stdtrit(freedom, 0.5 + CONFIDENCE / 2)
     allowed = least * (1 + quantile**2 / freedom)
+
+    from scipy.optimize import brentq
 
     def excess(at: float) -> float:
         return _squares(b, s, at) - float(allowed)
@@ -172,7 +176,7 @@ def _interval(b: Floats, s: Floats, log_crit: float) -> tuple[float, float]:
     for direction in (-1.0, 1.0):
         far = log_crit + direction * _SPAN / 2
         ends.append(
-            float(optimize.brentq(excess, *sorted((log_crit, far))))
+            float(brentq(excess, *sorted((log_crit, far))))
             if excess(far) > 0
             else direction * np.inf
         )

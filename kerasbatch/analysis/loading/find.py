@@ -2,7 +2,8 @@
 
 import functools
 import json
-from collections.abc import Collection, Iterable, Iterator
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,10 @@ from kerasbatch.spec.schema import Spec
 
 DEPTH = 3
 """The number of levels searched below a path: results/reference/<experiment>/<run>."""
+
+
+_SEED = "seed"
+_DEFAULT_SEED = Spec.model_fields[_SEED].default
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,7 @@ class RunFiles:
     experiment: str = ""
     is_named: bool = False
 
-    @property
+    @functools.cached_property
     def key(self) -> str:
         """The run as experiment/run, unique among several experiments."""
         return f"{self.experiment}/{self.path.name}"
@@ -47,17 +52,47 @@ class RunFiles:
     @functools.cached_property
     def identity(self) -> str | None:
         """A text that is equal for runs with the same settings; None without a readable spec."""
-        plain = (self.record or {}).get("spec")
+        if plain := (self.record or {}).get("spec"):
+            return _identity_of(plain)
         try:
-            source = spec_from_dict(plain) if plain else read_stored_spec(self.path / SPEC)
+            return identity_text(read_stored_spec(self.path / SPEC).spec)
         except (SpecError, StoredFileError):
             return None  # Loaded.problems names this run
-        return identity_text(source.spec)
 
 
 def identity_text(spec: Spec) -> str:
     """Return the settings of a spec that determine its results, as text."""
-    return json.dumps(identity_with_code(spec), sort_keys=True)
+    return _as_text(identity_with_code(spec))
+
+
+def _as_text(identity: Mapping[str, Any]) -> str:
+    return json.dumps(identity, sort_keys=True)
+
+
+def _identity_of(plain: Mapping[str, Any]) -> str | None:
+    """Return the identity of a plain spec, or None if it is not legal.
+
+    Checking a spec takes most of the time of loading a run, and most runs differ in their seed
+    alone, which is a key of the identity unless it has its default.
+    """
+    seed = plain.get(_SEED)
+    if type(seed) is not int or not 0 <= seed < 2**32:
+        return _checked_text(json.dumps(plain))
+    rest = {key: value for key, value in plain.items() if key != _SEED}
+    text = _checked_text(json.dumps(rest))
+    return (
+        text
+        if text is None or seed == _DEFAULT_SEED
+        else _as_text({**json.loads(text), _SEED: seed})
+    )
+
+
+@functools.lru_cache(maxsize=1024)
+def _checked_text(plain: str) -> str | None:
+    try:
+        return identity_text(spec_from_dict(json.loads(plain)).spec)
+    except SpecError:
+        return None
 
 
 def find_runs(paths: Iterable[str | Path]) -> tuple[list[RunFiles], dict[str, str]]:
@@ -101,18 +136,27 @@ def run_directories(path: Path) -> list[Path]:
     return list(_walk(path.resolve(), DEPTH))
 
 
-def experiments(paths: Iterable[str | Path]) -> list[Path]:
-    """Return the directories under some paths that hold an experiment.yaml."""
-    folders = (folder for path in paths for folder in _experiments(Path(path).resolve(), DEPTH - 1))
+def experiments(paths: Iterable[str | Path], runs: Iterable[RunFiles] = ()) -> list[Path]:
+    """Return the directories under some paths that hold an experiment.yaml.
+
+    Args:
+        paths: the paths.
+        runs: the runs under them, which hold no experiments.
+    """
+    known = {run.path for run in runs}
+    folders = (
+        folder for path in paths for folder in _experiments(Path(path).resolve(), DEPTH - 1, known)
+    )
     return list(dict.fromkeys(folders))
 
 
-def _experiments(path: Path, depth: int) -> Iterator[Path]:
+def _experiments(path: Path, depth: int, runs: Collection[Path]) -> Iterator[Path]:
     if (path / EXPERIMENT).exists():
         yield path
     if depth:
         for inner in _folders(path):
-            yield from _experiments(inner, depth - 1)
+            if inner not in runs:
+                yield from _experiments(inner, depth - 1, runs)
 
 
 def _unique_names(folders: Collection[Path]) -> dict[Path, str]:
@@ -133,9 +177,14 @@ def _walk(path: Path, depth: int) -> Iterator[Path]:
 
 def _folders(path: Path) -> Iterator[Path]:
     """Yield the folders in a folder, without hidden ones and links."""
-    for inner in sorted(path.iterdir()):
-        if inner.is_dir() and not inner.name.startswith(".") and not inner.is_symlink():
-            yield inner
+    with os.scandir(path) as entries:
+        names = [
+            entry.name
+            for entry in entries
+            if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
+        ]
+    for name in sorted(names):
+        yield path / name
 
 
 def _read(path: Path) -> RunFiles:

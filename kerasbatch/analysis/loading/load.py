@@ -43,7 +43,8 @@ def load(paths: AnyPath | Iterable[AnyPath]) -> "Loaded":
     """
     given = [paths] if isinstance(paths, str | PathLike) else list(paths)
     folders = [Path(path) for path in given]
-    return Loaded(*find_runs(folders), experiments(folders))
+    runs, problems = find_runs(folders)
+    return Loaded(runs, problems, experiments(folders, runs))
 
 
 class Loaded:
@@ -99,12 +100,12 @@ class Loaded:
         """All rows of noise.csv, of the runs that recorded the gradient noise."""
         return self._read_tables("noise.csv", NOISE_COLUMNS)
 
-    @property
+    @functools.cached_property
     def specs(self) -> dict[str, Mapping[str, Any]]:
         """The resolved spec of every run, by experiment/run."""
         return {run.key: (run.record or {}).get("spec") or {} for run in self._readable}
 
-    @property
+    @functools.cached_property
     def records(self) -> dict[str, Mapping[str, Any]]:
         """The record of every run, by experiment/run."""
         return {run.key: run.record or {} for run in self._readable}
@@ -171,7 +172,7 @@ class Loaded:
         problems = {run: text for run, text in self.problems.items() if run not in stale}
         return Loaded(kept, problems, self._folders)
 
-    @property
+    @functools.cached_property
     def directories(self) -> dict[str, Path]:
         """The directory of every run, readable or not, by experiment/run."""
         return {run.key: run.path for run in self._all}

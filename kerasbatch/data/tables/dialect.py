@@ -103,15 +103,18 @@ def _sample(lines: list[str], separator: str) -> "pd.DataFrame | None":
         return None
 
 
-def _decimal(lines: list[str], separator: str, given: TableFormat, where: Location) -> str:
-    """Return the decimal mark that the columns of numbers show, "." if they show none."""
+def _sample_columns(lines: list[str], separator: str) -> "list[pd.Series[str]]":
+    """Return the first columns of a sample; none if it is no table."""
     table = _sample(lines, separator)
     if table is None:
-        return "."
-    columns = [
-        table.iloc[:, n].fillna("").str.strip()
-        for n in range(min(len(table.columns), SAMPLE_COLUMNS))
-    ]
+        return []
+    count = min(len(table.columns), SAMPLE_COLUMNS)
+    return [table.iloc[:, n].fillna("").str.strip() for n in range(count)]
+
+
+def _decimal(lines: list[str], separator: str, given: TableFormat, where: Location) -> str:
+    """Return the decimal mark that the columns of numbers show, "." if they show none."""
+    columns = _sample_columns(lines, separator)
     marks = set().union(*map(decimal_marks, columns))
     if len(marks) > 1:
         message = "has numbers with a decimal comma and numbers with a decimal point; write which "
@@ -126,13 +129,9 @@ def _decimal(lines: list[str], separator: str, given: TableFormat, where: Locati
 
 def _ambiguous_points(lines: list[str], separator: str, given: TableFormat) -> str | None:
     """Return a notice about numbers such as 1.234, which may be thousands, or None."""
-    table = None if given.decimal or given.thousands else _sample(lines, separator)
-    if table is None:
+    if given.decimal or given.thousands:
         return None
-    columns = [
-        table.iloc[:, n].fillna("").str.strip()
-        for n in range(min(len(table.columns), SAMPLE_COLUMNS))
-    ]
+    columns = _sample_columns(lines, separator)
     for column in columns:
         if may_be_grouped(column, ".") and not any(map(decimal_marks, columns)):
             example = next(cell for cell in column if "." in cell)

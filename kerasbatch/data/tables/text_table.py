@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 CELL_BYTES = 60
 """The memory of a cell while a table is read: its text, and its number."""
 MAX_COLUMNS = 100_000
+_TOO_WIDE = f"has more than {MAX_COLUMNS:,} columns, or no end of its first line"
 _PARQUET, _OLD_EXCEL = b"PAR1", b"\xd0\xcf\x11\xe0"
 
 
@@ -55,8 +56,7 @@ def _check_width(file: TextFile, where: Location) -> None:
     with file.open() as stream:
         line = stream.readline(MAX_HEADER + 1)
     if len(line) > MAX_HEADER or max(map(line.count, SEPARATORS)) >= MAX_COLUMNS:
-        message = f"has more than {MAX_COLUMNS:,} columns, or no end of its first line"
-        raise SpecError.at(where, message)
+        raise SpecError.at(where, _TOO_WIDE)
 
 
 def _reason(file: TextFile, error: Exception) -> str:
@@ -102,7 +102,7 @@ def _check_first_line(line: str, dialect: Dialect, file: TextFile, where: Locati
     if not line:
         problem = "the file is empty"
     elif len(line) > MAX_HEADER or columns > MAX_COLUMNS:
-        problem = f"has more than {MAX_COLUMNS:,} columns, or no end of its first line"
+        problem = _TOO_WIDE
     elif not line.strip():
         problem = "begins with a blank line; the first line must name the columns"
     elif excess := memory.excess(file.lines * columns * CELL_BYTES):

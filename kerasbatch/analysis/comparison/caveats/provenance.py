@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args
 
 from kerasbatch.analysis.comparison.caveats.caveat import Caveat, ComparisonContext
@@ -54,14 +54,23 @@ def other_specs(context: ComparisonContext) -> Iterator[Caveat]:
     # The spec.yaml of a run that has not ended names files by other paths than a record.
     ended = context.chosen[context.chosen["status"] != RunStatus.UNFINISHED]
     for _, runs in ended.groupby("row"):
-        specs = [context.records[run].get("spec") or {} for run in runs["run"]]
-        keys = {key for spec in specs for key in spec} - NON_SETTING_KEYS
-        differ = sorted(
-            k for k in keys if len({json.dumps(s.get(k), sort_keys=True) for s in specs}) > 1
-        )
+        specs = (context.records[run].get("spec") or {} for run in runs["run"])
+        settings = [{k: v for k, v in spec.items() if k not in NON_SETTING_KEYS} for spec in specs]
+        differ = _differing_keys(settings)
         if differ:
             message = f"runs that differ in {', '.join(differ)} stand in one row; compare by it"
             yield from context.caveats_for("mixed", message, runs)
+
+
+def _differing_keys(specs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the keys whose values are not equal in all of some plain specs, sorted."""
+    different = [json.loads(text) for text in {json.dumps(s, sort_keys=True) for s in specs}]
+    keys = sorted({key for spec in different for key in spec})
+    return [
+        key
+        for key in keys
+        if len({json.dumps(spec.get(key), sort_keys=True) for spec in different}) > 1
+    ]
 
 
 def runs_own_code(spec: Mapping[str, Any]) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import stdtrit
 
 from kerasbatch.analysis.comparison.best import best_rows
 from kerasbatch.analysis.comparison.caveats.caveat import Caveat, ComparisonContext
@@ -66,7 +66,7 @@ class Difference:
         """Return whether zero lies within the t interval of the difference."""
         if self.error == 0:
             return self.mean == 0
-        quantile = stats.t.ppf(0.5 + CONFIDENCE / 2, self.freedom)
+        quantile = stdtrit(self.freedom, 0.5 + CONFIDENCE / 2)
         return bool(abs(self.mean) <= quantile * self.error)
 
     def needed_seeds(self, limit: int) -> int | None:
@@ -77,7 +77,7 @@ class Difference:
         """
         deviation = self.error * math.sqrt(self.seeds)
         for seeds in range(2, limit + 1):
-            quantile = stats.t.ppf(0.5 + CONFIDENCE / 2, seeds - 1)
+            quantile = stdtrit(seeds - 1, 0.5 + CONFIDENCE / 2)
             if abs(self.mean) > quantile * deviation / math.sqrt(seeds):
                 return seeds
         return None
@@ -113,7 +113,7 @@ def difference(one: "pd.Series[float]", other: "pd.Series[float]") -> Difference
     """
     pairs = (one - other).replace([np.inf, -np.inf], np.nan).dropna().to_numpy()
     if len(pairs) >= 2:
-        error = float(stats.sem(pairs))
+        error = float(pairs.std(ddof=1) / math.sqrt(len(pairs)))
         return Difference(float(pairs.mean()), error, len(pairs) - 1, len(pairs), True)
     parts = [part.replace([np.inf, -np.inf], np.nan).dropna() for part in (one, other)]
     seeds = min(map(len, parts))
