@@ -24,18 +24,19 @@ def file_names(arrays: Iterable[Any]) -> set[str]:
 
 def file_states(arrays: Iterable[Any]) -> dict[str, FileState]:
     """Return the present state of the files that arrays are mapped from."""
-    return {file: _file_state(file) for file in file_names(arrays)}
+    return {file: file_state(file) for file in file_names(arrays)}
 
 
 def changed_file_message(files: Mapping[str, FileState]) -> str | None:
     """Return a message about the first file that has changed, or None."""
     for file, state in files.items():
-        if _file_state(file) != state:
+        if file_state(file) != state:
             return f"{file} was changed while it was trained on"
     return None
 
 
-def _file_state(file: str) -> FileState:
+def file_state(file: str) -> FileState:
+    """Return the present state of a file."""
     try:
         status = Path(file).stat()
     except FileNotFoundError:

@@ -99,9 +99,13 @@ class Benchmark:
         n = len(self.data.x_train)
         return [plan(n, batch_size=size, epochs=1).batch_size for size in batch_sizes]
 
-    def plain(self, size: int) -> "PlainTimer":
-        """Return the timer of plain `fit` on arrays."""
-        return PlainTimer(self._model(self.spec, size), self.arrays, size, self._settings)
+    def plain(
+        self, size: int, setting: Callable[[keras.Model], None] = lambda model: None
+    ) -> "PlainTimer":
+        """Return the timer of plain `fit` on arrays; `setting` changes the compiled model."""
+        model = self._model(self.spec, size)
+        setting(model)
+        return PlainTimer(model, self.arrays, size, self._settings)
 
     def fused(
         self, size: int, *, streamed: bool = False, precision: str | None = None
@@ -201,6 +205,7 @@ class FusedTimer:
         streamed: bool = False,
     ) -> None:
         self._plan = plan_budget(len(data.x_train), size, spec.budget, spec.partial_batch)
+        self.planned_steps = self._plan.total_steps
         stream = ExampleStream(data.train, self._plan, spec.seed, spec.sampling, data.scale)
         self.training = start(model, stream, engine=spec.engine, streamed=streamed)
         self._count = _steps_per_round(self.steps_per_second, settings)
