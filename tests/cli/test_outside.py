@@ -131,6 +131,7 @@ def test_a_closed_pipe_ends_no_training(spec: Path) -> None:
 
 
 @pytest.mark.parametrize("where", ["build", "call"])
+@pytest.mark.slow
 def test_own_code_that_exits_is_a_failure(spec: Path, where: str) -> None:
     """Not ours: a fault before the training, a status in it; our exit codes."""
     code = (
@@ -148,6 +149,7 @@ def test_own_code_that_exits_is_a_failure(spec: Path, where: str) -> None:
     assert b"SystemExit" in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_a_hangup_is_a_status(spec: Path) -> None:
     """The terminal was closed: rows kept, exit code 143."""
     command = [sys.executable, "-m", "kerasbatch", "run", spec, "--set", "epochs=2000000"]

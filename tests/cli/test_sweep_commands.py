@@ -22,6 +22,7 @@ from kerasbatch.types import Progress
 SWEEP = LINE | {"record": [], "sweep": {"batch_size": [5, "full"], "seed": [0, 1]}}
 
 
+@pytest.mark.slow
 def test_a_plan_ends_with_totals_and_tells_the_time(tmp_path: Path) -> None:
     """Steps and examples of all runs; a line for each program, and how long all will take."""
     process = start(SWEEP, tmp_path, "--time", "--jobs", "2", command="plan")

@@ -38,6 +38,7 @@ def test_so_is_every_key_in_which_runs_differ(small: dict[str, Any], tmp_path: P
     assert "seed.1" not in runs.columns
 
 
+@pytest.mark.slow
 def test_rows_are_in_the_order_of_numbers(small: dict[str, Any], tmp_path: Path) -> None:
     """0.001 before 0.01 before 0.1, and 2 before 16."""
     rates = [0.1, 0.001, 0.01]
