@@ -12,6 +12,7 @@ from kerasbatch.benchmark.timers import Benchmark, BenchmarkSettings
 from kerasbatch.cli import app
 
 
+@pytest.mark.slow
 def test_five_ways_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A row for each batch size, in the terminal and as CSV."""
     settings = BenchmarkSettings(rounds=1, dataset_steps=20, round_seconds=0.01)

@@ -8,6 +8,7 @@ from patience import limit
 
 
 @pytest.mark.parametrize("load_optional", [False, True])
+@pytest.mark.slow
 def test_packages_that_keras_alone_wants_are_not_loaded(load_optional: bool) -> None:
     """Unless somebody's own code may want them, too; afterwards they can be imported."""
     code = f"""

@@ -109,6 +109,7 @@ def test_logs_of_compute_metrics_and_of_a_step_set_on_the_model() -> None:
     ],
     ids=["stacked", "bidirectional", "masked", "simple"],
 )
+@pytest.mark.slow
 def test_recurrent_layers_under_xla(layers: Any) -> None:
     """Their weights are read before their loops."""
     sequences = np.where(np.arange(7)[None, :, None] < 5, SEQUENCES, 0.0).astype(np.float32)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 from run_support import run
 
 import kerasbatch as kb
@@ -45,6 +46,7 @@ def test_a_target_with_stop_says_where_it_was_reached(
     assert result.row["steps_to_target"] == result.row["observed_steps"]
 
 
+@pytest.mark.slow
 def test_the_table_of_a_sweep_says_who_reached_it(small: dict[str, Any], tmp_path: Path) -> None:
     """With the steps that it took."""
     from rich.console import Console
