@@ -14,7 +14,9 @@ from kerasbatch.steps import EpochPlan, Plan
 
 Failure = Literal["failed", "out_of_memory"]
 """Endings by an error, which may fall inside a step."""
-Ending = Literal["target_reached", "early_stop", "diverged", "budget", "interrupted"] | Failure
+Ending = (
+    Literal["target_reached", "early_stop", "diverged", "budget", "capped", "interrupted"] | Failure
+)
 OK = "ok"
 
 

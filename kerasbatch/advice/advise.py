@@ -33,7 +33,6 @@ from kerasbatch.advice.obstacles import advice_obstacle
 from kerasbatch.advice.result import Advice
 from kerasbatch.advice.spec_variants import (
     numeric_batch_size,
-    rate_at,
     spec_variant,
     without_rule,
 )
@@ -49,6 +48,7 @@ from kerasbatch.benchmark.timers import Benchmark
 from kerasbatch.data.run_data import load_data
 from kerasbatch.errors import SpecError
 from kerasbatch.records.files import dump_yaml
+from kerasbatch.spec.learning_rate import rate_at
 from kerasbatch.spec.reader import SpecSource
 
 SHARES = {"memory": 0.15, "speed": 0.55, "noise": 0.85}

@@ -7,10 +7,10 @@ from typing import Any
 from kerasbatch.advice.spec_variants import spec_variant
 from kerasbatch.analysis.comparison.target import parse_target
 from kerasbatch.errors import SpecError
-from kerasbatch.spec import sweep as sweeps
 from kerasbatch.spec.check import check_spec
 from kerasbatch.spec.reader import SpecSource, resolve_spec
 from kerasbatch.spec.schema import BUDGETS, Spec
+from kerasbatch.spec.sweep.expand import expand
 from kerasbatch.spec.yaml_tree import Tree
 
 SWEPT = ("batch_size", "optimizer.learning_rate", "learning_rate_rule.times", "seed", *BUDGETS)
@@ -49,7 +49,7 @@ def read_grid(spec: Any, overrides: Iterable[str], target: str | None) -> Advice
     """
     source = resolve_spec(spec, overrides)
     with source.located():
-        runs = sweeps.expand(source)
+        runs = expand(source)
         if other := [key for key in runs[0].swept if key not in SWEPT]:
             message = f"advice is about one model on one set of data; leave {other[0]} out"
             raise SpecError.at(("sweep", other[0]), message)
@@ -95,6 +95,6 @@ def single_run_spec(spec: Any, overrides: Iterable[str], target: str | None) -> 
     """
     source = resolve_spec(spec, overrides)
     with source.located():
-        if source.spec.sweep:
+        if source.spec.makes_many:
             raise SpecError.at(("sweep",), "brute force has a grid of its own; leave the sweep out")
     return read_grid(source, (), target).source

@@ -9,9 +9,10 @@ import pandas as pd
 
 import kerasbatch.runs.runner as runner
 from kerasbatch.advice.cost_model import NoiseAt
-from kerasbatch.advice.spec_variants import numeric_batch_size, rate_at, spec_variant
+from kerasbatch.advice.spec_variants import numeric_batch_size, spec_variant
 from kerasbatch.records.run_status import RunStatus
 from kerasbatch.runs.result import Result
+from kerasbatch.spec.learning_rate import rate_at
 from kerasbatch.spec.reader import SpecSource
 
 SMALL = 16

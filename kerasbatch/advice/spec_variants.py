@@ -4,9 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from kerasbatch.planning import plan
-from kerasbatch.spec import keras_registry
 from kerasbatch.spec.check import check_spec
-from kerasbatch.spec.learning_rate import rate_growth, resolve_learning_rate
+from kerasbatch.spec.learning_rate import rate_at, resolve_learning_rate
 from kerasbatch.spec.reader import SpecSource
 from kerasbatch.spec.schema import BUDGETS, Spec
 from kerasbatch.spec.yaml_tree import Tree
@@ -63,25 +62,6 @@ def numeric_batch_size(spec: Spec, n: int) -> int:
     return n if spec.batch_size == "full" else spec.batch_size
 
 
-def rate_at(spec: Spec, size: int, other: int) -> float | None:
-    """Return the learning rate to start from at another batch size, by the rule for the optimizer.
-
-    None if the rate is a schedule, or the optimizer has no rule.
-
-    Args:
-        spec: a spec whose rate is right at `size`.
-        size: its batch size.
-        other: another batch size.
-    """
-    rate = spec.optimizer.arguments.get("learning_rate")
-    growth = rate_growth(spec.optimizer.name, other / size)
-    if isinstance(rate, dict) or growth is None:
-        return None
-    name = spec.optimizer.name
-    base = float(rate) if rate is not None else keras_registry.default_learning_rate(name)
-    return base * growth
-
-
 def rates_around(spec: Spec, n: int, size: int, times: Iterable[float]) -> list[float]:
     """Return multiples of the rule's learning rate at a batch size; empty without a rule.
 
@@ -102,6 +82,6 @@ def without_rule(source: SpecSource, n: int) -> SpecSource:
     if rule.rule == "none" or rate.value is None:
         return source
     optimizer = {**spec.plain()["optimizer"], "learning_rate": rate.value, **rate.arguments}
-    warmup = spec.plain()["learning_rate_rule"].get("warmup")
-    warmup_only = {"rule": "none", "warmup": warmup} if warmup else None
-    return spec_variant(source, optimizer=optimizer, learning_rate_rule=warmup_only)
+    plain = spec.plain()["learning_rate_rule"]
+    schedule = {key: plain[key] for key in ("warmup", "decay", "final") if key in plain}
+    return spec_variant(source, optimizer=optimizer, learning_rate_rule=schedule or None)

@@ -13,7 +13,7 @@ from kerasbatch.runs.prepare.checks import check_all
 from kerasbatch.runs.prepare.data_loader import DataLoader
 from kerasbatch.runs.prepare.prepared_run import PreparedRun
 from kerasbatch.runs.scheduler import makespan
-from kerasbatch.spec.sweep import SingleRun
+from kerasbatch.spec.sweep.single_run import SingleRun
 from kerasbatch.spec.trust import Access
 
 ROUNDS = 3

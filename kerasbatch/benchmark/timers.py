@@ -204,7 +204,7 @@ class FusedTimer:
         *,
         streamed: bool = False,
     ) -> None:
-        self._plan = plan_budget(len(data.x_train), size, spec.budget, spec.partial_batch)
+        self._plan = plan_budget(len(data.x_train), size, spec.length, spec.partial_batch)
         self.planned_steps = self._plan.total_steps
         stream = ExampleStream(data.train, self._plan, spec.seed, spec.sampling, data.scale)
         self.training = start(model, stream, engine=spec.engine, streamed=streamed)

@@ -46,6 +46,7 @@ class Stopping(PlannedCallback):
         diverged_loss: returns the loss of the step at which the engine stopped, or None.
         evaluated_loss: the column of the evaluated loss.
         target: the target, or None.
+        cap: the steps at which the training ends without the target, or None.
     """
 
     accepts_epochs = True
@@ -57,13 +58,14 @@ class Stopping(PlannedCallback):
         diverged_loss: Callable[[], float | None],
         evaluated_loss: str,
         target: StoppingTarget | None,
+        cap: int | None = None,
     ) -> None:
         super().__init__(plan)
         self.ending: Ending | None = None
         self.diverged: StepLoss | None = None
         self.reached: Row | None = None
         self._diverged_loss, self._evaluated_loss = diverged_loss, evaluated_loss
-        self._target = target
+        self._target, self._cap = target, cap
         self._untrained_loss: float | None = None
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
@@ -84,6 +86,8 @@ class Stopping(PlannedCallback):
             self.reached = row
             if target.stop:
                 self._end("target_reached")
+        if self.reached is None and self._cap is not None and row["step"] >= self._cap:
+            self._end("capped")
 
     def _has_diverged(self, loss: float | None) -> bool:
         untrained = self._untrained_loss

@@ -75,10 +75,10 @@ def bench(
 
 def _spec_sizes(source: "SpecSource") -> list[Any]:
     """Return the batch sizes of the runs of a spec."""
-    from kerasbatch.spec import sweep
+    from kerasbatch.spec.sweep.expand import expand
 
     with source.located():
-        return list(dict.fromkeys(single.spec.batch_size for single in sweep.expand(source)))
+        return list(dict.fromkeys(single.spec.batch_size for single in expand(source)))
 
 
 def _show_data_paths(speeds: "list[DataSpeeds]") -> None:

@@ -50,7 +50,7 @@ def plan(
     for notice in dict.fromkeys(notice for run in planned for notice in run.notices):
         print_note(notice)
     _describe_data(planned)
-    if source.spec.sweep:
+    if source.spec.makes_many:
         listed = planned if all_runs else planned[:MAX_LISTED]
         print_uncut(console, sweep_table(listed))
         if len(listed) < len(planned):
@@ -94,10 +94,10 @@ def _show_time_estimate(source: "SpecSource", access: "Access", jobs: int | None
     from kerasbatch.cli.display.tables import duration, timing_table
     from kerasbatch.cli.preflight import display_with_tensorflow
     from kerasbatch.runs.executors import resources
-    from kerasbatch.spec import sweep
+    from kerasbatch.spec.sweep.expand import expand
 
-    singles = sweep.expand(source)
-    threads = resources.threads_per_run(len(singles)) if source.spec.sweep else 0
+    singles = expand(source)
+    threads = resources.threads_per_run(len(singles)) if source.spec.makes_many else 0
     display = display_with_tensorflow(
         quiet=False, verbose=False, threads=threads, load_optional=access.trusted
     )

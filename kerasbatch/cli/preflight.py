@@ -20,11 +20,11 @@ def check_before_loading(
     """
     from kerasbatch.planning import plan
     from kerasbatch.runs.prepare.plans import plan_runs
-    from kerasbatch.spec import sweep
     from kerasbatch.spec.data_schema import BuiltInData
+    from kerasbatch.spec.sweep.expand import expand
 
     with source.located():
-        runs = sweep.expand(source)
+        runs = expand(source)
     if all(isinstance(single.spec.data, BuiltInData) for single in runs):
         planned = plan_runs(source, source.access(trust=trust))
         for size in batch_sizes:

@@ -57,7 +57,8 @@ def run(
     check_before_loading(source, trust)
     # Code of the user may end its process.
     isolated = names_code(source.spec)
-    in_process = source.spec.sweep is None and limit is None and cluster is None and not isolated
+    alone = not source.spec.makes_many
+    in_process = alone and limit is None and cluster is None and not isolated
     if in_process and (rerun or not _is_finished(source, results, trust)):
         display = display_with_tensorflow(quiet=quiet, verbose=verbose, load_optional=trust)
     else:
@@ -78,19 +79,20 @@ def run(
             stop=context.obj,
             isolated=isolated,
         )
-    _show_results(ended, results / source.spec.name, alone=source.spec.sweep is None)
-    raise typer.Exit(_exit_code(ended, alone=source.spec.sweep is None))
+    _show_results(ended, results / source.spec.name, alone=alone)
+    raise typer.Exit(_exit_code(ended, alone=alone))
 
 
 def _is_finished(source: "SpecSource", results: Path, trust: bool) -> bool:
     """Return whether all runs are finished, so that TensorFlow is not needed."""
     from kerasbatch.records.experiment import Experiment
-    from kerasbatch.runs.prepare.finished_runs import finished_runs
-    from kerasbatch.spec import sweep
+    from kerasbatch.runs.finished_runs import finished_runs
+    from kerasbatch.spec.sweep.expand import expand
 
     experiment = Experiment(results.absolute() / source.spec.name)
     with source.located():
-        runs = finished_runs(sweep.expand(source), experiment, source.access(trust=trust))
+        access = source.access(trust=trust)
+        runs = finished_runs(source.spec, expand(source), experiment, access)
     return runs is not None
 
 
@@ -118,7 +120,7 @@ def _show_endings(ended: "list[Result]", console: "Console") -> None:
     for result in ended:
         if result.status in (RunStatus.TARGET, RunStatus.DIVERGED):
             console.print(f"{result.directory.name}: {result.message}", soft_wrap=True)
-    unfinished = [result for result in ended if not result.status.is_finished]
+    unfinished = [result for result in ended if not result.status.is_settled]
     if not unfinished:
         return
     from kerasbatch.cli.display.tables import failure_table
@@ -137,6 +139,6 @@ def _exit_code(ended: "list[Result]", *, alone: bool) -> int:
     if RunStatus.INTERRUPTED in statuses:
         return INTERRUPTED
     diverged = alone and statuses == [RunStatus.DIVERGED]
-    failed = any(not status.is_finished for status in statuses)
+    failed = any(not status.is_settled for status in statuses)
     mismatch = any(is_mismatch(str(result.row["step_check"])) for result in ended)
     return FAILED if diverged or failed or mismatch else 0

@@ -129,7 +129,7 @@ def _build(
     source: SpecSource, record: dict[str, Any], facts: ModelFacts, access: Access, file: Path
 ) -> keras.Model:
     spec, n = source.spec, record["row"]["train_examples"]
-    plan = plan_budget(n, spec.batch_size, spec.budget, spec.partial_batch)
+    plan = plan_budget(n, spec.batch_size, spec.length, spec.partial_batch)
     rate = resolve_learning_rate(spec, plan)
     shape, units = facts.input_shape, facts.preprocessing.target
     if isinstance(spec.model, ObjectModel) and not _is_at_hand(spec.model.object, access.objects):

@@ -22,9 +22,9 @@ from kerasbatch.models.class_metrics import (
 )
 from kerasbatch.models.own_model import model_of_function, passed_model
 from kerasbatch.models.presets import PRESETS
+from kerasbatch.models.rate_schedule import rate_schedule
 from kerasbatch.models.refusals import keras_refusals
 from kerasbatch.models.target_scaling import unscale_metric
-from kerasbatch.models.warmup import WarmUp
 from kerasbatch.spec import keras_registry
 from kerasbatch.spec.fields import NamedObject
 from kerasbatch.spec.learning_rate import LearningRate
@@ -177,8 +177,7 @@ def make_optimizer(spec: Spec, rate: LearningRate) -> keras.optimizers.Optimizer
     options = keras_registry.with_floats("optimizers", class_name, spec.optimizer.arguments)
     arguments = _values(options, location)
     if rate.value is not None:
-        warmup = rate.warmup_steps and WarmUp(rate.value, rate.warmup_steps)
-        arguments["learning_rate"] = warmup or rate.value
+        arguments["learning_rate"] = rate_schedule(rate) or rate.value
     with keras_refusals(location):
         return getattr(keras.optimizers, class_name)(**arguments | rate.arguments)
 

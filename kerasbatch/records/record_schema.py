@@ -59,6 +59,11 @@ class _Engine(_Part):
     name: Text = None
 
 
+class _Cap(_Part):
+    steps: Count
+    is_limit: bool
+
+
 class _Objective(_Part):
     weights: list[str]
     optimum: list[Finite]
@@ -118,6 +123,13 @@ class _Record(_Part):
     ended: Time = None
     error: Text = None
     objective: _Objective | None = None
+    cap: _Cap | None = None
+
+    @model_validator(mode="after")
+    def _has_a_cap(self) -> Self:
+        if self.status == RunStatus.CAPPED and self.cap is None:
+            raise ValueError("a capped run has no cap")
+        return self
 
 
 def record_problem(record: Mapping[str, Any], *, is_unicode: bool = False) -> str | None:

@@ -135,9 +135,9 @@ def missing_models(record: Mapping[str, Any], saved: Iterable[str]) -> list[str]
     """Return the files of requested models that a run does not have.
 
     Args:
-        record: the record of a finished run; a diverged run needs no models.
+        record: the record of a settled run; a diverged or capped run needs no models.
         saved: the models that its spec requests: last, best.
     """
-    if record["status"] == RunStatus.DIVERGED:
+    if record["status"] in (RunStatus.DIVERGED, RunStatus.CAPPED):
         return []
     return [MODELS[which] for which in saved if MODELS[which] not in record["files"]]

@@ -13,13 +13,11 @@ from typing import Any
 
 from kerasbatch.errors import SpecError
 from kerasbatch.records.record import FORMAT
-from kerasbatch.spec.check import check_spec
 from kerasbatch.spec.fields import KeyedModel, metadata
 from kerasbatch.spec.keras_registry import canonical_item, canonical_object
-from kerasbatch.spec.reader import SpecSource
-from kerasbatch.spec.schema import KEYS, Spec
+from kerasbatch.spec.reader import SpecSource, checked_spec
+from kerasbatch.spec.schema import KEYS, OF_SWEEP, Spec
 from kerasbatch.spec.section_schema import LayerModel, PythonModel
-from kerasbatch.spec.yaml_tree import Tree
 from kerasbatch.text import value_label
 
 SECTIONS = {name: key.section for name, key in KEYS.items() if key.section is not None}
@@ -52,9 +50,9 @@ def spec_hash(source: SpecSource) -> str | None:
         return None
     plain = source.tree.value if source.unchanged is None else source.unchanged
     try:
-        spec = source.spec if source.unchanged is None else check_spec(Tree(plain), "experiment")
-        sweep = _normalized_numbers(plain.get("sweep"))
-        content = {"spec": identity_with_code(spec), "sweep": sweep}
+        spec = source.spec if source.unchanged is None else checked_spec(plain)
+        of_sweep = {key: getattr(spec, key) for key in OF_SWEEP if key in spec.model_fields_set}
+        content = {"spec": identity_with_code(spec), "sweep": None, **_normalized_numbers(of_sweep)}
     except SpecError:  # it is complete with its overrides only
         content = {"plain": _normalized_numbers(plain)}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

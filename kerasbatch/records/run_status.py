@@ -10,6 +10,9 @@ class RunStatus(StrEnum):
     """It took every planned step, or a callback of its spec stopped it."""
     TARGET = "target"
     """It reached its target and stopped there."""
+    CAPPED = "capped"
+    """It was stopped without its target: another learning rate is better, or the automatic budget
+    was over."""
     DIVERGED = "diverged"
     INTERRUPTED = "interrupted"
     FAILED = "failed"
@@ -30,6 +33,11 @@ class RunStatus(StrEnum):
         return self in (RunStatus.DONE, RunStatus.TARGET, RunStatus.DIVERGED)
 
     @property
+    def is_settled(self) -> bool:
+        """True if the sweep needs no more of the run: it is finished, or was given up."""
+        return self.is_finished or self == RunStatus.CAPPED
+
+    @property
     def is_failure(self) -> bool:
         """True if the run ended with an error; a diverged or interrupted run did not."""
         return self in (
@@ -41,3 +49,4 @@ class RunStatus(StrEnum):
 
 
 FINISHED = tuple(status for status in RunStatus if status.is_finished)
+SETTLED = tuple(status for status in RunStatus if status.is_settled)

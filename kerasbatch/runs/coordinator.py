@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,6 +16,7 @@ from kerasbatch.records.run_status import RunStatus
 from kerasbatch.records.runs_csv import RunsCsv
 from kerasbatch.records.stored_files import StoredFileError
 from kerasbatch.records.table_writer import TableWriter
+from kerasbatch.runs import earlier_results
 from kerasbatch.runs.executors.worker_failure import WorkerFailure
 from kerasbatch.runs.failed_record import failed_run_record
 from kerasbatch.runs.messages import Message, ProgressUpdate, SavedFile, TableRows
@@ -23,6 +24,8 @@ from kerasbatch.runs.prepare.prepared_run import PreparedRun
 from kerasbatch.runs.progress import RunInfo, SweepProgress, Watcher
 from kerasbatch.runs.result import Result
 from kerasbatch.runs.scheduler import Scheduler
+from kerasbatch.runs.sweep_runs import SweepRuns
+from kerasbatch.search.seed_result import is_enough
 from kerasbatch.spec.named_paths import with_absolute_paths
 from kerasbatch.spec.reader import SpecSource
 from kerasbatch.spec.schema import Spec
@@ -59,29 +62,32 @@ class Coordinator:
 
     Args:
         experiment: the experiment, owned by this process.
-        runs: all runs of the grid, in its order.
+        runs: the runs of the sweep, as its search asks for them.
         source: their spec.
         access: the files and code that their specs may use.
         workers: the number of runs at a time.
         watcher: is notified of everything.
+        rerun: train finished runs again.
     """
 
     def __init__(
         self,
         experiment: Experiment,
-        runs: Iterable[PreparedRun],
+        runs: SweepRuns,
         source: SpecSource,
         access: Access,
         workers: int,
         watcher: Watcher,
+        *,
+        rerun: bool,
     ) -> None:
         self.results: dict[str, Result] = {}
+        self._runs, self._rerun = runs, rerun
         self._experiment, self._access, self._watcher = experiment, access, watcher
-        self._numbers = {run.run_id: number for number, run in enumerate(runs, start=1)}
         self._workers = workers
         self._open: dict[str, _OpenRun] = {}
         self._tries: dict[str, int] = defaultdict(int)
-        self._schedule = Scheduler(())
+        self._schedule = Scheduler()
         self._failed = 0
         self._next_report = 0.0
         self._table = RunsCsv(experiment)
@@ -91,7 +97,31 @@ class Coordinator:
         }
         self._origin = {"git_commit": provenance.git_commit(access.folder), **self._spec}
 
-    def keep(self, result: Result) -> None:
+    def ask(self) -> None:
+        """Let the search ask for runs; those without a result wait for a worker."""
+        while runs := self._runs.next_runs():
+            for run in runs:
+                result = self._known_result(run)
+                if result is not None:
+                    self._runs.tell(run, result)
+                    continue
+                directory = self._experiment.run(run.run_id)
+                self._schedule.add(earlier_results.with_saved_models(run, directory))
+
+    def _known_result(self, run: PreparedRun) -> Result | None:
+        """Return the result of a run, of this command or an earlier one, if it is enough."""
+        known, cap = self.results.get(run.run_id), run.cap.steps if run.cap else None
+        if known is not None:
+            return known if is_enough(known.record, cap) else None
+        if self._rerun:
+            return None
+        directory = self._experiment.run(run.run_id)
+        result = earlier_results.finished(run, directory, self._watcher)
+        if result is not None:
+            self._keep(result)
+        return result
+
+    def _keep(self, result: Result) -> None:
         """Add the result of an earlier command.
 
         With overrides, the run is none of those in the spec file: its record names the present
@@ -102,10 +132,6 @@ class Coordinator:
             result = replace(result, record=record)
         self.results[result.directory.name] = result
         self._watcher.finish(result)
-
-    def plan(self, runs: Iterable[PreparedRun]) -> None:
-        """Set the runs to train."""
-        self._schedule = Scheduler(runs)
 
     def has_runs(self) -> bool:
         """Return whether any run waits for a worker."""
@@ -171,7 +197,7 @@ class Coordinator:
         target = self._experiment.run(run.run_id)
         written = target.successor() if target.is_kept() else target
         written.start(self._spec_with_absolute_paths(run))
-        number, count = self._numbers[run.run_id], len(self._numbers)
+        number, count = self._runs.number(run), len(self._runs.asked)
         info = RunInfo(run.run_id, run.single, run.plan, number, count)
         tables = TableWriter(written)
         tables.put("history.csv", 0, (), HISTORY_COLUMNS)
@@ -231,10 +257,13 @@ class Coordinator:
         self.results[run.run_id] = result
         self._failed += result.status.is_failure
         self._watcher.finish(result)
+        self._runs.tell(run, result)
+        self.ask()
 
     def _sweep_progress(self) -> SweepProgress:
         reports = [open_run.progress for open_run in self._open.values() if open_run.progress]
         running = [progress.seconds_left or 0.0 for progress in reports]
         has_measurement = running or any(not result.reused for result in self.results.values())
         left = self._schedule.seconds_left(running, self._workers) if has_measurement else None
-        return SweepProgress(len(self.results), self._failed, len(self._numbers), left)
+        ended = len(set(self.results) - set(self._open))
+        return SweepProgress(ended, self._failed, len(self._runs.asked), left)

@@ -1,16 +1,17 @@
 """The results of earlier commands: kept if finished, refused if from another version."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.records import provenance
 from kerasbatch.records.experiment import Experiment
 from kerasbatch.records.file_names import MODELS
-from kerasbatch.records.run_directory import RunDirectory, is_finished, missing_models
+from kerasbatch.records.run_directory import RunDirectory, missing_models
 from kerasbatch.runs.prepare.prepared_run import PreparedRun
 from kerasbatch.runs.progress import Watcher
 from kerasbatch.runs.result import Result
+from kerasbatch.search.seed_result import is_enough
 from kerasbatch.text import counted, shortened
 
 
@@ -23,15 +24,16 @@ def refuse_foreign(runs: Iterable[PreparedRun], experiment: Experiment) -> None:
         if (content := directory.read()).other_format
     ]
     if foreign:
-        advice = "it is left alone; move it away, or choose another directory with --results"
-        raise SpecError(Fault((), f"{name} {problem}; {advice}") for name, problem in foreign)
+        raise SpecError(_foreign(foreign))
 
 
-def notice_other_runs(
-    runs: Iterable[PreparedRun], experiment: Experiment, watcher: Watcher
-) -> None:
+def _foreign(runs: Iterable[tuple[str, str | None]]) -> Iterator[Fault]:
+    advice = "it is left alone; move it away, or choose another directory with --results"
+    return (Fault((), f"{name} {problem}; {advice}") for name, problem in runs)
+
+
+def notice_other_runs(in_grid: Collection[str], experiment: Experiment, watcher: Watcher) -> None:
     """Notify of runs of earlier commands in the directory that are no longer in the grid."""
-    in_grid = {run.run_id for run in runs}
     others = [run.run_id for run in experiment.runs() if run.run_id not in in_grid]
     if others:
         stay = "stays" if len(others) == 1 else "stay"
@@ -45,7 +47,10 @@ def finished(prepared: PreparedRun, directory: RunDirectory, watcher: Watcher) -
     content = directory.read()
     if content.problem:
         watcher.notice(f"{directory.run_id}: {content.problem}; it is trained again")
-    if content.record is None or not is_finished(content):
+    if content.other_format:
+        raise SpecError(_foreign([(directory.run_id, content.problem)]))
+    cap = prepared.cap.steps if prepared.cap else None
+    if content.record is None or not is_enough(content.record, cap):
         return None
     if lacking := missing_models(content.record, prepared.single.spec.save):
         names = " and ".join(lacking)

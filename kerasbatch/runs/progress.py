@@ -4,7 +4,7 @@ import sys
 from dataclasses import dataclass
 
 from kerasbatch.runs.result import Result
-from kerasbatch.spec.sweep import SingleRun
+from kerasbatch.spec.sweep.single_run import SingleRun
 from kerasbatch.steps import Plan
 from kerasbatch.types import Progress
 
@@ -17,8 +17,8 @@ class RunInfo:
         run_id: the name of its directory.
         single: its spec, and its swept values.
         plan: its counts.
-        number: its number in the grid, from 1.
-        count: the number of runs in the grid.
+        number: its number in the order of the search, from 1.
+        count: the number of runs that the search has asked for so far.
     """
 
     run_id: str
@@ -26,6 +26,11 @@ class RunInfo:
     plan: Plan
     number: int
     count: int
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether the spec makes one run only."""
+        return not self.single.swept
 
 
 @dataclass(frozen=True)

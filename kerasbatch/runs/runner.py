@@ -22,15 +22,17 @@ from kerasbatch.runs.coordinator import Coordinator
 from kerasbatch.runs.executors.base import Executor
 from kerasbatch.runs.executors.ray.cluster import RayOptions
 from kerasbatch.runs.executors.select import check_options, executor_of
-from kerasbatch.runs.prepare.finished_runs import finished_runs
+from kerasbatch.runs.finished_runs import finished_runs
 from kerasbatch.runs.prepare.prepared_run import CheckedRuns
 from kerasbatch.runs.progress import NoteWriter, Watcher
 from kerasbatch.runs.result import Result
 from kerasbatch.runs.spec_keys import SpecKeys
 from kerasbatch.runs.spec_of_python import AnySpec, spec_of_python
 from kerasbatch.runs.stop_request import StopRequest, handle_ctrl_c
+from kerasbatch.runs.sweep_runs import SweepRuns, prepared_by_swept
 from kerasbatch.spec.reader import SpecSource, resolve_spec
-from kerasbatch.spec.sweep import SingleRun, expand
+from kerasbatch.spec.sweep.expand import expand
+from kerasbatch.spec.sweep.single_run import SingleRun
 from kerasbatch.spec.trust import Access
 
 
@@ -177,7 +179,7 @@ def run_all(
         check_options(jobs, timeout, cluster)
         singles = expand(source)
         experiment, watch = Experiment(folder / source.spec.name), watcher or NoteWriter()
-        finished = None if rerun else _finished_runs(singles, experiment, access)
+        finished = None if rerun else _finished_runs(source, singles, experiment, access)
         chosen = executor_of(singles, access, isolated, jobs, timeout, verbose, cluster, finished)
         handler = handle_ctrl_c() if stop is None else nullcontext(stop)
         with chosen as (executor, workers), handler as request:
@@ -188,11 +190,11 @@ def run_all(
 
 
 def _finished_runs(
-    singles: Sequence[SingleRun], experiment: Experiment, access: Access
+    source: SpecSource, singles: Sequence[SingleRun], experiment: Experiment, access: Access
 ) -> CheckedRuns | None:
     """Return the runs if all are finished and knowing it saves the loading of TensorFlow."""
     needs_no_worker = not singles[0].swept and "keras" in sys.modules
-    return None if needs_no_worker else finished_runs(singles, experiment, access)
+    return None if needs_no_worker else finished_runs(source.spec, singles, experiment, access)
 
 
 def train_all(
@@ -212,29 +214,23 @@ def train_all(
     with experiment.locked(trusted=access.trusted):
         earlier_results.refuse_foreign(checked.runs, experiment)
         experiment.write_spec(source.text or dump_yaml(source.unchanged or source.tree.value))
-        earlier_results.notice_other_runs(checked.runs, experiment, watcher)
-        coordinator = Coordinator(experiment, checked.runs, source, access, workers, watcher)
-        unfinished = []
-        for run in checked.runs:
-            directory = experiment.run(run.run_id)
-            finished = None if rerun else earlier_results.finished(run, directory, watcher)
-            if finished is None:
-                unfinished.append(earlier_results.with_saved_models(run, directory))
-            else:
-                coordinator.keep(finished)
-        coordinator.plan(unfinished)
+        singles = [run.single for run in checked.runs]
+        runs = SweepRuns(source.spec, singles, prepared_by_swept(checked.runs))
+        coordinator = Coordinator(experiment, runs, source, access, workers, watcher, rerun=rerun)
+        coordinator.ask()
+        earlier_results.notice_other_runs(_in_grid(checked, runs), experiment, watcher)
         with stop.deferred():
-            complete = not unfinished or executor.work(coordinator, stop)
+            complete = not coordinator.has_runs() or executor.work(coordinator, stop)
             coordinator.close()
-    ended = coordinator.results
-    results = [
-        replace(ended[run.run_id], objects=access.objects)
-        for run in checked.runs
-        if run.run_id in ended
-    ]
+    results = [replace(each, objects=access.objects) for each in runs.ordered(coordinator.results)]
     if not complete and not _any_interrupted(results):
         raise KeyboardInterrupt
     return results
+
+
+def _in_grid(checked: CheckedRuns, runs: SweepRuns) -> set[str]:
+    """Return the names of the runs that belong to the sweep, as far as it is known."""
+    return {*(run.run_id for run in checked.runs), *runs.asked}
 
 
 def _any_interrupted(results: Sequence[Result]) -> bool:

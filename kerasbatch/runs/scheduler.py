@@ -1,5 +1,6 @@
 """The order of runs: runs that share a program go to one worker, the longest work first."""
 
+import bisect
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -13,18 +14,11 @@ decide the order."""
 
 
 class Scheduler:
-    """The runs that wait for a worker.
+    """The runs that wait for a worker."""
 
-    Args:
-        runs: the runs.
-    """
-
-    def __init__(self, runs: Iterable[PreparedRun]) -> None:
+    def __init__(self) -> None:
         self._waiting: dict[Program, list[PreparedRun]] = defaultdict(list)
         self._steps: dict[Program, int] = defaultdict(int)
-        for run in sorted(runs, key=lambda run: run.plan.total_steps):
-            self._waiting[run.program].append(run)
-            self._steps[run.program] += run.plan.total_steps
         self._held: dict[int, Program] = {}
         self._measured: dict[Program, list[float]] = defaultdict(list)
         self._medians: dict[Program, float] = {}
@@ -54,8 +48,13 @@ class Scheduler:
         runs = self._waiting[program]
         last = next(i for i in reversed(range(len(runs))) if is_allowed(runs[i]))
         run = runs.pop(last)
-        self._steps[program] -= run.plan.total_steps
+        self._steps[program] -= _longest(run)
         return run
+
+    def add(self, run: PreparedRun) -> None:
+        """Let a run wait for a worker."""
+        bisect.insort(self._waiting[run.program], run, key=_longest)
+        self._steps[run.program] += _longest(run)
 
     def has_runs(self) -> bool:
         """Return whether any run waits."""
@@ -64,7 +63,7 @@ class Scheduler:
     def put_back(self, run: PreparedRun) -> None:
         """Return a run to the queue; its worker was lost."""
         self._waiting[run.program].append(run)
-        self._steps[run.program] += run.plan.total_steps
+        self._steps[run.program] += _longest(run)
 
     def measured(self, run: PreparedRun, steps: int, seconds: float) -> None:
         """Record the time of a step of a run's program, evaluation included."""
@@ -81,7 +80,7 @@ class Scheduler:
             running: the remaining seconds of each run in training.
             workers: the number of runs at a time.
         """
-        longest = [self._step_seconds(p) * runs[-1].plan.total_steps for p, runs in self._left()]
+        longest = [self._step_seconds(p) * _longest(runs[-1]) for p, runs in self._left()]
         waiting = sum(self._waiting_seconds(program) for program, _ in self._left())
         return max([(sum(running) + waiting) / workers, *running, *longest])
 
@@ -94,6 +93,11 @@ class Scheduler:
     def _step_seconds(self, program: Program) -> float:
         """Return the measured time, else a guess scaled by the measurements of other programs."""
         return self._medians.get(program, _guess(program) * self._proportion)
+
+
+def _longest(run: PreparedRun) -> int:
+    """Return the most steps that a run takes, about."""
+    return run.cap.steps if run.cap else run.plan.total_steps
 
 
 def _guess(program: Program) -> float:

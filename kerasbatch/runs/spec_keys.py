@@ -35,3 +35,6 @@ class SpecKeys(TypedDict, total=False):
     engine: Any
     precision: Any
     sweep: Any
+    search: Any
+    budget: Any
+    cap: Any

@@ -131,10 +131,10 @@ def monitored_columns(spec: Spec) -> Iterator[Fault]:
 def reducible_learning_rate(spec: Spec) -> Iterator[Fault]:
     """ReduceLROnPlateau sets a number; a schedule or a warm-up sets the rate of every step."""
     scheduled = isinstance(spec.optimizer.arguments.get("learning_rate"), dict)
-    if not scheduled and spec.learning_rate_rule.warmup is None:
+    if not scheduled and not spec.learning_rate_rule.is_scheduled:
         return
     for number, written in keras_callbacks(spec):
         if name_and_arguments(written)[0] == "ReduceLROnPlateau":
-            obstacle = "a schedule" if scheduled else "a warm-up"
+            obstacle = "a schedule" if scheduled else "a warm-up or decay"
             message = f"ReduceLROnPlateau cannot set the rate beside {obstacle}; keep one of them"
             yield Fault(("callbacks", number), message)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from kerasbatch.errors import Fault, Location, SpecError
 from kerasbatch.spec.fields import KIND, StrictModel
 from kerasbatch.spec.rules import check_rules, names_and_arguments
-from kerasbatch.spec.schema import BUDGETS, KEYS, Spec
+from kerasbatch.spec.schema import BUDGETS, KEYS, SWEEPING, Spec
 from kerasbatch.spec.short_forms import expand, kinds_of, models_of
 from kerasbatch.spec.yaml_tree import Tree
 from kerasbatch.text import short_name, show_value, suggestion
@@ -53,8 +53,8 @@ def check_spec(tree: Tree, default_name: str) -> Spec:
 
 def fill_swept(raw: dict[str, Any]) -> dict[str, Any]:
     """Return a plain spec with placeholders for required keys that only the sweep sets."""
-    grid = raw.get("sweep")
-    swept = {key.split(".")[0] for key in grid} if isinstance(grid, dict) else set()
+    grids = [grid for key in SWEEPING if isinstance(grid := raw.get(key), dict)]
+    swept = {key.split(".")[0] for grid in grids for key in grid}
     filled = {key: value for key, value in PLACEHOLDERS.items() if key in swept}
     if swept & set(BUDGETS) and not raw.keys() & set(BUDGETS):
         filled[BUDGETS[0]] = 1

@@ -39,6 +39,7 @@ class Key:
         affects_data: whether its value changes the arrays of a run.
         setting: whether runs that differ only in it are different settings of a comparison.
         describes_run: False for keys of the experiment as a whole.
+        of_sweep: whether it belongs to the sweep, so that no single run has it.
         per_batch_size: whether a sweep may give each batch size its own value.
         short: the inner key that plain text stands for, when it replaces the mapping.
         words: the word for an empty list, for a list that may be written as one word.
@@ -53,6 +54,7 @@ class Key:
     affects_data: bool
     setting: bool
     describes_run: bool = True
+    of_sweep: bool = False
     per_batch_size: bool = False
     short: str | None = None
     words: str | None = None

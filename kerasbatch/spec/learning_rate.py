@@ -13,11 +13,16 @@ from dataclasses import dataclass
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.spec import keras_registry
 from kerasbatch.spec.schema import Spec
+from kerasbatch.spec.section_schema import Decay
 from kerasbatch.steps import Plan
 from kerasbatch.text import counted, show_value
 
 BETAS = ("beta_1", "beta_2")
 LINEAR = ("SGD",)
+ADAM_LIKE = ("Adam", "AdamW", "Nadam", "Adamax")
+"""The optimizers whose betas and epsilon the square-root rule can scale."""
+ENDING = ("CosineDecay", "PolynomialDecay")
+"""The schedules of Keras that end after their `decay_steps`."""
 SQUARE_ROOT = ("Adam", "AdamW", "Nadam", "Adamax", "RMSprop", "Adagrad", "Adadelta", "Lamb")
 """Optimizers that divide by the size of gradients; their rate grows as the root of the batch."""
 
@@ -31,12 +36,23 @@ class LearningRate:
         value: the rate after the rule, or None for a schedule.
         arguments: other optimizer arguments that the rule sets (betas, epsilon).
         warmup_steps: the steps in which the rate grows from 0 to its value; 0 without a warm-up.
+        decay: the shape in which the rate falls after the warm-up, to the end of the run; or None.
+        final: the rate at the end of the decay, as a part of its value.
+        total_steps: the planned steps, over which the rate decays.
     """
 
     base: float | None
     value: float | None
     arguments: dict[str, float]
     warmup_steps: int = 0
+    decay: Decay | None = None
+    final: float = 0.0
+    total_steps: int = 0
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether the rate changes from step to step."""
+        return self.warmup_steps > 0 or self.decay is not None
 
 
 def resolve_learning_rate(spec: Spec, plan: Plan) -> LearningRate:
@@ -61,8 +77,15 @@ def resolve_learning_rate(spec: Spec, plan: Plan) -> LearningRate:
     growth = plan.batch_size / rule.base_batch_size
     factor = {"none": 1.0, "linear": growth, "sqrt": math.sqrt(growth)}[rule.rule]
     arguments = _scaled_arguments(spec, growth) if rule.betas else {}
-    warmup = 0 if rule.warmup is None else rule.warmup.in_steps(plan.steps_per_epoch)
-    return LearningRate(base, base * factor * rule.times, arguments, warmup)
+    return LearningRate(
+        base=base,
+        value=base * factor * rule.times,
+        arguments=arguments,
+        warmup_steps=0 if rule.warmup is None else rule.warmup.in_steps(plan),
+        decay=rule.decay,
+        final=rule.final or 0.0,
+        total_steps=plan.total_steps if rule.decay else 0,
+    )
 
 
 def rate_growth(optimizer: str, factor: float) -> float | None:
@@ -76,14 +99,66 @@ def rate_growth(optimizer: str, factor: float) -> float | None:
     return math.sqrt(factor) if name in SQUARE_ROOT else None
 
 
-def learning_rate_notes(rate: LearningRate, plan: Plan) -> Iterator[str]:
+def learning_rate_notes(spec: Spec, rate: LearningRate, plan: Plan) -> Iterator[str]:
     """Yield notes about a learning rate that is legal but unusual."""
+    schedule = spec.optimizer.arguments.get("learning_rate")
+    steps = schedule.get("decay_steps") if isinstance(schedule, dict) else None
+    name = schedule["name"] if isinstance(schedule, dict) else ""
+    if name in ENDING and isinstance(steps, int | float) and round(steps) != plan.total_steps:
+        shape = "cosine" if name.startswith("Cosine") else "linear"
+        yield (
+            f"at batch size {plan.batch_size:,} {name} ends after {steps:,} steps, and the run has "
+            f"{plan.total_steps:,}; learning_rate_rule: {{decay: {shape}}} follows the budget"
+        )
     if rate.warmup_steps >= plan.total_steps:
         warmup = counted(rate.warmup_steps, "step")
         yield (
             f"at batch size {plan.batch_size:,} the warm-up takes {warmup}, of "
             f"{plan.total_steps:,} that there are: the learning rate never reaches {rate.value:g}"
         )
+
+
+def rate_at(spec: Spec, size: int, other: int) -> float | None:
+    """Return the learning rate to start from at another batch size, by the rule for the optimizer.
+
+    None if the rate is a schedule, or the optimizer has no rule.
+
+    Args:
+        spec: a spec whose rate is right at `size`.
+        size: its batch size.
+        other: another batch size.
+    """
+    rate = spec.optimizer.arguments.get("learning_rate")
+    growth = rate_growth(spec.optimizer.name, other / size)
+    if isinstance(rate, dict) or growth is None:
+        return None
+    name = spec.optimizer.name
+    base = float(rate) if rate is not None else keras_registry.default_learning_rate(name)
+    return base * growth
+
+
+def learning_rate_rule(spec: Spec) -> Iterator[Fault]:
+    """A rule and its schedule need a number; betas need rule: sqrt and an optimizer like Adam."""
+    rule, optimizer = spec.learning_rate_rule, spec.optimizer
+    scaled = rule.rule != "none" or rule.times != 1.0
+    is_schedule = isinstance(optimizer.arguments.get("learning_rate"), dict)
+    if scaled and is_schedule:
+        message = "a rule scales a number, and this spec has a schedule; write a number or no rule"
+        yield Fault(("optimizer", "learning_rate"), message)
+    for key in ("warmup", "decay"):
+        if getattr(rule, key) is not None and is_schedule and not scaled:
+            message = f"a schedule says the rate of every step; write a number, or leave {key} out"
+            yield Fault(("learning_rate_rule", key), message)
+    if rule.warmup and len(rule.warmup.units) != 1:
+        message = "must have one of epochs, steps and fraction, like {epochs: 1}"
+        yield Fault(("learning_rate_rule", "warmup"), message)
+    if rule.final is not None and rule.decay is None:
+        message = "is the end of a decay; add decay: cosine, or leave final out"
+        yield Fault(("learning_rate_rule", "final"), message)
+    optimizer_class = keras_registry.class_name("optimizers", optimizer.name)
+    if rule.betas and (rule.rule != "sqrt" or optimizer_class not in ADAM_LIKE):
+        message = f"betas are scaled by rule: sqrt with one of {', '.join(ADAM_LIKE)} only"
+        yield Fault(("learning_rate_rule", "betas"), message)
 
 
 def _scaled_arguments(spec: Spec, growth: float) -> dict[str, float]:

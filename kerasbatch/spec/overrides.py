@@ -13,6 +13,8 @@ from kerasbatch.text import short_name, show_value
 
 MAX_DIGITS = 9
 """The largest number of digits of a position in a list."""
+RATE, AUTO = "optimizer.learning_rate", "auto"
+"""The key of the learning rate, and its value where a search finds it."""
 SPELLINGS = {"standardise": "standardize"}
 """Accepted spellings of keys, and their standard spelling."""
 
@@ -34,6 +36,29 @@ def respell(tree: Tree) -> None:
         for marks in (tree.keys, tree.values):
             if mark := marks.pop(("data", other), None):
                 marks["data", spelling] = mark
+
+
+def move_auto_rate(tree: Tree) -> None:
+    """Move `auto` of the optimizer's learning rate into the sweep, which it is short for.
+
+    Raises:
+        SpecError: if the sweep has a learning rate, too.
+    """
+    raw = tree.value if isinstance(tree.value, dict) else {}
+    optimizer, sweep = raw.get("optimizer"), raw.get("sweep") or {}
+    rate = optimizer.get("learning_rate") if isinstance(optimizer, dict) else None
+    is_auto = rate == AUTO or (isinstance(rate, dict) and AUTO in rate)
+    if not is_auto or not isinstance(optimizer, dict) or not isinstance(sweep, dict):
+        return
+    if RATE in sweep:
+        message = f"is {AUTO}, and the sweep has {RATE} already; keep one of them"
+        raise tree.locate(SpecError([Fault(("optimizer", "learning_rate"), message)]))
+    del optimizer["learning_rate"]
+    raw["sweep"] = {**sweep, RATE: rate}
+    for marks in (tree.keys, tree.values):
+        for location, mark in list(marks.items()):
+            if location[:2] == ("optimizer", "learning_rate"):
+                marks["sweep", RATE, *location[2:]] = mark
 
 
 def override(tree: Tree, overrides: Iterable[str]) -> None:

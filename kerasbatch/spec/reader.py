@@ -15,7 +15,7 @@ from typing import Any
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.spec import yaml_tree
 from kerasbatch.spec.check import check_spec
-from kerasbatch.spec.overrides import override, respell, set_value
+from kerasbatch.spec.overrides import move_auto_rate, override, respell, set_value
 from kerasbatch.spec.passed.objects import PassedObjects
 from kerasbatch.spec.passed.references import with_references
 from kerasbatch.spec.schema import Spec
@@ -126,6 +126,7 @@ def with_keys(source: SpecSource, keys: Mapping[str, Any]) -> SpecSource:
     for key, value in plain.items():
         location = set_value(tree.value, key, value)
         tree.overrides[location] = f"{key}="
+    move_auto_rate(tree)
     spec = check_spec(tree, default_name=source.spec.name)
     unchanged = source.tree.value if source.unchanged is None else source.unchanged
     given = (*source.overrides, *(f"{key}={value}" for key, value in plain.items()))
@@ -140,12 +141,24 @@ def with_keys(source: SpecSource, keys: Mapping[str, Any]) -> SpecSource:
     )
 
 
+def checked_spec(plain: Mapping[str, Any]) -> Spec:
+    """Return the spec of plain values.
+
+    Raises:
+        SpecError: with every fault.
+    """
+    tree = Tree(copy.deepcopy(dict(plain)))
+    move_auto_rate(tree)
+    return check_spec(tree, "experiment")
+
+
 def _checked(
     tree: Tree, name: str, folder: Path, overrides: tuple[str, ...], text: str | None = None
 ) -> SpecSource:
     respell(tree)
     unchanged = copy.deepcopy(tree.value) if overrides else None
     override(tree, overrides)
+    move_auto_rate(tree)
     spec = check_spec(tree, default_name=name)
     return SpecSource(spec, tree, folder, text, overrides, unchanged)
 

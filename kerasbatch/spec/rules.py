@@ -21,6 +21,7 @@ from kerasbatch.spec.callback_rules import (
 )
 from kerasbatch.spec.data_schema import TABLES, BuiltInData, NpyData, TableData
 from kerasbatch.spec.keras_validation import check_callbacks, check_layers, check_named
+from kerasbatch.spec.learning_rate import learning_rate_rule
 from kerasbatch.spec.named_paths import named_paths
 from kerasbatch.spec.schema import BUDGETS, Spec
 from kerasbatch.spec.section_schema import ValidationWord
@@ -28,8 +29,6 @@ from kerasbatch.text import show_value, suggestion
 from kerasbatch.types import EveryKind
 
 MAX_NAME_BYTES = 200
-# The optimizers whose betas and epsilon the square-root rule can scale.
-ADAM_LIKE = ("Adam", "AdamW", "Nadam", "Adamax")
 # Windows cannot make files with these names, and a directory may be copied there.
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{p}{i}" for p in ("com", "lpt") for i in range(1, 10))}
 _UNSAFE_NAME = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|\u2028\u2029]')
@@ -165,23 +164,17 @@ def spec_notes(spec: Spec) -> Iterator[str]:
         yield "callbacks may end a run early: the planned steps are the most that it takes"
 
 
-def learning_rate_rule(spec: Spec) -> Iterator[Fault]:
-    """A rule scales a number; betas need rule: sqrt and an optimizer like Adam."""
-    rule, optimizer = spec.learning_rate_rule, spec.optimizer
-    scaled = rule.rule != "none" or rule.times != 1.0
-    if scaled and isinstance(optimizer.arguments.get("learning_rate"), dict):
-        message = "a rule scales a number, and this spec has a schedule; write a number or no rule"
-        yield Fault(("optimizer", "learning_rate"), message)
-    elif rule.warmup and isinstance(optimizer.arguments.get("learning_rate"), dict):
-        message = "a schedule says the rate of every step; write a number, or leave warmup out"
-        yield Fault(("learning_rate_rule", "warmup"), message)
-    if rule.warmup and (rule.warmup.epochs is None) == (rule.warmup.steps is None):
-        message = "must have either epochs or steps, like {epochs: 1}"
-        yield Fault(("learning_rate_rule", "warmup"), message)
-    optimizer_class = keras_registry.class_name("optimizers", optimizer.name)
-    if rule.betas and (rule.rule != "sqrt" or optimizer_class not in ADAM_LIKE):
-        message = f"betas are scaled by rule: sqrt with one of {', '.join(ADAM_LIKE)} only"
-        yield Fault(("learning_rate_rule", "betas"), message)
+def automatic_budget(spec: Spec) -> Iterator[Fault]:
+    """An automatic budget follows the steps to a target, at which runs stop."""
+    if spec.budget is None:
+        return
+    if spec.target is None:
+        message = "auto follows the steps to a target; add target: {..., stop: true}"
+        yield Fault(("budget",), message)
+    elif not spec.target.stop:
+        yield Fault(("budget",), "auto needs runs that end at their target; add stop: true to it")
+    if not spec.makes_many:
+        yield Fault(("budget",), "auto is for a sweep over batch_size; leave it out")
 
 
 def names_and_arguments(raw: dict[str, Any]) -> Iterator[Fault]:
@@ -215,6 +208,7 @@ RULES: tuple[Callable[[Any], Iterator[Fault]], ...] = (
     monitored_columns,
     reducible_learning_rate,
     learning_rate_rule,
+    automatic_budget,
 )
 
 

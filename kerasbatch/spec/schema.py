@@ -16,6 +16,7 @@ from kerasbatch.spec.fields import (
     MAX_COUNT,
     Count,
     Expected,
+    Flag,
     Key,
     KeyedModel,
     NamedObject,
@@ -51,6 +52,8 @@ _EXPERIMENT = Key(
     describes_run=False,
 )
 """Keys that describe the experiment and change no run."""
+_OF_SWEEP = replace(_EXPERIMENT, of_sweep=True)
+"""Keys that make many runs of a spec, and are in none of them."""
 _BOOKKEEPING = Key(identity=False, swept=False, compiled=False, affects_data=False, setting=False)
 """Keys that change the production or storage of a run, and none of its numbers."""
 _BUDGET = Key(
@@ -225,11 +228,24 @@ class Spec(KeyedModel):
         dict[str, Any] | None,
         Field(min_length=1),
         Expected("lists by dotted key, like {batch_size: [16, 128]}"),
-        _EXPERIMENT,
+        _OF_SWEEP,
     ] = None
+    search: Annotated[
+        dict[str, Any] | None,
+        Field(min_length=1),
+        Expected("trials and ranges, like {trials: 32, optimizer.learning_rate: {log: [0.01, 1]}}"),
+        _OF_SWEEP,
+    ] = None
+    budget: Annotated[Literal["auto"] | None, Expected("auto, beside the budget"), _OF_SWEEP] = None
+    cap: Annotated[Flag, _OF_SWEEP] = True
 
     @property
-    def budget(self) -> Budget:
+    def makes_many(self) -> bool:
+        """Whether it describes many runs."""
+        return any(getattr(self, key) is not None for key in SWEEPING)
+
+    @property
+    def length(self) -> Budget:
         """The budget that ends the run."""
         kind = next(kind for kind in BUDGETS if getattr(self, kind) is not None)
         return Budget(kind, int(getattr(self, kind)))
@@ -258,3 +274,8 @@ KEYS: dict[str, Key] = {name: _key(name) for name in Spec.model_fields}
 def keys_where(condition: Callable[[Key], bool]) -> tuple[str, ...]:
     """Return the top-level keys whose metadata pass a condition, in the order of the fields."""
     return tuple(name for name, key in KEYS.items() if condition(key))
+
+
+OF_SWEEP = keys_where(lambda key: key.of_sweep)
+SWEEPING = ("sweep", "search")
+"""The keys that make many runs of a spec."""

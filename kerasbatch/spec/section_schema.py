@@ -20,9 +20,11 @@ from kerasbatch.spec.fields import (
     Text,
     one_of,
 )
+from kerasbatch.steps import Plan
 from kerasbatch.types import EveryKind
 
 Preset = Literal["linear", "mlp", "cnn"]
+Decay = Literal["cosine", "linear"]
 EVERY_FORM = "a mapping, like {steps: 100}"
 TARGET_FORM = "a mapping, like {metric: val_accuracy, at_least: 0.97}"
 
@@ -169,14 +171,22 @@ class Target(StrictModel):
 
 
 class WarmUpLength(StrictModel):
-    """The length of the warm-up: exactly one of the two."""
+    """The length of the warm-up: exactly one of the three."""
 
     epochs: Count | None = None
     steps: Count | None = None
+    fraction: Fraction | None = None
 
-    def in_steps(self, steps_per_epoch: int) -> int:
-        """Return the length in steps."""
-        return self.steps or (self.epochs or 0) * steps_per_epoch
+    @property
+    def units(self) -> list[str]:
+        """The units that are set; exactly one in a checked spec."""
+        return [name for name in type(self).model_fields if getattr(self, name) is not None]
+
+    def in_steps(self, plan: Plan) -> int:
+        """Return the length in steps; a fraction is one of the planned steps."""
+        if self.fraction is not None:
+            return round(self.fraction * plan.total_steps)
+        return self.steps or (self.epochs or 0) * plan.steps_per_epoch
 
 
 class LearningRateRule(StrictModel):
@@ -189,3 +199,12 @@ class LearningRateRule(StrictModel):
     betas: Flag = False
     times: Annotated[float, Field(gt=0), Expected("a number above 0")] = 1.0
     warmup: WarmUpLength | None = None
+    decay: Annotated[Decay | None, Expected(one_of(Decay))] = None
+    final: Annotated[
+        float | None, Field(ge=0, lt=1), Expected("the part of the top rate at the end, 0 up to 1")
+    ] = None
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether the rate changes from step to step."""
+        return self.warmup is not None or self.decay is not None

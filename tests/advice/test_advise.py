@@ -90,7 +90,7 @@ def test_a_variant_has_one_budget_and_its_own_paths(tmp_path: Path) -> None:
     )
     source = reader.load_spec(tmp_path / "s.yaml")
     made = spec_variant(source, steps=7, batch_size=8)
-    assert (made.spec.budget.kind, made.spec.budget.amount) == ("steps", 7)
+    assert (made.spec.length.kind, made.spec.length.amount) == ("steps", 7)
     assert (made.spec.batch_size, made.folder) == (8, tmp_path)
     with pytest.raises(kb.SpecError, match="batch_size"):
         spec_variant(source, batch_size="many")

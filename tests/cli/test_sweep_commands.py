@@ -16,7 +16,8 @@ import kerasbatch as kb
 from kerasbatch.cli.display import progress
 from kerasbatch.cli.display.progress import Display
 from kerasbatch.runs.result import Result
-from kerasbatch.spec import reader, sweep
+from kerasbatch.spec import reader
+from kerasbatch.spec.sweep.expand import expand
 from kerasbatch.types import Progress
 
 SWEEP = LINE | {"record": [], "sweep": {"batch_size": [5, "full"], "seed": [0, 1]}}
@@ -89,7 +90,7 @@ class _Terminal:
 
 def _running(number: int) -> kb.RunInfo:
     source = reader.spec_from_dict(SWEEP)
-    single = sweep.expand(source)[number]
+    single = expand(source)[number]
     plan = kb.plan(24, batch_size=5, epochs=3)
     return kb.RunInfo(f"run-{number}", single, plan, number + 1, 4)
 
@@ -112,7 +113,7 @@ def test_one_display_for_all_runs() -> None:
 def test_a_single_run_prints_lines_where_no_bar_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a pipe, every few seconds."""
     monkeypatch.setattr(progress, "PLAIN_INTERVAL", 0.0)
-    single = sweep.expand(reader.spec_from_dict(LINE))[0]
+    single = expand(reader.spec_from_dict(LINE))[0]
     run = kb.RunInfo("run", single, kb.plan(24, batch_size=5, epochs=3), 1, 1)
     out = io.StringIO()
     display = Display(Console(file=out, width=200), quiet=False)

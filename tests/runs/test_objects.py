@@ -14,7 +14,7 @@ from sklearn.datasets import load_iris
 
 import kerasbatch as kb
 from kerasbatch.runs.spec_of_python import spec_of_python
-from kerasbatch.spec.sweep import expand
+from kerasbatch.spec.sweep.expand import expand
 
 X, Y = load_iris(return_X_y=True)
 LAYERS = {"layers": [{"Dense": {"units": 3, "activation": "softmax"}}]}
@@ -162,7 +162,7 @@ def test_keys_that_are_left_out(y: Any, model: Any, loss: str) -> None:
     with pytest.warns(UserWarning, match="not given, so these are used: optimizer='adam'"):
         source = spec_of_python(None, keys={"data": (X, y), "model": model})
     assert source.spec.loss.name == loss
-    assert (source.spec.batch_size, source.spec.budget.amount) == (32, 1)
+    assert (source.spec.batch_size, source.spec.length.amount) == (32, 1)
 
 
 FAULTS = {

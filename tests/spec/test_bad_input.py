@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from small_specs import FLOWERS
 
 from kerasbatch.errors import SpecError
-from kerasbatch.spec import reader, sweep
+from kerasbatch.spec import reader
+from kerasbatch.spec.sweep.expand import expand
 
 GOOD = f"name: flowers\n{FLOWERS}seed: 0\n"
 
@@ -20,7 +21,7 @@ def refused(folder: Path, content: str | bytes, name: str = "spec.yaml") -> str:
     file = folder / name
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(SpecError) as caught:
-        sweep.expand(reader.load_spec(file))
+        expand(reader.load_spec(file))
     return str(caught.value)
 
 
@@ -170,7 +171,7 @@ _KEYS = st.sampled_from([*reader.Spec.model_fields, "x"])
 def test_random_structures_meet_spec_errors_only(raw: dict[str, Any]) -> None:
     """Whatever stands behind the keys."""
     with contextlib.suppress(SpecError):
-        sweep.expand(reader.spec_from_dict(raw))
+        expand(reader.spec_from_dict(raw))
 
 
 @given(key=_KEYS, value=_VALUES)
@@ -186,7 +187,7 @@ def test_a_good_spec_with_one_random_value(key: str, value: Any) -> None:
         "batch_size": 1,
     }
     with contextlib.suppress(SpecError):
-        sweep.expand(reader.spec_from_dict(good | {key: value}))
+        expand(reader.spec_from_dict(good | {key: value}))
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda t: t.encode("utf-8", "replace")))

@@ -39,7 +39,7 @@ def test_short_forms_open_into_long_ones(tmp_path: Path) -> None:
     spec = reader.load_spec(write(tmp_path, GOOD, "first.yaml")).spec
     assert (spec.name, spec.data.name, spec.optimizer.name) == ("first", "digits", "adam")  # type: ignore[union-attr]
     assert (spec.seed, spec.sampling, spec.partial_batch) == (0, "shuffle", "keep")
-    assert spec.budget == Budget("epochs", 5)
+    assert spec.length == Budget("epochs", 5)
     assert spec.evaluate_every.kind == "epochs"
 
 
@@ -90,7 +90,7 @@ def test_overrides_are_yaml_and_replace_budgets(tmp_path: Path) -> None:
     """1e-3 is a number; a new budget takes the place of the old one; short forms open."""
     overrides = ["steps=7", "optimizer.learning_rate=1e-3", "batch_size=full"]
     spec = reader.load_spec(write(tmp_path, GOOD), overrides).spec
-    assert spec.budget == Budget("steps", 7)
+    assert spec.length == Budget("steps", 7)
     assert spec.optimizer.arguments == {"learning_rate": 0.001}
     assert spec.batch_size == "full"
 

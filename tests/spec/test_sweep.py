@@ -5,12 +5,14 @@ from typing import Any
 import pytest
 
 from kerasbatch.errors import SpecError
-from kerasbatch.spec import reader, sweep
+from kerasbatch.spec import reader
+from kerasbatch.spec.sweep.expand import expand
+from kerasbatch.spec.sweep.single_run import SingleRun
 
 
-def runs(spec: dict[str, Any], **grid: Any) -> tuple[sweep.SingleRun, ...]:
+def runs(spec: dict[str, Any], **grid: Any) -> tuple[SingleRun, ...]:
     keys = {key.replace("__", "."): values for key, values in grid.items()}
-    return sweep.expand(reader.spec_from_dict(spec | {"sweep": keys}))
+    return expand(reader.spec_from_dict(spec | {"sweep": keys}))
 
 
 def test_a_grid_is_every_combination_in_order(small: dict[str, Any]) -> None:
@@ -28,7 +30,7 @@ def test_a_grid_is_every_combination_in_order(small: dict[str, Any]) -> None:
 
 def test_without_a_sweep_a_spec_is_one_run(small: dict[str, Any]) -> None:
     """Nothing is swept."""
-    (run,) = sweep.expand(reader.spec_from_dict(small))
+    (run,) = expand(reader.spec_from_dict(small))
     assert run.swept == {}
 
 

@@ -17,7 +17,9 @@ from kerasbatch.runs.runner import train_all
 from kerasbatch.runs.stop_request import StopRequest
 from kerasbatch.runs.training.outcome import Outcome
 from kerasbatch.runs.training.record import run_record
-from kerasbatch.spec import learning_rate, reader, sweep
+from kerasbatch.spec import learning_rate, reader
+from kerasbatch.spec.sweep.expand import expand
+from kerasbatch.spec.sweep.single_run import SingleRun
 from kerasbatch.spec.trust import Access
 from kerasbatch.types import Progress
 
@@ -35,7 +37,7 @@ DATA = DataInfo("iris", "0" * 64, None, validated=True)
 class FakeExecutor(Executor):
     """Trains nothing, and sends the messages of an executor."""
 
-    def __init__(self, singles: tuple[sweep.SingleRun, ...]) -> None:
+    def __init__(self, singles: tuple[SingleRun, ...]) -> None:
         self._singles = singles
 
     def check(self, waiting: Callable[[], None]) -> CheckedRuns:
@@ -59,8 +61,8 @@ class FakeExecutor(Executor):
         pass
 
 
-def _prepared(single: sweep.SingleRun) -> PreparedRun:
-    planned = plan_budget(120, single.spec.batch_size, single.spec.budget, "keep")
+def _prepared(single: SingleRun) -> PreparedRun:
+    planned = plan_budget(120, single.spec.batch_size, single.spec.length, "keep")
     rate = learning_rate.resolve_learning_rate(single.spec, planned)
     name = "-".join(f"{key}={value}" for key, value in single.swept.items())
     return PreparedRun(single, planned, rate, name, DATA, "one")
@@ -103,7 +105,7 @@ def train(
     return train_all(
         source,
         experiment,
-        executor(sweep.expand(source)),
+        executor(expand(source)),
         Access(folder),
         workers=1,
         rerun=rerun,

@@ -13,7 +13,7 @@ from kerasbatch.runs.prepare.prepared_run import DataInfo, PreparedRun
 from kerasbatch.runs.training.outcome import Outcome
 from kerasbatch.runs.training.record import run_record
 from kerasbatch.spec import learning_rate, reader
-from kerasbatch.spec.sweep import SingleRun
+from kerasbatch.spec.sweep.single_run import SingleRun
 
 EXAMPLES = 1000
 SPEC: dict[str, Any] = {
@@ -47,7 +47,7 @@ def make_run(
     keys = SPEC | budget | {"batch_size": batch_size, "seed": seed, "optimizer": optimizer}
     given = {key: value for key, value in (keys | (spec or {})).items() if value is not None}
     made = reader.spec_from_dict(given).spec
-    planned = plan_budget(EXAMPLES, made.batch_size, made.budget, "keep")
+    planned = plan_budget(EXAMPLES, made.batch_size, made.length, "keep")
     told = {"batch_size": batch_size, "optimizer.learning_rate": rate, "seed": seed}
     told |= swept or {}
     facts = DataInfo(used, "f" * 64, None, validated=True)

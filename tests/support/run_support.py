@@ -11,7 +11,8 @@ from kerasbatch.runs.executors.in_process import InProcessExecutor
 from kerasbatch.runs.runner import train_all
 from kerasbatch.runs.stop_request import StopRequest
 from kerasbatch.runs.training.job import DEFAULT_TRAINING, TrainingSettings
-from kerasbatch.spec import reader, sweep
+from kerasbatch.spec import reader
+from kerasbatch.spec.sweep.expand import expand
 from kerasbatch.spec.trust import Access
 
 
@@ -28,7 +29,7 @@ def run_here(
     """Train runs in this process, with thresholds of a test."""
     source = reader.spec_from_dict(spec)
     access = Access(source.folder)
-    executor = InProcessExecutor(sweep.expand(source), access, settings)
+    executor = InProcessExecutor(expand(source), access, settings)
     experiment = Experiment(folder / source.spec.name)
     return train_all(
         source,

@@ -20,9 +20,9 @@ from kerasbatch.records.file_names import EXPERIMENT
 from kerasbatch.records.run_id import spec_hash
 from kerasbatch.records.run_status import RunStatus
 from kerasbatch.records.stored_files import StoredFileError, read_stored
-from kerasbatch.spec import sweep
 from kerasbatch.spec.reader import parse_spec
-from kerasbatch.spec.sweep import MAX_RUNS, SingleRun
+from kerasbatch.spec.sweep.expand import MAX_RUNS, expand
+from kerasbatch.spec.sweep.single_run import SingleRun
 
 SEED = "seed"
 
@@ -105,7 +105,7 @@ class _AskedRuns:
         self.settings: dict[str, str] = {}
         for overrides in present or [()]:
             if len(self.runs) < MAX_RUNS:
-                self._add(sweep.expand(parse_spec(content, file, overrides)), overrides)
+                self._add(expand(parse_spec(content, file, overrides)), overrides)
         self.seeds = Counter(self.settings.values())
 
     def _add(self, runs: Iterable[SingleRun], overrides: Sequence[str]) -> None:

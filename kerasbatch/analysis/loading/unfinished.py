@@ -3,18 +3,17 @@
 Their row is made from their spec and the rows of history.csv that are on the disk.
 """
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from kerasbatch.columns import HISTORY_COLUMNS, INNER_COLUMNS
 from kerasbatch.records.file_names import SPEC
+from kerasbatch.records.history_file import read_history
 from kerasbatch.records.last_metrics import last_and_best
 from kerasbatch.records.run_row import RUN_COLUMNS
 from kerasbatch.records.run_status import RunStatus
-from kerasbatch.records.stored_files import StoredFileError, read_stored, read_stored_spec
+from kerasbatch.records.stored_files import StoredFileError, read_stored_spec
 from kerasbatch.spec import keras_registry
 from kerasbatch.spec.schema import Spec
 from kerasbatch.text import show_value
@@ -71,20 +70,8 @@ def _batch_size(spec: Spec, history: Sequence[Row]) -> int | None:
 
 
 def _history(file: Path) -> list[Row]:
-    """Return the rows of history.csv as numbers, without empty cells."""
-    try:
-        rows = list(csv.DictReader(io.StringIO(read_stored(file).decode("utf-8"))))
-        history = [{key: float(cell) for key, cell in row.items() if cell} for row in rows]
-    except FileNotFoundError:
-        return []
-    except StoredFileError as error:
-        raise StoredFileError(f"its {file.name} {error}") from error
-    except (
-        ValueError,
-        TypeError,
-        csv.Error,
-    ) as error:  # of a cell
-        raise StoredFileError(f"its {file.name} is no table of numbers") from error
+    """Return the rows of history.csv as numbers; their columns are those of a run."""
+    history = read_history(file)
     for column in _COSTS:
         if not all(0 <= row.get(column, -1) < MAX_COST for row in history):
             raise StoredFileError(f"its {file.name} has no column {column}, or an odd cell of it")

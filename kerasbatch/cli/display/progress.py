@@ -91,7 +91,7 @@ class Display(Watcher):
         total, title = run.plan.total_steps, _title(run)
         if self._shows_bars:
             self._draw(run.run_id, title, total=total, count=_steps(0, total), speed="compiling")
-        elif not self._quiet and run.count == 1:
+        elif not self._quiet and run.is_alone:
             self._console.print(f"{title}: {counted(total, 'step')}")
 
     def progress(self, run: RunInfo, progress: Progress) -> None:
@@ -99,7 +99,7 @@ class Display(Watcher):
         fields = _fields(progress)
         if self._shows_bars:
             self._draw(run.run_id, _title(run), progress.total_steps, progress.step, **fields)
-        elif not self._quiet and run.count == 1:
+        elif not self._quiet and run.is_alone:
             if time.monotonic() - self._last_line < PLAIN_INTERVAL:
                 return
             self._last_line = time.monotonic()
@@ -113,7 +113,7 @@ class Display(Watcher):
             return
         if (task := self._tasks.pop(run.run_id, None)) is not None:
             self._bar.remove_task(task)
-        elif not self._quiet and run.count > 1:
+        elif not self._quiet and not run.is_alone:
             self._console.print(_result_line(run, result), soft_wrap=True)
 
     def sweep_progress(self, progress: SweepProgress) -> None:
@@ -144,7 +144,7 @@ class Display(Watcher):
 
 
 def _title(run: RunInfo) -> str:
-    if run.count == 1:
+    if run.is_alone:
         return run.single.spec.name
     return f"{run.number}/{run.count} {_swept_values(run)}".rstrip()
 

@@ -12,7 +12,7 @@ from kerasbatch.runs.prepare.checks import check_all
 from kerasbatch.runs.prepare.prepared_run import CheckedRuns, PreparedRun
 from kerasbatch.runs.stop_request import StopRequest
 from kerasbatch.runs.training.job import DEFAULT_TRAINING, TrainingSettings
-from kerasbatch.spec.sweep import SingleRun
+from kerasbatch.spec.sweep.single_run import SingleRun
 from kerasbatch.spec.trust import Access
 
 

@@ -18,7 +18,7 @@ from kerasbatch.runs.training.job import TrainingSettings
 from kerasbatch.runs.training.trainer import Trainer
 from kerasbatch.spec.data_schema import BuiltInData, ObjectData
 from kerasbatch.spec.named_paths import data_files, has_passed_code, names_code
-from kerasbatch.spec.sweep import SingleRun
+from kerasbatch.spec.sweep.single_run import SingleRun
 from kerasbatch.spec.trust import Access, data_folder
 
 MAX_KEPT_DATA = 2**30

@@ -15,7 +15,7 @@ from kerasbatch.runs.executors.worker_pool import TICK, WorkerPool, start_failur
 from kerasbatch.runs.executors.worker_protocol import CheckRuns, OrderFailed, WorkerSettings
 from kerasbatch.runs.prepare.prepared_run import CheckedRuns
 from kerasbatch.spec.named_paths import has_passed_code, names_code
-from kerasbatch.spec.sweep import SingleRun
+from kerasbatch.spec.sweep.single_run import SingleRun
 from kerasbatch.spec.trust import Access
 
 MAX_MESSAGES = 1000

@@ -1,7 +1,14 @@
 """The number of workers on this machine, and the resources of each."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+
+from kerasbatch.spec.overrides import AUTO, RATE
+from kerasbatch.spec.sweep.single_run import SingleRun
+
+RATES_OF_SEARCH = 3
+"""The learning rates that a search tries at least: the start and its neighbours."""
 
 
 def cores() -> int:
@@ -32,3 +39,9 @@ def threads_per_run(runs: int) -> int:
     threads, so that their last digits depend on the number of threads.
     """
     return max(1, cores() // runs)
+
+
+def least_runs(singles: Sequence[SingleRun]) -> int:
+    """Return the number of runs of a sweep, or the least of a search for its learning rates."""
+    is_auto = singles[0].swept.get(RATE) == AUTO
+    return len(singles) * (RATES_OF_SEARCH if is_auto else 1)

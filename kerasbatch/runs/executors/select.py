@@ -11,7 +11,7 @@ from kerasbatch.runs.executors.output import Output
 from kerasbatch.runs.executors.ray import cluster as ray_cluster
 from kerasbatch.runs.executors.ray.cluster import RayOptions
 from kerasbatch.runs.prepare.prepared_run import CheckedRuns
-from kerasbatch.spec.sweep import SingleRun
+from kerasbatch.spec.sweep.single_run import SingleRun
 from kerasbatch.spec.trust import Access
 
 
@@ -47,8 +47,9 @@ def executor_of(
     else:
         from kerasbatch.runs.executors.local import LocalExecutor
 
-        workers = min(jobs or resources.default_jobs(), len(singles))
-        threads = resources.threads_per_run(len(singles))
+        count = resources.least_runs(singles)
+        workers = min(jobs or resources.default_jobs(), count)
+        threads = resources.threads_per_run(count)
         executor = LocalExecutor(
             singles, access, jobs=workers, threads=threads, timeout=timeout, output=output
         )

@@ -28,7 +28,7 @@ from kerasbatch.runs.executors.worker_protocol import (
 )
 from kerasbatch.runs.messages import Message, ProgressUpdate, RunEnded
 from kerasbatch.runs.prepare.prepared_run import CheckedRuns, PreparedRun
-from kerasbatch.spec.sweep import SingleRun
+from kerasbatch.spec.sweep.single_run import SingleRun
 
 MAX_OUTPUT = 2**20
 """The largest size in bytes of the output that is kept."""

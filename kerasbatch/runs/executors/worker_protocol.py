@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from kerasbatch.data.shared_data import SharedData
 from kerasbatch.runs.prepare.prepared_run import PreparedRun
-from kerasbatch.spec.sweep import SingleRun
+from kerasbatch.spec.sweep.single_run import SingleRun
 from kerasbatch.spec.trust import Access
 
 

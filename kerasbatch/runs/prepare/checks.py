@@ -18,7 +18,7 @@ from kerasbatch.spec.callback_rules import user_callbacks
 from kerasbatch.spec.learning_rate import LearningRate
 from kerasbatch.spec.schema import Spec
 from kerasbatch.spec.section_schema import OWN_CODE, PythonModel
-from kerasbatch.spec.sweep import SingleRun
+from kerasbatch.spec.sweep.single_run import SingleRun
 from kerasbatch.user_code import calls
 from kerasbatch.user_code.snapshot import CodeSnapshot
 

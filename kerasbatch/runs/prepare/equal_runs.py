@@ -7,7 +7,7 @@ from typing import Any
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.records.run_id import identity
 from kerasbatch.spec.named_paths import named_paths, with_absolute_paths
-from kerasbatch.spec.sweep import SingleRun
+from kerasbatch.spec.sweep.single_run import SingleRun
 from kerasbatch.spec.trust import Access
 from kerasbatch.steps import Plan
 from kerasbatch.text import value_label

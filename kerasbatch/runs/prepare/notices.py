@@ -12,5 +12,5 @@ def run_notices(runs: Iterable[PreparedRun], earlier: Iterable[str]) -> tuple[st
     notices = list(earlier)
     for run in runs:
         notices += spec_notes(run.single.spec)
-        notices += learning_rate_notes(run.rate, run.plan)
+        notices += learning_rate_notes(run.single.spec, run.rate, run.plan)
     return tuple(dict.fromkeys(notices))

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from kerasbatch.planning import plan_budget
 from kerasbatch.runs.prepare.data_loader import DataLoader
 from kerasbatch.runs.prepare.equal_runs import refuse_equal_runs
-from kerasbatch.spec import sweep
 from kerasbatch.spec.callback_rules import user_callbacks
 from kerasbatch.spec.learning_rate import learning_rate_notes, resolve_learning_rate
 from kerasbatch.spec.reader import SpecSource
 from kerasbatch.spec.rules import spec_notes
 from kerasbatch.spec.section_schema import PythonModel
-from kerasbatch.spec.sweep import SingleRun
+from kerasbatch.spec.sweep.expand import expand
+from kerasbatch.spec.sweep.single_run import SingleRun
 from kerasbatch.spec.trust import Access
 from kerasbatch.steps import Plan
 
@@ -44,7 +44,7 @@ def plan_runs(source: SpecSource, access: Access) -> list[PlannedRun]:
     """
     planned, loader = [], DataLoader(access)
     with source.located():
-        for single in sweep.expand(source):
+        for single in expand(source):
             with single.located():
                 spec, sizes = single.spec, loader.sizes(single.spec)
                 if isinstance(spec.model, PythonModel):
@@ -53,9 +53,9 @@ def plan_runs(source: SpecSource, access: Access) -> list[PlannedRun]:
                     place = ("callbacks", number, "python")
                     access.file(name.rpartition(":")[0], place)
                 n = sizes.train_examples
-                run_plan = plan_budget(n, spec.batch_size, spec.budget, spec.partial_batch)
+                run_plan = plan_budget(n, spec.batch_size, spec.length, spec.partial_batch)
                 rate = resolve_learning_rate(spec, run_plan)
-            notes = (*spec_notes(spec), *learning_rate_notes(rate, run_plan))
+            notes = (*spec_notes(spec), *learning_rate_notes(spec, rate, run_plan))
             notices = tuple(text for text in (sizes.notice, *notes) if text)
             planned.append(
                 PlannedRun(single, run_plan, sizes.held_back, notices, sizes.description)

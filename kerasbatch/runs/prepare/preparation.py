@@ -1,6 +1,7 @@
 """Prepares a run without TensorFlow: its data, its counts and its name."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from kerasbatch.data.run_data import RunData
 from kerasbatch.planning import plan_budget
@@ -8,8 +9,9 @@ from kerasbatch.records.run_id import run_id
 from kerasbatch.runs.prepare.prepared_run import DataInfo, PreparedRun
 from kerasbatch.runs.prepare.program_key import program_key
 from kerasbatch.spec.learning_rate import resolve_learning_rate
+from kerasbatch.spec.schema import Spec
 from kerasbatch.spec.section_schema import PythonModel
-from kerasbatch.spec.sweep import SingleRun
+from kerasbatch.spec.sweep.single_run import SingleRun
 from kerasbatch.user_code.snapshot import CodeSnapshot
 
 
@@ -25,11 +27,8 @@ def prepare(single: SingleRun, data: RunData, code: Sequence[CodeSnapshot] = ())
         SpecError: if a count or the learning rate is wrong.
     """
     spec = single.spec
-    planned = plan_budget(len(data.x_train), spec.batch_size, spec.budget, spec.partial_batch)
+    planned = plan_budget(len(data.x_train), spec.batch_size, spec.length, spec.partial_batch)
     rate = resolve_learning_rate(spec, planned)
-    # The first line is that of the model, or empty.
-    no_model = [] if isinstance(spec.model, PythonModel) else [""]
-    code_text = "\n".join([*no_model, *(snapshot.fingerprint for snapshot in code)])
     info = DataInfo(
         data.used,
         data.fingerprint,
@@ -42,8 +41,30 @@ def prepare(single: SingleRun, data: RunData, code: Sequence[CodeSnapshot] = ())
         single,
         planned,
         rate,
-        run_id(spec, single.swept, data.fingerprint, code_text),
+        run_id(spec, single.swept, data.fingerprint, _code_text(spec, code)),
         info,
         program_key(spec, rate, data),
         tuple(code),
     )
+
+
+def prepare_variant(prepared: PreparedRun, single: SingleRun) -> PreparedRun:
+    """Return a prepared run with another learning rate; data, counts and programs are the same.
+
+    Args:
+        prepared: the run with the rate at which a search starts.
+        single: its spec with another rate, and its swept values.
+    """
+    spec, fingerprint = single.spec, prepared.data.fingerprint
+    return replace(
+        prepared,
+        single=single,
+        rate=resolve_learning_rate(spec, prepared.plan),
+        run_id=run_id(spec, single.swept, fingerprint, _code_text(spec, prepared.code)),
+    )
+
+
+def _code_text(spec: Spec, code: Sequence[CodeSnapshot]) -> str:
+    """Return a hash of the user's code; its first line is that of the model, or empty."""
+    no_model = [] if isinstance(spec.model, PythonModel) else [""]
+    return "\n".join([*no_model, *(snapshot.fingerprint for snapshot in code)])

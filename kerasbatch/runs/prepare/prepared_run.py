@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from kerasbatch.spec.learning_rate import LearningRate
 from kerasbatch.spec.section_schema import PythonModel
-from kerasbatch.spec.sweep import SingleRun
+from kerasbatch.spec.sweep.single_run import SingleRun
 from kerasbatch.steps import Plan
 from kerasbatch.user_code.snapshot import CodeSnapshot
 
@@ -38,6 +38,19 @@ class DataInfo:
 
 
 @dataclass(frozen=True)
+class Cap:
+    """The end of a run that has not reached its target.
+
+    Args:
+        steps: it ends at its first evaluation from this step on.
+        is_limit: whether this is the automatic budget; else another setting is better.
+    """
+
+    steps: int
+    is_limit: bool
+
+
+@dataclass(frozen=True)
 class PreparedRun:
     """A checked run, ready to train.
 
@@ -49,6 +62,7 @@ class PreparedRun:
         data: the description of its data.
         program_key: a key that is equal for runs with the same compiled model.
         code: the Python code of its model and callbacks; the model's first.
+        cap: the steps at which it ends without its target; None to train it whole.
     """
 
     single: SingleRun
@@ -58,6 +72,7 @@ class PreparedRun:
     data: DataInfo
     program_key: str
     code: tuple[CodeSnapshot, ...] = ()
+    cap: Cap | None = None
 
     @functools.cached_property
     def code_key(self) -> str:

@@ -13,7 +13,8 @@ COMPILED = keys_where(lambda key: key.compiled)
 def program_key(spec: Spec, rate: LearningRate, data: RunData) -> str:
     """Return a key that is equal for runs with the same compiled model.
 
-    Seed, learning rate, warm-up length, order and budget are variables, or are not compiled.
+    Seed, learning rate, order and budget, and the numbers of a schedule, are variables or are not
+    compiled.
 
     Args:
         spec: a single-run spec.
@@ -25,5 +26,6 @@ def program_key(spec: Spec, rate: LearningRate, data: RunData) -> str:
     if rate.value is not None:
         parts["optimizer"].pop("learning_rate", None)
     weighed, units = data.w_train is not None, data.preprocessing["target"]
-    others = [data.input_shape, data.classes, rate.arguments, rate.warmup_steps > 0, weighed, units]
+    schedule = [rate.is_scheduled, rate.decay]
+    others = [data.input_shape, data.classes, rate.arguments, schedule, weighed, units]
     return json.dumps([parts, others], sort_keys=True)

@@ -16,7 +16,7 @@ import numpy as np
 
 from kerasbatch.engine.keras_private import all_layers, schedule
 from kerasbatch.engine.model_state import MAX_KEPT_BYTES, all_variables, bytes_of
-from kerasbatch.models.warmup import WarmUp
+from kerasbatch.models.rate_schedule import rate_schedule
 from kerasbatch.spec.learning_rate import LearningRate
 from kerasbatch.types import Array
 
@@ -114,8 +114,8 @@ class InitialState:
 
 
 def _set_rate(model: keras.Model, rate: LearningRate) -> None:
-    if rate.value is not None and rate.warmup_steps:
-        schedule(model).copy_from(WarmUp(rate.value, rate.warmup_steps))
+    if (planned := rate_schedule(rate)) is not None:
+        schedule(model).copy_from(planned)
     elif rate.value is not None:
         model.optimizer.learning_rate = rate.value
 

@@ -7,6 +7,7 @@ import keras
 from kerasbatch.columns import HISTORY_COLUMNS
 from kerasbatch.data.run_data import RunData
 from kerasbatch.engine.settings import DEFAULT_SETTINGS, EngineSettings
+from kerasbatch.runs.prepare.prepared_run import Cap
 from kerasbatch.spec.schema import Spec
 from kerasbatch.spec.trust import Access
 from kerasbatch.steps import Plan
@@ -39,6 +40,7 @@ class TrainingJob:
         plan: its counts.
         access: the files and code that the spec may use.
         code: a hash of the Python code of the model; empty if there is none.
+        cap: its end without its target, or None.
         settings: the thresholds.
     """
 
@@ -48,6 +50,7 @@ class TrainingJob:
     plan: Plan
     access: Access
     code: str = ""
+    cap: Cap | None = None
     settings: TrainingSettings = DEFAULT_TRAINING
 
     @property

@@ -1,9 +1,11 @@
 """The content of record.json and the row of runs.csv of a training that has ended."""
 
+from dataclasses import asdict
 from typing import Any
 
 from kerasbatch.columns import TARGET_COLUMNS
 from kerasbatch.records.run_row import RunRow, per_second
+from kerasbatch.records.run_status import RunStatus
 from kerasbatch.runs.prepare.prepared_run import PreparedRun
 from kerasbatch.runs.training.outcome import Outcome
 from kerasbatch.user_code.snapshot import file_hashes
@@ -26,6 +28,11 @@ def run_record(
         "swept": dict(prepared.single.swept),
         "spec": prepared.single.spec.plain(),
         "row": _row(prepared, outcome, peak_memory_mb),
+        **(
+            {"cap": asdict(prepared.cap)}
+            if outcome.status == RunStatus.CAPPED and prepared.cap
+            else {}
+        ),
         "difference": _difference(prepared, outcome.observed_steps),
         "engine": {
             "name": outcome.engine,
@@ -40,6 +47,11 @@ def run_record(
         "data_description": dict(prepared.data.description),
         **({"code": file_hashes(prepared.code)} if prepared.code else {}),
     }
+
+
+def _cap(prepared: PreparedRun, outcome: Outcome) -> dict[str, Any]:
+    is_capped = outcome.status == RunStatus.CAPPED and prepared.cap is not None
+    return {"cap": asdict(prepared.cap)} if is_capped and prepared.cap else {}
 
 
 def _difference(prepared: PreparedRun, taken: int) -> str:

@@ -118,6 +118,7 @@ class _Session:
             diverged_loss=lambda: training.diverged_loss,
             evaluated_loss=f"{job.prefix}loss",
             target=job.spec.target,
+            cap=job.cap.steps if job.cap else None,
         )
         self._saved = SavedModels(job.spec, job.model, job.prefix)
         weights = WeightsRecorder(job.spec, job.model)

@@ -81,7 +81,16 @@ def _end_status(job: TrainingJob, end: TrainingEnd) -> tuple[RunStatus, str]:
         message = f"reached {job.spec.target} at step {step:,} of {total:,}"
         return RunStatus.TARGET, message + restored
     stopped_by = _stopped_by(job, end.relay) if step < total else ""
+    if stopping.ending == "capped":
+        message = f"stopped at step {step:,} of {total:,} without {job.spec.target}"
+        return RunStatus.CAPPED, f"{message}: {_cap_reason(job)}{restored}"
     return RunStatus.DONE, f"took {step:,} of {total:,} planned steps{stopped_by}{restored}"
+
+
+def _cap_reason(job: TrainingJob) -> str:
+    if job.cap is not None and job.cap.is_limit:
+        return f"the automatic budget ends at {job.cap.steps:,} steps"
+    return "another setting is better"
 
 
 def _stopped_by(job: TrainingJob, relay: EvaluationRelay) -> str:

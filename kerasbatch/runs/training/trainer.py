@@ -71,8 +71,16 @@ class Trainer:
             message = f"{files} changed after the runs were checked; run the same command again"
             raise SpecError.at(("data",), message)
         model = self._models.get(prepared, data)
-        code = prepared.model_code
-        return TrainingJob(spec, model, data, prepared.plan, access, code, self._settings)
+        return TrainingJob(
+            spec=spec,
+            model=model,
+            data=data,
+            plan=prepared.plan,
+            access=access,
+            code=prepared.model_code,
+            cap=prepared.cap,
+            settings=self._settings,
+        )
 
 
 class ModelCache:
@@ -110,7 +118,7 @@ class ModelCache:
             fresh = build_model(spec, data, rate, self._access)
             state.verify(fresh, spec.seed)
             copy_model_state(fresh, model)
-            if rate.warmup_steps:
+            if rate.is_scheduled:
                 keras_private.schedule(model).copy_from(keras_private.schedule(fresh))
         return model
 

@@ -14,7 +14,8 @@ from kerasbatch.runs.executors.worker_protocol import Order, StateChanged, Worke
 from kerasbatch.runs.messages import Message, RunEnded
 from kerasbatch.runs.prepare.prepared_run import CheckedRuns, PreparedRun
 from kerasbatch.runs.stop_request import StopRequest
-from kerasbatch.spec import reader, sweep
+from kerasbatch.spec import reader
+from kerasbatch.spec.sweep.expand import expand
 from kerasbatch.user_code.snapshot import CodeSnapshot
 
 ENDED = RunEnded({"status": "done"})
@@ -71,7 +72,7 @@ class Queue:
 
     def __init__(self) -> None:
         source = reader.spec_from_dict(SPEC | {"sweep": {"seed": [0, 1, 2]}})
-        self.left = list(FakeExecutor(sweep.expand(source)).check(lambda: None).runs)
+        self.left = list(FakeExecutor(expand(source)).check(lambda: None).runs)
         self.received: list[tuple[str, str]] = []
         self.ended: set[str] = set()
 

@@ -9,7 +9,8 @@ from small_specs import LINE
 
 import kerasbatch as kb
 from kerasbatch.runs.prepare.plans import plan_runs
-from kerasbatch.spec import reader, sweep
+from kerasbatch.spec import reader
+from kerasbatch.spec.sweep.expand import expand
 from kerasbatch.spec.trust import Access
 from kerasbatch.text import counted, format_number
 
@@ -61,7 +62,7 @@ def test_plans_tell_what_is_held_back_and_what_the_line_is(small: dict[str, Any]
 def test_a_sweep_of_thousands_is_checked(small: dict[str, Any]) -> None:
     """4,000 values, each once."""
     grid = {"sweep": {"seed": list(range(4000))}}
-    assert len(sweep.expand(reader.spec_from_dict(small | grid))) == 4000
+    assert len(expand(reader.spec_from_dict(small | grid))) == 4000
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from kerasbatch.runs.prepare.checks import check_all
 from kerasbatch.runs.prepare.data_loader import DataLoader
 from kerasbatch.runs.prepare.plans import plan_runs
 from kerasbatch.spec import reader
-from kerasbatch.spec.sweep import expand
+from kerasbatch.spec.sweep.expand import expand
 from kerasbatch.spec.trust import Access
 
 

@@ -17,9 +17,10 @@ from kerasbatch.runs.executors.ray import cluster
 from kerasbatch.runs.executors.ray.cluster import RayOptions
 from kerasbatch.runs.executors.ray.mailbox import Mailbox
 from kerasbatch.runs.executors.ray.worker import RayWorker, Share, WorkerLocation
+from kerasbatch.runs.executors.resources import least_runs
 from kerasbatch.runs.executors.worker_pool import TICK, WorkerPool
 from kerasbatch.runs.prepare.prepared_run import CheckedRuns
-from kerasbatch.spec.sweep import SingleRun
+from kerasbatch.spec.sweep.single_run import SingleRun
 from kerasbatch.spec.trust import Access
 
 EXCLUDED = ["results", ".git", ".venv", "venv", "__pycache__", "*.npz", "*.npy"]
@@ -53,7 +54,7 @@ class RayExecutor(WorkerPool[RayWorker]):
             singles, access, jobs=1, threads=1, timeout=None, output=Output(verbose, verbose)
         )
         try:
-            self._join(len(singles), access, options, verbose)
+            self._join(least_runs(singles), access, options, verbose)
         except BaseException:
             self.close()
             raise

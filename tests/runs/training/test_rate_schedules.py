@@ -69,8 +69,8 @@ def test_epochs_are_steps_of_each_batch_size(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"learning_rate_rule": {"warmup": {}}}, "must have either epochs or steps"),
-        ({"learning_rate_rule": {"warmup": {"epochs": 1, "steps": 2}}}, "must have either epochs"),
+        ({"learning_rate_rule": {"warmup": {}}}, "must have one of epochs, steps and fraction"),
+        ({"learning_rate_rule": {"warmup": {"epochs": 1, "steps": 2}}}, "must have one of epochs"),
         ({"learning_rate_rule": {"warmup": {"epochs": 0}}}, "must be a whole number"),
         (
             {

@@ -1,68 +1,46 @@
 """Expands a spec with a sweep into the specs of its runs, without running them."""
 
-import contextlib
 import copy
 import itertools
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from kerasbatch.errors import Fault, Location, SpecError
-from kerasbatch.spec import axis
-from kerasbatch.spec.axis import SIZE, Axis
 from kerasbatch.spec.check import check_spec, fill_swept
-from kerasbatch.spec.overrides import set_value
+from kerasbatch.spec.overrides import AUTO, RATE, set_value
 from kerasbatch.spec.reader import SpecSource
-from kerasbatch.spec.schema import BUDGETS, Spec
+from kerasbatch.spec.schema import BUDGETS, OF_SWEEP, SWEEPING
+from kerasbatch.spec.sweep import auto_rate, axis, search_space
+from kerasbatch.spec.sweep.axis import SIZE, Axis
+from kerasbatch.spec.sweep.single_run import SingleRun
 from kerasbatch.spec.yaml_tree import Tree
 from kerasbatch.text import value_label
 
 MAX_RUNS = 10_000
 
 
-@dataclass(frozen=True)
-class SingleRun:
-    """One run of a sweep.
-
-    Args:
-        spec: the spec of this run, without a sweep.
-        swept: the dotted keys of the sweep with this run's values; empty without a sweep.
-        places: the place in the grid for every swept location.
-    """
-
-    spec: Spec
-    swept: Mapping[str, Any]
-    places: Mapping[Location, Location] = field(default_factory=dict)
-
-    @contextlib.contextmanager
-    def located(self) -> Iterator[None]:
-        """Move faults of swept keys to the grid, the source of their values."""
-        try:
-            yield
-        except SpecError as error:
-            faults = (
-                replace(fault, location=self.places.get(fault.location, fault.location))
-                for fault in error.faults
-            )
-            raise error.with_faults(faults) from error.__cause__
-
-
 def expand(source: SpecSource) -> tuple[SingleRun, ...]:
     """Return the runs of a spec, in the order of its grid; a spec without a sweep is one run.
+
+    Of a search for the learning rate (`auto`), the runs have the rate of the spec instead, and the
+    swept value `auto`: the search replaces it.
 
     Raises:
         SpecError: with every fault of the grid: an unknown key, an empty list, equal values, a
             value that its key does not allow, or more than MAX_RUNS runs.
     """
-    grid = source.spec.sweep
-    if grid is None:
+    grid = source.spec.sweep or {}
+    if not source.spec.makes_many:
         return (SingleRun(source.spec, {}),)
     base, axes = _without_sweep(source), [axis.axis_of(*item) for item in grid.items()]
-    faults = [*_budget_faults(grid), *axis.grid_faults(axes)]
+    faults = [*_budget_faults(grid), *auto_rate.faults(source.spec), *axis.grid_faults(axes)]
+    faults += search_space.faults(source.spec)
     try:
         if not faults:
-            return _runs(source, base, axes)
+            trials = search_space.trials(source.spec.search)
+            return _runs(source, base, axes, trials)
     except SpecError as error:
         if not (faults := list(axis.value_faults(base, axes))):
             raise
@@ -77,12 +55,23 @@ def _budget_faults(grid: Mapping[str, Any]) -> list[Fault]:
     return [Fault(("sweep", key), message) for key in budgets[1:]]
 
 
-def _runs(source: SpecSource, base: dict[str, Any], axes: list[Axis]) -> tuple[SingleRun, ...]:
-    choices = list(itertools.islice(_choices(axes), MAX_RUNS + 1))
+def _runs(
+    source: SpecSource, base: dict[str, Any], axes: list[Axis], trials: Sequence[Mapping[str, Any]]
+) -> tuple[SingleRun, ...]:
+    pairs = itertools.product(_choices(axes), trials)
+    choices = list(itertools.islice(pairs, MAX_RUNS + 1))
     if len(choices) > MAX_RUNS:
-        message = f"makes {_count(axes)}, more than {MAX_RUNS:,}"
-        raise source.tree.locate(SpecError.at(("sweep",), message))
-    return tuple(_single_run(source, base, axes, choice) for choice in choices)
+        message = f"makes {_count(axes, len(trials))}, more than {MAX_RUNS:,}"
+        raise source.tree.locate(SpecError.at((next(iter(_places(source))),), message))
+    ranges = [Axis(key, ("search", key), None) for key in trials[0]]
+    return tuple(
+        _single_run(source, base, [*axes, *ranges], {**choice, **trial})
+        for choice, trial in choices
+    )
+
+
+def _places(source: SpecSource) -> list[str]:
+    return [key for key in SWEEPING if source.tree.value.get(key) is not None]
 
 
 def _choices(axes: list[Axis]) -> Iterator[dict[str, Any]]:
@@ -103,15 +92,15 @@ def _sizes_first(axes: list[Axis]) -> list[Axis]:
     return sorted(axes, key=lambda part: part.key != SIZE)
 
 
-def _count(axes: list[Axis]) -> str:
+def _count(axes: list[Axis], trials: int) -> str:
     if any(part.by_size is not None for part in axes):
         return "more runs"
-    return f"{math.prod(len(part.values) for part in axes):,} runs"
+    return f"{trials * math.prod(len(part.values) for part in axes):,} runs"
 
 
 def _without_sweep(source: SpecSource) -> dict[str, Any]:
     filled = fill_swept(source.tree.value) | {"name": source.spec.name}
-    return {key: value for key, value in filled.items() if key != "sweep"}
+    return {key: value for key, value in filled.items() if key not in OF_SWEEP}
 
 
 def _single_run(
@@ -122,13 +111,15 @@ def _single_run(
     places: dict[Location, Any] = {}
     try:
         for outer_first in sorted(axes, key=lambda part: len(part.location)):
+            if outer_first.key == RATE and swept[RATE] == AUTO:
+                continue  # the search sets it
             value = copy.deepcopy(swept[outer_first.key])
             places[set_value(plain, outer_first.key, value)] = outer_first.place
         return SingleRun(check_spec(Tree(plain), source.spec.name), swept, places)
     except SpecError as error:
         chosen = ", ".join(f"{key}={value_label(value)}" for key, value in swept.items())
         faults = [
-            Fault(("sweep",), f"with {chosen}: {replace(fault, file=None)}")
+            Fault((_places(source)[0],), f"with {chosen}: {replace(fault, file=None)}")
             for fault in error.faults
         ]
         raise source.tree.locate(SpecError(faults)) from None

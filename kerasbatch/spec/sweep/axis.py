@@ -8,15 +8,14 @@ from typing import Any
 
 from kerasbatch.errors import Fault, Location, SpecError
 from kerasbatch.spec.check import check_spec
-from kerasbatch.spec.overrides import key_location, set_value
+from kerasbatch.spec.overrides import AUTO, RATE, key_location, set_value
 from kerasbatch.spec.schema import keys_where
 from kerasbatch.spec.short_forms import expand_key
 from kerasbatch.spec.yaml_tree import Tree
 from kerasbatch.text import show_value, value_label
 
 NOT_SWEPT = keys_where(lambda key: not key.swept)
-RATE, TIMES = "optimizer.learning_rate", "learning_rate_rule.times"
-SIZE = "batch_size"
+TIMES, SIZE = "learning_rate_rule.times", "batch_size"
 PER_SIZE = frozenset({RATE, *keys_where(lambda key: key.per_batch_size)})
 """Keys that may have a value per batch size."""
 
@@ -63,11 +62,13 @@ def _by_location(by_size: Mapping[str, Any]) -> dict[Location, Any]:
 
 
 def axis_of(key: str, values: Any) -> Axis:
-    """Return the axis of a key of the grid: a list, or one of two mappings.
+    """Return the axis of a key of the grid: a list, `auto`, or one of two mappings.
 
     `{times: [...]}` multiplies the result of the learning-rate rule; `{per_batch_size: {...}}` has
     values for every batch size.
     """
+    if key == RATE and (values == AUTO or (isinstance(values, dict) and AUTO in values)):
+        return Axis(key, ("sweep", key), [AUTO])
     if key == RATE and isinstance(values, dict) and set(values) == {"times"}:
         return Axis(TIMES, ("sweep", key, "times"), values["times"])
     if key in PER_SIZE and isinstance(values, dict) and set(values) == {"per_batch_size"}:
@@ -188,6 +189,8 @@ def _equal_values(place: Location, values: list[Any]) -> Iterator[Fault]:
 
 def _faults_of_values(base: dict[str, Any], axis: Axis) -> Iterator[Fault]:
     for place, value in axis.all_values():
+        if axis.key == RATE and value == AUTO:
+            continue
         plain = copy.deepcopy(base)
         try:
             set_value(plain, axis.key, copy.deepcopy(value))

@@ -1,0 +1,1 @@
+"""The runs of a sweep: its axes, its searches, and the spec of every run."""
