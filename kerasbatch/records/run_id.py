@@ -51,7 +51,9 @@ def spec_hash(source: SpecSource) -> str | None:
     plain = source.tree.value if source.unchanged is None else source.unchanged
     try:
         spec = source.spec if source.unchanged is None else checked_spec(plain)
-        of_sweep = {key: getattr(spec, key) for key in OF_SWEEP if key in spec.model_fields_set}
+        # A cap changes no choice, and the present runs stay those of the spec.
+        present = spec.model_fields_set - {"cap"}
+        of_sweep = {key: getattr(spec, key) for key in OF_SWEEP if key in present}
         content = {"spec": identity_with_code(spec), "sweep": None, **_normalized_numbers(of_sweep)}
     except SpecError:  # it is complete with its overrides only
         content = {"plain": _normalized_numbers(plain)}

@@ -15,7 +15,7 @@ from kerasbatch.spec.overrides import AUTO, RATE
 from kerasbatch.spec.schema import Spec
 from kerasbatch.spec.sweep.auto_rate import AutoRate
 from kerasbatch.spec.sweep.axis import SIZE, TIMES
-from kerasbatch.spec.sweep.search_space import TRIALS, searched_key
+from kerasbatch.spec.sweep.search_space import ranges_of
 from kerasbatch.spec.sweep.single_run import SingleRun
 
 SEED = "seed"
@@ -71,8 +71,7 @@ def groups_of(spec: Spec, runs: Sequence[SingleRun]) -> list[Group]:
         spec: the spec with the sweep.
         runs: the runs of the sweep, as `expand` returns them.
     """
-    ranges = {key: next(iter(part)) for key, part in (spec.search or {}).items() if key != TRIALS}
-    searched = [RATE, TIMES, *(searched_key(key, scale) for key, scale in ranges.items())]
+    searched = [RATE, TIMES, *ranges_of(spec.search)]
     present = tuple(dict.fromkeys(key for key in searched if key in runs[0].swept))
     members: dict[str, list[SingleRun]] = {}
     for run in runs:

@@ -91,14 +91,20 @@ class GroupSearch:
             request: a request of the present round.
             read: returns its result.
         """
-        needs_result = self._auto is not None or self.tried.capped
-        self._told[request] = read() if needs_result else NOT_READ
+        self._told[request] = read() if self.decides else NOT_READ
         if len(self._told) < len(self._asked):
             return []
         return self._advance([self._told[each] for each in self._asked])
 
+    @property
+    def decides(self) -> bool:
+        """Whether results decide which runs follow."""
+        return self._auto is not None or self.tried.capped
+
     def given_up(self) -> list[SingleRun]:
         """Return the runs of settings that were given up, or tried with the first seed only."""
+        if not self.decides:
+            return []
         whole = [setting for setting in self.tried.results if self.tried.is_whole(setting)]
         return [made.run for (setting, _), made in self._made.items() if setting not in whole]
 

@@ -73,7 +73,7 @@ def seed_result(spec: Spec, record: Record, history: Sequence[Row], cap: int | N
     if status.is_failure:
         return FAILED
     metric = judged_metric(spec, row)
-    steps, end = row.get("steps_to_target"), row["observed_steps"]
+    steps, end = _steps_to_target(spec, history), row["observed_steps"]
     goes_on = cap is not None and (end > cap or status == RunStatus.CAPPED)
     if cap is not None and goes_on and not (steps is not None and steps <= cap):
         seen = [entry for entry in history if entry["step"] >= cap][:1]
@@ -85,6 +85,15 @@ def seed_result(spec: Spec, record: Record, history: Sequence[Row], cap: int | N
     if steps is None or math.isinf(badness):
         return SeedResult(None, math.inf, badness)
     return SeedResult(float(steps), float(steps), badness)
+
+
+def _steps_to_target(spec: Spec, history: Sequence[Row]) -> float | None:
+    """Return the step of the first evaluation that reached the target, as `compare` does."""
+    target = spec.target
+    if target is None:
+        return None
+    values = ((row["step"], row.get(target.metric)) for row in history if row["step"] > 0)
+    return next((s for s, v in values if v is not None and target.is_reached_by(v)), None)
 
 
 def judged_metric(spec: Spec, columns: Mapping[str, Any]) -> str:

@@ -79,6 +79,11 @@ class SweepSearch:
         self._begin(chain)
 
     @property
+    def decides(self) -> bool:
+        """Whether results decide which runs follow; else all runs are asked for at once."""
+        return any(search.decides for search in self._searches)
+
+    @property
     def is_done(self) -> bool:
         """Whether all results are known, so that no request will follow."""
         return all(search.is_done for search in self._searches)

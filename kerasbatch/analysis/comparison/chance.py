@@ -11,10 +11,8 @@ import pandas as pd
 from kerasbatch.analysis.comparison.question import Question
 from kerasbatch.analysis.loading.load import Loaded, run_keys
 from kerasbatch.records.run_status import FINISHED
+from kerasbatch.search.skill import has_no_skill
 from kerasbatch.spec import keras_registry
-
-MIN_SKILL = 0.01
-"""A smaller skill is none."""
 
 
 def chance_column(loaded: Loaded, runs: pd.DataFrame, question: Question) -> "pd.Series[float]":
@@ -63,9 +61,8 @@ def has_learned(runs: pd.DataFrame, question: Question) -> "pd.Series[bool]":
     if metric is None or metric not in runs:
         return pd.Series(True, index=runs.index)
     value, chance = runs[metric].astype(float), runs["chance"]
-    if keras_registry.lower_is_better(metric):
-        nothing = value >= chance * (1 - MIN_SKILL)
-    else:
-        # Beyond 1 it is a count, without a value that is perfect.
-        nothing = value <= chance + MIN_SKILL * (1 - chance).clip(lower=0)
-    return ~(nothing & value.notna() & runs["status"].isin(FINISHED))
+    nothing: pd.Series[bool] = has_no_skill(
+        value, chance, lower=keras_registry.lower_is_better(metric)
+    )
+    learned: pd.Series[bool] = ~(nothing & value.notna() & runs["status"].isin(FINISHED))
+    return learned

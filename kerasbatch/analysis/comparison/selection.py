@@ -4,10 +4,14 @@ The choice follows Shallue et al. 2018 (arXiv 1811.03600): the learning rate is 
 for every row, and the cost of the target is that of the first evaluation that passes.
 """
 
+import math
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
-from kerasbatch.analysis.comparison.chance import chance_column, has_learned
+from kerasbatch.analysis.comparison.chance import chance_column, has_learned, judged_metric
+from kerasbatch.analysis.comparison.given_up import lost_runs
 from kerasbatch.analysis.comparison.question import (
     SPEEDS,
     Question,
@@ -18,6 +22,7 @@ from kerasbatch.analysis.comparison.target import first_passed
 from kerasbatch.analysis.loading.load import Loaded, run_keys
 from kerasbatch.columns import TO_TARGET_COLUMNS
 from kerasbatch.records.run_status import FINISHED, RunStatus
+from kerasbatch.search.choice import counted_seeds, merit
 from kerasbatch.spec import keras_registry
 
 _DECIDED = (RunStatus.DONE, RunStatus.DIVERGED, RunStatus.UNFINISHED)
@@ -30,12 +35,13 @@ def judge_runs(loaded: Loaded, question: Question) -> pd.DataFrame:
     Returns:
         The runs, with more columns: `run` (experiment/run), `asked_seeds` (the number of seeds
         that the spec asks for, if known), `chance` and `learned` (the level of a model that has
-        learned nothing, and whether the run ended better), `reached`, `unknown` and those of
-        `first_passed`.
+        learned nothing, and whether the run ended better), `lost` (whether a search gave up its
+        setting), `reached`, `unknown` and those of `first_passed`.
     """
     runs = with_settings(loaded, [*question.by, *question.tuned])
     runs["run"] = run_keys(runs)
-    runs["asked_seeds"] = runs["run"].map(_asked_seeds(loaded))
+    runs["asked_seeds"] = runs["run"].map(_asked_seeds(loaded)).astype(float)
+    runs["lost"] = lost_runs(loaded, runs, question)
     runs = runs.drop(columns=[name for name in TO_TARGET_COLUMNS if name in runs])
     runs["chance"] = chance_column(loaded, runs, question)
     runs["learned"] = has_learned(runs, question)
@@ -54,7 +60,7 @@ def judge_runs(loaded: Loaded, question: Question) -> pd.DataFrame:
     # A run that was cut off, or stopped at an easier target, might have reached it.
     return runs.assign(
         reached=reached,
-        unknown=~reached & ~runs["status"].isin(_DECIDED),
+        unknown=~reached & ~runs["status"].isin(_DECIDED) & ~runs["lost"],
     )
 
 
@@ -65,65 +71,95 @@ def _asked_seeds(loaded: Loaded) -> dict[str, int]:
 
 
 def choose_settings(runs: pd.DataFrame, question: Question) -> pd.DataFrame:
-    """Choose the learning rate, and other tuned keys, for every row.
+    """Choose the learning rate, and other tuned keys, for every row, by the rule of `merit`.
 
-    With a target: among the settings with the largest share of seeds that reached it, the smallest
-    median of their steps; if no seed reached it, the setting that came nearest. Without a target:
-    the best median of the judged metric's last value. Ties go to the smaller rate.
+    Settings that a search gave up come last. Ties go to the smaller rate.
 
     Returns:
         The runs of the chosen settings.
     """
     keys = [*question.by, *question.tuned]
     settings = runs.groupby(keys, dropna=False, sort=True)
-    ended, target = runs[runs["status"].isin(FINISHED)], question.target
-    order = pd.DataFrame(index=settings.size().index)
-    if target is not None:
-        decided = runs[(runs["status"].isin(FINISHED) & ~runs["unknown"]) | runs["reached"]]
-        trained = runs[runs["status"].isin(FINISHED) | runs["unknown"]]
-        order["first"] = -_seed_shares(runs[runs["reached"]], decided, keys)
-        order["second"] = settings[TO_TARGET_COLUMNS[0]].median()
-        nearest = _badness(trained, keys, target.metric, lower=target.lower_is_better)
-        order["third"] = nearest.reindex(order.index).where(order["second"].isna(), 0.0)
-        order["first"] = order["first"].fillna(0)
-    else:
-        judged = question.judged
-        lower = judged is None or keras_registry.lower_is_better(judged.partition("_")[2])
-        order["first"] = -_seed_shares(ended, ended, keys)
-        order["second"] = _badness(ended, keys, judged, lower=lower)
-    merits = [str(name) for name in order]
-    order = order.reset_index().sort_values([*merits, *question.tuned], kind="stable")
+    merits = pd.DataFrame(_merits(runs, settings.ngroup(), question), settings.size().index)
+    names = [f"merit {name}" for name in merits]
+    order = merits.set_axis(names, axis=1).reset_index()
+    order = order.sort_values([*names, *question.tuned], kind="stable")
     best = order.drop_duplicates(list(question.by))[keys]
     return runs.merge(best, on=keys, how="inner")
 
 
-def _badness(
-    ended: pd.DataFrame, keys: list[str], metric: str | None, *, lower: bool
-) -> "pd.Series[float]":
-    """Return the median of a metric's last value by setting; smaller is better."""
+def _merits(
+    runs: pd.DataFrame, numbers: "pd.Series[int]", question: Question
+) -> list[tuple[float, ...]]:
+    """Return the merit of every setting, by its number; first whether it was given up."""
+    has_target = question.target is not None
+    finished = runs["status"].isin(FINISHED)
+    decided = (finished & ~runs["unknown"]) | runs["reached"] if has_target else finished
+    columns = {
+        "setting": numbers,
+        "seed": runs["seed"],
+        "reached": runs["reached"] if has_target else finished,
+        "decided": decided | runs["lost"],
+        "trained": (finished | runs["unknown"] | runs["lost"]) if has_target else finished,
+        "steps": runs[TO_TARGET_COLUMNS[0]] if has_target else np.nan,
+        "badness": _badness(runs, question),
+        "asked": runs["asked_seeds"],
+        "lost": runs["lost"],
+    }
+    settings = [_SettingRuns() for _ in range(int(numbers.max()) + 1)]
+    rows: Any = pd.DataFrame(columns).itertuples(index=False)
+    for row in rows:
+        settings[row.setting].add(row)
+    most = max(len(setting.decided) for setting in settings)
+    return [setting.merit(most, has_target=has_target) for setting in settings]
+
+
+class _SettingRuns:
+    """The runs of one setting."""
+
+    def __init__(self) -> None:
+        self.reached: set[int] = set()
+        self.decided: set[int] = set()
+        self._steps: list[float] = []
+        self._badness: list[float] = []
+        self._asked = math.nan
+        self._is_lost = False
+
+    def add(self, row: Any) -> None:
+        if row.reached:
+            self.reached.add(row.seed)
+        if row.decided:
+            self.decided.add(row.seed)
+        if not math.isnan(row.steps):
+            self._steps.append(row.steps)
+        if row.trained:
+            self._badness.append(row.badness)
+        self._asked = row.asked if math.isnan(self._asked) else max(self._asked, row.asked)
+        self._is_lost = self._is_lost or row.lost
+
+    def merit(self, most: int, *, has_target: bool) -> tuple[float, ...]:
+        """Return whether the setting was given up, and its merit.
+
+        Args:
+            most: the largest number of seeds of a setting, where the spec's is unknown.
+            has_target: whether there is a target.
+        """
+        asked = most if math.isnan(self._asked) else int(self._asked)
+        seeds = counted_seeds(len(self.decided), asked)
+        reached = len(self.reached)
+        rest = merit(reached, seeds, self._steps, self._badness, has_target=has_target)
+        return float(self._is_lost), *rest
+
+
+def _badness(runs: pd.DataFrame, question: Question) -> "pd.Series[float]":
+    """Return the last value of the judged metric, so that smaller is better."""
+    metric = judged_metric(question)
     if metric is None:
-        return ended.groupby(keys, dropna=False, sort=True).size() * 0.0
+        return pd.Series(0.0, index=runs.index)
+    values = runs[metric].astype(float)
+    signed = values if keras_registry.lower_is_better(metric) else -values
     # A diverged run is worse than any value, and so is one that has learned nothing.
-    value = (
-        (ended[metric] if lower else -ended[metric]).fillna(np.inf).where(ended["learned"], np.inf)
-    )
-    return ended.assign(value=value).groupby(keys, dropna=False, sort=True)["value"].median()
-
-
-def _seed_shares(
-    successful: pd.DataFrame, trained: pd.DataFrame, keys: list[str]
-) -> "pd.Series[float]":
-    """Return the share of the seeds of every setting that are successful.
-
-    A seed without a result is not counted, so that a lost run does not change the choice; but half
-    of the seeds that the spec asks for count in any case, so that one lucky seed is no setting.
-    """
-    groups = trained.groupby(keys, dropna=False, sort=True)
-    counts = groups["seed"].nunique()
-    asked = groups["asked_seeds"].max().fillna(counts.max())
-    seeds = np.maximum(counts, np.ceil(asked / 2))
-    shares: pd.Series[float] = (_seed_counts(successful, keys) / seeds).fillna(0)
-    return shares
+    return signed.fillna(np.inf).where(runs["learned"], np.inf)
 
 
 def _seed_counts(runs: pd.DataFrame, keys: list[str]) -> "pd.Series[int]":

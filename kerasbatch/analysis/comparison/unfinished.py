@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from kerasbatch.analysis.comparison.question import Question
-from kerasbatch.records.run_status import FINISHED, RunStatus
+from kerasbatch.records.run_status import SETTLED, RunStatus
 from kerasbatch.text import shortened, significant
 
 RUNNING = "it is running, or its process was killed"
@@ -17,7 +17,7 @@ def unfinished_runs(
 ) -> Iterator[str]:
     """Yield a description of every run that has not ended, or ended before its final numbers."""
     metric = question.target.metric if question.target else question.judged
-    for row in runs[~runs["status"].isin(FINISHED)].to_dict("records"):
+    for row in runs[~runs["status"].isin(SETTLED)].to_dict("records"):
         step = row["observed_steps"]
         if row["status"] != RunStatus.UNFINISHED:
             message = shortened(records[row["run"]]["message"], 200)

@@ -8,20 +8,21 @@ Python is of no file, and never stale.
 
 import contextlib
 import json
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kerasbatch.analysis.loading.find import RunFiles, identity_text
+from kerasbatch.analysis.loading.find import RunFiles
+from kerasbatch.analysis.loading.search_replay import runs_of_search
 from kerasbatch.errors import SpecError
 from kerasbatch.records.file_names import EXPERIMENT
 from kerasbatch.records.run_id import spec_hash
 from kerasbatch.records.run_status import RunStatus
 from kerasbatch.records.stored_files import StoredFileError, read_stored
-from kerasbatch.spec.reader import parse_spec
+from kerasbatch.spec.reader import SpecSource, parse_spec
 from kerasbatch.spec.sweep.expand import MAX_RUNS, expand
+from kerasbatch.spec.sweep.search_space import ranges_of
 from kerasbatch.spec.sweep.single_run import SingleRun
 
 SEED = "seed"
@@ -36,6 +37,10 @@ class ExpectedRuns:
         missing: the swept values of the runs that do not exist.
         stale: runs that the spec does not describe, or no longer; as experiment/run.
         seeds: by experiment/run, the number of seeds that the spec asks for with its settings.
+        given_up: runs of settings that a search gave up, or tried with one seed only; as
+            experiment/run.
+        searched: the swept keys whose values are chosen by a search.
+        ranges: the scale and the bounds of every key of a quasi-random search.
         problem: the reason why nothing is known, as a message, or None.
     """
 
@@ -43,6 +48,9 @@ class ExpectedRuns:
     missing: tuple[Mapping[str, Any], ...] = ()
     stale: tuple[str, ...] = ()
     seeds: Mapping[str, int] = field(default_factory=dict)
+    given_up: frozenset[str] = frozenset()
+    searched: frozenset[str] = frozenset()
+    ranges: Mapping[str, tuple[str, Sequence[float]]] = field(default_factory=dict)
     problem: str | None = None
 
 
@@ -68,7 +76,7 @@ def expected_runs(folder: Path, runs: Collection[RunFiles]) -> ExpectedRuns:
         stale=tuple(
             run.key
             for run in runs
-            if run.identity is not None and run.identity not in asked.runs
+            if run.identity is not None and run.identity not in asked.members
             if not asked.is_of_present_file(run)
         ),
         seeds={
@@ -76,6 +84,9 @@ def expected_runs(folder: Path, runs: Collection[RunFiles]) -> ExpectedRuns:
             for run in runs
             if run.identity is not None and run.identity in asked.runs
         },
+        given_up=frozenset(run.key for run in runs if run.identity in asked.given_up),
+        searched=frozenset(asked.searched),
+        ranges=asked.ranges,
     )
 
 
@@ -88,7 +99,11 @@ class _AskedRuns:
     Attributes:
         runs: the runs by their identity.
         settings: a text for every run that is equal for runs that differ in their seed only.
-        seeds: the number of runs with the same settings.
+        seeds: the number of seeds with the same settings.
+        members: the runs by their identity, with those of settings that were given up.
+        given_up: the identities of runs of settings that a search gave up.
+        searched: the swept keys whose values are chosen by a search.
+        ranges: the scale and the bounds of every key of a quasi-random search.
     """
 
     def __init__(self, file: Path, runs: Collection[RunFiles]) -> None:
@@ -103,17 +118,27 @@ class _AskedRuns:
         )
         self.runs: dict[str, SingleRun] = {}
         self.settings: dict[str, str] = {}
+        self.seeds: dict[str, int] = {}
+        self.members: set[str] = set()
+        self.given_up: set[str] = set()
+        self.searched: set[str] = set()
+        self.ranges: dict[str, tuple[str, Sequence[float]]] = {}
         for overrides in present or [()]:
             if len(self.runs) < MAX_RUNS:
-                self._add(expand(parse_spec(content, file, overrides)), overrides)
-        self.seeds = Counter(self.settings.values())
+                self._add(parse_spec(content, file, overrides), overrides, runs)
 
-    def _add(self, runs: Iterable[SingleRun], overrides: Sequence[str]) -> None:
-        for run in runs:
-            name = identity_text(run.spec)
+    def _add(
+        self, source: SpecSource, overrides: Sequence[str], present: Iterable[RunFiles]
+    ) -> None:
+        asked = runs_of_search(source.spec, expand(source), present)
+        for name, run in asked.runs.items():
             self.runs[name] = run
-            rest = {key: value for key, value in run.swept.items() if key != SEED}
-            self.settings[name] = json.dumps([overrides, rest], sort_keys=True)
+            setting = json.dumps([overrides, run.key_without((SEED,))])
+            self.settings[name], self.seeds[setting] = setting, asked.seeds[name]
+        self.members |= asked.members
+        self.given_up |= asked.given_up
+        self.searched |= set(asked.searched)
+        self.ranges |= ranges_of(source.spec.search)
 
     def is_of_present_file(self, run: RunFiles) -> bool:
         """Return whether a run was trained from the present file, or may have been."""

@@ -48,6 +48,16 @@ def trials(search: Mapping[str, Any] | None) -> list[dict[str, float]]:
     ]
 
 
+def ranges_of(search: Mapping[str, Any] | None) -> dict[str, tuple[str, Sequence[float]]]:
+    """Return the scale and the bounds of every searched key.
+
+    Args:
+        search: the checked value of the key `search`; None without a search.
+    """
+    parts = {key: next(iter(part.items())) for key, part in (search or {}).items() if key != TRIALS}
+    return {searched_key(key, scale): (scale, bounds) for key, (scale, bounds) in parts.items()}
+
+
 def searched_key(key: str, scale: str) -> str:
     """Return the key that a range sets: times_log of the learning rate sets the rule's factor."""
     return TIMES if (key, scale) == (RATE, "times_log") else key
@@ -55,14 +65,15 @@ def searched_key(key: str, scale: str) -> str:
 
 def position(scale: str, bounds: Sequence[float], value: float) -> float:
     """Return the place of a value in its range, from 0 at its low end to 1 at its high end."""
-    low, high, at = (_on_scale(scale, number) for number in (*bounds, value))
+    # The range of one_minus_log is that of 1 - value; its low end is the value nearest to 1.
+    number = 1 - value if scale == "one_minus_log" else value
+    low, high, at = (_on_scale(scale, each) for each in (*bounds, number))
     return (at - low) / (high - low)
 
 
 def _on_scale(scale: str, value: float) -> float:
     if scale == "linear":
         return value
-    # The range of one_minus_log is that of 1 - value; its low end is the value nearest to 1.
     return math.log(value)
 
 

@@ -19,6 +19,7 @@ from kerasbatch.analysis.comparison.caveats.provenance import (
 )
 from kerasbatch.analysis.comparison.caveats.rate_edges import grid_edge
 from kerasbatch.analysis.comparison.caveats.schedules import schedule
+from kerasbatch.analysis.comparison.caveats.search_edge import search_edge
 from kerasbatch.analysis.comparison.caveats.seed_spread import one_seed, within_spread
 from kerasbatch.records.run_status import FINISHED
 from kerasbatch.text import counted
@@ -42,10 +43,17 @@ def not_reached(context: ComparisonContext) -> Iterator[Caveat]:
         message = f"{number} of {counted(total, 'seed')} did not reach the target"
         runs = missed[missed["row"].isin(rows.index)]
         yield from context.caveats_for("not_reached", message, runs)
-    message = (
-        "cut off, or stopped at an easier target: whether the target would be reached is unknown"
+    unknown = chosen[chosen["unknown"]]
+    is_limited = unknown["run"].map(
+        lambda run: bool((context.records[run].get("cap") or {}).get("is_limit"))
     )
-    yield from context.caveats_for("not_reached", message, chosen[chosen["unknown"]])
+    reasons = {
+        "cut off by the automatic budget": unknown[is_limited.astype(bool)],
+        "cut off, or stopped at an easier target": unknown[~is_limited.astype(bool)],
+    }
+    for reason, runs in reasons.items():
+        message = f"{reason}: whether the target would be reached is unknown"
+        yield from context.caveats_for("not_reached", message, runs)
 
 
 def coarse(context: ComparisonContext) -> Iterator[Caveat]:
@@ -99,6 +107,7 @@ FINDERS: tuple[Callable[[ComparisonContext], Iterator[Caveat]], ...] = (
     nothing_learned,
     schedule,
     grid_edge,
+    search_edge,
     one_seed,
     within_spread,
     not_reached,

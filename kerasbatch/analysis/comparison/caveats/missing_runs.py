@@ -5,7 +5,7 @@ from typing import Any
 
 from kerasbatch.analysis.comparison.caveats.caveat import Caveat, ComparisonContext
 from kerasbatch.analysis.loading.load import Loaded
-from kerasbatch.records.run_status import FINISHED
+from kerasbatch.records.run_status import SETTLED
 from kerasbatch.text import counted, value_label
 
 MAX_NAMES = 6
@@ -14,7 +14,7 @@ MAX_NAMES = 6
 def missing_runs(context: ComparisonContext) -> Iterator[Caveat]:
     """Yield a caveat that names the runs that are missing, unfinished or unreadable."""
     loaded, runs = context.loaded, context.runs
-    unfinished = runs[~runs["status"].isin(FINISHED)]
+    unfinished = runs[~runs["status"].isin(SETTLED)]
     unreadable = _unreadable_runs(loaded)
     missing = [swept for expected in loaded.expected.values() for swept in expected.missing]
     names = [

@@ -7,7 +7,7 @@ import pandas as pd
 
 from kerasbatch.analysis.comparison.caveats.caveat import Caveat, ComparisonContext
 from kerasbatch.analysis.comparison.settings import RATE
-from kerasbatch.records.run_status import FINISHED
+from kerasbatch.records.run_status import SETTLED
 
 Edge = Literal["lowest", "highest", "only"]
 
@@ -30,9 +30,11 @@ def rate_edges(context: ComparisonContext) -> dict[int, Edge]:
     """
     if RATE not in context.question.tuned:
         return {}  # the learning rate is compared, not chosen
+    if any(expected.ranges for expected in context.loaded.expected.values()):
+        return {}  # the trials of a search are no grid: `search_edge` looks at their ranges
     edges: dict[int, Edge] = {}
     others = [key for key in context.question.tuned if key != RATE]
-    groups: Any = context.runs[context.runs["status"].isin(FINISHED)].groupby("row")
+    groups: Any = context.runs[context.runs["status"].isin(SETTLED)].groupby("row")
     for row, tried in groups:
         settings: Any = context.table.loc[row]
         rates = sorted(_with_equal_values(tried, settings, others)[RATE].dropna().unique())
