@@ -1,7 +1,7 @@
 """A check of the advice by brute force: the time to a target at eight sizes and the advised one.
 
-Every size is trained with three seeds and learning rates around that of the rule, and further ones
-while the best lies at the edge. The best rates are trained again, one at a time with all cores.
+The learning rate of every size is searched with three seeds, as by `auto` in a sweep. The best
+rates are trained again, one at a time with all cores.
 """
 
 import contextlib
@@ -19,13 +19,14 @@ from kerasbatch.advice.advise import Wait, advise
 from kerasbatch.advice.grid import single_run_spec
 from kerasbatch.advice.result import Advice
 from kerasbatch.advice.spec_variants import (
-    rates_around,
+    has_rate_rule,
     train_to_target,
     tuning_sweep,
     without_rule,
 )
 from kerasbatch.advice.verify import HELD
 from kerasbatch.analysis.comparison.best import contenders
+from kerasbatch.analysis.comparison.caveats.rate_edges import sizes_at_edge
 from kerasbatch.analysis.comparison.compare import compare
 from kerasbatch.analysis.loading.load import load as load_runs
 from kerasbatch.data.run_data import load_data
@@ -44,16 +45,12 @@ class BruteForceSettings:
 
     Args:
         sizes: the batch sizes, beside the advised one.
-        rate_factors: the factors of the rule's learning rate in the first round.
-        rate_step: the factor from the rate at the edge to the next one beyond it.
-        max_rounds: the largest number of rounds that add rates beyond the edge.
+        max_rates: the largest number of rates beyond the first three of a search, on each side.
         seeds: the seeds of every size and rate.
     """
 
     sizes: tuple[int, ...] = (8, 16, 32, 64, 128, 256, 512, 1024)
-    rate_factors: tuple[float, ...] = (0.5, 1.0, 2.0)
-    rate_step: float = 2.0
-    max_rounds: int = 8
+    max_rates: int = 8
     seeds: tuple[int, ...] = (0, 1, 2)
 
 
@@ -133,7 +130,7 @@ def brute_force_spec(
             )
         n = len(load_data(source.spec, source.access(trust=trust)).x_train)
         source = without_rule(source, n)
-        if not rates_around(source.spec, n, 1, DEFAULT_BRUTE_FORCE.rate_factors):
+        if not has_rate_rule(source.spec):
             message = "no rule says how its learning rate follows the batch size; choose another"
             raise SpecError.at(("optimizer",), message)
     return source
@@ -163,49 +160,27 @@ def brute_force(
     advice = advise(source, minutes=minutes, trust=trust, wait=wait)
     sizes = sorted({size for size in (*settings.sizes, advice.batch_size) if size and size <= n})
     with tempfile.TemporaryDirectory(prefix="kerasbatch-brute-force-") as folder:
-        rates, at_edge = _tune_learning_rates(source, n, sizes, Path(folder), trust, wait, settings)
+        rates, at_edge = _tune_learning_rates(source, sizes, Path(folder), trust, wait, settings)
         timings = _time_sizes(source, rates, Path(folder), trust, wait, settings.seeds)
     return _compare_with_advice(source, advice, timings, at_edge)
 
 
 def _tune_learning_rates(
     source: SpecSource,
-    n: int,
     sizes: list[int],
     folder: Path,
     trust: bool,
     wait: Wait,
     settings: BruteForceSettings,
 ) -> tuple[dict[int, float], tuple[int, ...]]:
-    """Return the best learning rate of every size, and the sizes where it lies at the edge.
-
-    Rates beyond the edge are added in up to `max_rounds` rounds.
-    """
-    rates = {size: rates_around(source.spec, n, size, settings.rate_factors) for size in sizes}
-    best: dict[int, float] = {}
-    edges: tuple[int, ...] = ()
-    for round_index in range(settings.max_rounds):
-        with wait(f"learning rates of {len(sizes)} sizes, round {round_index + 1}"):
-            sweep = tuning_sweep(source, "tuning", rates, settings.seeds)
-            runner.run_all(sweep, results=folder, trust=trust)  # skips finished runs
-        table = compare(load_runs(folder / "tuning")).table.set_index("batch_size")
-        best = {size: float(table["learning_rate"][size]) for size in sizes}
-        step = settings.rate_step
-        wider = {size: widen_rates(tried, best[size], step) for size, tried in rates.items()}
-        edges = tuple(size for size in sizes if wider[size] != rates[size])
-        if not edges:
-            break
-        rates = wider
-    return best, edges
-
-
-def widen_rates(tried: list[float], best: float, step: float = 2.0) -> list[float]:
-    """Return the rates, with one more beyond the best if the best is the first or the last."""
-    if math.isclose(best, tried[0]):
-        return [float(f"{tried[0] / step:.4g}"), *tried]
-    if math.isclose(best, tried[-1]):
-        return [*tried, float(f"{tried[-1] * step:.4g}")]
-    return tried
+    """Return the best learning rate of every size, and the sizes where it lies at the edge."""
+    sweep = tuning_sweep(source, "tuning", sizes, at_most=settings.max_rates, seeds=settings.seeds)
+    with wait(f"learning rates of {len(sizes)} sizes"):
+        runner.run_all(sweep, results=folder, trust=trust)
+    comparison = compare(load_runs(folder / "tuning"))
+    table = comparison.table.set_index("batch_size")
+    best = {size: float(table["learning_rate"][size]) for size in sizes}
+    return best, tuple(sizes_at_edge(comparison.table, comparison.caveats))
 
 
 def _time_sizes(

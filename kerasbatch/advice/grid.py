@@ -9,8 +9,9 @@ from kerasbatch.analysis.comparison.target import parse_target
 from kerasbatch.errors import SpecError
 from kerasbatch.spec.check import check_spec
 from kerasbatch.spec.reader import SpecSource, resolve_spec
-from kerasbatch.spec.schema import BUDGETS, Spec
+from kerasbatch.spec.schema import BUDGETS, OF_SWEEP, Spec
 from kerasbatch.spec.sweep.expand import expand
+from kerasbatch.spec.sweep.auto_rate import auto_rate_of
 from kerasbatch.spec.yaml_tree import Tree
 
 SWEPT = ("batch_size", "optimizer.learning_rate", "learning_rate_rule.times", "seed", *BUDGETS)
@@ -67,12 +68,21 @@ def _grid(source: SpecSource, specs: Sequence[Spec]) -> AdviceGrid:
     rate = rates[middle][len(rates[middle]) // 2] if rates[middle] else None
     of_size = [spec for spec in specs if spec.batch_size == middle]
     chosen = next((spec for spec in of_size if _rate(spec) == rate), of_size[0])
+    if (auto := auto_rate_of(source.spec)) is not None:
+        chosen = _start(source.spec, auto.start)
     tree = Tree(chosen.plain())
     single = SpecSource(check_spec(tree, default_name=source.spec.name), tree, source.folder)
     tried: dict[int | str, tuple[float, ...]] = {
         size: values for size, values in rates.items() if len(values) > 1
     }
     return AdviceGrid(single, tuple(sizes) if len(sizes) > 1 else (), tried)
+
+
+def _start(spec: Spec, rate: float) -> Spec:
+    """Return the single run from which a search for the learning rate starts."""
+    plain = {key: value for key, value in spec.plain().items() if key not in OF_SWEEP}
+    plain["optimizer"] = {**plain["optimizer"], "learning_rate": rate}
+    return check_spec(Tree(plain), spec.name)
 
 
 def _rates(specs: Iterable[Spec]) -> tuple[float, ...]:

@@ -6,6 +6,7 @@ from typing import Any
 from kerasbatch.planning import plan
 from kerasbatch.spec.check import check_spec
 from kerasbatch.spec.learning_rate import rate_at, resolve_learning_rate
+from kerasbatch.spec.overrides import AUTO, RATE
 from kerasbatch.spec.reader import SpecSource
 from kerasbatch.spec.schema import BUDGETS, Spec
 from kerasbatch.spec.yaml_tree import Tree
@@ -29,23 +30,40 @@ def spec_variant(source: SpecSource, **changes: Any) -> SpecSource:
 
 
 def tuning_sweep(
-    source: SpecSource, name: str, rates: Mapping[int, Sequence[float]], seeds: Sequence[int] = ()
+    source: SpecSource,
+    name: str,
+    sizes: Iterable[int],
+    rates: Mapping[int, Sequence[float]] | None = None,
+    *,
+    at_most: int = 8,
+    seeds: Sequence[int] = (),
 ) -> SpecSource:
-    """Return a sweep to the target over batch sizes, each with its own learning rates.
+    """Return a sweep to the target over batch sizes, in which each has its own learning rates.
 
     Args:
         source: a single-run spec with a target.
         name: the name of the experiment.
-        rates: learning rates by batch size; if any size has none, all have the rate of the spec.
+        sizes: the batch sizes.
+        rates: learning rates by batch size; sizes without any are searched, all of them, if there
+            is a rule for the optimizer.
+        at_most: the largest number of rates beyond the first three of a search, on each side.
         seeds: the seeds; if empty, that of the spec.
     """
-    sweep: dict[str, Any] = {"batch_size": list(rates)}
-    if all(rates.values()):
-        by_size = {str(size): list(values) for size, values in rates.items()}
-        sweep["optimizer.learning_rate"] = {"per_batch_size": by_size}
+    sizes = list(sizes)
+    sweep: dict[str, Any] = {"batch_size": sizes}
+    if rates and all(rates.get(size) for size in sizes):
+        by_size = {str(size): list(rates[size]) for size in sizes}
+        sweep[RATE] = {"per_batch_size": by_size}
+    elif has_rate_rule(source.spec):
+        sweep[RATE] = {AUTO: {"at_most": at_most}}
     if seeds:
         sweep["seed"] = list(seeds)
-    return train_to_target(source, name=name, batch_size=next(iter(rates)), sweep=sweep)
+    return train_to_target(source, name=name, sweep=sweep)
+
+
+def has_rate_rule(spec: Spec) -> bool:
+    """Return whether a rule says how the learning rate of a spec follows the batch size."""
+    return rate_at(spec, 1, 1) is not None
 
 
 def train_to_target(source: SpecSource, **changes: Any) -> SpecSource:
@@ -60,19 +78,6 @@ def train_to_target(source: SpecSource, **changes: Any) -> SpecSource:
 def numeric_batch_size(spec: Spec, n: int) -> int:
     """Return the batch size of a spec as a number, for n training examples."""
     return n if spec.batch_size == "full" else spec.batch_size
-
-
-def rates_around(spec: Spec, n: int, size: int, times: Iterable[float]) -> list[float]:
-    """Return multiples of the rule's learning rate at a batch size; empty without a rule.
-
-    Args:
-        spec: a spec whose rate is right at its own batch size.
-        n: the number of its training examples.
-        size: another batch size.
-        times: the factors of the rate.
-    """
-    rate = rate_at(spec, numeric_batch_size(spec, n), size)
-    return [] if rate is None else [float(f"{rate * factor:.4g}") for factor in times]
 
 
 def without_rule(source: SpecSource, n: int) -> SpecSource:

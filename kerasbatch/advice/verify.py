@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 import kerasbatch.runs.runner as runner
-from kerasbatch.advice.spec_variants import rates_around, tuning_sweep
+from kerasbatch.advice.spec_variants import tuning_sweep
 from kerasbatch.analysis.comparison.caveats.rate_edges import sizes_at_edge
 from kerasbatch.analysis.comparison.compare import compare
 from kerasbatch.analysis.loading.load import load
@@ -19,8 +19,8 @@ from kerasbatch.spec.reader import SpecSource
 
 NEIGHBOUR_FACTOR = 4
 """The factor between the advised size and its neighbours."""
-RATE_FACTORS = (0.5, 1.0, 2.0)
-"""Factors of the rule's learning rate, which is only a start for tuning."""
+MIN_RATES, MAX_RATES = 2, 2
+"""The learning rates of a search beside its start: at least, and beyond these on each side."""
 HELD = 1.5
 """The advice held if the advised size took at most this many times the best."""
 MIN_RUN_SECONDS = 5.0
@@ -57,14 +57,15 @@ def verify_advice(
     *,
     trust: bool,
 ) -> Verification:
-    """Train to the target at the advised size and at neighbours, each with three learning rates.
+    """Train to the target at the advised size and at neighbours, each with its learning rates.
 
     Args:
         source: a single-run spec with a target.
         advised: the advised batch size.
         predicted: the predicted relative time by batch size.
         n: the number of its training examples.
-        grid: the learning rates to try by batch size; at other sizes, three around the rule's.
+        grid: the learning rates to try by batch size; without those of all sizes, they are
+            searched.
         folder: the folder for the runs.
         until: the time limit, by `time.monotonic`.
         trust: whether the spec may run Python code.
@@ -73,13 +74,9 @@ def verify_advice(
         The times at the sizes, measured and predicted, and the verdict.
     """
     sizes = _neighbours(advised, n, sorted(predicted))
-    rates = {
-        size: list(grid.get(size) or rates_around(source.spec, n, size, RATE_FACTORS))
-        for size in sizes
-    }
-    sweep = tuning_sweep(source, "verify", rates)
+    sweep = tuning_sweep(source, "verify", sizes, grid, at_most=MAX_RATES)
     jobs = resources.default_jobs()
-    runs = sum(max(1, len(values)) for values in rates.values())
+    runs = sum(len(grid.get(size, ())) or 1 + MIN_RATES + MAX_RATES for size in sizes)
     turns = math.ceil(runs / jobs) + 1  # one for the start of the workers
     timeout = max(MIN_RUN_SECONDS, (until - time.monotonic()) / turns)
     runner.run_all(sweep, results=folder, jobs=jobs, rerun=True, timeout=timeout, trust=trust)

@@ -4,7 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from kerasbatch.columns import HISTORY_COLUMNS, STEP_COLUMNS
@@ -18,8 +18,8 @@ from kerasbatch.records.stored_files import StoredFileError
 from kerasbatch.records.table_writer import TableWriter
 from kerasbatch.runs import earlier_results
 from kerasbatch.runs.executors.worker_failure import WorkerFailure
-from kerasbatch.runs.failed_record import failed_run_record
 from kerasbatch.runs.messages import Message, ProgressUpdate, SavedFile, TableRows
+from kerasbatch.runs.open_run import OpenRun
 from kerasbatch.runs.prepare.prepared_run import PreparedRun
 from kerasbatch.runs.progress import RunInfo, SweepProgress, Watcher
 from kerasbatch.runs.result import Result
@@ -30,31 +30,11 @@ from kerasbatch.spec.named_paths import with_absolute_paths
 from kerasbatch.spec.reader import SpecSource
 from kerasbatch.spec.schema import Spec
 from kerasbatch.spec.trust import Access
-from kerasbatch.types import Progress
 
 MAX_TRIES = 3
 """The times a run is started if its node is lost."""
 PROGRESS_INTERVAL = 0.2
 """Seconds between two reports of the progress of a sweep."""
-
-
-@dataclass
-class _OpenRun:
-    """A run in training, with its files."""
-
-    run: PreparedRun
-    info: RunInfo
-    target: RunDirectory
-    written: RunDirectory
-    tables: TableWriter
-    started: str
-    progress: Progress | None = None
-    since: float = field(default_factory=time.monotonic)
-
-    def failed_record(self, failure: WorkerFailure) -> dict[str, Any]:
-        """Return the record of the run after a failure, with the rows received so far."""
-        rows = self.tables.rows.get("history.csv", ())
-        return failed_run_record(self.run, failure, self.started, self.progress, rows)
 
 
 class Coordinator:
@@ -85,7 +65,7 @@ class Coordinator:
         self._runs, self._rerun = runs, rerun
         self._experiment, self._access, self._watcher = experiment, access, watcher
         self._workers = workers
-        self._open: dict[str, _OpenRun] = {}
+        self._open: dict[str, OpenRun] = {}
         self._tries: dict[str, int] = defaultdict(int)
         self._schedule = Scheduler()
         self._failed = 0
@@ -192,7 +172,7 @@ class Coordinator:
         self._table.write()
         self._watcher.sweep_progress(self._sweep_progress())
 
-    def _begin(self, run: PreparedRun) -> _OpenRun:
+    def _begin(self, run: PreparedRun) -> OpenRun:
         """Make a run's directory; an old result that is kept stays until there is a new one."""
         target = self._experiment.run(run.run_id)
         written = target.successor() if target.is_kept() else target
@@ -202,13 +182,13 @@ class Coordinator:
         tables = TableWriter(written)
         tables.put("history.csv", 0, (), HISTORY_COLUMNS)
         tables.put("steps.csv", 0, (), STEP_COLUMNS)
-        return _OpenRun(run, info, target, written, tables, provenance.utc_now())
+        return OpenRun(run, info, target, written, tables, provenance.utc_now())
 
     def _spec_with_absolute_paths(self, run: PreparedRun) -> Spec:
         return with_absolute_paths(run.single.spec, self._access)
 
     @contextmanager
-    def _ending_if_deleted(self, open_run: _OpenRun) -> Iterator[None]:
+    def _ending_if_deleted(self, open_run: OpenRun) -> Iterator[None]:
         """End a run whose directory somebody has deleted or changed; the others go on."""
         try:
             yield
@@ -220,7 +200,7 @@ class Coordinator:
             failure = WorkerFailure(RunStatus.FAILED, f"its directory was {what}")
             self._close(open_run, self._rewritten(open_run, open_run.failed_record(failure)))
 
-    def _rewritten(self, open_run: _OpenRun, record: dict[str, Any]) -> dict[str, Any]:
+    def _rewritten(self, open_run: OpenRun, record: dict[str, Any]) -> dict[str, Any]:
         """Write all files of a run anew, and return its record; only that where it cannot."""
         record = record | self._origin
         try:
@@ -237,7 +217,7 @@ class Coordinator:
             open_run.tables.write()
             self._close(open_run, open_run.written.finish(ended))
 
-    def _close(self, open_run: _OpenRun, record: dict[str, Any]) -> None:
+    def _close(self, open_run: OpenRun, record: dict[str, Any]) -> None:
         """Put the directory of a run with a record into its place, and keep the result."""
         run, directory = open_run.run, open_run.written
         if directory != open_run.target and directory.replaces(open_run.target):

@@ -29,7 +29,7 @@ class RunInfo:
 
     @property
     def is_alone(self) -> bool:
-        """Whether the spec makes one run only."""
+        """True if the spec makes one run only."""
         return not self.single.swept
 
 

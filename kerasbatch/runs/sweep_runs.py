@@ -60,7 +60,7 @@ class SweepRuns:
 
     @property
     def is_done(self) -> bool:
-        """Whether no run will follow."""
+        """True if no run will follow."""
         return self._search.is_done
 
     def ordered(self, results: Mapping[str, Result]) -> list[Result]:

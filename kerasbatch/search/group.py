@@ -60,7 +60,7 @@ class Group:
 
     @property
     def is_auto(self) -> bool:
-        """Whether its learning rates are searched."""
+        """True if its learning rates are searched."""
         return self.runs[0].swept.get(RATE) == AUTO
 
 

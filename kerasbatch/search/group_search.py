@@ -98,7 +98,7 @@ class GroupSearch:
 
     @property
     def decides(self) -> bool:
-        """Whether results decide which runs follow."""
+        """True if results decide which runs follow."""
         return self._auto is not None or self.tried.capped
 
     def given_up(self) -> list[SingleRun]:

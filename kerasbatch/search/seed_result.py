@@ -34,7 +34,7 @@ class SeedResult:
 
     @property
     def learned(self) -> bool:
-        """Whether it learned something."""
+        """True if it learned something."""
         return self.steps is not None or math.isfinite(self.badness)
 
     @property

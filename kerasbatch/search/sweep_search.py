@@ -80,12 +80,12 @@ class SweepSearch:
 
     @property
     def decides(self) -> bool:
-        """Whether results decide which runs follow; else all runs are asked for at once."""
+        """True if results decide which runs follow; else all runs are asked for at once."""
         return any(search.decides for search in self._searches)
 
     @property
     def is_done(self) -> bool:
-        """Whether all results are known, so that no request will follow."""
+        """True if all results are known, so that no request will follow."""
         return all(search.is_done for search in self._searches)
 
     @property

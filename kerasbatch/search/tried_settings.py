@@ -44,7 +44,7 @@ class TriedSettings:
     limit: int | None = None
     results: dict[Any, dict[int, SeedResult]] = field(default_factory=dict)
     is_located: bool = False
-    """Whether the best setting is known but for a refinement."""
+    """True if the best setting is known but for a refinement."""
 
     def put(self, request: Request, result: SeedResult) -> None:
         """Add the result of a request."""

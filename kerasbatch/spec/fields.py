@@ -132,7 +132,7 @@ class StrictModel(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
     is_text: ClassVar[bool] = False
-    """Whether a spec writes it as text only, never as a mapping."""
+    """True if a spec writes it as text only, never as a mapping."""
 
 
 class KeyedModel(StrictModel):

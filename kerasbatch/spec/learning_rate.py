@@ -51,7 +51,7 @@ class LearningRate:
 
     @property
     def is_scheduled(self) -> bool:
-        """Whether the rate changes from step to step."""
+        """True if the rate changes from step to step."""
         return self.warmup_steps > 0 or self.decay is not None
 
 

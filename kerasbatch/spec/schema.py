@@ -43,19 +43,12 @@ Saved = Literal["last", "best"]
 BUDGETS: tuple[BudgetKind, ...] = get_args(BudgetKind)
 
 
-_EXPERIMENT = Key(
-    identity=False,
-    swept=False,
-    compiled=False,
-    affects_data=False,
-    setting=False,
-    describes_run=False,
-)
+_BOOKKEEPING = Key(identity=False, swept=False, compiled=False, affects_data=False, setting=False)
+"""Keys that change the production or storage of a run, and none of its numbers."""
+_EXPERIMENT = replace(_BOOKKEEPING, describes_run=False)
 """Keys that describe the experiment and change no run."""
 _OF_SWEEP = replace(_EXPERIMENT, of_sweep=True)
 """Keys that make many runs of a spec, and are in none of them."""
-_BOOKKEEPING = Key(identity=False, swept=False, compiled=False, affects_data=False, setting=False)
-"""Keys that change the production or storage of a run, and none of its numbers."""
 _BUDGET = Key(
     identity=True,
     swept=True,
@@ -65,6 +58,8 @@ _BUDGET = Key(
     per_batch_size=True,
 )
 """Keys of the length of a run and of its evaluations; a comparison has a caveat for budgets."""
+_COMPILED = Key(identity=True, swept=True, compiled=True, affects_data=False, setting=True)
+"""Keys that are built into the compiled program of a model."""
 _OBSERVED = Key(identity=True, swept=True, compiled=False, affects_data=False, setting=False)
 """Keys that are part of a run and make no other setting of it."""
 _SETTING = Key(identity=True, swept=True, compiled=False, affects_data=False, setting=True)
@@ -90,12 +85,8 @@ class Spec(KeyedModel):
     ]
     model: Annotated[
         AnyModel,
-        Key(
-            identity=True,
-            swept=True,
-            compiled=True,
-            affects_data=False,
-            setting=True,
+        replace(
+            _COMPILED,
             short="preset",
             placeholder="mlp",
             must=one_of(Preset) + ", or {layers: [...]}",
@@ -103,16 +94,7 @@ class Spec(KeyedModel):
     ]
     optimizer: Annotated[
         NamedObject,
-        Key(
-            identity=True,
-            swept=True,
-            compiled=True,
-            affects_data=False,
-            setting=True,
-            short="name",
-            placeholder="adam",
-            section="optimizers",
-        ),
+        replace(_COMPILED, short="name", placeholder="adam", section="optimizers"),
     ]
     loss: Annotated[
         NamedObject,
@@ -130,14 +112,7 @@ class Spec(KeyedModel):
     metrics: Annotated[
         tuple[NamedObject, ...],
         Field(strict=False),
-        Key(
-            identity=True,
-            swept=True,
-            compiled=True,
-            affects_data=False,
-            setting=True,
-            short="name",
-        ),
+        replace(_COMPILED, short="name"),
     ] = ()
     epochs: Annotated[Count | None, _BUDGET] = None
     steps: Annotated[Count | None, _BUDGET] = None
@@ -151,7 +126,7 @@ class Spec(KeyedModel):
             compiled=False,  # programs are kept by batch size, beside the key of the model
             affects_data=False,
             setting=True,
-            placeholder=1,
+            placeholder=32,  # Keras' own, where the sweep alone has sizes
         ),
     ]
     seed: Annotated[
@@ -222,7 +197,7 @@ class Spec(KeyedModel):
     precision: Annotated[
         Literal["float32", "mixed_bfloat16"],
         Expected("float32 or mixed_bfloat16"),
-        Key(identity=True, swept=True, compiled=True, affects_data=False, setting=True),
+        _COMPILED,
     ] = "float32"
     sweep: Annotated[
         dict[str, Any] | None,
@@ -241,7 +216,7 @@ class Spec(KeyedModel):
 
     @property
     def makes_many(self) -> bool:
-        """Whether it describes many runs."""
+        """True if it describes many runs."""
         return any(getattr(self, key) is not None for key in SWEEPING)
 
     @property

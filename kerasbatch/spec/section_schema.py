@@ -206,5 +206,5 @@ class LearningRateRule(StrictModel):
 
     @property
     def is_scheduled(self) -> bool:
-        """Whether the rate changes from step to step."""
+        """True if the rate changes from step to step."""
         return self.warmup is not None or self.decay is not None

@@ -1,4 +1,4 @@
-"""Advice against brute force: rates that go on outward, the verdict, and the command."""
+"""Advice against brute force: the verdict, and the command."""
 
 import math
 from functools import partial
@@ -16,7 +16,6 @@ from kerasbatch.advice.brute_force import (
     BruteForceSettings,
     _compare_with_advice,
     brute_force_spec,
-    widen_rates,
 )
 from kerasbatch.advice.measure import Memory
 from kerasbatch.advice.result import Advice
@@ -58,13 +57,6 @@ def judged(seconds: list[float], reached: list[int], size: int | None) -> BruteF
         "seconds_to_target": seconds,
     }
     return _compare_with_advice(reader.spec_from_dict(DIGITS), advice(size), pd.DataFrame(took), ())
-
-
-def test_rates_go_on_beyond_an_edge() -> None:
-    """By a factor of two, on the side where the best lies."""
-    assert widen_rates([0.1, 0.2, 0.4], 0.1) == [0.05, 0.1, 0.2, 0.4]
-    assert widen_rates([0.1, 0.2, 0.4], 0.4) == [0.1, 0.2, 0.4, 0.8]
-    assert widen_rates([0.1, 0.2, 0.4], 0.2) == [0.1, 0.2, 0.4]
 
 
 def test_the_advice_holds_up_to_half_as_much_time_again() -> None:
@@ -115,7 +107,7 @@ def test_what_it_refuses(changes: dict[str, Any], told: str) -> None:
 @pytest.mark.slow
 def test_the_whole_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two sizes and the advised one, on real digits; two rates each, the best at the edge."""
-    settings = BruteForceSettings((16, 256), (0.5, 1.0), max_rounds=1, seeds=(0,))
+    settings = BruteForceSettings((16, 256), max_rates=1, seeds=(0,))
     small = partial(brute_force.brute_force, settings=settings)
     monkeypatch.setattr(brute_force, "brute_force", small)
     spec, csv = tmp_path / "little.yaml", tmp_path / "found.csv"
