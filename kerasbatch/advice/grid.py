@@ -10,8 +10,8 @@ from kerasbatch.errors import SpecError
 from kerasbatch.spec.check import check_spec
 from kerasbatch.spec.reader import SpecSource, resolve_spec
 from kerasbatch.spec.schema import BUDGETS, OF_SWEEP, Spec
-from kerasbatch.spec.sweep.expand import expand
 from kerasbatch.spec.sweep.auto_rate import auto_rate_of
+from kerasbatch.spec.sweep.expand import expand
 from kerasbatch.spec.yaml_tree import Tree
 
 SWEPT = ("batch_size", "optimizer.learning_rate", "learning_rate_rule.times", "seed", *BUDGETS)

@@ -60,23 +60,25 @@ class GroupSearch:
         self.group, self._auto = group, auto
         has_target = group.runs[0].spec.target is not None
         self.tried = TriedSettings(group.seeds, has_target, capped)
-        self.has_begun, self.is_done = False, False
+        self.is_done = False
         self.best: Best | None = None
         """The best setting before the last refinement, once it is known."""
+        self._steps: int | None = None
         self._rate: Callable[[float], float] = float
         self._rounds: Rounds = iter(())  # type: ignore[assignment]  # begin sets it
         self._asked: list[Request] = []
         self._told: dict[Request, SeedResult] = {}
         self._made: dict[tuple[Setting, int], RunRequest] = {}
 
-    def begin(self, start: float | None, limit: int | None) -> list[RunRequest]:
+    def begin(self, start: float | None, limit: int | None, steps: int | None) -> list[RunRequest]:
         """Return the requests of the first round.
 
         Args:
             start: the learning rate at which a search starts; None for a grid.
             limit: the steps at which every run ends, or None.
+            steps: the budget of every run in steps, or None for that of the spec.
         """
-        self.has_begun, self.tried.limit = True, limit
+        self.tried.limit, self._steps = limit, steps
         if self._auto is not None and start is not None:
             self._rate = rate_of(start, self._auto.factor)
             self._rounds = rate_rounds(self.tried, self._auto.at_most)
@@ -125,6 +127,8 @@ class GroupSearch:
         base = run = self.group.by_setting[setting, request.seed]
         if self._auto is not None:
             run = base.with_values({RATE: self._rate(request.setting)})
+        if self._steps is not None:
+            run = run.with_steps(self._steps)
         is_limit = request.cap is not None and request.cap == self.tried.limit
         made = RunRequest(run, base, request, is_limit)
         self._made[request.setting, request.seed] = made

@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from kerasbatch.planning import plan_budget
 from kerasbatch.search.group import SEED, Group, batch_size_of, groups_of, start_rate
 from kerasbatch.search.group_search import Best, GroupSearch, RunRequest
 from kerasbatch.search.seed_result import SeedResult
@@ -32,12 +33,14 @@ class _Chain:
     Args:
         searches: the searches, by ascending batch size.
         sizes: their batch sizes as numbers.
+        steps: the budget of every run in steps; None for that of the spec.
         begun: the number of searches that have begun.
         limit: the steps at which runs of the next search end, or None.
     """
 
     searches: Sequence[GroupSearch]
     sizes: Sequence[int]
+    steps: int | None = None
     begun: int = 0
     limit: int | None = None
 
@@ -114,7 +117,18 @@ class SweepSearch:
             size = batch_size_of(run, self._train_examples(run))
             chains.setdefault(name, []).append((size, number, search))
         ordered = [sorted(chain, key=lambda part: part[:2]) for chain in chains.values()]
-        return [_Chain([c[2] for c in chain], [c[0] for c in chain]) for chain in ordered]
+        return [
+            _Chain([c[2] for c in chain], [c[0] for c in chain], self._common_budget(chain[0][2]))
+            for chain in ordered
+        ]
+
+    def _common_budget(self, smallest: GroupSearch) -> int | None:
+        """Return the budget of the smallest size in steps, which larger sizes have too."""
+        run = smallest.group.runs[0]
+        if self._spec.budget is None or run.spec.length.kind == "steps":
+            return None
+        n, spec = self._train_examples(run), run.spec
+        return plan_budget(n, spec.batch_size, spec.length, spec.partial_batch).total_steps
 
     def _begin(self, chain: _Chain) -> None:
         """Begin every search of a chain whose predecessor knows its best setting."""
@@ -126,7 +140,7 @@ class SweepSearch:
                 chain.limit = math.ceil(LIMIT_FACTOR * before.steps)
             search, start = chain.searches[chain.begun], self._start(chain, before.rate)
             chain.begun += 1
-            self._add(chain, search, search.begin(start, chain.limit))
+            self._add(chain, search, search.begin(start, chain.limit, chain.steps))
 
     def _start(self, chain: _Chain, rate: float | None) -> float | None:
         """Return the first learning rate of a search: by the rule, from the next smaller size."""

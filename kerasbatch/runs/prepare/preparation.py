@@ -49,17 +49,19 @@ def prepare(single: SingleRun, data: RunData, code: Sequence[CodeSnapshot] = ())
 
 
 def prepare_variant(prepared: PreparedRun, single: SingleRun) -> PreparedRun:
-    """Return a prepared run with another learning rate; data, counts and programs are the same.
+    """Return a prepared run with another learning rate or budget, and the same program.
 
     Args:
-        prepared: the run with the rate at which a search starts.
-        single: its spec with another rate, and its swept values.
+        prepared: the run of the grid.
+        single: its spec with another rate or budget, and its swept values.
     """
     spec, fingerprint = single.spec, prepared.data.fingerprint
+    plan = replace(prepared.plan, budget=spec.length)
     return replace(
         prepared,
         single=single,
-        rate=resolve_learning_rate(spec, prepared.plan),
+        plan=plan,
+        rate=resolve_learning_rate(spec, plan),
         run_id=run_id(spec, single.swept, fingerprint, _code_text(spec, prepared.code)),
     )
 

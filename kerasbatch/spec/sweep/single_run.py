@@ -45,6 +45,12 @@ class SingleRun:
         rest = {key: value for key, value in self.swept.items() if key not in keys}
         return json.dumps(rest, sort_keys=True)
 
+    def with_steps(self, steps: int) -> "SingleRun":
+        """Return the run with a budget in steps; its swept values stay."""
+        plain = copy.deepcopy(self.spec.plain())
+        set_value(plain, "steps", steps)
+        return replace(self, spec=check_spec(Tree(plain), self.spec.name))
+
     def with_values(self, values: Mapping[str, Any]) -> "SingleRun":
         """Return the run with other values of swept keys.
 
