@@ -28,7 +28,8 @@ class Scheduler:
         """Return a run of the program that the worker has compiled, else of the longest work.
 
         Programs that no other worker has compiled come first; then workers share a program, at
-        the price of one more compilation.
+        the price of one more compilation. A worker leaves a shared program for one that nobody has
+        compiled: it may be the start of a search, on which further runs depend.
 
         Args:
             worker: the number of the worker.
@@ -41,8 +42,9 @@ class Scheduler:
         waiting = {program for program, runs in self._left() if any(map(is_allowed, runs))}
         if not waiting:
             return None
-        if (program := self._held.get(worker)) not in waiting:
-            held = {other for number, other in self._held.items() if number != worker}
+        held = {other for number, other in self._held.items() if number != worker}
+        program = self._held.get(worker)
+        if program not in waiting or (program in held and waiting - held):
             program = max(sorted(waiting - held or waiting), key=self._waiting_seconds)
         self._held[worker] = program
         runs = self._waiting[program]

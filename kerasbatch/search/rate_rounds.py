@@ -61,9 +61,11 @@ def _beyond(tried: TriedSettings, at_most: int) -> Iterator[float]:
     merits = {position: tried.first_merit(position) for position in tried.results}
     best = min(merits.values())
     none_learned = not _any_learned(tried)
+    nearest = min(position for position, merit in merits.items() if merit == best)
+    # Where all are equal, the plateau may end on either side.
+    is_plateau = none_learned or set(merits.values()) == {best}
     for edge, side in ((low, -1), (high, 1)):
-        # Equal steps are a plateau: it may go on beyond the edge.
-        is_best = merits[edge] == best or none_learned
+        is_best = edge == nearest or is_plateau
         if is_best and _is_open(tried, edge + side, at_most):
             yield edge + side
 

@@ -6,7 +6,8 @@
             search.tell(request, lambda: seed_result(...))
 
 Groups are searched side by side. With `budget: auto` they form chains by ascending batch size: the
-steps to the target at one size limit the runs of the next one, whose search starts at its rate.
+steps to the target at one size limit the runs of the next one. Its search starts between the rate
+of the smaller size and what the rule of the optimizer makes of it.
 """
 
 import math
@@ -148,7 +149,9 @@ class SweepSearch:
             return None
         size, run = chain.sizes[chain.begun], chain.searches[chain.begun].group.runs[0]
         if rate is not None:
-            return start_rate(self._auto, run.spec, rate, chain.sizes[chain.begun - 1], size)
+            # The rule holds for small batches; for large ones, the best rate stays the same.
+            ruled = start_rate(self._auto, run.spec, rate, chain.sizes[chain.begun - 1], size)
+            return math.sqrt(rate * ruled)
         own = self._spec.batch_size
         written = self._train_examples(run) if own == "full" else own
         return start_rate(self._auto, run.spec, self._auto.start, written, size)
