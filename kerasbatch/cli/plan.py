@@ -37,6 +37,7 @@ def plan(
     """Show the planned runs of a spec without training; only --time loads TensorFlow."""
     from kerasbatch.cli.display.tables import sweep_table, sweep_totals
     from kerasbatch.runs.prepare.plans import plan_runs
+    from kerasbatch.search.run_bounds import run_bounds
     from kerasbatch.spec.reader import load_spec
 
     source = load_spec(spec, overrides or ())
@@ -56,7 +57,8 @@ def plan(
         if len(listed) < len(planned):
             rest = counted(len(planned) - len(listed), "more run")
             console.print(f"... and {rest}; --all lists them", soft_wrap=True)
-        console.print(sweep_totals(planned), soft_wrap=True)
+        bounds = run_bounds(source.spec, [run.single for run in planned])
+        console.print(sweep_totals(planned, bounds), soft_wrap=True)
         _explain_differences([run.plan for run in planned])
     else:
         _show_single_run(planned[0])
@@ -91,31 +93,36 @@ def _show_time_estimate(source: "SpecSource", access: "Access", jobs: int | None
     """Time every program and print an estimate for all runs."""
     import psutil
 
-    from kerasbatch.cli.display.tables import duration, timing_table
+    from kerasbatch.cli.display.tables import duration, run_count, timing_table
     from kerasbatch.cli.preflight import display_with_tensorflow
     from kerasbatch.runs.executors import resources
+    from kerasbatch.search.run_bounds import run_bounds
     from kerasbatch.spec.sweep.expand import expand
 
     singles = expand(source)
-    threads = resources.threads_per_run(len(singles)) if source.spec.makes_many else 0
+    least, most = bounds = run_bounds(source.spec, singles)
+    count = resources.least_runs(singles)
+    threads = resources.threads_per_run(count) if source.spec.makes_many else 0
     display = display_with_tensorflow(
         quiet=False, verbose=False, threads=threads, load_optional=access.trusted
     )
     from kerasbatch.benchmark.sweep_estimate import time_programs, total_seconds
 
     start_seconds = time.time() - psutil.Process().create_time()
-    workers = min(jobs or resources.default_jobs(), len(singles))
+    workers = min(jobs or resources.default_jobs(), count)
     with source.located(), display.waiting_for("trying every batch size"):
         timings = list(time_programs(singles, access, []))
     console = open_console(errors=False)
     print_uncut(console, timing_table(timings))
-    shortest, longest = map(duration, total_seconds(timings, workers, start_seconds))
+    fast, slow = total_seconds(timings, workers, start_seconds)
+    # The runs of a search take as long as those of its start, or end before.
+    shortest, longest = duration(fast), duration(slow * max(1.0, most / len(singles)))
     suffix = "" if workers == 1 else f", by {counted(workers, 'worker')}"
-    if any(single.spec.target or single.spec.callbacks for single in singles):
+    may_end_early = any(single.spec.target or single.spec.callbacks for single in singles)
+    if may_end_early or least < most:
         span = f"at most {longest}, less if runs end before their budget"
     else:
         span = f"{shortest} to {longest}"
     console.print(
-        f"{counted(len(singles), 'run')}{suffix}: {span}, {start_seconds:.1f} s to load TensorFlow "
-        "included"
+        f"{run_count(bounds)}{suffix}: {span}, {start_seconds:.1f} s to load TensorFlow included"
     )

@@ -19,7 +19,7 @@ from kerasbatch.search.group import SEED, Group, batch_size_of, groups_of, start
 from kerasbatch.search.group_search import Best, GroupSearch, RunRequest
 from kerasbatch.search.seed_result import SeedResult
 from kerasbatch.spec.schema import Spec
-from kerasbatch.spec.sweep.auto_rate import auto_rate_of
+from kerasbatch.spec.sweep.auto_rate import AutoRate, auto_rate_of
 from kerasbatch.spec.sweep.axis import SIZE
 from kerasbatch.spec.sweep.single_run import SingleRun
 
@@ -103,9 +103,7 @@ class SweepSearch:
             yield from search.given_up()
 
     def _search(self, group: Group) -> GroupSearch:
-        target = group.runs[0].spec.target
-        several = self._auto is not None or len(group.settings) > 1
-        capped = bool(self._spec.cap and target and target.stop and several)
+        capped = is_capped(self._spec, group, self._auto)
         return GroupSearch(group, self._auto, capped=capped)
 
     def _chained(self) -> list[_Chain]:
@@ -159,6 +157,13 @@ class SweepSearch:
     def _add(self, chain: _Chain, search: GroupSearch, requests: Sequence[RunRequest]) -> None:
         self._waiting |= {_key(request.run): (chain, search, request) for request in requests}
         self._asked += requests
+
+
+def is_capped(spec: Spec, group: Group, auto: AutoRate | None) -> bool:
+    """Return whether settings of a group are given up once they cannot win."""
+    target = group.runs[0].spec.target
+    several = auto is not None or len(group.settings) > 1
+    return bool(spec.cap and target and target.stop and several)
 
 
 def _key(run: SingleRun) -> str:

@@ -1,5 +1,6 @@
 """The plot `rates`: the cost of the target, or the judged metric, by learning rate."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from kerasbatch.analysis.plots import style
 from kerasbatch.analysis.plots.hover import line_points
 from kerasbatch.analysis.plots.kind import PlotContent, PlotKind, PlotPanel, PlotRequest, PlotView
 from kerasbatch.errors import Fault, SpecError
-from kerasbatch.records.run_status import FINISHED
+from kerasbatch.records.run_status import SETTLED, RunStatus
 from kerasbatch.spec import keras_registry
 from kerasbatch.text import counted
 from kerasbatch.types import Array
@@ -34,6 +35,9 @@ class RateLine:
         means: the means over seeds.
         low: the smallest values.
         high: the largest values.
+        chosen: the learning rate that the comparison chose.
+        given_up: the learning rate of every run that was stopped, and the steps it had taken; of
+            shape (runs, 2).
     """
 
     batch_size: int
@@ -41,6 +45,8 @@ class RateLine:
     means: Array
     low: Array
     high: Array
+    chosen: float
+    given_up: Array
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,7 @@ def rate_lines(loaded: Loaded, comparison: Comparison) -> RateLines:
     others = [key for key in question.tuned if key != RATE]
     chosen = comparison.chosen[["batch_size", *others]].drop_duplicates()
     runs = judge_runs(loaded, question).merge(chosen, on=["batch_size", *others])
-    runs = runs[runs["status"].isin(FINISHED) & runs[RATE].notna()]
+    runs = runs[runs["status"].isin(SETTLED) & runs[RATE].notna()]
     if runs.groupby("batch_size")[RATE].nunique().max() < 2 or not len(runs):
         message = "no batch size was trained with two learning rates; sweep optimizer.learning_rate"
         raise SpecError([Fault(("rates",), message)])
@@ -85,7 +91,8 @@ def rate_lines(loaded: Loaded, comparison: Comparison) -> RateLines:
     if column is None:
         raise SpecError([Fault(("rates",), "no run has an evaluation to draw")])
     groups: Any = runs.groupby("batch_size")
-    lines = tuple(_line(int(size), rows, column) for size, rows in groups)
+    best = comparison.chosen.groupby("batch_size")[RATE].first()
+    lines = tuple(_line(int(size), rows, column, float(best[size])) for size, rows in groups)
     empty = int(sum(np.isnan(line.means).sum() for line in lines))
     lower = question.target is not None or keras_registry.lower_is_better(column)
     values = np.concatenate([line.means for line in lines])
@@ -93,15 +100,26 @@ def rate_lines(loaded: Loaded, comparison: Comparison) -> RateLines:
         f"steps to {question.target}" if question.target else f"{column} at the end",
         lines,
         lower and style.spans_decades(values),
-        f"{counted(empty, 'setting')} without a value" if empty else "",
+        "; ".join(_notes(lines, empty)),
     )
 
 
-def _line(size: int, runs: pd.DataFrame, column: str) -> RateLine:
+def _notes(lines: Sequence[RateLine], empty: int) -> Iterator[str]:
+    """Yield notes on the marks of the plot, and on settings without a value."""
+    if any(len(line.given_up) for line in lines):
+        yield "ring: the choice; triangle: a run was given up there"
+    if empty:
+        yield f"{counted(empty, 'setting')} without a value"
+
+
+def _line(size: int, runs: pd.DataFrame, column: str, chosen: float) -> RateLine:
+    is_stopped = runs["status"] == RunStatus.CAPPED
+    stopped = runs.loc[is_stopped & runs[column].isna(), [RATE, "observed_steps"]]
     values = runs[column].astype(float).replace([np.inf, -np.inf], np.nan)
     groups = values.groupby(runs[RATE])
     means, low, high = (part.to_numpy() for part in (groups.mean(), groups.min(), groups.max()))
-    return RateLine(size, groups.mean().index.to_numpy(float), means, low, high)
+    rates = groups.mean().index.to_numpy(float)
+    return RateLine(size, rates, means, low, high, chosen, stopped.to_numpy(float))
 
 
 def draw_rates(axes: "Axes", drawn: RateLines) -> None:
@@ -119,6 +137,7 @@ def draw_rates(axes: "Axes", drawn: RateLines) -> None:
             label=f"{line.batch_size:,}",
             **line_style,
         )
+        _draw_search(axes, line, line_style["color"])
     axes.set_xscale("log")
     style.full_numbers(axes.xaxis)
     axes.set_xlabel("learning rate")
@@ -130,13 +149,23 @@ def draw_rates(axes: "Axes", drawn: RateLines) -> None:
         style.full_numbers(axes.yaxis)
 
 
+def _draw_search(axes: "Axes", line: RateLine, color: str) -> None:
+    """Draw a ring around the chosen rate, and a triangle where a run was given up."""
+    chosen = line.rates == line.chosen
+    ring: dict[str, Any] = {"facecolors": "none", "edgecolors": color, "linewidths": 1.3}
+    axes.scatter(line.rates[chosen], line.means[chosen], marker="o", s=90, zorder=5, **ring)
+    if len(line.given_up):
+        rates, steps = line.given_up.T
+        axes.scatter(rates, steps, marker="^", s=16, color=color, alpha=0.6, linewidths=0)
+
+
 def _figure(request: PlotRequest) -> "Figure":
     drawn = rate_lines(request.loaded, request.comparison)
     figure, (axes,) = style.new_figure(1, width=6.4)
     draw_rates(axes, drawn)
     style.add_legend(figure, axes, "batch size")
     if drawn.note:
-        figure.suptitle(drawn.note)
+        figure.suptitle("\n".join(drawn.note.split("; ")))
     return figure
 
 

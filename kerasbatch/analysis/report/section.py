@@ -21,7 +21,7 @@ from kerasbatch.analysis.report.figures import ReportFigure, report_figures
 from kerasbatch.analysis.report.reproduction import reproduction_commands, spec_text
 from kerasbatch.analysis.report.tables import ReportTable, comparison_table, runs_table
 from kerasbatch.errors import SpecError
-from kerasbatch.records.run_status import FINISHED
+from kerasbatch.records.run_status import SETTLED
 from kerasbatch.step_check import is_mismatch
 
 MAX_MISSING = 500
@@ -225,7 +225,7 @@ def _sum_steps(runs: pd.DataFrame) -> tuple[int, int]:
 def _unfinished_runs(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
     runs, records = loaded.runs, loaded.records
     for run, row in zip(run_keys(runs), runs.to_dict("records"), strict=True):
-        if row["status"] not in FINISHED:
+        if row["status"] not in SETTLED:
             message = records[run].get("message") or _progress(row)
             yield str(row["run_id"]), str(row["status"]), str(message)
 

@@ -91,15 +91,34 @@ def sweep_table(runs: "Sequence[PlannedRun]") -> Table:
     return table
 
 
-def sweep_totals(runs: "Sequence[PlannedRun]") -> str:
-    """Return one line with the totals of a sweep."""
+def sweep_totals(runs: "Sequence[PlannedRun]", bounds: tuple[int, int]) -> str:
+    """Return one line with the totals of a sweep.
+
+    Args:
+        runs: the runs of the sweep.
+        bounds: the least and the most runs that its search trains.
+    """
     plans = [run.plan for run in runs]
     sizes = len({plan.batch_size for plan in plans})
+    if bounds[0] < bounds[1]:
+        longest = counted(max(plan.total_steps for plan in plans), "step")
+        at = f"at {counted(sizes, 'batch size')}"
+        return f"in all {run_count(bounds)} {at}, each of at most {longest}"
     return (
         f"in all {counted(len(plans), 'run')} at {counted(sizes, 'batch size')}, "
         f"{counted(sum(plan.total_steps for plan in plans), 'step')}, "
         f"{counted(sum(plan.examples for plan in plans), 'example')} seen"
     )
+
+
+def run_count(bounds: tuple[int, int]) -> str:
+    """Return the number of runs as text: 12 runs, or 12 to 48 runs.
+
+    Args:
+        bounds: the least and the most runs.
+    """
+    least, most = bounds
+    return counted(least, "run") if least == most else f"{least:,} to {counted(most, 'run')}"
 
 
 def timing_table(timings: "Sequence[ProgramTiming]") -> Table:

@@ -1,7 +1,7 @@
 """The plans of a spec's runs, made without TensorFlow."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from kerasbatch.planning import plan_budget
 from kerasbatch.runs.prepare.data_loader import DataLoader
@@ -61,4 +61,13 @@ def plan_runs(source: SpecSource, access: Access) -> list[PlannedRun]:
                 PlannedRun(single, run_plan, sizes.held_back, notices, sizes.description)
             )
         refuse_equal_runs(((run.single, run.plan) for run in planned), access)
-    return planned
+    return planned if source.spec.budget is None else list(_with_common_budget(planned))
+
+
+def _with_common_budget(planned: Sequence[PlannedRun]) -> Iterator[PlannedRun]:
+    """Yield runs with the budget of the smallest size, in steps, as an automatic budget has it."""
+    for run in planned:
+        n = run.plan.train_examples
+        plans = [other.plan for other in planned if other.plan.train_examples == n]
+        smallest = min(plans, key=lambda plan: plan.batch_size)
+        yield replace(run, plan=run.plan.with_budget("steps", smallest.total_steps))

@@ -1,4 +1,4 @@
-"""A learning rate that grows from 0, step by step."""
+"""A learning rate that grows from 0, and falls to the end of the budget, step by step."""
 
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,47 @@ def test_epochs_are_steps_of_each_batch_size(tmp_path: Path) -> None:
         history = run(spec, tmp_path / str(size)).history
         reached = history["step"][np.isclose(history["learning_rate"], RATE)]
         assert reached.iloc[0] == steps
+
+
+@pytest.mark.parametrize("engine", ["fused", "keras"])
+@pytest.mark.parametrize("decay", ["cosine", "linear"])
+def test_a_decay_ends_with_the_budget_of_each_size(tmp_path: Path, engine: str, decay: str) -> None:
+    """After a warm-up of a fifth of the steps, down to a tenth of the top."""
+    rule = {"warmup": {"fraction": 0.2}, "decay": decay, "final": 0.1}
+    grid = {"batch_size": [5, 12], "optimizer.learning_rate": {"times": [1, 2]}}
+    spec = LINE | {"learning_rate_rule": rule, "engine": engine, "sweep": grid, "record": []}
+    for result in run_here(spec, tmp_path):
+        steps, top = result.row["planned_steps"], RATE * result.swept["learning_rate_rule.times"]
+        warm = round(0.2 * steps)
+        expected = [_rate(step, steps, warm, decay) * top for step in result.history["step"]]
+        np.testing.assert_allclose(result.history["learning_rate"], expected, rtol=1e-5, atol=1e-7)
+        assert result.history["learning_rate"].iloc[-1] == pytest.approx(0.1 * top)
+
+
+def _rate(step: int, steps: int, warm: int, decay: str) -> float:
+    if step < warm:
+        return step / warm
+    done = (step - warm) / (steps - warm)
+    left = (1 + np.cos(np.pi * done)) / 2 if decay == "cosine" else 1 - done
+    return float(0.1 + 0.9 * left)
+
+
+def test_a_schedule_that_does_not_fit_the_budget_is_noticed(tmp_path: Path) -> None:
+    """With what to write instead; none where it fits."""
+    for steps, count in ((90, 1), (15, 0)):
+        schedule = {"name": "CosineDecay", "initial_learning_rate": 0.1, "decay_steps": steps}
+        spec = LINE | {"optimizer": {"name": "sgd", "learning_rate": schedule}, "record": []}
+        watcher = _Notices()
+        kb.run(spec, results=tmp_path / str(steps), watcher=watcher)
+        assert sum("learning_rate_rule: {decay: cosine}" in text for text in watcher.texts) == count
+
+
+class _Notices(kb.Watcher):
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def notice(self, message: str) -> None:
+        self.texts.append(message)
 
 
 @pytest.mark.parametrize(
