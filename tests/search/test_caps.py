@@ -82,7 +82,9 @@ class _Grid:
         self.status, self.observed = parts["status"], parts["observed"]
         columns = ("run", "step", "seconds", "loss", "val_loss", "val_accuracy")
         table = pd.DataFrame({key: parts[key] for key in columns})
-        self.histories = dict(table.groupby("run"))
+        self.histories = {
+            number: table.loc[rows] for number, rows in table.groupby("run").groups.items()
+        }
 
 
 @pytest.mark.parametrize("name", STUDIES)
