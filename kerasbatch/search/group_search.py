@@ -54,13 +54,14 @@ class GroupSearch:
         group: the group.
         auto: the search for its learning rate, or None for a grid.
         capped: whether a setting is given up once it cannot win.
+        limits: whether its steps to the target limit another search.
     """
 
-    def __init__(self, group: Group, auto: AutoRate | None, *, capped: bool) -> None:
+    def __init__(self, group: Group, auto: AutoRate | None, *, capped: bool, limits: bool) -> None:
         self.group, self._auto = group, auto
         has_target = group.runs[0].spec.target is not None
         self.tried = TriedSettings(group.seeds, has_target, capped)
-        self.is_done = False
+        self.is_done, self._limits = False, limits
         self.best: Best | None = None
         """The best setting before the last refinement, once it is known."""
         self._steps: int | None = None
@@ -101,7 +102,7 @@ class GroupSearch:
     @property
     def decides(self) -> bool:
         """True if results decide which runs follow."""
-        return self._auto is not None or self.tried.capped
+        return self._auto is not None or self.tried.capped or self._limits
 
     def given_up(self) -> list[SingleRun]:
         """Return the runs of settings that were given up, or tried with the first seed only."""
@@ -116,7 +117,7 @@ class GroupSearch:
         except StopIteration:
             self._asked, self.is_done = [], True
         if self.best is None and (self.is_done or self.tried.is_located):
-            steps = self.tried.cap()
+            steps = self.tried.best_steps()
             is_rate = self._auto is not None and steps is not None
             self.best = Best(steps, self._rate(choice(self.tried)) if is_rate else None)
         self._told = {}

@@ -104,7 +104,8 @@ class SweepSearch:
 
     def _search(self, group: Group) -> GroupSearch:
         capped = is_capped(self._spec, group, self._auto)
-        return GroupSearch(group, self._auto, capped=capped)
+        limits = self._spec.budget is not None
+        return GroupSearch(group, self._auto, capped=capped, limits=limits)
 
     def _chained(self) -> list[_Chain]:
         """Return the chains: one for each search, or for all sizes with an automatic budget."""

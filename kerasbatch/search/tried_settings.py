@@ -79,9 +79,13 @@ class TriedSettings:
         return statistics.median(least) > cap
 
     def cap(self) -> float | None:
-        """Return the median steps of the best setting all of whose seeds reached the target."""
+        """Return the steps at which other settings may stop; None as long as all must go on."""
+        return self.best_steps() if self.capped else None
+
+    def best_steps(self) -> float | None:
+        """Return the median steps of the best setting, if all of its seeds reached the target."""
         best = self.best_whole()
-        if not self.capped or best is None:
+        if best is None:
             return None
         steps = [result.steps for result in self.results[best].values()]
         reached = [step for step in steps if step is not None]
