@@ -19,8 +19,10 @@ from kerasbatch.spec.reader import SpecSource
 
 NEIGHBOUR_FACTOR = 4
 """The factor between the advised size and its neighbours."""
-MIN_RATES, MAX_RATES = 2, 2
-"""The learning rates of a search beside its start: at least, and beyond these on each side."""
+MAX_RATES = 2
+"""The learning rates that a search tries beyond the first three, on each side."""
+MOST_RATES, ROUNDS = 9, 5
+"""The most learning rates of such a search, and its rounds with one seed if it goes one way."""
 HELD = 1.5
 """The advice held if the advised size took at most this many times the best."""
 MIN_RUN_SECONDS = 5.0
@@ -76,8 +78,11 @@ def verify_advice(
     sizes = _neighbours(advised, n, sorted(predicted))
     sweep = tuning_sweep(source, "verify", sizes, grid, at_most=MAX_RATES)
     jobs = resources.default_jobs()
-    runs = sum(len(grid.get(size, ())) or 1 + MIN_RATES + MAX_RATES for size in sizes)
-    turns = math.ceil(runs / jobs) + 1  # one for the start of the workers
+    rates = [len(grid[size]) for size in sizes if grid.get(size)]
+    is_search = len(rates) < len(sizes)
+    runs = MOST_RATES * len(sizes) if is_search else sum(rates)
+    # Rounds of a search follow each other; one more turn is for the start of the workers.
+    turns = max(math.ceil(runs / jobs), ROUNDS if is_search else 1) + 1
     timeout = max(MIN_RUN_SECONDS, (until - time.monotonic()) / turns)
     runner.run_all(sweep, results=folder, jobs=jobs, rerun=True, timeout=timeout, trust=trust)
     comparison = compare(load(folder / "verify"))

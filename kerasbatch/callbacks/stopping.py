@@ -86,7 +86,9 @@ class Stopping(PlannedCallback):
             self.reached = row
             if target.stop:
                 self._end("target_reached")
-        if self.reached is None and self._cap is not None and row["step"] >= self._cap:
+        is_last = row["step"] >= self.plan.total_steps
+        may_stop = self._cap is not None and row["step"] >= self._cap
+        if may_stop and self.reached is None and not is_last:
             self._end("capped")
 
     def _has_diverged(self, loss: float | None) -> bool:

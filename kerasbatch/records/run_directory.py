@@ -82,9 +82,12 @@ class RunDirectory:
     def replaces(self, old: "RunDirectory") -> bool:
         """Return whether a new training takes the place of an old result.
 
-        It is finished; or neither is, and it has taken as many steps and saved the same models.
+        It is finished, or a sweep gave it up; or neither is, and it has taken as many steps and
+        saved the same models.
         """
         new, kept = self.read(), old.read()
+        if new.record is not None and new.record["status"] == RunStatus.CAPPED:
+            return True
         if is_finished(new) or new.record is None or kept.record is None or is_finished(kept):
             return is_finished(new)
         steps = [stored.record["row"]["observed_steps"] for stored in (new, kept) if stored.record]

@@ -54,7 +54,9 @@ def spec_hash(source: SpecSource) -> str | None:
         # A cap changes no choice, and the present runs stay those of the spec.
         present = spec.model_fields_set - {"cap"}
         of_sweep = {key: getattr(spec, key) for key in OF_SWEEP if key in present}
-        content = {"spec": identity_with_code(spec), "sweep": None, **_normalized_numbers(of_sweep)}
+        one_size = {} if "batch_size" in plain else {"batch_size": 1}  # a placeholder of the check
+        identity = identity_with_code(spec) | one_size
+        content = {"spec": identity, "sweep": None, **_normalized_numbers(of_sweep)}
     except SpecError:  # it is complete with its overrides only
         content = {"plain": _normalized_numbers(plain)}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -52,7 +52,9 @@ def finished(prepared: PreparedRun, directory: RunDirectory, watcher: Watcher) -
     cap = prepared.cap.steps if prepared.cap else None
     if content.record is None or not is_enough(content.record, cap):
         return None
-    if lacking := missing_models(content.record, prepared.single.spec.save):
+    # A run that may stop at a cap need not have its models: another setting may be the choice.
+    lacking = [] if prepared.cap else missing_models(content.record, prepared.single.spec.save)
+    if lacking:
         names = " and ".join(lacking)
         message = f"has no {names}, which save asks for now; it is trained again"
         watcher.notice(f"{directory.run_id}: {message}")

@@ -30,6 +30,7 @@ from kerasbatch.runs.spec_keys import SpecKeys
 from kerasbatch.runs.spec_of_python import AnySpec, spec_of_python
 from kerasbatch.runs.stop_request import StopRequest, handle_ctrl_c
 from kerasbatch.runs.sweep_runs import SweepRuns, prepared_by_swept
+from kerasbatch.search.run_bounds import run_bounds
 from kerasbatch.spec.reader import SpecSource, resolve_spec
 from kerasbatch.spec.sweep.expand import expand
 from kerasbatch.spec.sweep.single_run import SingleRun
@@ -71,8 +72,10 @@ def run(
     """
     source = spec_of_python(spec, overrides, keys)
     with source.located():
-        if (count := len(expand(source))) != 1:
-            message = f"makes {count} runs; call kerasbatch.run_all for them"
+        bounds = run_bounds(source.spec, expand(source)) if source.spec.makes_many else (1, 1)
+        if bounds != (1, 1):
+            number = " to ".join(map(str, dict.fromkeys(bounds)))
+            message = f"makes {number} runs; call kerasbatch.run_all for them"
             raise SpecError.at(("sweep",), message)
     (result,) = run_all(
         source, results=results, rerun=rerun, trust=trust, timeout=timeout, watcher=watcher
@@ -218,18 +221,21 @@ def train_all(
         runs = SweepRuns(source.spec, singles, prepared_by_swept(checked.runs))
         coordinator = Coordinator(experiment, runs, source, access, workers, watcher, rerun=rerun)
         coordinator.ask()
-        earlier_results.notice_other_runs(_in_grid(checked, runs), experiment, watcher)
+        if not runs.decides:
+            earlier_results.notice_other_runs(runs.asked, experiment, watcher)
         with stop.deferred():
             complete = not coordinator.has_runs() or executor.work(coordinator, stop)
             coordinator.close()
+        if runs.decides and complete:  # only now its runs are known
+            earlier_results.notice_other_runs(_of_sweep(checked, runs), experiment, watcher)
     results = [replace(each, objects=access.objects) for each in runs.ordered(coordinator.results)]
     if not complete and not _any_interrupted(results):
         raise KeyboardInterrupt
     return results
 
 
-def _in_grid(checked: CheckedRuns, runs: SweepRuns) -> set[str]:
-    """Return the names of the runs that belong to the sweep, as far as it is known."""
+def _of_sweep(checked: CheckedRuns, runs: SweepRuns) -> set[str]:
+    """Return the names of the runs that belong to the sweep, given up or not."""
     return {*(run.run_id for run in checked.runs), *runs.asked}
 
 

@@ -59,6 +59,11 @@ class SweepRuns:
         return self._numbers[run.run_id]
 
     @property
+    def decides(self) -> bool:
+        """True if results decide which runs follow; else all runs are asked for at once."""
+        return self._search.decides
+
+    @property
     def is_done(self) -> bool:
         """True if no run will follow."""
         return self._search.is_done

@@ -40,7 +40,7 @@ class Group:
         """The seeds of every setting, in the order of the sweep."""
         return list(dict.fromkeys(run.spec.seed for run in self.runs))
 
-    @property
+    @functools.cached_property
     def settings(self) -> Sequence[Setting]:
         """The settings of a grid, in its order; numbers ascend."""
         settings = list(dict.fromkeys(self.setting(run) for run in self.runs))

@@ -9,7 +9,7 @@ from kerasbatch.search.rate_rounds import choice, rate_rounds
 from kerasbatch.search.rounds import Rounds
 from kerasbatch.search.seed_result import NOT_READ, SeedResult
 from kerasbatch.search.tried_settings import Request, Setting, TriedSettings
-from kerasbatch.spec.overrides import AUTO, RATE
+from kerasbatch.spec.overrides import RATE
 from kerasbatch.spec.sweep.auto_rate import AutoRate
 from kerasbatch.spec.sweep.single_run import SingleRun
 
@@ -58,7 +58,7 @@ class GroupSearch:
     """
 
     def __init__(self, group: Group, auto: AutoRate | None, *, capped: bool, limits: bool) -> None:
-        self.group, self._auto = group, auto
+        self.group, self.auto = group, auto
         has_target = group.runs[0].spec.target is not None
         self.tried = TriedSettings(group.seeds, has_target, capped)
         self.is_done, self._limits = False, limits
@@ -80,11 +80,11 @@ class GroupSearch:
             steps: the budget of every run in steps, or None for that of the spec.
         """
         self.tried.limit, self._steps = limit, steps
-        if self._auto is not None and start is not None:
-            self._rate = rate_of(start, self._auto.factor)
-            self._rounds = rate_rounds(self.tried, self._auto.at_most)
+        if self.auto is not None and start is not None:
+            self._rate = rate_of(start, self.auto.factor)
+            self._rounds = rate_rounds(self.tried, self.auto.at_most)
         else:
-            self._rounds = grid_rounds(self.tried, self.group.settings)
+            self._rounds = grid_rounds(self.tried, range(len(self.group.settings)))
         return self._advance(None)
 
     def tell(self, request: Request, read: Callable[[], SeedResult]) -> list[RunRequest]:
@@ -102,7 +102,7 @@ class GroupSearch:
     @property
     def decides(self) -> bool:
         """True if results decide which runs follow."""
-        return self._auto is not None or self.tried.capped or self._limits
+        return self.auto is not None or self.tried.capped or self._limits
 
     def given_up(self) -> list[SingleRun]:
         """Return the runs of settings that were given up, or tried with the first seed only."""
@@ -118,15 +118,15 @@ class GroupSearch:
             self._asked, self.is_done = [], True
         if self.best is None and (self.is_done or self.tried.is_located):
             steps = self.tried.best_steps()
-            is_rate = self._auto is not None and steps is not None
+            is_rate = self.auto is not None and steps is not None
             self.best = Best(steps, self._rate(choice(self.tried)) if is_rate else None)
         self._told = {}
         return [self._run_request(request) for request in self._asked]
 
     def _run_request(self, request: Request) -> RunRequest:
-        setting = (AUTO,) if self._auto is not None else request.setting
+        setting = self.group.settings[0 if self.auto is not None else request.setting]
         base = run = self.group.by_setting[setting, request.seed]
-        if self._auto is not None:
+        if self.auto is not None:
             run = base.with_values({RATE: self._rate(request.setting)})
         if self._steps is not None:
             run = run.with_steps(self._steps)

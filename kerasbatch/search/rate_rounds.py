@@ -22,7 +22,7 @@ def rate_rounds(tried: TriedSettings, at_most: int) -> Rounds:
         at_most: the largest number of positions beyond the neighbours of the start, on each side.
     """
     yield from _first_seeds(tried, at_most)
-    while True:
+    while not tried.all_failed():
         best = choice(tried)
         around = [best, *(best + side for side in (-1, 1) if _is_open(tried, best + side, at_most))]
         unsettled = [position for position in around if not tried.is_settled(position)]
@@ -30,7 +30,8 @@ def rate_rounds(tried: TriedSettings, at_most: int) -> Rounds:
             break
         yield from settle(tried, unsettled)
     tried.is_located = True
-    yield from settle(tried, [best - HALF, best + HALF])
+    if not tried.all_failed():
+        yield from settle(tried, [best - HALF, best + HALF])
 
 
 def choice(tried: TriedSettings) -> float:
@@ -57,6 +58,8 @@ def _first_seeds(tried: TriedSettings, at_most: int) -> Rounds:
 
 def _beyond(tried: TriedSettings, at_most: int) -> Iterator[float]:
     """Yield the next positions outward: on the side where the best lies, or on both if all fail."""
+    if tried.all_failed():
+        return
     low, high = min(tried.results), max(tried.results)
     merits = {position: tried.first_merit(position) for position in tried.results}
     best = min(merits.values())

@@ -7,7 +7,7 @@ the clock, nor on the order in which the runs of a round end.
 from collections.abc import Generator, Iterable, Sequence
 
 from kerasbatch.search.seed_result import SeedResult
-from kerasbatch.search.tried_settings import Request, Setting, TriedSettings, first
+from kerasbatch.search.tried_settings import Request, Setting, TriedSettings, promising
 
 Rounds = Generator[list[Request], list[SeedResult], None]
 
@@ -23,14 +23,15 @@ def train(tried: TriedSettings, requests: Sequence[Request]) -> Rounds:
 def settle(tried: TriedSettings, settings: Iterable[Setting]) -> Rounds:
     """Train all seeds of settings, except of those that are lost before.
 
-    Without a cap, the most promising one is trained whole; it gives the cap of the others.
+    Without a cap, the most promising one is trained whole; it gives the cap of the others. If it
+    gives none, the next 2, 4 and so on are trained.
     """
-    settings = list(settings)
+    settings, width = list(settings), 1
     while unsettled := [setting for setting in settings if not tried.is_settled(setting)]:
         if not tried.capped:
             whole = unsettled
         elif tried.cap() is None:
-            whole = [first(unsettled, tried)]
+            whole, width = promising(unsettled, tried)[:width], 2 * width
         else:
             requests = [request for setting in unsettled for request in _next(tried, setting)]
             yield from train(tried, requests)

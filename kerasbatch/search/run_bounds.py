@@ -19,8 +19,8 @@ def run_bounds(spec: Spec, runs: Sequence[SingleRun]) -> tuple[int, int]:
         spec: the spec with the sweep.
         runs: the runs of the sweep, as `expand` returns them.
     """
-    auto = auto_rate_of(spec)
-    bounds = [_group_bounds(spec, group, auto) for group in groups_of(spec, runs)]
+    groups = groups_of(spec, runs)
+    bounds = [_group_bounds(spec, g, auto_rate_of(spec, g.runs[0].spec)) for g in groups]
     return sum(least for least, _ in bounds), sum(most for _, most in bounds)
 
 

@@ -25,12 +25,14 @@ class SeedResult:
         badness: the last value of the judged metric, or its negative if higher values are better;
             infinite for a run that diverged or learned nothing.
         diverged: whether it diverged.
+        failed: whether it failed, so that nothing is known of it.
     """
 
     steps: float | None
     taken: float
     badness: float
     diverged: bool = False
+    failed: bool = False
 
     @property
     def learned(self) -> bool:
@@ -40,12 +42,14 @@ class SeedResult:
     @property
     def least_steps(self) -> float:
         """The least number of steps that it needs to the target."""
+        if self.failed:
+            return 0.0
         return self.taken + 1 if self.steps is None else self.steps
 
 
 NOT_READ = SeedResult(None, math.inf, math.inf)
 """The result of a run of a grid without caps, which decides nothing."""
-FAILED = SeedResult(None, math.inf, math.inf)
+FAILED = SeedResult(None, math.inf, math.inf, failed=True)
 """The result of a run that failed."""
 
 

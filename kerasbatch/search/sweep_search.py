@@ -20,7 +20,7 @@ from kerasbatch.search.group_search import Best, GroupSearch, RunRequest
 from kerasbatch.search.seed_result import SeedResult
 from kerasbatch.spec.schema import Spec
 from kerasbatch.spec.sweep.auto_rate import AutoRate, auto_rate_of
-from kerasbatch.spec.sweep.axis import SIZE
+from kerasbatch.spec.sweep.axis import SIZE, per_size_keys
 from kerasbatch.spec.sweep.single_run import SingleRun
 
 LIMIT_FACTOR = 4
@@ -58,7 +58,6 @@ class SweepSearch:
     def __init__(
         self, spec: Spec, runs: Sequence[SingleRun], train_examples: Callable[[SingleRun], int]
     ) -> None:
-        self._auto = auto_rate_of(spec)
         self._spec, self._train_examples = spec, train_examples
         self._searches = [self._search(group) for group in groups_of(spec, runs)]
         self._waiting: dict[str, tuple[_Chain, GroupSearch, RunRequest]] = {}
@@ -103,16 +102,17 @@ class SweepSearch:
             yield from search.given_up()
 
     def _search(self, group: Group) -> GroupSearch:
-        capped = is_capped(self._spec, group, self._auto)
-        limits = self._spec.budget is not None
-        return GroupSearch(group, self._auto, capped=capped, limits=limits)
+        auto = auto_rate_of(self._spec, group.runs[0].spec)
+        capped = is_capped(self._spec, group, auto)
+        return GroupSearch(group, auto, capped=capped, limits=self._spec.budget is not None)
 
     def _chained(self) -> list[_Chain]:
         """Return the chains: one for each search, or for all sizes with an automatic budget."""
         chains: dict[str, list[tuple[int, int, GroupSearch]]] = {}
+        of_size = per_size_keys(self._spec.sweep or {})
         for number, search in enumerate(self._searches):
             run = search.group.runs[0]
-            rest = run.key_without((*search.group.searched, SEED, SIZE))
+            rest = run.key_without((*search.group.searched, SEED, SIZE, *of_size))
             name = rest if self._spec.budget else str(number)
             size = batch_size_of(run, self._train_examples(run))
             chains.setdefault(name, []).append((size, number, search))
@@ -144,16 +144,17 @@ class SweepSearch:
 
     def _start(self, chain: _Chain, rate: float | None) -> float | None:
         """Return the first learning rate of a search: by the rule, from the next smaller size."""
-        if self._auto is None:
+        search, size = chain.searches[chain.begun], chain.sizes[chain.begun]
+        auto, run = search.auto, search.group.runs[0]
+        if auto is None:
             return None
-        size, run = chain.sizes[chain.begun], chain.searches[chain.begun].group.runs[0]
         if rate is not None:
             # The rule holds for small batches; for large ones, the best rate stays the same.
-            ruled = start_rate(self._auto, run.spec, rate, chain.sizes[chain.begun - 1], size)
+            ruled = start_rate(auto, run.spec, rate, chain.sizes[chain.begun - 1], size)
             return math.sqrt(rate * ruled)
         own = self._spec.batch_size
         written = self._train_examples(run) if own == "full" else own
-        return start_rate(self._auto, run.spec, self._auto.start, written, size)
+        return start_rate(auto, run.spec, auto.start, written, size)
 
     def _add(self, chain: _Chain, search: GroupSearch, requests: Sequence[RunRequest]) -> None:
         self._waiting |= {_key(request.run): (chain, search, request) for request in requests}

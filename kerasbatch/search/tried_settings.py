@@ -10,7 +10,7 @@ from kerasbatch.search.choice import Merit, counted_seeds, merit
 from kerasbatch.search.seed_result import SeedResult
 
 Setting = Hashable
-"""The values of the searched keys; settings of one group can be sorted."""
+"""The number of a setting in its grid, or the position of a learning rate; ascending."""
 
 
 class Request(NamedTuple):
@@ -73,7 +73,7 @@ class TriedSettings:
         cap, known = self.cap(), self.results.get(setting, {})
         if cap is None or not known:
             return False
-        if any(self._is_final(result) and result.steps is None for result in known.values()):
+        if any(self._has_missed(result) for result in known.values()):
             return True  # all seeds of the best one reached the target
         least = [known[seed].least_steps if seed in known else 0.0 for seed in self.seeds]
         return statistics.median(least) > cap
@@ -98,8 +98,12 @@ class TriedSettings:
 
     def merit(self, setting: Setting) -> Merit:
         """Return the merit of a whole setting."""
-        results = list(self.results[setting].values())
+        results = [result for result in self.results[setting].values() if not result.failed]
         return self._merit(results, counted_seeds(len(results), len(self.seeds)))
+
+    def all_failed(self) -> bool:
+        """Return whether every run so far has failed."""
+        return all(result.failed for known in self.results.values() for result in known.values())
 
     def first_result(self, setting: Setting) -> SeedResult:
         """Return the result of a setting's first seed."""
@@ -130,6 +134,10 @@ class TriedSettings:
         badness = [result.badness for result in results]
         return merit(reached, seeds, steps, badness, has_target=self.has_target)
 
+    def _has_missed(self, result: SeedResult) -> bool:
+        """Return whether a run ended without the target."""
+        return self._is_final(result) and result.steps is None and not result.failed
+
     def _is_final(self, result: SeedResult) -> bool:
         return (
             result.steps is not None
@@ -138,6 +146,6 @@ class TriedSettings:
         )
 
 
-def first(settings: Iterable[Any], tried: TriedSettings) -> Any:
-    """Return the most promising setting; the first of equal ones."""
-    return min(settings, key=lambda setting: (tried.promise(setting), setting))
+def promising(settings: Iterable[Any], tried: TriedSettings) -> list[Any]:
+    """Return settings, the most promising first."""
+    return sorted(settings, key=lambda setting: (tried.promise(setting), setting))

@@ -7,8 +7,9 @@ starting points for a search, not results. During a warm-up, the rate grows from
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.spec import keras_registry
@@ -101,14 +102,14 @@ def rate_growth(optimizer: str, factor: float) -> float | None:
 
 def learning_rate_notes(spec: Spec, rate: LearningRate, plan: Plan) -> Iterator[str]:
     """Yield notes about a learning rate that is legal but unusual."""
-    schedule = spec.optimizer.arguments.get("learning_rate")
-    steps = schedule.get("decay_steps") if isinstance(schedule, dict) else None
-    name = schedule["name"] if isinstance(schedule, dict) else ""
-    if name in ENDING and isinstance(steps, int | float) and round(steps) != plan.total_steps:
-        shape = "cosine" if name.startswith("Cosine") else "linear"
+    schedule: Any = spec.optimizer.arguments.get("learning_rate")
+    steps = _length(schedule) if isinstance(schedule, dict) else None
+    if steps is not None and round(steps) != plan.total_steps:
+        shape = "cosine" if schedule["name"].startswith("Cosine") else "linear"
         yield (
-            f"at batch size {plan.batch_size:,} {name} ends after {steps:,} steps, and the run has "
-            f"{plan.total_steps:,}; learning_rate_rule: {{decay: {shape}}} follows the budget"
+            f"at batch size {plan.batch_size:,} {schedule['name']} ends after {steps:,} steps, and "
+            f"the run has {plan.total_steps:,}; learning_rate_rule: {{decay: {shape}}} follows the "
+            "budget"
         )
     if rate.warmup_steps >= plan.total_steps:
         warmup = counted(rate.warmup_steps, "step")
@@ -116,6 +117,14 @@ def learning_rate_notes(spec: Spec, rate: LearningRate, plan: Plan) -> Iterator[
             f"at batch size {plan.batch_size:,} the warm-up takes {warmup}, of "
             f"{plan.total_steps:,} that there are: the learning rate never reaches {rate.value:g}"
         )
+
+
+def _length(schedule: Mapping[str, Any]) -> float | None:
+    """Return the steps after which a schedule of Keras stays at its end; None if it never does."""
+    steps, warmup = schedule.get("decay_steps"), schedule.get("warmup_steps") or 0
+    if schedule.get("name") not in ENDING or schedule.get("cycle"):
+        return None
+    return steps + warmup if isinstance(steps, int | float) else None
 
 
 def rate_at(spec: Spec, size: int, other: int) -> float | None:

@@ -173,8 +173,15 @@ def automatic_budget(spec: Spec) -> Iterator[Fault]:
         yield Fault(("budget",), message)
     elif not spec.target.stop:
         yield Fault(("budget",), "auto needs runs that end at their target; add stop: true to it")
-    if not spec.makes_many:
+    grid, rule = spec.sweep or {}, spec.learning_rate_rule
+    if "batch_size" not in grid:
         yield Fault(("budget",), "auto is for a sweep over batch_size; leave it out")
+    for key in BUDGETS:
+        if key in grid:
+            yield Fault(("sweep", key), f"budget: auto finds the budgets; leave {key} out here")
+    if rule.decay or (rule.warmup and rule.warmup.fraction is not None):
+        message = "a schedule over the budget needs one that is known; leave out budget: auto"
+        yield Fault(("budget",), message)
 
 
 def names_and_arguments(raw: dict[str, Any]) -> Iterator[Fault]:

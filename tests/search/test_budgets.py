@@ -69,3 +69,11 @@ def test_all_sizes_have_the_steps_of_the_smallest(kind: str) -> None:
     assert key_of(request.run)[0] == 8
     # An epoch has 180 steps of up to 8 examples; a budget in examples ends with the last of them.
     assert request.run.spec.steps == 540
+
+
+def test_other_keys_by_batch_size_are_in_one_chain() -> None:
+    """The interval of evaluations may differ between sizes."""
+    every = {"per_batch_size": {"8": {"steps": 5}, "32": {"steps": 2}, "128": {"steps": 1}}}
+    source = spec_from_dict({**SPEC, "budget": "auto", "sweep": SWEEP | {"evaluate_every": every}})
+    search = SweepSearch(source.spec, expand(source), lambda run: 1437)
+    assert [key_of(request.run)[0] for request in search.ask()] == [8]

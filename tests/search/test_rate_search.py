@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from search_support import SPEC, Trained, bowl, key_of, made_up, searched, spec_of
 
-from kerasbatch.search.seed_result import seed_result
+from kerasbatch.search.seed_result import FAILED, SeedResult, seed_result
 from kerasbatch.search.sweep_search import SweepSearch
 from kerasbatch.spec.reader import spec_from_dict
 from kerasbatch.spec.sweep.expand import expand
@@ -169,3 +169,65 @@ def test_without_a_target_the_last_metric_decides_and_nothing_is_capped() -> Non
     for _, rate, _ in trained.records:
         seeds[rate] = seeds.get(rate, 0) + 1
     assert seeds[0.4] == 3
+
+
+def test_failed_runs_end_a_search() -> None:
+    """Where all three first rates fail, no other is tried."""
+    source = spec_from_dict({**SPEC, "sweep": {**AUTO, **SEEDS}})
+    search, asked = SweepSearch(source.spec, expand(source), lambda run: 1000), 0
+    while requests := search.ask():
+        asked += len(requests)
+        for request in requests:
+            search.tell(request, lambda: FAILED)
+    assert (search.is_done, asked) == (True, 3)
+
+
+def test_a_failed_seed_is_no_verdict_about_its_setting() -> None:
+    """As for `compare`: the two other seeds decide, and the setting is not given up."""
+    sweep = {"optimizer.learning_rate": [0.1, 0.2], **SEEDS}
+    source = spec_from_dict({**SPEC, "sweep": sweep})
+    search = SweepSearch(source.spec, expand(source), lambda run: 1000)
+    trained = Trained(
+        lambda spec: 500.0 if spec.optimizer.arguments["learning_rate"] < 0.2 else 100
+    )
+    while requests := search.ask():
+        for request in requests:
+            is_lost = key_of(request.run) == (32, 0.2, 1)
+            result = FAILED if is_lost else trained.read(request)
+            search.tell(request, lambda result=result: result)
+    assert {key_of(run)[1] for run in search.given_up()} <= {0.1}
+
+
+def test_each_optimizer_starts_at_its_own_rate() -> None:
+    """Where the optimizer is swept, too."""
+    sweep = {"optimizer": ["sgd", "adam"], **AUTO}
+    source = spec_from_dict({**SPEC, "sweep": sweep})
+    search = SweepSearch(source.spec, expand(source), lambda run: 1000)
+    rates = [request.run.spec.optimizer.arguments["learning_rate"] for request in search.ask()]
+    assert rates == [0.01, 0.001]
+
+
+def test_numbers_and_schedules_in_one_list() -> None:
+    """Ties are broken by the place in the list."""
+    schedule = {"name": "ExponentialDecay", "initial_learning_rate": 0.1, "decay_steps": 10}
+    rates = [0.1, schedule | {"decay_rate": 0.5}]
+    source = spec_from_dict({**SPEC, "sweep": {"optimizer.learning_rate": rates, **SEEDS}})
+    search = SweepSearch(source.spec, expand(source), lambda run: 1000)
+    result = SeedResult(100.0, 100.0, -0.95)
+    while requests := search.ask():
+        for request in requests:
+            search.tell(request, lambda: result)
+    assert search.is_done
+
+
+def test_a_grid_that_reaches_nothing_is_trained_in_few_rounds() -> None:
+    """After the first setting that gives no cap, twice as many each time."""
+    rates = [0.01 * 2**i for i in range(8)]
+    source = spec_from_dict({**SPEC, "sweep": {"optimizer.learning_rate": rates, **SEEDS}})
+    search = SweepSearch(source.spec, expand(source), lambda run: 1000)
+    trained, rounds = Trained(lambda spec: math.inf), 0
+    while requests := search.ask():
+        rounds += 1
+        for request in requests:
+            search.tell(request, lambda result=trained.read(request): result)  # noqa: B008
+    assert (rounds, len(trained.records)) == (8, 24)

@@ -88,7 +88,7 @@ GOOD_SPEC = made().spec
         ({"sweep": {RATE: {"auto": {}, "per_batch_size": {}}}}, "leave per_batch_size out"),
         ({"sweep": {RATE: {"auto": 3}}}, "must be a mapping"),
         ({"sweep": {RATE: {"auto": {"start": 0}}}}, "must be a number above 0"),
-        ({"sweep": {RATE: {"auto": {"factor": 1}}}}, "must be a number above 1"),
+        ({"sweep": {RATE: {"auto": {"factor": 1}}}}, "must be a number from 1.01 to 100"),
         ({"sweep": {RATE: {"auto": {"at_most": 1.5}}}}, "must be a whole number"),
         ({"sweep": {RATE: {"auto": {"stop": 1}}}}, "unknown key"),
         ({"optimizer": "ftrl", "sweep": {RATE: "auto"}}, "write a start"),
@@ -121,6 +121,23 @@ GOOD_SPEC = made().spec
         ),
         ({"budget": "auto", "target": TARGET}, "leave it out"),
         ({"budget": "big"}, "must be auto, beside the budget"),
+        ({"sweep": {RATE: ["auto", 0.1]}}, "auto stands alone, without a list"),
+        (
+            {"sweep": {"batch_size": [1, 2], "steps": {"per_batch_size": {1: 3, 2: 4}}}}
+            | {"budget": "auto", "target": TARGET},
+            "leave steps out here",
+        ),
+        (
+            {"sweep": {"batch_size": [1, 2]}, "budget": "auto", "target": TARGET}
+            | {"learning_rate_rule": {"decay": "cosine"}},
+            "leave out budget: auto",
+        ),
+        ({"search": {"trials": 4, RATE: {"times_log": [0.1, 1]}}}, "add learning_rate_rule"),
+        (
+            {"search": {"trials": 4, RATE: {"log": [0.1, 1]}}}
+            | {"sweep": {"optimizer": ["adam", {"name": "sgd", "learning_rate": 0.3}]}},
+            "an axis of its own",
+        ),
         ({"learning_rate_rule": {"final": 0.1}}, "add decay"),
         ({"learning_rate_rule": {"decay": "exponential"}}, "one of cosine, linear"),
     ],
@@ -139,7 +156,7 @@ def test_trials_are_the_same_at_every_size_and_every_day() -> None:
         RATE: {"times_log": [0.1, 10]},
         "optimizer.momentum": {"one_minus_log": [0.001, 1]},
     }
-    runs = expand(made(search=search, sweep={"batch_size": [8, 32]}))
+    runs = expand(made(search=search, sweep={"batch_size": [8, 32]}, learning_rate_rule="linear"))
     assert len(runs) == 64
     points = [
         [(run.swept["learning_rate_rule.times"], run.swept["optimizer.momentum"]) for run in part]

@@ -8,7 +8,10 @@ import pandas as pd
 
 from kerasbatch.analysis.comparison.question import Question
 from kerasbatch.analysis.loading.load import Loaded
-from kerasbatch.records.run_row import RENAMED_KEYS
+from kerasbatch.records.run_status import RunStatus
+
+RATES = {"learning_rate", "optimizer.learning_rate", "learning_rate_rule.times"}
+"""The names of the learning rate among the keys of a comparison."""
 
 
 def lost_runs(loaded: Loaded, runs: pd.DataFrame, question: Question) -> "pd.Series[bool]":
@@ -20,12 +23,30 @@ def lost_runs(loaded: Loaded, runs: pd.DataFrame, question: Question) -> "pd.Ser
         question: the question of the comparison.
     """
     searches = [expected for expected in loaded.expected.values() if expected.given_up]
-    searched = {key for expected in searches for key in expected.searched}
-    columns = {RENAMED_KEYS.get(key, key) for key in searched} | searched
+    searched = {key for expected in searches for key in expected.searched} | {"seed"}
+    if searched & RATES:
+        searched |= RATES
     given_up = {run for expected in searches for run in expected.given_up}
-    if not given_up or columns & set(question.by):
+    if not given_up or searched & set(question.by):
         return pd.Series(False, index=runs.index)
+    return runs["run"].isin(given_up) & _has_own_target(runs, question)
+
+
+def limited_runs(loaded: Loaded, runs: pd.DataFrame, question: Question) -> "pd.Series[bool]":
+    """Return for every run whether an automatic budget ended it without the target in question.
+
+    Whether it would have reached the target is unknown; but for a choice it counts as a run that
+    did not, as it does for the search.
+    """
+    limited = {
+        run
+        for run, record in loaded.records.items()
+        if (record.get("cap") or {}).get("is_limit") and record["status"] == RunStatus.CAPPED
+    }
+    return runs["run"].isin(limited) & _has_own_target(runs, question)
+
+
+def _has_own_target(runs: pd.DataFrame, question: Question) -> "pd.Series[bool]":
     target = None if question.target is None else str(question.target)
     recorded = runs["target"] if "target" in runs else pd.Series(None, index=runs.index)
-    is_own = recorded.isna() if target is None else recorded == target
-    return runs["run"].isin(given_up) & is_own
+    return recorded.isna() if target is None else recorded == target

@@ -19,6 +19,7 @@ from kerasbatch.columns import TO_TARGET_COLUMNS
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.records.run_row import RENAMED_KEYS
 from kerasbatch.records.run_status import RunStatus
+from kerasbatch.spec.fields import AS
 from kerasbatch.spec.schema import BUDGETS
 from kerasbatch.spec.section_schema import Target
 from kerasbatch.text import show_value, suggestion
@@ -162,7 +163,7 @@ def default_metric(loaded: Loaded) -> str | None:
     for spec in loaded.specs.values():
         for metric in spec.get("metrics") or ():
             for name in names:
-                if name.partition("_")[2] == metric["name"]:
+                if name.partition("_")[2] == metric.get(AS, metric["name"]):
                     return name
     return next((name for name in names if name.endswith("_loss")), None)
 

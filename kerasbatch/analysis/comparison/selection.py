@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from kerasbatch.analysis.comparison.chance import chance_column, has_learned, judged_metric
-from kerasbatch.analysis.comparison.given_up import lost_runs
+from kerasbatch.analysis.comparison.given_up import limited_runs, lost_runs
 from kerasbatch.analysis.comparison.question import (
     SPEEDS,
     Question,
@@ -36,12 +36,14 @@ def judge_runs(loaded: Loaded, question: Question) -> pd.DataFrame:
         The runs, with more columns: `run` (experiment/run), `asked_seeds` (the number of seeds
         that the spec asks for, if known), `chance` and `learned` (the level of a model that has
         learned nothing, and whether the run ended better), `lost` (whether a search gave up its
-        setting), `reached`, `unknown` and those of `first_passed`.
+        setting), `limited` (whether an automatic budget ended it), `reached`, `unknown` and those
+        of `first_passed`.
     """
     runs = with_settings(loaded, [*question.by, *question.tuned])
     runs["run"] = run_keys(runs)
     runs["asked_seeds"] = runs["run"].map(_asked_seeds(loaded)).astype(float)
     runs["lost"] = lost_runs(loaded, runs, question)
+    runs["limited"] = limited_runs(loaded, runs, question)
     runs = runs.drop(columns=[name for name in TO_TARGET_COLUMNS if name in runs])
     runs["chance"] = chance_column(loaded, runs, question)
     runs["learned"] = has_learned(runs, question)
@@ -99,7 +101,7 @@ def _merits(
         "setting": numbers,
         "seed": runs["seed"],
         "reached": runs["reached"] if has_target else finished,
-        "decided": decided | runs["lost"],
+        "decided": decided | runs["lost"] | runs["limited"],
         "trained": (finished | runs["unknown"] | runs["lost"]) if has_target else finished,
         "steps": runs[TO_TARGET_COLUMNS[0]] if has_target else np.nan,
         "badness": _badness(runs, question),

@@ -121,6 +121,7 @@ class _AskedRuns:
         self.seeds: dict[str, int] = {}
         self.members: set[str] = set()
         self.given_up: set[str] = set()
+        self._whole: set[str] = set()
         self.searched: set[str] = set()
         self.ranges: dict[str, tuple[str, Sequence[float]]] = {}
         for overrides in present or [()]:
@@ -136,7 +137,9 @@ class _AskedRuns:
             setting = json.dumps([overrides, run.key_without((SEED,))])
             self.settings[name], self.seeds[setting] = setting, asked.seeds[name]
         self.members |= asked.members
-        self.given_up |= asked.given_up
+        # A command with fewer seeds may have given up what another one has trained whole.
+        self._whole |= asked.runs.keys() - asked.given_up
+        self.given_up = (self.given_up | asked.given_up) - self._whole
         self.searched |= set(asked.searched)
         self.ranges |= ranges_of(source.spec.search)
 

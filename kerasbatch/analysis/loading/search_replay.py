@@ -51,8 +51,11 @@ def runs_of_search(
     groups = groups_of(spec, singles)
     by_group = {id(run): len(group.seeds) for group in groups for run in group.runs}
     present = list(present)
-    search = SweepSearch(spec, singles, _train_examples(present))
     names = {id(single): identity_text(single.spec) for single in singles}
+    examples = _train_examples(present)
+    search = SweepSearch(spec, singles, examples) if examples else None
+    if search is None:  # no run has ended: how many follow is unknown
+        return SearchedRuns({}, {}, frozenset(names.values()), frozenset(), ())
     if not search.decides:
         runs = {names[id(single)]: single for single in singles}
         seeds = {names[id(single)]: by_group[id(single)] for single in singles}
@@ -84,14 +87,19 @@ def _reader(request: RunRequest, files: RunFiles | None) -> Callable[[], SeedRes
     return lambda: seed_result(request.run.spec, record, read_history(history), request.cap)
 
 
-def _train_examples(present: Sequence[RunFiles]) -> Callable[[SingleRun], int]:
-    """Return a function that knows the training examples of a run by those of equal data."""
+def _train_examples(present: Sequence[RunFiles]) -> Callable[[SingleRun], int] | None:
+    """Return a function that knows the training examples of a run by those of equal data.
+
+    None if no run has ended.
+    """
     known = {
         _data(run.record["spec"]): run.record["row"].get("train_examples")
         for run in present
         if run.record
     }
-    largest = max((count for count in known.values() if count), default=1)
+    largest = max((count for count in known.values() if count), default=None)
+    if largest is None:
+        return None
     return lambda single: known.get(_data(single.spec.plain())) or largest
 
 

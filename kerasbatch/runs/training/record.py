@@ -28,11 +28,7 @@ def run_record(
         "swept": dict(prepared.single.swept),
         "spec": prepared.single.spec.plain(),
         "row": _row(prepared, outcome, peak_memory_mb),
-        **(
-            {"cap": asdict(prepared.cap)}
-            if outcome.status == RunStatus.CAPPED and prepared.cap
-            else {}
-        ),
+        **_cap(prepared, outcome),
         "difference": _difference(prepared, outcome.observed_steps),
         "engine": {
             "name": outcome.engine,
@@ -50,8 +46,10 @@ def run_record(
 
 
 def _cap(prepared: PreparedRun, outcome: Outcome) -> dict[str, Any]:
-    is_capped = outcome.status == RunStatus.CAPPED and prepared.cap is not None
-    return {"cap": asdict(prepared.cap)} if is_capped and prepared.cap else {}
+    """Return the cap of a run that ended there."""
+    if outcome.status != RunStatus.CAPPED or prepared.cap is None:
+        return {}
+    return {"cap": asdict(prepared.cap)}
 
 
 def _difference(prepared: PreparedRun, taken: int) -> str:

@@ -15,7 +15,7 @@ from kerasbatch.spec.overrides import AUTO, RATE
 from kerasbatch.spec.schema import Spec
 from kerasbatch.text import show_value
 
-MAX_FACTOR, MAX_RATES = 100, 100
+MIN_FACTOR, MAX_FACTOR, MAX_RATES = 1.01, 100, 100
 
 
 @dataclass(frozen=True)
@@ -40,17 +40,23 @@ def is_auto(values: Any) -> bool:
     return values == AUTO or (isinstance(values, dict) and AUTO in values)
 
 
-def auto_rate_of(spec: Spec) -> AutoRate | None:
-    """Return the search for the learning rate of a checked spec; None without one."""
+def auto_rate_of(spec: Spec, run: Spec | None = None) -> AutoRate | None:
+    """Return the search for the learning rate of a checked spec; None without one.
+
+    Args:
+        spec: the spec with the sweep.
+        run: a run of the sweep, whose optimizer may be swept; None for that of the spec.
+    """
     values = (spec.sweep or {}).get(RATE)
     if not is_auto(values):
         return None
     options = values[AUTO] if isinstance(values, dict) else {}
-    name, own = spec.optimizer.name, spec.optimizer.arguments.get("learning_rate")
+    optimizer = (run or spec).optimizer
+    name, own = optimizer.name, optimizer.arguments.get("learning_rate")
     start = options.get("start", own)
     if start is None:
         start = keras_registry.default_learning_rate(name)
-    has_rule = spec.learning_rate_rule.rule != "none"
+    has_rule = (run or spec).learning_rate_rule.rule != "none"
     return AutoRate(
         start=float(start),
         factor=float(options.get("factor", 2)),
@@ -62,6 +68,8 @@ def auto_rate_of(spec: Spec) -> AutoRate | None:
 def faults(spec: Spec) -> Iterator[Fault]:
     """Yield the faults of the search for a learning rate."""
     values, place = (spec.sweep or {}).get(RATE), ("sweep", RATE)
+    if isinstance(values, list) and AUTO in values:
+        yield Fault((*place, values.index(AUTO)), "auto stands alone, without a list; write auto")
     if not is_auto(values):
         return
     options = values[AUTO] if isinstance(values, dict) else {}
@@ -86,7 +94,10 @@ def faults(spec: Spec) -> Iterator[Fault]:
 def _option_faults(options: dict[str, Any], place: tuple[str, ...]) -> Iterator[Fault]:
     legal: dict[str, tuple[Callable[[Any], bool], str]] = {
         "start": (lambda value: value > 0, "a number above 0"),
-        "factor": (lambda value: 1 < value <= MAX_FACTOR, f"a number above 1, up to {MAX_FACTOR}"),
+        "factor": (
+            lambda value: MIN_FACTOR <= value <= MAX_FACTOR,
+            f"a number from {MIN_FACTOR} to {MAX_FACTOR}",
+        ),
         "at_most": (
             lambda value: isinstance(value, int) and 0 <= value <= MAX_RATES,
             f"a whole number, 0 to {MAX_RATES}",

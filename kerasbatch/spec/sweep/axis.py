@@ -61,6 +61,15 @@ def _by_location(by_size: Mapping[str, Any]) -> dict[Location, Any]:
     return {(size,): values for size, values in by_size.items()}
 
 
+def per_size_keys(grid: Mapping[str, Any]) -> list[str]:
+    """Return the swept keys that have values for every batch size."""
+    return [key for key, values in grid.items() if _is_per_size(values)]
+
+
+def _is_per_size(values: Any) -> bool:
+    return isinstance(values, dict) and set(values) == {"per_batch_size"}
+
+
 def axis_of(key: str, values: Any) -> Axis:
     """Return the axis of a key of the grid: a list, `auto`, or one of two mappings.
 
@@ -71,7 +80,7 @@ def axis_of(key: str, values: Any) -> Axis:
         return Axis(key, ("sweep", key), [AUTO])
     if key == RATE and isinstance(values, dict) and set(values) == {"times"}:
         return Axis(TIMES, ("sweep", key, "times"), values["times"])
-    if key in PER_SIZE and isinstance(values, dict) and set(values) == {"per_batch_size"}:
+    if key in PER_SIZE and _is_per_size(values):
         return Axis(key, ("sweep", key, "per_batch_size"), None, values["per_batch_size"])
     return Axis(key, ("sweep", key), values)
 
@@ -101,7 +110,14 @@ def _overwritten_keys(axes: Sequence[Axis]) -> Iterator[Fault]:
     A grid may sweep a key and a key inside it, such as `optimizer` and `optimizer.learning_rate`:
     the outer key is set first.
     """
-    for outer, inner in itertools.permutations(axes, 2):
+    yield from overwritten_by(axes, axes)
+
+
+def overwritten_by(outer_axes: Sequence[Axis], inner_axes: Sequence[Axis]) -> Iterator[Fault]:
+    """Yield the faults of values of outer axes that set the key of an inner axis."""
+    for outer, inner in itertools.product(outer_axes, inner_axes):
+        if outer is inner:
+            continue
         depth = len(outer.location)
         if inner.location[:depth] != outer.location:
             continue
@@ -189,7 +205,7 @@ def _equal_values(place: Location, values: list[Any]) -> Iterator[Fault]:
 
 def _faults_of_values(base: dict[str, Any], axis: Axis) -> Iterator[Fault]:
     for place, value in axis.all_values():
-        if axis.key == RATE and value == AUTO:
+        if axis.key == RATE and axis.values == [AUTO]:
             continue
         plain = copy.deepcopy(base)
         try:

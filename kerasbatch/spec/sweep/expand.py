@@ -37,6 +37,10 @@ def expand(source: SpecSource) -> tuple[SingleRun, ...]:
     base, axes = _without_sweep(source), [axis.axis_of(*item) for item in grid.items()]
     faults = [*_budget_faults(grid), *auto_rate.faults(source.spec), *axis.grid_faults(axes)]
     faults += search_space.faults(source.spec)
+    if not faults:
+        ranges = search_space.ranges_of(source.spec.search)
+        searched = [Axis(key, ("search", key), None) for key in ranges]
+        faults += axis.overwritten_by(axes, searched)
     try:
         if not faults:
             trials = search_space.trials(source.spec.search)

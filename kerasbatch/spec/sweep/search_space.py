@@ -18,7 +18,7 @@ from kerasbatch.text import show_value
 
 TRIALS = "trials"
 MAX_TRIALS = 10_000
-DIGITS = 4
+DIGITS = 7
 """The significant digits of a value."""
 POINTS_SEED = 20_180_211
 SCALES = ("linear", "log", "one_minus_log", "times_log")
@@ -122,6 +122,11 @@ def _key_faults(spec: Spec, key: str, part: Any) -> Iterator[Fault]:
     scale, bounds = next(iter(part.items()))
     if scale == "times_log" and key != RATE:
         yield Fault((*place, scale), f"times_log belongs to {RATE}; write log")
+    elif scale == "times_log" and TIMES in (spec.search or {}):
+        yield Fault((*place, scale), f"sets {TIMES}, a range of its own; keep one of them")
+    elif scale == "times_log" and spec.learning_rate_rule.rule == "none":
+        message = "multiplies the rate that a rule gives; add learning_rate_rule: linear, or sqrt"
+        yield Fault((*place, scale), message)
     if {key, searched_key(key, scale)} & set(spec.sweep or {}):
         yield Fault(place, f"the sweep has {key} already; keep one of them", at_key=True)
     if problem := _bounds_problem(scale, bounds):

@@ -6,6 +6,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from kerasbatch.analysis.comparison.caveats.caveat import Caveat, ComparisonContext
+from kerasbatch.analysis.comparison.given_up import RATES
 from kerasbatch.analysis.comparison.settings import RATE
 from kerasbatch.records.run_status import SETTLED
 
@@ -30,7 +31,8 @@ def rate_edges(context: ComparisonContext) -> dict[int, Edge]:
     """
     if RATE not in context.question.tuned:
         return {}  # the learning rate is compared, not chosen
-    if any(expected.ranges for expected in context.loaded.expected.values()):
+    ranges = {key for expected in context.loaded.expected.values() for key in expected.ranges}
+    if ranges & RATES:
         return {}  # the trials of a search are no grid: `search_edge` looks at their ranges
     edges: dict[int, Edge] = {}
     others = [key for key in context.question.tuned if key != RATE]
