@@ -35,7 +35,7 @@ def plan(
     trust: Trust = False,
 ) -> None:
     """Show the planned runs of a spec without training; only --time loads TensorFlow."""
-    from kerasbatch.cli.display.tables import sweep_table, sweep_totals
+    from kerasbatch.cli.display.plan_tables import sweep_table, sweep_totals
     from kerasbatch.runs.prepare.plans import plan_runs
     from kerasbatch.search.run_bounds import run_bounds
     from kerasbatch.spec.reader import load_spec
@@ -93,7 +93,8 @@ def _show_time_estimate(source: "SpecSource", access: "Access", jobs: int | None
     """Time every program and print an estimate for all runs."""
     import psutil
 
-    from kerasbatch.cli.display.tables import duration, run_count, timing_table
+    from kerasbatch.cli.display.plan_tables import run_count
+    from kerasbatch.cli.display.tables import duration, timing_table
     from kerasbatch.cli.preflight import display_with_tensorflow
     from kerasbatch.runs.executors import resources
     from kerasbatch.search.run_bounds import run_bounds

@@ -111,13 +111,17 @@ def _show_results(ended: "list[Result]", directory: Path, *, alone: bool) -> Non
     place = ended[0].directory if alone else directory.absolute()
     place = place.relative_to(Path.cwd()) if place.is_relative_to(Path.cwd()) else place
     console.print(f"files: {place}", soft_wrap=True)
+    if not alone:
+        command = shlex.join(["kerasbatch", "compare", str(place)])
+        console.print(f"the best of every batch size: {command}", soft_wrap=True)
 
 
 def _show_endings(ended: "list[Result]", console: "Console") -> None:
     """Print how runs ended before the end of their plan, and the command to retry."""
     from kerasbatch.records.run_status import RunStatus
 
-    for result in ended:
+    is_search = any(result.status == RunStatus.CAPPED for result in ended)
+    for result in () if is_search else ended:
         if result.status in (RunStatus.TARGET, RunStatus.DIVERGED):
             console.print(f"{result.directory.name}: {result.message}", soft_wrap=True)
     unfinished = [result for result in ended if not result.status.is_settled]

@@ -75,7 +75,7 @@ def run(
         bounds = run_bounds(source.spec, expand(source)) if source.spec.makes_many else (1, 1)
         if bounds != (1, 1):
             number = " to ".join(map(str, dict.fromkeys(bounds)))
-            message = f"makes {number} runs; call kerasbatch.run_all for them"
+            message = f"makes {number} runs; call kerasbatch.sweep or run_all for them"
             raise SpecError.at(("sweep",), message)
     (result,) = run_all(
         source, results=results, rerun=rerun, trust=trust, timeout=timeout, watcher=watcher

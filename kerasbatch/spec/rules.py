@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 from kerasbatch.errors import Fault
 from kerasbatch.spec import keras_registry
+from kerasbatch.spec.automatic_budget import automatic_budget
 from kerasbatch.spec.callback_rules import (
     callback_arguments,
     evaluated_metrics,
@@ -162,26 +163,6 @@ def spec_notes(spec: Spec) -> Iterator[str]:
         )
     if spec.callbacks:
         yield "callbacks may end a run early: the planned steps are the most that it takes"
-
-
-def automatic_budget(spec: Spec) -> Iterator[Fault]:
-    """An automatic budget follows the steps to a target, at which runs stop."""
-    if spec.budget is None:
-        return
-    if spec.target is None:
-        message = "auto follows the steps to a target; add target: {..., stop: true}"
-        yield Fault(("budget",), message)
-    elif not spec.target.stop:
-        yield Fault(("budget",), "auto needs runs that end at their target; add stop: true to it")
-    grid, rule = spec.sweep or {}, spec.learning_rate_rule
-    if "batch_size" not in grid:
-        yield Fault(("budget",), "auto is for a sweep over batch_size; leave it out")
-    for key in BUDGETS:
-        if key in grid:
-            yield Fault(("sweep", key), f"budget: auto finds the budgets; leave {key} out here")
-    if rule.decay or (rule.warmup and rule.warmup.fraction is not None):
-        message = "a schedule over the budget needs one that is known; leave out budget: auto"
-        yield Fault(("budget",), message)
 
 
 def names_and_arguments(raw: dict[str, Any]) -> Iterator[Fault]:

@@ -130,7 +130,7 @@ GOOD_SPEC = made().spec
         (
             {"sweep": {"batch_size": [1, 2]}, "budget": "auto", "target": TARGET}
             | {"learning_rate_rule": {"decay": "cosine"}},
-            "leave out budget: auto",
+            "which budget: auto leaves open",
         ),
         ({"search": {"trials": 4, RATE: {"times_log": [0.1, 1]}}}, "add learning_rate_rule"),
         (

@@ -53,9 +53,11 @@ def runs_of_search(
     present = list(present)
     names = {id(single): identity_text(single.spec) for single in singles}
     examples = _train_examples(present)
-    search = SweepSearch(spec, singles, examples) if examples else None
-    if search is None:  # no run has ended: how many follow is unknown
-        return SearchedRuns({}, {}, frozenset(names.values()), frozenset(), ())
+    if examples is None and (groups[0].is_auto or spec.budget is not None):
+        # No run has ended: which others follow is unknown.
+        members = {*names.values(), *(run.identity for run in present if run.identity)}
+        return SearchedRuns({}, {}, frozenset(members), frozenset(), ())
+    search = SweepSearch(spec, singles, examples or (lambda single: 1))
     if not search.decides:
         runs = {names[id(single)]: single for single in singles}
         seeds = {names[id(single)]: by_group[id(single)] for single in singles}

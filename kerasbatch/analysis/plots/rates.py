@@ -32,7 +32,7 @@ class RateLine:
     Args:
         batch_size: the batch size.
         rates: the learning rates.
-        means: the means over seeds.
+        medians: the medians over seeds.
         low: the smallest values.
         high: the largest values.
         chosen: the learning rate that the comparison chose.
@@ -42,7 +42,7 @@ class RateLine:
 
     batch_size: int
     rates: Array
-    means: Array
+    medians: Array
     low: Array
     high: Array
     chosen: float
@@ -67,7 +67,7 @@ class RateLines:
 
 
 def rate_lines(loaded: Loaded, comparison: Comparison) -> RateLines:
-    """Return a line for each batch size: the means of seeds over the learning rates.
+    """Return a line for each batch size: the medians of seeds over the learning rates.
 
     With a target: the steps to it, of the runs that reached it; else the judged metric. The other
     settings are those of the comparison.
@@ -86,6 +86,10 @@ def rate_lines(loaded: Loaded, comparison: Comparison) -> RateLines:
     runs = runs[runs["status"].isin(SETTLED) & runs[RATE].notna()]
     if runs.groupby("batch_size")[RATE].nunique().max() < 2 or not len(runs):
         message = "no batch size was trained with two learning rates; sweep optimizer.learning_rate"
+        if others:
+            message = (
+                f"no two runs differ in their learning rate alone: {', '.join(others)} differs, too"
+            )
         raise SpecError([Fault(("rates",), message)])
     column = "steps_to_target" if question.target is not None else question.judged
     if column is None:
@@ -93,14 +97,23 @@ def rate_lines(loaded: Loaded, comparison: Comparison) -> RateLines:
     groups: Any = runs.groupby("batch_size")
     best = comparison.chosen.groupby("batch_size")[RATE].first()
     lines = tuple(_line(int(size), rows, column, float(best[size])) for size, rows in groups)
-    empty = int(sum(np.isnan(line.means).sum() for line in lines))
+    empty = sum(map(_count_empty, lines))
     lower = question.target is not None or keras_registry.lower_is_better(column)
-    values = np.concatenate([line.means for line in lines])
+    values = np.concatenate([line.medians for line in lines])
     return RateLines(
         f"steps to {question.target}" if question.target else f"{column} at the end",
         lines,
-        lower and style.spans_decades(values),
+        lower and bool(np.isfinite(values).any()) and style.spans_decades(values),
         "; ".join(_notes(lines, empty)),
+    )
+
+
+def _count_empty(line: RateLine) -> int:
+    """Return the number of rates of which nothing is drawn."""
+    stopped = set(line.given_up[:, 0]) if len(line.given_up) else set()
+    return sum(
+        bool(np.isnan(value)) and rate not in stopped
+        for rate, value in zip(line.rates, line.medians, strict=True)
     )
 
 
@@ -109,7 +122,7 @@ def _notes(lines: Sequence[RateLine], empty: int) -> Iterator[str]:
     if any(len(line.given_up) for line in lines):
         yield "ring: the choice; triangle: a run was given up there"
     if empty:
-        yield f"{counted(empty, 'setting')} without a value"
+        yield f"{counted(empty, 'rate')} without the target"
 
 
 def _line(size: int, runs: pd.DataFrame, column: str, chosen: float) -> RateLine:
@@ -117,18 +130,18 @@ def _line(size: int, runs: pd.DataFrame, column: str, chosen: float) -> RateLine
     stopped = runs.loc[is_stopped & runs[column].isna(), [RATE, "observed_steps"]]
     values = runs[column].astype(float).replace([np.inf, -np.inf], np.nan)
     groups = values.groupby(runs[RATE])
-    means, low, high = (part.to_numpy() for part in (groups.mean(), groups.min(), groups.max()))
-    rates = groups.mean().index.to_numpy(float)
-    return RateLine(size, rates, means, low, high, chosen, stopped.to_numpy(float))
+    medians, low, high = (part.to_numpy() for part in (groups.median(), groups.min(), groups.max()))
+    rates = groups.median().index.to_numpy(float)
+    return RateLine(size, rates, medians, low, high, chosen, stopped.to_numpy(float))
 
 
 def draw_rates(axes: "Axes", drawn: RateLines) -> None:
     """Draw the lines, with the range of seeds as bars."""
     for line, line_style in zip(drawn.lines, style.line_styles(len(drawn.lines)), strict=True):
-        bars = np.stack([line.means - line.low, line.high - line.means])
+        bars = np.stack([line.medians - line.low, line.high - line.medians])
         axes.errorbar(
             line.rates,
-            line.means,
+            line.medians,
             yerr=bars,
             marker="o",
             markersize=3.5,
@@ -138,6 +151,8 @@ def draw_rates(axes: "Axes", drawn: RateLines) -> None:
             **line_style,
         )
         _draw_search(axes, line, line_style["color"])
+    rates = np.concatenate([line.rates for line in drawn.lines])
+    axes.set_xlim(rates.min() / 1.5, rates.max() * 1.5)  # also where no rate has a value
     axes.set_xscale("log")
     style.full_numbers(axes.xaxis)
     axes.set_xlabel("learning rate")
@@ -153,7 +168,7 @@ def _draw_search(axes: "Axes", line: RateLine, color: str) -> None:
     """Draw a ring around the chosen rate, and a triangle where a run was given up."""
     chosen = line.rates == line.chosen
     ring: dict[str, Any] = {"facecolors": "none", "edgecolors": color, "linewidths": 1.3}
-    axes.scatter(line.rates[chosen], line.means[chosen], marker="o", s=90, zorder=5, **ring)
+    axes.scatter(line.rates[chosen], line.medians[chosen], marker="o", s=90, zorder=5, **ring)
     if len(line.given_up):
         rates, steps = line.given_up.T
         axes.scatter(rates, steps, marker="^", s=16, color=color, alpha=0.6, linewidths=0)
@@ -175,13 +190,13 @@ def _content(request: PlotRequest) -> PlotContent[PlotPanel]:
     panel = PlotPanel(
         draw=lambda axes: draw_rates(axes, drawn),
         hover=[
-            line_points(f"batch size {line.batch_size:,}", line.rates, line.means)
+            line_points(f"batch size {line.batch_size:,}", line.rates, line.medians)
             for line in drawn.lines
         ],
         alternative=f"{drawn.measure} over the learning rate, at batch size {sizes}",
         legend="batch size",
     )
-    note = "; ".join(filter(None, ["means of seeds, bars are their range", drawn.note]))
+    note = "; ".join(filter(None, ["medians of seeds, bars are their range", drawn.note]))
     return PlotContent("By learning rate", note, (PlotView("", (panel,)),))
 
 

@@ -70,6 +70,11 @@ def faults(spec: Spec) -> Iterator[Fault]:
     values, place = (spec.sweep or {}).get(RATE), ("sweep", RATE)
     if isinstance(values, list) and AUTO in values:
         yield Fault((*place, values.index(AUTO)), "auto stands alone, without a list; write auto")
+    lists = values.get("per_batch_size") if isinstance(values, dict) else None
+    for size, rates in (lists or {}).items() if isinstance(lists, dict) else ():
+        if isinstance(rates, list) and AUTO in rates:
+            message = f"auto finds the rate of every size by itself; write {RATE}: auto"
+            yield Fault((*place, "per_batch_size", size), message)
     if not is_auto(values):
         return
     options = values[AUTO] if isinstance(values, dict) else {}

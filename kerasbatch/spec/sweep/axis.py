@@ -205,8 +205,8 @@ def _equal_values(place: Location, values: list[Any]) -> Iterator[Fault]:
 
 def _faults_of_values(base: dict[str, Any], axis: Axis) -> Iterator[Fault]:
     for place, value in axis.all_values():
-        if axis.key == RATE and axis.values == [AUTO]:
-            continue
+        if axis.key == RATE and value == AUTO:
+            continue  # auto_rate.faults covers it
         plain = copy.deepcopy(base)
         try:
             set_value(plain, axis.key, copy.deepcopy(value))

@@ -81,7 +81,8 @@ def _value(scale: str, low: float, high: float, u: float) -> float:
     if scale == "linear":
         return _rounded(low + u * (high - low))
     number = low * (high / low) ** u
-    return 1 - _rounded(number) if scale == "one_minus_log" else _rounded(number)
+    # Rounded again: 1 - 0.2839325 is 0.7160675000000001 in binary.
+    return round(1 - _rounded(number), 12) if scale == "one_minus_log" else _rounded(number)
 
 
 def _rounded(value: float) -> float:

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from grid_support import Grid, write_grid
 
 import kerasbatch as kb
 from kerasbatch.records.record import write_record
 
 REFERENCE = Path(__file__).parents[3] / "results" / "reference"
-DIGITS = REFERENCE / "digits_batch_sizes"
 COSTS = {"steps": "step", "examples": "examples", "seconds": "seconds"}
 FINISHED = ("done", "target", "diverged")
 
@@ -88,8 +88,9 @@ def test_reference_studies(name: str) -> None:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """A copy of the study of digits, to be damaged."""
-    return Path(shutil.copytree(DIGITS, tmp_path / "digits"))
+    """A grid of digits, whole, to be damaged."""
+    folder, _ = write_grid(Grid("digits_batch_sizes"), tmp_path, capped=None)
+    return folder
 
 
 def run_of(folder: Path, size: int, rate: float, seed: int) -> Path:

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -14,7 +15,7 @@ REFERENCE = Path(__file__).parents[3] / "results" / "reference"
 def test_plain_pandas_tells_the_same_numbers() -> None:
     """Of the learning rates that most seeds reached the target with, the fewest steps."""
     loaded = kb.load(REFERENCE / "digits_batch_sizes")
-    passed = loaded.history[loaded.history["val_accuracy"] >= 0.9]
+    passed = loaded.history[loaded.history["val_accuracy"] >= np.float32(0.95)]
     first = passed.groupby(["batch_size", "learning_rate", "seed"], as_index=False).first()
     settings = first.groupby(["batch_size", "learning_rate"], as_index=False).agg(
         reached=("seed", "size"),
@@ -24,7 +25,7 @@ def test_plain_pandas_tells_the_same_numbers() -> None:
     )
     order = settings.sort_values(["reached", "steps_to_target"], ascending=[False, True])
     expected = order.drop_duplicates("batch_size").sort_values("batch_size", ignore_index=True)
-    found = kb.compare(loaded, target="val_accuracy>=0.9").table
+    found = kb.compare(loaded, target="val_accuracy>=0.95").table
     assert len(found) == 6
     pd.testing.assert_frame_equal(found[expected.columns], expected, check_dtype=False)
 
@@ -34,7 +35,7 @@ def test_reference_results_are_whole(name: str) -> None:
     """Every run of the spec is there, with its checksums, and every step was counted."""
     loaded = kb.load(REFERENCE / name)
     assert not loaded.problems
-    assert set(loaded.runs["status"]) <= {"done", "target", "diverged"}
+    assert set(loaded.runs["status"]) <= {"done", "target", "diverged", "capped"}
     assert not loaded.runs["step_check"].str.startswith("mismatch").any()
 
 

@@ -222,7 +222,7 @@ def test_no_runs_no_picture(tmp_path: Path, kind: Any) -> None:
         kb.plot(tmp_path, kind)
 
 
-def test_rates_are_means_of_seeds(tmp_path: Path) -> None:
+def test_rates_are_medians_of_seeds(tmp_path: Path) -> None:
     """One line for each size, over ascending rates; with the range of the seeds."""
     for seed, late in ((0, 2), (1, 4)):
         for rate, slower in ((0.1, 4), (0.2, 0), (0.4, 2)):
@@ -232,14 +232,23 @@ def test_rates_are_means_of_seeds(tmp_path: Path) -> None:
     drawn = rate_lines(*request)
     (line,) = drawn.lines
     assert (line.batch_size, line.rates.tolist()) == (10, [0.1, 0.2, 0.4])
-    assert line.means.tolist() == [80, 40, 60]
+    assert line.medians.tolist() == [80, 40, 60]
     assert (line.low.tolist(), line.high.tolist()) == ([70, 30, 50], [90, 50, 70])
     assert drawn.measure == "steps to val_accuracy >= 0.9"
     judged = rate_lines(request[0], kb.compare(tmp_path))
     assert (judged.measure, judged.is_logarithmic) == ("val_accuracy at the end", False)
     missed = rate_lines(request[0], kb.compare(tmp_path, target="val_accuracy>=0.99"))
-    assert np.isnan(missed.lines[0].means).all()
-    assert missed.note == "3 settings without a value"
+    assert np.isnan(missed.lines[0].medians).all()
+    assert missed.note == "3 rates without the target"
+
+
+def test_a_target_that_no_run_reached_is_drawn(tmp_path: Path) -> None:
+    """Without dots; the axis is not logarithmic for lack of numbers."""
+    for rate in (0.1, 0.2):
+        make_run(tmp_path, 0.5, 0.6, rate=rate)
+    file = tmp_path / "rates.png"
+    kb.plot(tmp_path, "rates", target="val_accuracy>=0.99").savefig(file)
+    assert file.stat().st_size > 1000
 
 
 def test_one_rate_makes_no_line(tmp_path: Path) -> None:

@@ -60,9 +60,10 @@ def _choice(context: ComparisonContext, best: Best | None) -> str:
     cells = dict(table.loc[best.row])
     tuned = [f"{key_name(key)} {text}" for key in question.tuned if (text := cell(key, cells))]
     settings = f" with {join(tuned)}" if tuned else ""
-    choice = f"Take {row_label(table, question, best.row)}{settings}"
+    label = row_label(table, question, best.row)
     if len(table) == 1:
-        return f"{choice}, the only one that was tried"
+        return f"Take {label}, the only one that was tried{',' if settings else ''}{settings}"
+    choice = f"Take {label}{settings}"
     if not best.ties:
         return choice
     ties = join([row_values(table, question, row) for row in best.ties])
