@@ -45,7 +45,7 @@ def test_every_run_of_a_sweep_has_its_row(small: dict[str, Any], tmp_path: Path)
     names = [r.directory.name.rsplit("-", 1)[0] for r in results]
     assert names == ["batch_size=8", "batch_size=full"]
     assert len(pd.read_csv(tmp_path / "experiment" / "runs.csv")) == 2
-    with pytest.raises(kb.SpecError, match=r"makes 2 runs; call kerasbatch\.run_all"):
+    with pytest.raises(kb.SpecError, match=r"makes 2 runs; call kerasbatch\.sweep"):
         run(small | {"sweep": {"batch_size": [8, "full"]}}, tmp_path / "none")
     assert not (tmp_path / "none").exists()
 
