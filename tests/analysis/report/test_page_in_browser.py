@@ -165,7 +165,7 @@ def test_it_prints_readable_pages(browser: Any, address: str) -> None:
     assert 3 <= len(texts) <= 9
     assert any("Runs of digits_batch_sizes" in text for text in texts)
     assert "Which batch size reads digits best" in texts[0]
-    assert "batch size 512 took the fewest steps (34; 128" in texts[0]
+    assert "batch size 512 took the fewest steps (28; 32, 128" in texts[0]
     assert all(len(text) > 100 for text in texts)
 
 
