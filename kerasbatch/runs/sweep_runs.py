@@ -11,7 +11,7 @@ from kerasbatch.runs.result import Result
 from kerasbatch.search.group_search import RunRequest
 from kerasbatch.search.seed_result import SeedResult, seed_result
 from kerasbatch.search.sweep_search import SweepSearch
-from kerasbatch.spec.overrides import AUTO, RATE
+from kerasbatch.spec.overrides import RATE
 from kerasbatch.spec.schema import Spec
 from kerasbatch.spec.sweep.single_run import SingleRun
 
@@ -36,7 +36,7 @@ class SweepRuns:
         self._prepare = prepare
         self._search = SweepSearch(spec, singles, lambda run: prepare(run).plan.train_examples)
         self._requests: dict[str, RunRequest] = {}
-        self._is_auto = singles[0].swept.get(RATE) == AUTO
+        self._is_auto = singles[0].is_auto
         self._places: dict[str, int] = {}
         for place, single in enumerate(singles):
             self._places.setdefault(self._key(single), place)

@@ -11,7 +11,7 @@ from typing import Any
 
 from kerasbatch.search.tried_settings import Setting
 from kerasbatch.spec.learning_rate import rate_growth
-from kerasbatch.spec.overrides import AUTO, RATE
+from kerasbatch.spec.overrides import RATE
 from kerasbatch.spec.schema import Spec
 from kerasbatch.spec.sweep.auto_rate import AutoRate
 from kerasbatch.spec.sweep.axis import SIZE, TIMES
@@ -61,7 +61,7 @@ class Group:
     @property
     def is_auto(self) -> bool:
         """True if its learning rates are searched."""
-        return self.runs[0].swept.get(RATE) == AUTO
+        return self.runs[0].is_auto
 
 
 def groups_of(spec: Spec, runs: Sequence[SingleRun]) -> list[Group]:

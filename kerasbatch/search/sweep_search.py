@@ -60,7 +60,7 @@ class SweepSearch:
     ) -> None:
         self._spec, self._train_examples = spec, train_examples
         self._searches = [self._search(group) for group in groups_of(spec, runs)]
-        self._waiting: dict[str, tuple[_Chain, GroupSearch, RunRequest]] = {}
+        self._waiting: dict[str, tuple[_Chain, GroupSearch]] = {}
         self._asked: list[RunRequest] = []
         for chain in self._chained():
             self._begin(chain)
@@ -77,7 +77,7 @@ class SweepSearch:
             request: a request that has no result yet.
             read: returns its result; a grid without a cap does not call it.
         """
-        chain, search, _ = self._waiting.pop(_key(request.run))
+        chain, search = self._waiting.pop(_key(request.run))
         self._add(chain, search, search.tell(request.request, read))
         self._begin(chain)
 
@@ -90,11 +90,6 @@ class SweepSearch:
     def is_done(self) -> bool:
         """True if all results are known, so that no request will follow."""
         return all(search.is_done for search in self._searches)
-
-    @property
-    def waiting(self) -> list[RunRequest]:
-        """The requests without a result."""
-        return [request for _, _, request in self._waiting.values()]
 
     def given_up(self) -> Iterator[SingleRun]:
         """Yield the runs that were trained of settings that cannot be the choice."""
@@ -157,7 +152,7 @@ class SweepSearch:
         return start_rate(auto, run.spec, auto.start, written, size)
 
     def _add(self, chain: _Chain, search: GroupSearch, requests: Sequence[RunRequest]) -> None:
-        self._waiting |= {_key(request.run): (chain, search, request) for request in requests}
+        self._waiting |= {_key(request.run): (chain, search) for request in requests}
         self._asked += requests
 
 
@@ -174,18 +169,14 @@ def _key(run: SingleRun) -> str:
 
 def answer(
     search: SweepSearch, reader_of: Callable[[RunRequest], Callable[[], SeedResult] | None]
-) -> list[RunRequest]:
-    """Tell a search all results that exist; return the requests without one.
+) -> None:
+    """Tell a search all results that exist.
 
     Args:
         search: the search.
         reader_of: returns a function that reads the result of a request, or None without a result.
     """
-    unanswered = []
     while requests := search.ask():
         for request in requests:
-            if (read := reader_of(request)) is None:
-                unanswered.append(request)
-            else:
+            if (read := reader_of(request)) is not None:
                 search.tell(request, read)
-    return unanswered

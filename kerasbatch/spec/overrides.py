@@ -38,6 +38,11 @@ def respell(tree: Tree) -> None:
                 marks["data", spelling] = mark
 
 
+def is_auto(value: Any) -> bool:
+    """Return whether the value of a learning rate asks for a search: auto, or {auto: ...}."""
+    return value == AUTO or (isinstance(value, dict) and AUTO in value)
+
+
 def move_auto_rate(tree: Tree) -> None:
     """Move `auto` of the optimizer's learning rate into the sweep, which it is short for.
 
@@ -47,8 +52,7 @@ def move_auto_rate(tree: Tree) -> None:
     raw = tree.value if isinstance(tree.value, dict) else {}
     optimizer, sweep = raw.get("optimizer"), raw.get("sweep") or {}
     rate = optimizer.get("learning_rate") if isinstance(optimizer, dict) else None
-    is_auto = rate == AUTO or (isinstance(rate, dict) and AUTO in rate)
-    if not is_auto or not isinstance(optimizer, dict) or not isinstance(sweep, dict):
+    if not is_auto(rate) or not isinstance(optimizer, dict) or not isinstance(sweep, dict):
         return
     if RATE in sweep:
         message = f"is {AUTO}, and the sweep has {RATE} already; keep one of them"

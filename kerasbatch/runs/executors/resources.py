@@ -4,7 +4,6 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from kerasbatch.spec.overrides import AUTO, RATE
 from kerasbatch.spec.sweep.single_run import SingleRun
 
 RATES_OF_SEARCH = 3
@@ -43,5 +42,4 @@ def threads_per_run(runs: int) -> int:
 
 def least_runs(singles: Sequence[SingleRun]) -> int:
     """Return the number of runs of a sweep, or the least of a search for its learning rates."""
-    is_auto = singles[0].swept.get(RATE) == AUTO
-    return len(singles) * (RATES_OF_SEARCH if is_auto else 1)
+    return len(singles) * (RATES_OF_SEARCH if singles[0].is_auto else 1)

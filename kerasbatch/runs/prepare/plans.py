@@ -66,8 +66,9 @@ def plan_runs(source: SpecSource, access: Access) -> list[PlannedRun]:
 
 def _with_common_budget(planned: Sequence[PlannedRun]) -> Iterator[PlannedRun]:
     """Yield runs with the budget of the smallest size, in steps, as an automatic budget has it."""
+    smallest: dict[int, Plan] = {}
+    for run in sorted(planned, key=lambda run: run.plan.batch_size):
+        smallest.setdefault(run.plan.train_examples, run.plan)
     for run in planned:
-        n = run.plan.train_examples
-        plans = [other.plan for other in planned if other.plan.train_examples == n]
-        smallest = min(plans, key=lambda plan: plan.batch_size)
-        yield replace(run, plan=run.plan.with_budget("steps", smallest.total_steps))
+        steps = smallest[run.plan.train_examples].total_steps
+        yield replace(run, plan=run.plan.with_budget("steps", steps))

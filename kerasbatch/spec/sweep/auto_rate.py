@@ -11,7 +11,7 @@ from typing import Any
 from kerasbatch.errors import Fault
 from kerasbatch.spec import keras_registry
 from kerasbatch.spec.learning_rate import rate_growth
-from kerasbatch.spec.overrides import AUTO, RATE
+from kerasbatch.spec.overrides import AUTO, RATE, is_auto
 from kerasbatch.spec.schema import Spec
 from kerasbatch.text import show_value
 
@@ -33,11 +33,6 @@ class AutoRate:
     factor: float
     at_most: int
     is_carried: bool
-
-
-def is_auto(values: Any) -> bool:
-    """Return whether the values of a swept key ask for a search."""
-    return values == AUTO or (isinstance(values, dict) and AUTO in values)
 
 
 def auto_rate_of(spec: Spec, run: Spec | None = None) -> AutoRate | None:

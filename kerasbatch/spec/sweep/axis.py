@@ -8,7 +8,7 @@ from typing import Any
 
 from kerasbatch.errors import Fault, Location, SpecError
 from kerasbatch.spec.check import check_spec
-from kerasbatch.spec.overrides import AUTO, RATE, key_location, set_value
+from kerasbatch.spec.overrides import AUTO, RATE, is_auto, key_location, set_value
 from kerasbatch.spec.schema import keys_where
 from kerasbatch.spec.short_forms import expand_key
 from kerasbatch.spec.yaml_tree import Tree
@@ -76,7 +76,7 @@ def axis_of(key: str, values: Any) -> Axis:
     `{times: [...]}` multiplies the result of the learning-rate rule; `{per_batch_size: {...}}` has
     values for every batch size.
     """
-    if key == RATE and (values == AUTO or (isinstance(values, dict) and AUTO in values)):
+    if key == RATE and is_auto(values):
         return Axis(key, ("sweep", key), [AUTO])
     if key == RATE and isinstance(values, dict) and set(values) == {"times"}:
         return Axis(TIMES, ("sweep", key, "times"), values["times"])

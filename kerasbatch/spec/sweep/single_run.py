@@ -9,7 +9,7 @@ from typing import Any
 
 from kerasbatch.errors import Location, SpecError
 from kerasbatch.spec.check import check_spec
-from kerasbatch.spec.overrides import set_value
+from kerasbatch.spec.overrides import AUTO, RATE, set_value
 from kerasbatch.spec.schema import Spec
 from kerasbatch.spec.yaml_tree import Tree
 
@@ -39,6 +39,11 @@ class SingleRun:
                 for fault in error.faults
             )
             raise error.with_faults(faults) from error.__cause__
+
+    @property
+    def is_auto(self) -> bool:
+        """True if a search finds its learning rate."""
+        return bool(self.swept.get(RATE) == AUTO)
 
     def key_without(self, keys: Collection[str]) -> str:
         """Return a text that is equal for runs with the same values of all other swept keys."""
