@@ -156,6 +156,19 @@ class SweepSearch:
         self._asked += requests
 
 
+def results_decide(spec: Spec, groups: Sequence[Group]) -> bool:
+    """Return whether results decide which runs of a sweep follow; else all are asked for at once.
+
+    Args:
+        spec: the spec with the sweep.
+        groups: its groups.
+    """
+    return spec.budget is not None or any(
+        group.is_auto or is_capped(spec, group, auto_rate_of(spec, group.runs[0].spec))
+        for group in groups
+    )
+
+
 def is_capped(spec: Spec, group: Group, auto: AutoRate | None) -> bool:
     """Return whether settings of a group are given up once they cannot win."""
     target = group.runs[0].spec.target

@@ -14,7 +14,7 @@ from kerasbatch.records.run_status import RunStatus
 from kerasbatch.search.group import groups_of
 from kerasbatch.search.group_search import RunRequest
 from kerasbatch.search.seed_result import SeedResult, is_enough, seed_result
-from kerasbatch.search.sweep_search import SweepSearch, answer
+from kerasbatch.search.sweep_search import SweepSearch, answer, results_decide
 from kerasbatch.spec.schema import Spec
 from kerasbatch.spec.sweep.single_run import SingleRun
 
@@ -57,11 +57,11 @@ def runs_of_search(
         # No run has ended: which others follow is unknown.
         members = {*names.values(), *(run.identity for run in present if run.identity)}
         return SearchedRuns({}, {}, frozenset(members), frozenset(), ())
-    search = SweepSearch(spec, singles, examples or (lambda single: 1))
-    if not search.decides:
+    if not results_decide(spec, groups):
         runs = {names[id(single)]: single for single in singles}
         seeds = {names[id(single)]: by_group[id(single)] for single in singles}
         return SearchedRuns(runs, seeds, frozenset(runs), frozenset(), ())
+    search = SweepSearch(spec, singles, examples or (lambda single: 1))
     records = {run.identity: run for run in present if run.identity is not None}
     asked: dict[str, SingleRun] = {}
     counts: dict[str, int] = {}
