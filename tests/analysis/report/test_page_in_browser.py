@@ -32,7 +32,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A report of 54 runs at six batch sizes."""
+    """A report of 92 runs at six batch sizes."""
     file = tmp_path_factory.mktemp("page") / "report.html"
     file.write_text(kb.report(REFERENCE / "digits_batch_sizes"), encoding="utf-8")
     return file.as_uri()

@@ -31,7 +31,7 @@ FIRST_STEPS = '<div class="panel" role="group" tabindex="0" aria-label="steps to
 
 @pytest.fixture(scope="module")
 def page() -> str:
-    """The report of 54 runs at six batch sizes."""
+    """The report of 92 runs at six batch sizes."""
     return kb.report(REFERENCE / "digits_batch_sizes")
 
 
