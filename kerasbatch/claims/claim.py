@@ -1,10 +1,15 @@
-"""A statement of the notes, its measurement, and the verdict."""
+"""A statement of the notes with its verdict, and the study that reaches it."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-Verdict = Literal["holds", "holds roughly", "does not hold here"]
-COLUMNS = ("statement", "korean", "measured", "verdict", "why")
+from kerasbatch.claims.verdict import Verdict
+
+if TYPE_CHECKING:
+    from kerasbatch.claims.claim_runner import ClaimRunner
+
+M = TypeVar("M")
 
 
 @dataclass(frozen=True)
@@ -12,43 +17,37 @@ class Claim:
     """One row of the table of claims.
 
     Args:
-        statement: the number in the restated notes, and the statement.
-        korean: the original wording of the notes.
-        measured: the experiment and its numbers.
-        verdict: the verdict by these numbers.
-        why: the tolerance of the verdict, and further explanation.
+        key: its key in the texts of every language.
+        verdict: the verdict.
+        numbers: the values of the placeholders in its texts.
+        caveats: the codes of the caveats of `compare` on the same runs.
     """
 
-    statement: str
-    korean: str
-    measured: str
+    key: str
     verdict: Verdict
-    why: str
+    numbers: Mapping[str, Any]
+    caveats: tuple[str, ...] = ()
 
 
-def by_error(error: float, exact: float, rough: float) -> Verdict:
-    """Return the verdict on a number that should be 0.
-
-    Args:
-        error: the number.
-        exact: the largest absolute error at which the statement holds.
-        rough: the largest absolute error at which it holds roughly.
-    """
-    return _grade(abs(error), exact, rough)
-
-
-def by_ratio(ratio: float, clear: float, rough: float = 1.0) -> Verdict:
-    """Return the verdict on a ratio that should be large.
+@dataclass(frozen=True)
+class Study(Generic[M]):
+    """A small experiment about some statements.
 
     Args:
-        ratio: the ratio.
-        clear: the least ratio at which the statement holds.
-        rough: the least ratio at which it holds roughly.
+        title: its title, for the display.
+        measure: takes the measurement.
+        judge: returns the claims with their verdicts from the measurement alone.
     """
-    return _grade(-ratio, -clear, -rough)
+
+    title: str
+    measure: Callable[["ClaimRunner"], M]
+    judge: Callable[[M], Sequence[Claim]]
+
+    def claims(self, runner: "ClaimRunner") -> Sequence[Claim]:
+        """Measure and judge."""
+        return self.judge(self.measure(runner))
 
 
-def _grade(value: float, exact: float, rough: float) -> Verdict:
-    if value <= exact:
-        return "holds"
-    return "holds roughly" if value <= rough else "does not hold here"
+def by_size(values: Mapping[int, float], form: str = ",.0f") -> str:
+    """Return one number per batch size as text, the same in every language."""
+    return ", ".join(f"b = {size:,}: {value:{form}}" for size, value in values.items())

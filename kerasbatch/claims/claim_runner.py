@@ -1,12 +1,12 @@
 """The runner of the trainings and timings for the claims, on one data set and in one folder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import kerasbatch.runs.runner as runner
-from kerasbatch.benchmark.timers import FusedTimer, build_for_batch_size
+from kerasbatch.benchmark.timers import Benchmark, BenchmarkSettings, Timer
 from kerasbatch.data.run_data import RunData, load_data
 from kerasbatch.runs.result import Result
 from kerasbatch.spec.data_schema import BuiltInName
@@ -15,8 +15,9 @@ from kerasbatch.spec.schema import Spec
 from kerasbatch.spec.trust import Access
 from kerasbatch.types import BatchSize
 
-ROUNDS = 3
-"""Rounds of timing."""
+FEWER_EXAMPLES = 10_000
+"""The training examples of quick claims on a large data set."""
+ROUNDS = BenchmarkSettings(rounds=3, round_seconds=0.5)
 
 
 @dataclass
@@ -34,11 +35,17 @@ class ClaimRunner:
     quick: bool
     _loaded: dict[str, RunData] = field(default_factory=dict)
 
-    def classifier(self, **keys: Any) -> dict[str, Any]:
-        """Return the spec of a classifier on the data, with some keys replaced."""
+    def classifier(self, train_examples: int | None = None, **keys: Any) -> dict[str, Any]:
+        """Return the spec of a classifier on the data, with some keys replaced.
+
+        Args:
+            train_examples: the largest number of training examples; all, if there are fewer.
+            keys: the keys to replace.
+        """
         data: dict[str, Any] = {"name": self.data}
-        if self.quick and self.data not in ("digits", "iris", "wine", "breast_cancer"):
-            data["train_examples"] = 10_000
+        few = self.data in ("digits", "iris", "wine", "breast_cancer")
+        if (self.quick or train_examples) and not few:
+            data["train_examples"] = train_examples or FEWER_EXAMPLES
         spec = {
             "name": "claim",
             "data": data,
@@ -67,18 +74,29 @@ class ClaimRunner:
             self._loaded[key] = load_data(checked_spec, Access(Path.cwd()))
         return checked_spec, self._loaded[key]
 
-    def speeds(self, spec: Mapping[str, Any], sizes: Sequence[BatchSize]) -> list[dict[int, float]]:
-        """Return the examples per second of every batch size, for each round of timing."""
+    def fused_speeds(
+        self, spec: Mapping[str, Any], sizes: Sequence[BatchSize]
+    ) -> list[dict[int, float]]:
+        """Return the examples per second of the fused engine, for each round of timing."""
+        return self._speeds(spec, sizes, Benchmark.fused)
+
+    def plain_speeds(
+        self, spec: Mapping[str, Any], sizes: Sequence[BatchSize]
+    ) -> list[dict[int, float]]:
+        """Return the examples per second of plain `fit`, for each round of timing."""
+        return self._speeds(spec, sizes, Benchmark.plain)
+
+    def _speeds(
+        self,
+        spec: Mapping[str, Any],
+        sizes: Sequence[BatchSize],
+        timer: Callable[[Benchmark, int], Timer],
+    ) -> list[dict[int, float]]:
         checked_spec, data = self.arrays(spec)
-        n = len(data.x_train)
-        numbers = [n if size == "full" else min(size, n) for size in sizes]
-        access = Access(Path.cwd())
-        timers = {
-            size: FusedTimer(
-                build_for_batch_size(checked_spec, access, data, size), data, size, checked_spec
-            )
-            for size in dict.fromkeys(numbers)
-        }
+        benchmark = Benchmark(checked_spec, Access(Path.cwd()), ROUNDS, data)
+        numbers = list(dict.fromkeys(benchmark.numeric_sizes(sizes)))
+        rounds = benchmark.rounds([timer(benchmark, size) for size in numbers])
         return [
-            {size: size * timer.speed() for size, timer in timers.items()} for _ in range(ROUNDS)
+            {size: size * speed for size, speed in zip(numbers, speeds, strict=True)}
+            for speeds in rounds
         ]

@@ -44,7 +44,7 @@ class Gradients:
         mean = self.of(np.arange(len(self.x)))
         return float(np.mean([_squared_norm(self.of(np.array([i])) - mean) for i in indices]))
 
-    def variance(self, size: int, sampling: Sampling, batches: int) -> float:
+    def variance(self, size: int, sampling: Sampling, batches: int) -> "Variance":
         """Return the mean of |g_b - G|^2 over a number of seeded batches."""
         m = len(self.x)
         mean, deviations, epoch = self.of(np.arange(m)), list[float](), 0
@@ -55,7 +55,31 @@ class Gradients:
             deviations += [
                 _squared_norm(self.of(order[start : start + size]) - mean) for start in starts
             ]
-        return float(np.mean(deviations[:batches]))
+        taken = np.array(deviations[:batches])
+        return Variance(float(taken.mean()), float(taken.std(ddof=1) / np.sqrt(len(taken))))
+
+
+@dataclass(frozen=True)
+class Variance:
+    """A variance that was measured.
+
+    Args:
+        mean: the mean of |g_b - G|^2.
+        error: its standard error, if the batches were independent; those of one pass vary less.
+    """
+
+    mean: float
+    error: float
+
+    @property
+    def low(self) -> float:
+        """Three standard errors below the mean, at least 0."""
+        return max(self.mean - 3 * self.error, 0.0)
+
+    @property
+    def high(self) -> float:
+        """Three standard errors above the mean."""
+        return self.mean + 3 * self.error
 
 
 def variance_law(trace: float, size: int, m: int, sampling: Sampling) -> float:

@@ -2,22 +2,42 @@
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from kerasbatch.claims import counting, descent, speed
-from kerasbatch.claims.claim import Claim
+from kerasbatch.claims import (
+    approach,
+    counting,
+    descent,
+    draws,
+    learning,
+    line_costs,
+    memory,
+    noise,
+    relation,
+    speed,
+    vectors,
+)
+from kerasbatch.claims.claim import Study
 from kerasbatch.claims.claim_runner import ClaimRunner
 from kerasbatch.data.builtin import is_available_offline
 from kerasbatch.spec.data_schema import BuiltInName
 
 PREFERRED: BuiltInName = "mnist"
 OFFLINE: BuiltInName = "digits"
-Study = Callable[[ClaimRunner], Iterator[Claim]]
-STUDIES: tuple[Study, ...] = (
-    *counting.CLAIMS,
-    *descent.CLAIMS,
-    *speed.CLAIMS,
+STUDIES: tuple[Study[Any], ...] = (
+    *counting.STUDIES,
+    *relation.STUDIES,
+    *descent.STUDIES,
+    *approach.STUDIES,
+    *line_costs.STUDIES,
+    *noise.STUDIES,
+    *vectors.STUDIES,
+    *memory.STUDIES,
+    *draws.STUDIES,
+    *speed.STUDIES,
+    *learning.STUDIES,
 )
 
 
@@ -38,8 +58,3 @@ def claim_runner(data: BuiltInName, *, quick: bool) -> Iterator[ClaimRunner]:
     """
     with tempfile.TemporaryDirectory(prefix="kerasbatch-claims-") as folder:
         yield ClaimRunner(data, Path(folder), quick)
-
-
-def title(study: Study) -> str:
-    """Return the title of a study."""
-    return (study.__doc__ or "").splitlines()[0].rstrip(".")
