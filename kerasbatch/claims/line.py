@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from kerasbatch.claims.claim_runner import ClaimRunner
+from kerasbatch.data.linear_objective import condition_number, learning_rate_limit, quadratic
 from kerasbatch.runs.result import Result
-from kerasbatch.runs.training.objective import quadratic
 from kerasbatch.sampling import example_order
 from kerasbatch.types import Array
 
@@ -60,13 +60,12 @@ class Line:
     @property
     def limit(self) -> float:
         """2 / lambda_max, the learning rate from which on full-batch descent diverges."""
-        return 2.0 / float(np.linalg.eigvalsh(self.hessian).max())
+        return learning_rate_limit(self.hessian)
 
     @property
     def condition(self) -> float:
         """lambda_max / lambda_min, the condition number of J."""
-        values = np.linalg.eigvalsh(self.hessian)
-        return float(values.max() / values.min())
+        return condition_number(self.hessian)
 
     def excess(self, thetas: Array) -> Array:
         """Return J less its minimum for thetas of shape (..., 2)."""

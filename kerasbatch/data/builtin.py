@@ -60,6 +60,7 @@ DATASETS: dict[BuiltInName, DatasetInfo] = {
 }
 LINE_NOISE = 1.0
 LINE_START, LINE_SLOPE = 1.0, 2.0
+LINE_RANGE = (-2.0, 2.0)
 # The cache files of Keras, which differ between its versions.
 _CACHED = {
     "fashion_mnist": "fashion-mnist/*.gz",
@@ -69,7 +70,11 @@ _CACHED = {
 
 
 def load_builtin(
-    name: BuiltInName, *, examples: int | None = None, noise: float | None = None
+    name: BuiltInName,
+    *,
+    examples: int | None = None,
+    noise: float | None = None,
+    x_range: tuple[float, float] | None = None,
 ) -> RawArrays:
     """Return the arrays of a built-in data set.
 
@@ -77,14 +82,14 @@ def load_builtin(
         name: the data set.
         examples: for `line`, the number of examples to generate.
         noise: for `line`, the standard deviation around the line.
+        x_range: for `line`, the ends of the uniform distribution of x.
 
     Raises:
         DataUnavailableError: if the data set is neither stored locally nor downloadable.
     """
     if name == "line":
-        return _line(
-            examples or DATASETS["line"].train_examples, LINE_NOISE if noise is None else noise
-        )
+        n = examples or DATASETS["line"].train_examples
+        return _line(n, LINE_NOISE if noise is None else noise, x_range or LINE_RANGE)
     if name in get_args(SklearnData):
         return _from_sklearn(name)
     if missing := missing_folder():
@@ -108,16 +113,6 @@ def missing_folder() -> str | None:
     return f"KERASBATCH_DATA is {os.environ['KERASBATCH_DATA']}, and there is no such folder"
 
 
-def builtin_notice(name: BuiltInName) -> str | None:
-    """Return the notice of generated data, or None."""
-    if name != "line":
-        return None
-    return (
-        f"line: y = {LINE_START:g} + {LINE_SLOPE:g} x + noise; x is standardized unless the data "
-        f"say standardize: false, so the weights are in standard units"
-    )
-
-
 def is_available_offline(name: BuiltInName) -> bool:
     """Return whether a data set seems to be available without a download; no file is opened."""
     if name not in get_args(KerasData):
@@ -127,10 +122,10 @@ def is_available_offline(name: BuiltInName) -> bool:
     return local_file(name) is not None or any(cached)
 
 
-def _line(examples: int, noise: float) -> RawArrays:
-    """Return y = LINE_START + LINE_SLOPE x + noise, x uniform in -2..2; the same every time."""
+def _line(examples: int, noise: float, x_range: tuple[float, float]) -> RawArrays:
+    """Return y = LINE_START + LINE_SLOPE x + noise, x uniform in a range; the same every time."""
     random = np.random.RandomState(20)
-    x = random.uniform(-2.0, 2.0, size=(examples, 1))
+    x = random.uniform(*x_range, size=(examples, 1))
     y = LINE_START + LINE_SLOPE * x[:, 0] + noise * random.standard_normal(examples)
     return RawArrays(x, y)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from kerasbatch.array_files import FileState, file_states, parts
 from kerasbatch.data.arrays import RawArrays
-from kerasbatch.data.builtin import DATASETS, builtin_notice, load_builtin
+from kerasbatch.data.builtin import DATASETS, load_builtin
 from kerasbatch.data.user_data import load_user_data
 from kerasbatch.errors import DataUnavailableError, Fault, SpecError
 from kerasbatch.spec.data_schema import (
@@ -80,7 +80,9 @@ def read_raw(data: AnyData, access: Access) -> RawData:
 def _built_in(data: BuiltInData) -> RawData:
     used, notice = data.name, None
     try:
-        arrays = load_builtin(data.name, examples=data.examples, noise=data.noise)
+        arrays = load_builtin(
+            data.name, examples=data.examples, noise=data.noise, x_range=data.x_range
+        )
         arrays = _select_columns(arrays, data.columns)
     except DataUnavailableError as error:
         if data.fallback is None:
@@ -90,7 +92,6 @@ def _built_in(data: BuiltInData) -> RawData:
     facts = DATASETS[used]
     scale = 1 / facts.white if facts.kind == "image" else None
     table = facts.kind == "table"
-    notice = notice or builtin_notice(used)
     return RawData(used, arrays, fingerprint(arrays), table, scale, facts.classes, notice)
 
 

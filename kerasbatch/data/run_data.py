@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kerasbatch.array_files import FileState, file_names
-from kerasbatch.data.builtin import DATASETS, builtin_notice, is_available_offline
+from kerasbatch.data.builtin import DATASETS, is_available_offline
 from kerasbatch.data.description import describe_data
 from kerasbatch.data.encoder import Encoder
 from kerasbatch.data.labels import encode_labels
+from kerasbatch.data.linear_objective import line_notice
 from kerasbatch.data.preprocessing import Preprocessing, Standardization
 from kerasbatch.data.raw import RawData, read_raw
 from kerasbatch.data.sample_weights import training_weights
@@ -146,10 +147,13 @@ def prepare_data(spec: Spec, raw: RawData) -> RunData:
     x_val, y_val = parts.validation(spec.validation)
     x_test, y_test = parts.test()
     encoder = Encoder.fitted(spec, parts)
-    notices = encoder.notices(parts.notice, {"validation": x_val, "test": x_test})
+    notices = [*encoder.notices(parts.notice, {"validation": x_val, "test": x_test})]
+    x_train = encoder.x(parts.x)
+    if raw.used == "line":
+        notices.append(line_notice(x_train))
     data = RunData(
         used=raw.used,
-        x_train=encoder.x(parts.x),
+        x_train=x_train,
         y_train=encoder.y(parts.y),
         x_val=None if x_val is None else encoder.x(x_val),
         y_val=None if y_val is None else encoder.y(y_val),
@@ -190,6 +194,10 @@ def data_sizes(
             training_weights(spec, parts.y, parts.weight, parts.labels)
         description = describe_data(spec, parts, encoding)
         return DataSizes(raw.used, len(parts.x), len(parts.held), parts.notice, description)
+    if data.name == "line":  # generated in a moment
+        run_data = prepare_data(spec, read(spec) if read else read_raw(data, access))
+        held = 0 if run_data.x_val is None else len(run_data.x_val)
+        return DataSizes(data.name, len(run_data.x_train), held, run_data.notice)
     facts = DATASETS[data.name]
     total = data.examples or facts.train_examples
     train = train_size(data, spec.validation, total, facts.test_examples > 0)
@@ -200,7 +208,7 @@ def data_sizes(
             fallback_train = train_size(data, spec.validation, *_fallback_sizes(data.fallback))
             notice += f", and use {data.fallback} ({fallback_train:,} examples) if it cannot"
     _, held = validation_sizes(spec.validation, total, facts.test_examples > 0)
-    return DataSizes(data.name, train, held, notice or builtin_notice(data.name))
+    return DataSizes(data.name, train, held, notice)
 
 
 def _fallback_sizes(name: BuiltInName) -> tuple[int, bool]:

@@ -85,6 +85,14 @@ Encoding = Annotated[
     AfterValidator(_known_encoding),
     Expected("an encoding that Python knows, such as utf-8, cp1252, cp949 or utf-16"),
 ]
+
+
+def _ascending(ends: tuple[float, float] | None) -> tuple[float, float] | None:
+    if ends is not None and not ends[0] < ends[1]:
+        raise ValueError(f"{ends[0]:g} is not below {ends[1]:g}")
+    return ends
+
+
 MAX_LINE_EXAMPLES = 10**7
 """The largest number of examples of a `line`."""
 PLAIN = InnerKey()
@@ -106,6 +114,13 @@ class BuiltInData(KeyedModel):
         PLAIN,
     ] = None
     noise: Annotated[float | None, Field(ge=0), Expected("a number, 0 or more"), PLAIN] = None
+    x_range: Annotated[
+        tuple[float, float] | None,
+        Field(strict=False),
+        AfterValidator(_ascending),
+        Expected("two numbers, the smaller one first, like [0, 10]"),
+        PLAIN,
+    ] = None
     columns: Annotated[ColumnNames | None, PLAIN] = None
     train_examples: Annotated[Count | None, PLAIN] = None
     standardize: Annotated[Flag, PLAIN] = True

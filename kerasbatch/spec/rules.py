@@ -72,7 +72,7 @@ def built_in_data(spec: Spec) -> Iterator[Fault]:
     if not isinstance(data, BuiltInData):
         return
     if data.name != "line":
-        for key in ("examples", "noise"):
+        for key in ("examples", "noise", "x_range"):
             if getattr(data, key) is not None:
                 message = f"{key} belongs to {{name: line}}; leave it out"
                 yield Fault(("data", key), message)

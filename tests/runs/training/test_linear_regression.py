@@ -8,7 +8,7 @@ import pytest
 from run_support import run
 
 import kerasbatch as kb
-from kerasbatch.runs.training.objective import quadratic
+from kerasbatch.data.linear_objective import quadratic
 
 X, Y = np.array([[0.0], [1.0], [2.0], [3.0]]), np.array([1.0, 3.0, 5.0, 7.0])
 WIDE = np.column_stack([np.ones(4), X])
