@@ -165,7 +165,7 @@ def _points(axes: "Axes", panel: Panel) -> None:
     if panel.band is not None:
         band = panel.band
         axes.fill_between(band.sizes, band.low, band.high, color="#E69F00", alpha=0.3, linewidth=0)
-        axes.plot(band.sizes, band.steps, color="#D55E00", linewidth=1.4, label=band.label)
+        axes.plot(band.sizes, band.steps, color=style.COLOURS[1], linewidth=1.4, label=band.label)
     if panel.perfect is not None:
         axes.plot(*panel.perfect, color=style.GREY, linestyle=":", label="perfect scaling")
     if panel.sizes:

@@ -39,7 +39,10 @@ def draw_contour(objective: Objective, paths: Sequence[Trajectory]) -> "Figure":
 
 
 def _style(number: int) -> dict[str, Any]:
-    return {"color": COLOURS[number % len(COLOURS)], "linestyle": STYLES[number % len(STYLES)]}
+    # The first path is that of the smallest batch: its many turns need a thin line.
+    width = 1.2 if number == 0 else 2.2
+    colour, line = COLOURS[number % len(COLOURS)], STYLES[number % len(STYLES)]
+    return {"color": colour, "linestyle": line, "linewidth": width}
 
 
 def draw_contours(axes: "Axes", objective: Objective, paths: Sequence[Trajectory]) -> None:
@@ -47,10 +50,13 @@ def draw_contours(axes: "Axes", objective: Objective, paths: Sequence[Trajectory
     thetas = np.concatenate([path.theta for path in paths])
     x, y, height = contours(objective, thetas[np.isfinite(thetas).all(axis=1)])
     lines = axes.contour(x, y, height, levels=_levels(height), colors="0.72", linewidths=0.8)
-    axes.clabel(lines, fontsize=style.TEXT, fmt="%.3g")
+    labels = axes.clabel(lines, fontsize=style.TEXT, fmt="%.2g", colors="0.3")
+    for label in labels:
+        label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})
+        label.set_zorder(2.5)
     for number, path in enumerate(paths):
-        axes.plot(*path.theta.T, **_style(number), linewidth=1.1, label=path.label, zorder=2)
-        axes.plot(*path.theta[-1], "o", color=_style(number)["color"], markersize=5, zorder=3)
+        axes.plot(*path.theta.T, **_style(number), label=path.label, zorder=2)
+        axes.plot(*path.theta[-1], "o", color=_style(number)["color"], markersize=7, zorder=3)
     axes.plot(*objective.optimum, "k*", markersize=13, label="optimum", zorder=4)
     axes.plot(*paths[0].theta[0], "ks", markersize=6, label="start", zorder=4)
     axes.set(xlabel="θ₀, the intercept", ylabel="θ₁, the slope")
@@ -82,7 +88,7 @@ def draw_cost(axes: "Axes", cost: str, objective: Objective, paths: Sequence[Tra
     """Draw J against steps, examples or seconds."""
     for number, path in enumerate(paths):
         above = path.objective - objective.minimum
-        axes.plot(getattr(path, cost), above, **_style(number), linewidth=1.0)
+        axes.plot(getattr(path, cost), above, **_style(number))
     style.log_numbers(axes)
     axes.set_xscale("symlog" if cost != "seconds" else "linear")
     style.full_numbers(axes.xaxis)

@@ -18,10 +18,10 @@ COSTS = {"steps": "steps", "examples": "examples seen", "seconds": "seconds of t
 """The costs of a training, with the labels of their axes."""
 FEW = 7
 """The number of colours that people can distinguish; more lines get shades of one scale."""
-# The colours of Okabe and Ito, which colour-blind people can distinguish. Orange and sky blue are
-# darker here, for a contrast of 3 to 1 with white; lines differ in style, too.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#C08000", "#3C97CE", "#000000")
-ON_DARK = ("#4DA3DC", "#FF8B4A", "#2FC79B", "#E8A3CB", "#F2B84B", "#9AD6F7", "#F2F2F2")
+# Any two differ by more than 15 in CIELAB, also as people without one of the three cones see them,
+# and all have a contrast of 3 to 1 with the page. Lines differ in style, too.
+COLOURS = ("#0072B2", "#8E3802", "#0E9F4B", "#92406B", "#B4830A", "#0095FF", "#000000")
+ON_DARK = ("#4DA3DC", "#C45400", "#24E179", "#A34B86", "#BCBD15", "#B5D7FF", "#F2F2F2")
 """The same colours on a dark page."""
 SHADES, SHADES_ON_DARK = (0.0, 0.64), (0.42, 1.0)
 """The visible part of the scale on a white page, and on a dark one."""

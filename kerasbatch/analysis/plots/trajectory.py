@@ -84,6 +84,20 @@ def trajectories(loaded: Loaded) -> tuple[Objective, list[Trajectory]]:
     return first, list(_trajectories(loaded, objectives, first))
 
 
+def _method_label(loaded: Loaded, run: str) -> str:
+    """Return the label of a run, with the notes' name of its method for the batch size."""
+    row = loaded.records[run]["row"]
+    size = row["batch_size"]
+    method = f"mini-batch, b = {size:,}"
+    if size == row["train_examples"]:
+        method = f"full batch, b = {size:,}"
+    elif size == 1:
+        method = "SGD, b = 1"
+    parts = loaded.labels[run].split(", ")
+    others = [part for part in parts if not part.startswith(("batch size ", "epochs ", "steps "))]
+    return ", ".join([method, *others])
+
+
 def _objective(record: Mapping[str, Any]) -> Objective | None:
     recorded = record.get("objective")
     if not recorded or len(recorded["weights"]) != 2:
@@ -108,7 +122,7 @@ def _trajectories(
         if run in objectives:
             theta = rows[list(objective.weights)].to_numpy()
             yield Trajectory(
-                label=loaded.labels[run],
+                label=_method_label(loaded, run),
                 theta=theta,
                 steps=rows["step"].to_numpy(),
                 examples=rows["examples"].to_numpy(),

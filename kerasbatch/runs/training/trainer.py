@@ -54,7 +54,8 @@ class Trainer:
             self._models.forget()
         record = run_record(prepared, outcome, memory.megabytes())
         if objective:
-            record["objective"] = objective
+            record["objective"] = objective.record
+            record["message"] += objective.ending()
         emit(
             RunEnded(
                 {**record, "started": started, "ended": provenance.utc_now()}

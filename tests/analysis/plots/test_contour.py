@@ -27,7 +27,7 @@ def test_the_points_are_the_weights_at_every_evaluation(results: Path) -> None:
     """With the steps, the examples and the exact objective beside them."""
     loaded = kb.load(results)
     objective, paths = trajectories(loaded)
-    assert [path.label for path in paths] == ["batch size 1", "batch size 24"]
+    assert [path.label for path in paths] == ["SGD, b = 1", "full batch, b = 24"]
     for path, taken in zip(paths, (72, 3), strict=True):
         assert len(path.theta) == taken + 1
         np.testing.assert_array_equal(path.steps, np.arange(taken + 1))

@@ -9,6 +9,10 @@ from run_support import run
 
 import kerasbatch as kb
 from kerasbatch.data.linear_objective import quadratic
+from kerasbatch.data.run_data import load_data
+from kerasbatch.runs.prepare.plans import plan_runs
+from kerasbatch.spec.reader import spec_from_dict
+from kerasbatch.spec.trust import Access
 
 X, Y = np.array([[0.0], [1.0], [2.0], [3.0]]), np.array([1.0, 3.0, 5.0, 7.0])
 WIDE = np.column_stack([np.ones(4), X])
@@ -66,6 +70,46 @@ def test_alpha_has_a_limit(fixture: Any, tmp_path: Path, alpha: float, status: s
     assert result.status == status
     if status == "done":
         np.testing.assert_allclose(thetas(result)[-1], OPTIMUM, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("alpha", "ending"),
+    [
+        (1e-6, "J - J* went from 10.5 to 10.5: J was not minimised"),
+        (0.3, "J - J* went from 10.5 to"),
+        (0.477, "J - J* went from 10.5 to 16.7: J was not minimised"),
+    ],
+)
+def test_a_run_says_whether_j_was_minimised(
+    fixture: Any, tmp_path: Path, alpha: float, ending: str
+) -> None:
+    """By J and not by the status: above the limit it can be done before it diverges."""
+    fixture |= {"optimizer": {"name": "sgd", "learning_rate": alpha}}
+    result = run(fixture | {"evaluate_every": {"steps": 50}}, tmp_path)
+    assert result.status == "done"
+    assert ending in result.message
+    assert ("not minimised" in result.message) == (alpha != 0.3)
+
+
+def test_only_what_is_exact_is_an_objective(fixture: Any, tmp_path: Path) -> None:
+    """A penalty belongs to what is trained, and is not in J."""
+    dense = {"units": 1, "kernel_regularizer": {"name": "L2", "l2": 0.1}}
+    result = run(fixture | {"model": {"layers": [{"Dense": dense}]}}, tmp_path)
+    assert "objective" not in result.record
+    assert "J - J*" not in result.message
+
+
+def test_a_line_says_its_limit(small: dict[str, Any], tmp_path: Path) -> None:
+    """2 / lambda_max and the condition number, before and in a run; steep if x is far from 0."""
+    wide = {"name": "line", "examples": 200, "standardize": False, "x_range": [0, 10]}
+    spec = small | {"data": wide, "model": "linear", "loss": "mse", "metrics": []}
+    (planned,) = plan_runs(spec_from_dict(spec), Access(tmp_path))
+    x = load_data(spec_from_dict(spec).spec, Access(tmp_path)).x_train[:, 0].astype(float)
+    assert 9 < np.ptp(x) < 10
+    low, high = np.linalg.eigvalsh([[1, x.mean()], [x.mean(), (x**2).mean()]])
+    (notice,) = planned.notices
+    assert f"condition number {high / low:.4g}" in notice
+    assert f"2 / lambda_max = {2 / high:.4g} with half_mse, {1 / high:.4g} with mse" in notice
 
 
 def test_the_record_tells_the_objective(fixture: Any, tmp_path: Path) -> None:
