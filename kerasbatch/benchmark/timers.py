@@ -136,11 +136,19 @@ def build_for_batch_size(spec: Spec, access: Access, data: RunData, size: int) -
 
 
 def _steps_per_round(steps_per_second: Callable[[int], float], settings: BenchmarkSettings) -> int:
-    """Try longer and longer trainings; return the steps that fit into a round."""
-    seconds, trial = settings.round_seconds, 1
-    while (speed := steps_per_second(trial)) * seconds / 4 > trial:
+    """Try longer and longer trainings; return the steps that fit into a round.
+
+    Every call takes some time besides its steps, with plain `fit` as much as hundreds of them. The
+    first call, of one step, tells how much; a round has its seconds for the steps beyond.
+    """
+    seconds, call, trial = settings.round_seconds, 1 / steps_per_second(1), 1
+    if call >= seconds:
+        return 1
+    beyond = 0.0
+    while beyond < seconds / 4:
         trial *= 4
-    return 1 if speed * seconds < 1 else max(settings.min_steps, int(seconds * speed))
+        beyond = trial / steps_per_second(trial) - call
+    return max(settings.min_steps, int(seconds * (trial - 1) / beyond))
 
 
 class PlainTimer:

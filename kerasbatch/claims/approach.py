@@ -81,7 +81,7 @@ class Approach:
     decreasing: Mapping[int, Sequence[float]]
 
 
-APPROACH_STEPS = 3000
+APPROACH_STEPS = 2000
 NEAR = 0.01
 """The part of the first distance that counts as near the optimum."""
 DECAY: dict[str, Any] = {
@@ -102,7 +102,7 @@ def measure_approach(runner: ClaimRunner) -> Approach:
         spec = LINE | {
             "steps": APPROACH_STEPS,
             "optimizer": {"name": "sgd", "learning_rate": rate},
-            "evaluate_every": {"steps": APPROACH_STEPS // 60},
+            "evaluate_every": {"steps": APPROACH_STEPS // 40},
             "sweep": {"batch_size": [1, 32, "full"], "seed": seeds},
         }
         del spec["epochs"]

@@ -8,6 +8,7 @@ from typing import Any
 import kerasbatch.runs.runner as runner
 from kerasbatch.benchmark.timers import Benchmark, BenchmarkSettings, Timer
 from kerasbatch.data.run_data import RunData, load_data
+from kerasbatch.runs.progress import Watcher
 from kerasbatch.runs.result import Result
 from kerasbatch.spec.data_schema import BuiltInName
 from kerasbatch.spec.reader import spec_from_dict
@@ -17,7 +18,7 @@ from kerasbatch.types import BatchSize
 
 FEWER_EXAMPLES = 10_000
 """The training examples of quick claims on a large data set."""
-ROUNDS = BenchmarkSettings(rounds=3, round_seconds=0.5)
+ROUNDS = BenchmarkSettings(rounds=3)
 
 
 @dataclass
@@ -60,11 +61,12 @@ class ClaimRunner:
 
     def run(self, spec: Mapping[str, Any], **options: Any) -> Result:
         """Train one run."""
-        return runner.run(spec, results=self.folder, rerun=True, **options)
+        return runner.run(spec, results=self.folder, rerun=True, watcher=Watcher(), **options)
 
     def sweep(self, spec: Mapping[str, Any], name: str) -> list[Result]:
         """Train all runs of a sweep in its own folder."""
-        return runner.run_all({**spec, "name": name}, results=self.folder)
+        spec = {**spec, "name": name}
+        return runner.run_all(spec, results=self.folder, watcher=Watcher())
 
     def arrays(self, spec: Mapping[str, Any]) -> tuple[Spec, RunData]:
         """Return the checked spec and its data."""
