@@ -11,7 +11,8 @@ import psutil
 
 import kerasbatch.runs.runner as runner
 from kerasbatch.advice.spec_variants import spec_variant
-from kerasbatch.benchmark.timers import Benchmark, BenchmarkSettings, Timer
+from kerasbatch.benchmark.settings import BenchmarkSettings
+from kerasbatch.benchmark.timers import Benchmark, Timer
 from kerasbatch.engine.device import computes_bfloat16
 from kerasbatch.records.run_status import RunStatus
 from kerasbatch.spec.reader import SpecSource

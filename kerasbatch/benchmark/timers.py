@@ -6,12 +6,13 @@ noisy: compare medians of rounds in turn.
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Protocol
 
 import keras
 import tensorflow as tf
 
+from kerasbatch.benchmark.settings import DEFAULT_BENCHMARK, BenchmarkSettings
 from kerasbatch.data.run_data import RunData, load_data
 from kerasbatch.engine.options import FitOptions
 from kerasbatch.engine.sources.example_stream import ExampleStream, scale_inputs
@@ -22,30 +23,6 @@ from kerasbatch.spec.learning_rate import resolve_learning_rate
 from kerasbatch.spec.schema import Spec
 from kerasbatch.spec.trust import Access
 from kerasbatch.types import BatchSize
-
-
-@dataclass(frozen=True)
-class BenchmarkSettings:
-    """The size of a benchmark.
-
-    Args:
-        rounds: the rounds of every timer.
-        round_seconds: the approximate duration of a round.
-        min_steps: the smallest number of steps in a round, if a step is not slower than a round.
-        dataset_steps: the steps of a round on a dataset.
-        dataset_examples: the examples of a round on a dataset, if that means fewer steps.
-        shuffle_buffer: the examples among which a dataset is shuffled.
-    """
-
-    rounds: int = 5
-    round_seconds: float = 1.0
-    min_steps: int = 5
-    dataset_steps: int = 2000
-    dataset_examples: int = 256_000
-    shuffle_buffer: int = 10_000
-
-
-DEFAULT_BENCHMARK = BenchmarkSettings()
 
 
 class Timer(Protocol):

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import kerasbatch.runs.runner as runner
-from kerasbatch.benchmark.timers import Benchmark, BenchmarkSettings, Timer
+from kerasbatch.benchmark.settings import BenchmarkSettings
+from kerasbatch.benchmark.timers import Benchmark, Timer
 from kerasbatch.data.run_data import RunData, load_data
 from kerasbatch.runs.progress import Watcher
 from kerasbatch.runs.result import Result

@@ -8,7 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from kerasbatch.benchmark import timers
-from kerasbatch.benchmark.timers import Benchmark, BenchmarkSettings
+from kerasbatch.benchmark.settings import BenchmarkSettings
+from kerasbatch.benchmark.timers import Benchmark
 from kerasbatch.cli import app
 
 

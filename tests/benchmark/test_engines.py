@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from kerasbatch.benchmark import engines, timers
 from kerasbatch.benchmark.engines import EngineSpeeds, measure_engines
-from kerasbatch.benchmark.timers import Benchmark, BenchmarkSettings
+from kerasbatch.benchmark.settings import BenchmarkSettings
+from kerasbatch.benchmark.timers import Benchmark
 from kerasbatch.cli import app
 from kerasbatch.data.run_data import load_data
 from kerasbatch.engine.training.choose import Choice
