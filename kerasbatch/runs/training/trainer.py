@@ -55,7 +55,8 @@ class Trainer:
         record = run_record(prepared, outcome, memory.megabytes())
         if objective:
             record["objective"] = objective.record
-            record["message"] += objective.ending()
+            if not outcome.error:
+                record["message"] += objective.ending()
         emit(
             RunEnded(
                 {**record, "started": started, "ended": provenance.utc_now()}
