@@ -6,13 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from kerasbatch.claims.claim import Claim, Study
+from kerasbatch.claims.claim import Claim, Study, by_size
 from kerasbatch.claims.claim_runner import ClaimRunner
-from kerasbatch.claims.line import ALPHA, LINE, full_batch_path, load_line, thetas
+from kerasbatch.claims.line import ALPHA, LINE, MINIMISED, full_batch_path, load_line, thetas
 from kerasbatch.claims.verdict import all_of, at_most, exactly
-
-MINIMISED = 1e-6
-"""J counts as minimised where this part of J - J* is left."""
 
 
 @dataclass(frozen=True)
@@ -121,8 +118,8 @@ def judge_approach(measured: Approach) -> list[Claim]:
     """Statement 10: data per update, and the approach to the optimum."""
     per_step = measured.examples_per_step
     right = per_step[min(per_step)] == 1 and per_step[max(per_step)] == measured.m
-    shown = ", ".join(f"b = {size:,}: {count:.3g}" for size, count in per_step.items())
-    claims = [Claim("data_per_update", exactly(right), {"shown": shown, "m": measured.m})]
+    numbers: dict[str, Any] = {"shown": by_size(per_step, ".3g"), "m": measured.m}
+    claims = [Claim("data_per_update", exactly(right), numbers)]
     for key, left in (
         ("approach_constant", measured.constant),
         ("approach_decreasing", measured.decreasing),

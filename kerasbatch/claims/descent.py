@@ -10,14 +10,20 @@ from kerasbatch.benchmark.timers import build_for_batch_size
 from kerasbatch.claims.claim import Claim, Study
 from kerasbatch.claims.claim_runner import ClaimRunner
 from kerasbatch.claims.gradient_variance import Gradients
-from kerasbatch.claims.line import ALPHA, EXAMPLES, LINE, full_batch_path, load_line, thetas
+from kerasbatch.claims.line import (
+    ALPHA,
+    EXAMPLES,
+    LINE,
+    MINIMISED,
+    full_batch_path,
+    load_line,
+    thetas,
+)
 from kerasbatch.claims.verdict import exactly, within
 from kerasbatch.spec.trust import Access
 
 FLOAT32 = 1e-5
 """The largest error of arithmetic in float32 on the line."""
-MINIMISED = 1e-6
-"""J counts as minimised where this part of J - J* is left."""
 STEPS = 300
 
 

@@ -10,12 +10,20 @@ from typing import Any
 import numpy as np
 
 from kerasbatch.claims.claim_runner import ClaimRunner
-from kerasbatch.data.linear_objective import condition_number, learning_rate_limit, quadratic
+from kerasbatch.data.linear_objective import (
+    above_minimum,
+    condition_number,
+    learning_rate_limit,
+    quadratic,
+    with_ones,
+)
 from kerasbatch.runs.result import Result
 from kerasbatch.sampling import example_order
 from kerasbatch.types import Array
 
 EXAMPLES, ALPHA = 200, 0.05
+MINIMISED = 1e-6
+"""J counts as minimised where this part of J - J* is left."""
 START = (4.0, -1.0)
 """Intercept and slope at which every path begins."""
 LINE: dict[str, Any] = {
@@ -69,10 +77,7 @@ class Line:
 
     def excess(self, thetas: Array) -> Array:
         """Return J less its minimum for thetas of shape (..., 2)."""
-        away = thetas - self.optimum
-        with np.errstate(over="ignore", invalid="ignore"):  # of the rates that diverge
-            squared: Array = np.einsum("...i,ij,...j->...", away, self.hessian, away)
-        return squared / 2
+        return above_minimum(thetas - self.optimum, self.hessian)
 
     def best_single_step(self) -> float:
         """Return the learning rate with which one full-batch step from the start lowers J most."""
@@ -85,8 +90,7 @@ def load_line(runner: ClaimRunner, *, standardize: bool = False) -> Line:
     _, data = runner.arrays(LINE | {"data": LINE["data"] | {"standardize": standardize}})
     x, y = data.x_train.astype(np.float64), data.y_train.astype(np.float64)
     objective = quadratic(x, y, 1.0)
-    wide = np.column_stack([np.ones(len(x)), x])
-    return Line(wide, y, np.array(objective["optimum"]), np.array(objective["hessian"]))
+    return Line(with_ones(x), y, np.array(objective["optimum"]), np.array(objective["hessian"]))
 
 
 def thetas(result: Result) -> Array:

@@ -66,13 +66,14 @@ def measure_costs(runner: ClaimRunner) -> Costs:
     line = load_line(runner)
     sizes = (1, 32, len(line.y))
     costs, errors = dict[tuple[float, int], Cost](), list[float]()
+    alphas, decays = GRID.T
     for size in sizes:
-        alphas, decays = GRID.T
         paths = np.stack(
             [descend(line, size, alphas, decays, STEPS, seed=seed) for seed in range(3)]
         )
+        excess = line.excess(paths)
         for tolerance in TOLERANCES:
-            settled = steps_until_settled(line.excess(paths), tolerance)
+            settled = steps_until_settled(excess, tolerance)
             best = int(np.argmin(np.median(settled, axis=0)))
             costs[tolerance, size] = _cost(len(line.y), size, best, settled[:, best])
             errors.append(_distance_from_keras(runner, size, GRID[best], paths[0, :, best]))
@@ -141,7 +142,7 @@ def _judge_unit(measured: Costs, unit: str) -> Claim:
     }
     rough, fine = TOLERANCES
     full = sizes[-1]
-    gains = {each: ratios(spent[each, full], spent[each, 32]) for each in TOLERANCES}
+    gain = ratios(spent[fine, full], spent[fine, 32])
     same = measured.error <= SAME_PATH
     numbers = {
         "rough": _shown(spent, rough, sizes, unit),
@@ -149,10 +150,10 @@ def _judge_unit(measured: Costs, unit: str) -> Claim:
         "rough_tolerance": rough,
         "fine_tolerance": fine,
         "error": measured.error,
-        "low": gains[fine][0],
-        "high": gains[fine][1],
+        "low": gain[0],
+        "high": gain[1],
     }
-    verdict = above(gains[fine], 1.0) if same else "cannot be told here"
+    verdict = above(gain, 1.0) if same else "cannot be told here"
     return Claim(f"optimum_by_{unit}", verdict, numbers)
 
 

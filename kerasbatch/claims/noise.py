@@ -146,19 +146,14 @@ def judge_training(measured: TrainingNoise) -> list[Claim]:
         for step, scale, low, high in measured.scales
     )
     numbers = {"data": measured.data, "b": measured.batch_size, "n": measured.n, "shown": shown}
-    severe = [_side(low, high, SEVERE) for _, _, low, high in measured.scales]
-    none = [_side(-high, -low, -measured.n / SEVERE) for _, _, low, high in measured.scales]
+    severe = [above((low, high), SEVERE) for _, _, low, high in measured.scales]
+    none = [at_most((low, high), measured.n / SEVERE) for _, _, low, high in measured.scales]
     verdict = all_of([*severe, *none]) if measured.scales else "cannot be told here"
     return [Claim("noise_of_training", verdict, numbers | {"least": SEVERE})]
 
 
 SEVERE = 10.0
 """The variance by the squared gradient above which noise is severe; below its inverse is none."""
-
-
-def _side(low: float, high: float, least: float) -> Verdict:
-    """Return the verdict on one interval: `above`, for its two ends."""
-    return above([low, high], least)
 
 
 STUDIES = (

@@ -25,7 +25,6 @@ COLOURS = {
     "answered": "cyan",
     "custom": "cyan",
 }
-LANGUAGES = ("en", "ko")
 
 
 def claims(
@@ -48,10 +47,7 @@ def claims(
     ] = None,
 ) -> None:
     """Test every statement of the notes; print the numbers and a verdict."""
-    _check_options(data, csv, language)
-    if read and (data or quick):
-        message = "measures nothing; leave --data and --quick out"
-        raise SpecError([Fault(("--read",), message)])
+    _check_options(data, csv, language, measures=read is None, quick=quick)
     from kerasbatch.claims.claims_file import read_claims, write_claims
 
     console = open_console(errors=False)
@@ -80,7 +76,10 @@ def _studies(data: str | None, *, quick: bool) -> "Iterator[Sequence[Claim]]":
             yield study_claims
 
 
-def _check_options(data: str | None, csv: Path | None, language: str) -> None:
+def _check_options(
+    data: str | None, csv: Path | None, language: str, *, measures: bool, quick: bool
+) -> None:
+    from kerasbatch.claims.wording import Language
     from kerasbatch.spec.data_schema import KerasData
 
     legal = [*get_args(KerasData), "digits", "iris", "wine", "breast_cancer"]
@@ -88,9 +87,12 @@ def _check_options(data: str | None, csv: Path | None, language: str) -> None:
     if data is not None and data not in legal:
         hint = suggestion(data, legal) or f"; there are {', '.join(legal)}"
         faults.append(Fault(("--data",), f"{show_value(data)} is no data for classifiers{hint}"))
-    if language not in LANGUAGES:
-        message = f"found {show_value(language)}; must be {' or '.join(LANGUAGES)}"
+    if language not in get_args(Language):
+        message = f"found {show_value(language)}; must be {' or '.join(get_args(Language))}"
         faults.append(Fault(("--language",), message))
+    if not measures and (data or quick):
+        message = "measures nothing; leave --data and --quick out"
+        faults.append(Fault(("--read",), message))
     faults += options.folder_faults(csv, "--csv")
     if faults:
         raise SpecError(faults)

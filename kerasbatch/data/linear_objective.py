@@ -25,7 +25,7 @@ def quadratic(x: Array, y: Array, factor: float) -> dict[str, Any]:
     Returns:
         `optimum` (intercept first) and `hessian` as lists, and `minimum`.
     """
-    wide = _with_ones(x)
+    wide = with_ones(x)
     numbers = y.astype(np.float64)
     optimum, *_ = np.linalg.lstsq(wide, numbers, rcond=None)
     left = wide @ optimum - numbers
@@ -53,7 +53,7 @@ def line_notice(x: Array) -> str:
     Args:
         x: the training inputs as the model gets them, shape (m, 1).
     """
-    wide = _with_ones(x)
+    wide = with_ones(x)
     hessian = wide.T @ wide / len(wide)
     return (
         f"line: y = {LINE_START:g} + {LINE_SLOPE:g} x + noise; x is standardized unless the data "
@@ -64,5 +64,21 @@ def line_notice(x: Array) -> str:
     )
 
 
-def _with_ones(x: Array) -> Array:
+def above_minimum(away: Array, hessian: Array) -> Array:
+    """Return J - J* at a distance from the optimum; infinite or NaN for a path that diverged.
+
+    Args:
+        away: theta - optimum, shape (..., k).
+        hessian: shape (k, k).
+
+    Returns:
+        Shape (...).
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        squared: Array = np.einsum("...i,ij,...j->...", away, hessian, away)
+    return squared / 2
+
+
+def with_ones(x: Array) -> Array:
+    """Return x in float64 with a first column of ones, for the intercept."""
     return np.column_stack([np.ones(len(x)), x.astype(np.float64)])

@@ -113,8 +113,18 @@ class Loaded:
     @functools.cached_property
     def labels(self) -> dict[str, str]:
         """A label of the settings that differ, by experiment/run: batch size 32, seed 1."""
-        runs = self.runs
-        keys = [key for key in self.swept if runs[key].map(str).nunique() > 1] or ["batch_size"]
+        return self._labels_of(self._differing or ["batch_size"])
+
+    def labels_without(self, *left_out: str) -> dict[str, str]:
+        """Return the labels without some keys; empty for runs that differ in nothing else."""
+        return self._labels_of([key for key in self._differing if key not in left_out])
+
+    @property
+    def _differing(self) -> list[str]:
+        return [key for key in self.swept if self.runs[key].map(str).nunique() > 1]
+
+    def _labels_of(self, differing: Sequence[str]) -> dict[str, str]:
+        runs, keys = self.runs, list(differing)
         if runs[RUN_KEYS[0]].nunique() > 1:
             keys.insert(0, RUN_KEYS[0])
         names = {key: key.rpartition(".")[2].replace("_", " ") for key in keys}

@@ -84,18 +84,15 @@ def trajectories(loaded: Loaded) -> tuple[Objective, list[Trajectory]]:
     return first, list(_trajectories(loaded, objectives, first))
 
 
-def _method_label(loaded: Loaded, run: str) -> str:
-    """Return the label of a run, with the notes' name of its method for the batch size."""
-    row = loaded.records[run]["row"]
+def _method_label(row: Mapping[str, Any], other_settings: str) -> str:
+    """Return the label of a run: the notes' name of its method, and its other settings."""
     size = row["batch_size"]
     method = f"mini-batch, b = {size:,}"
     if size == row["train_examples"]:
         method = f"full batch, b = {size:,}"
     elif size == 1:
         method = "SGD, b = 1"
-    parts = loaded.labels[run].split(", ")
-    others = [part for part in parts if not part.startswith(("batch size ", "epochs ", "steps "))]
-    return ", ".join([method, *others])
+    return ", ".join(filter(None, [method, other_settings]))
 
 
 def _objective(record: Mapping[str, Any]) -> Objective | None:
@@ -116,13 +113,14 @@ def _trajectories(
     clock = loaded.history[[*RUN_KEYS, "step", "examples", "seconds"]]
     if missing := [name for name in objective.weights if name not in loaded.weights]:
         raise SpecError([Fault(("contour",), f"weights.csv has no column {missing[0]}")])
+    other_settings = loaded.labels_without("batch_size", "epochs", "steps")
     rows_of_runs = loaded.weights.merge(clock, on=[*RUN_KEYS, "step"])
     for place, rows in rows_of_runs.groupby(list(RUN_KEYS), sort=False):
         run = "/".join(map(str, place))
         if run in objectives:
             theta = rows[list(objective.weights)].to_numpy()
             yield Trajectory(
-                label=_method_label(loaded, run),
+                label=_method_label(loaded.records[run]["row"], other_settings[run]),
                 theta=theta,
                 steps=rows["step"].to_numpy(),
                 examples=rows["examples"].to_numpy(),

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasbatch.data.linear_objective import quadratic
+from kerasbatch.data.linear_objective import above_minimum, quadratic
 from kerasbatch.data.run_data import RunData
 from kerasbatch.spec.schema import Spec
 
@@ -41,8 +41,7 @@ class RunObjective:
         """Return J - J* at the weights of the model."""
         kernel, bias = self._model.get_weights()
         away = np.concatenate([bias, kernel[:, 0]]).astype(np.float64) - self._optimum
-        with np.errstate(over="ignore", invalid="ignore"):  # of a run that diverged
-            return float(away @ self._hessian @ away / 2)
+        return float(above_minimum(away, self._hessian))
 
     def ending(self) -> str:
         """Return where J began and ended, and whether it was minimised, to follow a message."""
