@@ -5,6 +5,7 @@ Exact law of sampling: E|g_b - G|^2 = tr(Sigma) / b for draws with replacement, 
 examples.
 """
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,11 +33,21 @@ class Gradients:
 
     def of(self, indices: Array) -> Array:
         """Return the gradient over the examples at some indices, as one vector."""
-        with tf.GradientTape() as tape:
-            outputs = self.model(self.x[indices], training=False)
-            loss = self.model.compute_loss(self.x[indices], self.y[indices], outputs)
-        gradients = tape.gradient(loss, self.model.trainable_variables)
-        return np.concatenate([np.ravel(part).astype(np.float64) for part in gradients])
+        x, y = (tf.convert_to_tensor(array[indices]) for array in (self.x, self.y))
+        parts = self._compiled(x, y)
+        return np.concatenate([np.ravel(part).astype(np.float64) for part in parts])
+
+    @functools.cached_property
+    def _compiled(self) -> Any:
+        """The gradient as a compiled function, traced once for every batch size."""
+
+        @tf.function  # type: ignore[untyped-decorator]
+        def gradients(x: Any, y: Any) -> Any:
+            with tf.GradientTape() as tape:
+                loss = self.model.compute_loss(x, y, self.model(x, training=False))
+            return tape.gradient(loss, self.model.trainable_variables)
+
+        return gradients
 
     def trace(self) -> float:
         """Return tr(Sigma): the mean of |g_i - G|^2 over all examples."""

@@ -17,8 +17,8 @@ from kerasbatch.claims.claim_runner import ClaimRunner
 from kerasbatch.claims.verdict import Verdict, above, ratios
 
 TARGET = {"metric": "val_accuracy", "at_least": 0.9, "stop": True}
-TRAIN_EXAMPLES = 10_000
-SIZES: tuple[Any, ...] = (1, 32, "full")
+TRAIN_EXAMPLES = 5_000
+SIZES: tuple[Any, ...] = (1, 32, 512, "full")
 UNITS = ("steps", "epochs", "seconds", "plain_seconds")
 FASTER = 1.2
 """The ratio of costs from which on a method is faster."""

@@ -26,15 +26,15 @@ class Memory:
 
 
 def measure_memory(runner: ClaimRunner) -> Memory:
-    """Train two steps in fresh processes: twice with a small batch, twice with a large one."""
+    """Train two steps in fresh processes: a small batch, a large one, the small one again."""
     spec = runner.classifier(engine="keras", model="cnn", validation="none")
     n = len(runner.arrays(spec)[1].x_train)
     del spec["epochs"]
-    peaks: dict[int, list[float | None]] = {16: [], min(4096, n): []}
-    for _ in range(1 if runner.quick else 2):
-        for size, values in peaks.items():
-            run = runner.run(spec | {"batch_size": size, "steps": 2}, timeout=SEPARATE)
-            values.append(run.row["peak_memory_mb"])
+    small, large = 16, min(4096, n)
+    peaks: dict[int, list[float | None]] = {small: [], large: []}
+    for size in (small, large) if runner.quick else (small, large, small):
+        run = runner.run(spec | {"batch_size": size, "steps": 2}, timeout=SEPARATE)
+        peaks[size].append(run.row["peak_memory_mb"])
     return Memory(runner.data, peaks)
 
 

@@ -40,6 +40,9 @@ def plot(
         bool, typer.Option("--fit", help="Also draw the fitted curve of steps.")
     ] = False,
     all_runs: AllRuns = False,
+    language: Annotated[
+        str, typer.Option(metavar="NAME", help="Language of the texts: en or ko.")
+    ] = "en",
 ) -> None:
     """Draw runs: training curves, costs by batch size, losses, or paths over contours."""
     if output.suffix.lower() not in FORMATS:
@@ -59,6 +62,7 @@ def plot(
         target=target,
         fit=fit,
         all_runs=all_runs,
+        language=language,  # type: ignore[arg-type]  # plot checks it
     )
     picture = io.BytesIO()
     file_format = output.suffix[1:].lower()

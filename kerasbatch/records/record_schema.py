@@ -69,6 +69,7 @@ class _Objective(_Part):
     optimum: list[Finite]
     hessian: list[list[Finite]]
     minimum: Finite
+    train_seconds: Finite | None = None
 
     @model_validator(mode="after")
     def _has_one_size(self) -> Self:

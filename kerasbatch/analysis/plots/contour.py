@@ -1,6 +1,9 @@
-"""The plot `contour`: paths of gradient descent over the contours of J, and J by cost."""
+"""The plot `contour`: paths of gradient descent over the contours of J, and J by cost.
 
-from collections.abc import Sequence
+Runs that differ in their learning rate are drawn side by side, a panel for each rate.
+"""
+
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,25 +27,73 @@ if TYPE_CHECKING:
 
 LEVELS = 12
 GRID = 200
+TEN = 10
+"""The height from which on a contour has a whole number."""
+MANY_STEPS = 200
+"""The largest number of evaluations of a path that is drawn with a heavy line."""
+COLUMNS = 3
+"""The largest number of learning rates side by side."""
 
 
 def draw_contour(objective: Objective, paths: Sequence[Trajectory]) -> "Figure":
-    """Return a figure: the contours of J with all paths, beside it J against the costs."""
+    """Return a figure: the contours of J with all paths, and J against the costs.
+
+    Paths of several learning rates get a panel for each, with J against the steps below it.
+    """
     from matplotlib.figure import Figure
 
+    by_rate = _by_rate(paths)
+    if len(by_rate) > 1:
+        return _draw_rates(objective, by_rate)
     figure = Figure(figsize=(11, 6.5), layout="constrained")
     grid = figure.add_gridspec(3, 2, width_ratios=[1.6, 1])
-    draw_contours(figure.add_subplot(grid[:, 0]), objective, paths)
+    axes = figure.add_subplot(grid[:, 0])
+    draw_contours(axes, objective, paths)
+    axes.set_title("Paths over the contours of J(θ₀, θ₁); dots: where they end")
     for row, cost in enumerate(COSTS):
         draw_cost(figure.add_subplot(grid[row, 1]), cost, objective, paths)
     return figure
 
 
-def _style(number: int) -> dict[str, Any]:
-    # The first path is that of the smallest batch: its many turns need a thin line.
-    width = 1.2 if number == 0 else 2.2
+def _by_rate(paths: Sequence[Trajectory]) -> dict[str, list[Trajectory]]:
+    by_rate: dict[str, list[Trajectory]] = {}
+    for path in paths:
+        by_rate.setdefault(path.rate, []).append(path)
+    return by_rate
+
+
+def _draw_rates(objective: Objective, by_rate: Mapping[str, Sequence[Trajectory]]) -> "Figure":
+    """Return a figure with a block for each learning rate: its paths, and J below them."""
+    from matplotlib.figure import Figure
+
+    columns = min(COLUMNS, len(by_rate))
+    rows = -(-len(by_rate) // columns)
+    figure = Figure(figsize=(5.2 * columns, 7 * rows), layout="constrained")
+    blocks = figure.subfigures(rows, columns, squeeze=False).flat
+    for block, (rate, paths) in zip(blocks, by_rate.items(), strict=False):
+        above, below = block.subplots(2, 1, height_ratios=[2.2, 1])
+        draw_contours(above, objective, paths)
+        above.set_title(rate)
+        draw_cost(below, "steps", objective, paths)
+    return figure
+
+
+def line_numbers(paths: Sequence[Trajectory]) -> dict[str, int]:
+    """Return the number of every line; the runs of one method with different seeds share one."""
+    return {method: i for i, method in enumerate(dict.fromkeys(path.method for path in paths))}
+
+
+def _style(number: int, path: Trajectory) -> dict[str, Any]:
+    # The many turns of small batches need a thin line.
+    width = 2.2 if len(path.theta) <= MANY_STEPS else 1.2
     colour, line = COLOURS[number % len(COLOURS)], STYLES[number % len(STYLES)]
     return {"color": colour, "linestyle": line, "linewidth": width}
+
+
+def distance_from_optimum(paths: Sequence[Trajectory], objective: Objective) -> float:
+    """Return the root mean square distance of paths from the optimum, over their last quarters."""
+    quarters = [path.theta[len(path.theta) * 3 // 4 :] - objective.optimum for path in paths]
+    return float(np.sqrt(np.mean([np.mean((part**2).sum(axis=1)) for part in quarters])))
 
 
 def draw_contours(axes: "Axes", objective: Objective, paths: Sequence[Trajectory]) -> None:
@@ -50,18 +101,26 @@ def draw_contours(axes: "Axes", objective: Objective, paths: Sequence[Trajectory
     thetas = np.concatenate([path.theta for path in paths])
     x, y, height = contours(objective, thetas[np.isfinite(thetas).all(axis=1)])
     lines = axes.contour(x, y, height, levels=_levels(height), colors="0.72", linewidths=0.8)
-    labels = axes.clabel(lines, fontsize=style.TEXT, fmt="%.2g", colors="0.3")
-    for label in labels:
-        label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})
-        label.set_zorder(2.5)
-    for number, path in enumerate(paths):
-        axes.plot(*path.theta.T, **_style(number), label=path.label, zorder=2)
-        axes.plot(*path.theta[-1], "o", color=_style(number)["color"], markersize=7, zorder=3)
+    labels = axes.clabel(lines, fontsize=style.TEXT, fmt=_height, colors="0.3")
+    for height_label in labels:
+        height_label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})
+        height_label.set_zorder(2.5)
+    for method, number in line_numbers(paths).items():
+        runs = [path for path in paths if path.method == method]
+        label = f"{method}: {distance_from_optimum(runs, objective):.2g}"
+        for path in runs:
+            line = _style(number, path)
+            axes.plot(*path.theta.T, **line, label=label, zorder=2)
+            axes.plot(*path.theta[-1], "o", color=line["color"], markersize=7, zorder=3)
+            label = ""
     axes.plot(*objective.optimum, "k*", markersize=13, label="optimum", zorder=4)
     axes.plot(*paths[0].theta[0], "ks", markersize=6, label="start", zorder=4)
     axes.set(xlabel="θ₀, the intercept", ylabel="θ₁, the slope")
-    axes.set_title("Paths over the contours of J(θ₀, θ₁); dots: where they end")
-    axes.legend()
+    axes.legend(title="distance from the optimum, last quarter of the run")
+
+
+def _height(value: float) -> str:
+    return f"{value:,.0f}" if value >= TEN else f"{value:.2g}"
 
 
 def contours(objective: Objective, thetas: Array) -> tuple[Array, Array, Array]:
@@ -86,9 +145,10 @@ def _levels(height: Array) -> Array:
 
 def draw_cost(axes: "Axes", cost: str, objective: Objective, paths: Sequence[Trajectory]) -> None:
     """Draw J against steps, examples or seconds."""
-    for number, path in enumerate(paths):
+    numbers = line_numbers(paths)
+    for path in paths:
         above = path.objective - objective.minimum
-        axes.plot(getattr(path, cost), above, **_style(number))
+        axes.plot(getattr(path, cost), above, **_style(numbers[path.method], path))
     style.log_numbers(axes)
     axes.set_xscale("symlog" if cost != "seconds" else "linear")
     style.full_numbers(axes.xaxis)

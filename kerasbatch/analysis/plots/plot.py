@@ -8,6 +8,7 @@ from kerasbatch.analysis.comparison.stale_runs import no_runs_reason
 from kerasbatch.analysis.loading.load import Loaded, load
 from kerasbatch.analysis.plots import style
 from kerasbatch.analysis.plots.kind import Cost, Option, PlotRequest
+from kerasbatch.analysis.plots.language import Language, translate
 from kerasbatch.analysis.plots.registry import KINDS, load_kind
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.text import show_value, suggestion
@@ -24,6 +25,7 @@ def plot(
     target: str | None = None,
     fit: bool = False,
     all_runs: bool = False,
+    language: Language = "en",
 ) -> "Figure":
     """Draw runs.
 
@@ -40,13 +42,14 @@ def plot(
         fit: also draw the curve S = S_min (1 + B_crit / b) with its band, for `to_target`.
         all_runs: include stale runs: those that the experiment's spec, edited since, no longer
             asks for.
+        language: the language of the texts: `en`, or `ko` where a Korean font is installed.
 
     Returns:
         A figure of matplotlib.
 
     Raises:
-        SpecError: if the kind does not exist, an option does not go with it, or the runs lack its
-            data.
+        SpecError: if the kind or the language does not exist, an option does not go with it, or
+            the runs lack its data.
     """
     options: dict[Option, bool] = {
         "--x": x is not None,
@@ -54,14 +57,16 @@ def plot(
         "--target": target is not None,
     }
     _check_kind(kind)
-    _check_options(kind, x, [option for option, is_used in options.items() if is_used])
+    _check_options(kind, x, language, [option for option, is_used in options.items() if is_used])
     every = paths if isinstance(paths, Loaded) else load(paths)
     loaded = every if all_runs else every.current()
     if load_kind(kind).needs_runs and loaded.runs.empty:
         raise SpecError([Fault((kind,), f"there are no runs to draw: {no_runs_reason(every)}")])
     with style.drawing_context():
         request = PlotRequest(loaded, cost=x or "steps", target=target, fit=fit)
-        return load_kind(kind).figure(request)
+        figure = load_kind(kind).figure(request)
+        translate(figure, language)
+        return figure
 
 
 def _check_kind(kind: str) -> None:
@@ -70,8 +75,11 @@ def _check_kind(kind: str) -> None:
         raise SpecError([Fault(("--kind",), f"{message}{suggestion(kind, KINDS)}")])
 
 
-def _check_options(kind: str, x: str | None, used: Iterable[Option]) -> None:
+def _check_options(kind: str, x: str | None, language: str, used: Iterable[Option]) -> None:
     faults = []
+    if language not in get_args(Language):
+        legal = " or ".join(get_args(Language))
+        faults.append(Fault(("--language",), f"found {show_value(language)}; must be {legal}"))
     if x is not None and x not in get_args(Cost):
         legal = ", ".join(get_args(Cost))
         faults.append(Fault(("--x",), f"found {show_value(x)}; must be one of {legal}"))

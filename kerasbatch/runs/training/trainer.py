@@ -1,5 +1,7 @@
 """Trains checked runs in this process, one after the other; it writes no file."""
 
+from dataclasses import replace
+
 import keras
 
 from kerasbatch.data.run_data import RunData
@@ -18,9 +20,12 @@ from kerasbatch.runs.training.objective import run_objective
 from kerasbatch.runs.training.record import run_record
 from kerasbatch.runs.training.session import train
 from kerasbatch.spec.named_paths import file_names, has_passed_code
-from kerasbatch.spec.section_schema import OWN_CODE
+from kerasbatch.spec.section_schema import OWN_CODE, EvaluateEvery
 from kerasbatch.spec.trust import Access
 from kerasbatch.user_code import calls
+
+DENSE = 10
+"""The steps for each evaluation up to which evaluations disturb the clock of a training."""
 
 
 class Trainer:
@@ -43,11 +48,15 @@ class Trainer:
             emit: receives progress, rows and the end.
         """
         started, memory, objective = provenance.utc_now(), provenance.PeakMemory(), None
+        ending = ""
         try:
             with calls.pinned(prepared.code, self._loader.access):
                 job = self._job(prepared)
                 objective = run_objective(job.spec, job.model, job.data)
                 outcome = train(job, emit)
+                if objective and not outcome.error:
+                    ending = objective.ending()
+                    objective.record |= self._undisturbed(prepared)
         except BaseException as error:  # user code raises anything
             outcome = not_started(prepared.plan, error)
         if outcome.error:
@@ -55,14 +64,25 @@ class Trainer:
         record = run_record(prepared, outcome, memory.megabytes())
         if objective:
             record["objective"] = objective.record
-            if not outcome.error:
-                record["message"] += objective.ending()
+            record["message"] += ending
         emit(
             RunEnded(
                 {**record, "started": started, "ended": provenance.utc_now()}
                 | provenance.provenance()
             )
         )
+
+    def _undisturbed(self, prepared: PreparedRun) -> dict[str, float]:
+        """Return the seconds of the same training without evaluations, where they were dense."""
+        spec, steps = prepared.single.spec, prepared.plan.total_steps
+        every = spec.evaluate_every
+        evaluations = sum(1 for _ in prepared.plan.evaluation_steps(every.kind, every.amount))
+        if evaluations * DENSE < steps or spec.callbacks:
+            return {}
+        quiet = spec.model_copy(update={"evaluate_every": EvaluateEvery(steps=steps), "record": []})
+        job = replace(self._job(prepared), spec=quiet)
+        seconds = train(job, lambda message: None).train_seconds
+        return {} if seconds is None else {"train_seconds": seconds}
 
     def _job(self, prepared: PreparedRun) -> TrainingJob:
         """Load the data and build the model; they must be those of the check."""

@@ -1,5 +1,6 @@
 """The notes' picture: its points, exactly; that it is drawn; what keeps it from being drawn."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ from stored_runs import copy_line
 from typer.testing import CliRunner
 
 import kerasbatch as kb
-from kerasbatch.analysis.plots.contour import contours
+from kerasbatch.analysis.plots.contour import contours, distance_from_optimum, draw_contour
 from kerasbatch.analysis.plots.trajectory import trajectories
 from kerasbatch.cli import app
+from kerasbatch.records.record import read_record, write_record
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +51,47 @@ def test_the_grid_holds_all_points_and_the_optimum(results: Path) -> None:
     row, column = np.unravel_index(height.argmin(), height.shape)
     apart = np.array([x[1] - x[0], y[1] - y[0]])
     assert (np.abs(np.array([x[column], y[row]]) - objective.optimum) <= apart).all()
+
+
+def test_learning_rates_are_drawn_side_by_side(results: Path) -> None:
+    """A panel for each, where a method has several; the runs of one method share a line."""
+    loaded = kb.load(results)
+    objective, (one, full) = trajectories(loaded)
+    assert [(path.method, path.rate) for path in (one, full)] == [
+        ("SGD, b = 1", ""),
+        ("full batch, b = 24", ""),
+    ]
+    slow = replace(one, rate="learning rate 0.1")
+    fast = [replace(path, rate="learning rate 1") for path in (one, full)]
+    figure = draw_contour(objective, [slow, *fast, fast[0]])
+    titles = [axes.get_title() for axes in figure.axes]
+    assert titles == ["learning rate 0.1", "", "learning rate 1", ""]
+    lines = [text.get_text() for text in figure.axes[2].get_legend().get_texts()]  # type: ignore[union-attr]
+    assert [line.partition(":")[0] for line in lines] == [
+        "SGD, b = 1",
+        "full batch, b = 24",
+        "optimum",
+        "start",
+    ]
+
+
+def test_the_distance_is_that_of_the_last_quarter(results: Path) -> None:
+    """The root of the mean square over all runs of a line."""
+    objective, (one, _) = trajectories(kb.load(results))
+    away = np.array([[9, 9], [9, 9], [9, 9], [3, 4]]) + objective.optimum
+    paths = [replace(one, theta=away), replace(one, theta=away)]
+    assert distance_from_optimum(paths, objective) == pytest.approx(5)
+
+
+def test_seconds_are_those_without_evaluations(tmp_path: Path) -> None:
+    """Where a record has them: evenly over the steps."""
+    _, full = copy_line(tmp_path)
+    record = dict(read_record(full).record or {})
+    write_record(full, record | {"objective": record["objective"] | {"train_seconds": 6.0}})
+    _, (one, path) = trajectories(kb.load(tmp_path))
+    assert path.seconds.tolist() == [0, 2, 4, 6]
+    measured = kb.load(tmp_path).history.query("batch_size == 1")["seconds"]
+    np.testing.assert_array_equal(one.seconds, measured)
 
 
 @pytest.mark.parametrize("name", ["paths.svg", "paths.png"])

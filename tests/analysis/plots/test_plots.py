@@ -144,14 +144,32 @@ def test_every_kind_is_drawn(kind: Any, path: Path) -> None:
     target = "val_accuracy>=0.96" if kind == "to_target" else None
     drawn = kb.plot(path, kind, target=target)
     drawn.canvas.draw()
+    is_grid = kind == "curves" and path == MANY
     for axes in drawn.axes:
-        assert axes.get_xlabel()
-        assert axes.get_ylabel()
+        assert axes.get_title() if is_grid else axes.get_xlabel() and axes.get_ylabel()
         if axes.get_xlabel() == "batch size":
             boxes = [label.get_window_extent() for label in axes.get_xticklabels()]
             centres = [box.x0 + box.width / 2 for box in boxes]
             height = max(label.get_fontsize() for label in axes.get_xticklabels()) * 1.4
             assert all(b - a > height for a, b in itertools.pairwise(centres))
+
+
+def test_many_curves_are_small_multiples() -> None:
+    """A panel for each batch size has all runs, its own in colour; all have the same axes."""
+    figure = kb.plot(MANY, "curves", x="examples")
+    drawn = curves(kb.load(MANY), kb.compare(MANY), "examples")
+    sizes = sorted({curve.batch_size for curve in drawn.curves})
+    assert [axes.get_title() for axes in figure.axes] == [f"batch size {size:,}" for size in sizes]
+    for axes, size in zip(figure.axes, sizes, strict=True):
+        own = [curve.evaluated for curve in drawn.curves if curve.batch_size == size]
+        lines = [line for line in axes.lines if line.get_color() == style.COLOURS[0]]
+        assert len(axes.lines) == len(drawn.curves) + (drawn.target is not None)
+        assert len(lines) == len(own)
+        for line, values in zip(lines, own, strict=True):
+            np.testing.assert_array_equal(np.asarray(line.get_ydata()), values)
+    assert len({axes.get_ylim() for axes in figure.axes}) == 1
+    labelled = [axes for axes in figure.axes if axes.get_xlabel()]
+    assert len(labelled) == 4
 
 
 def test_lines_of_an_order_get_shades_of_one_scale() -> None:

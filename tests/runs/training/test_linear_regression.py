@@ -125,6 +125,20 @@ def test_the_record_tells_the_objective(fixture: Any, tmp_path: Path) -> None:
     np.testing.assert_allclose(result.history["train_loss"], values, rtol=1e-4)
 
 
+def test_seconds_without_evaluations_are_measured_where_those_are_dense(
+    fixture: Any, tmp_path: Path
+) -> None:
+    """The same training again, undisturbed; the run itself is what it was."""
+    dense = run(fixture, tmp_path)
+    seconds = dense.record["objective"]["train_seconds"]
+    assert 0 < seconds
+    assert len(dense.weights) == 51
+    assert dense.status == "done"
+    sparse = run(fixture | {"evaluate_every": {"steps": 25}}, tmp_path)
+    assert "train_seconds" not in sparse.record["objective"]
+    np.testing.assert_array_equal(thetas(sparse)[-1], thetas(dense)[-1])
+
+
 def test_mse_is_twice_as_steep() -> None:
     """Its limit is 1 / lambda_max."""
     off = Y + np.array([0.0, 1.0, 0.0, 0.0])
