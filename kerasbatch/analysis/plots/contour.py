@@ -107,7 +107,7 @@ def draw_contours(axes: "Axes", objective: Objective, paths: Sequence[Trajectory
         height_label.set_zorder(2.5)
     for method, number in line_numbers(paths).items():
         runs = [path for path in paths if path.method == method]
-        label = f"{method}: {distance_from_optimum(runs, objective):.2g}"
+        label = f"{method}: {distance_from_optimum(runs, objective):.3g}"
         for path in runs:
             line = _style(number, path)
             axes.plot(*path.theta.T, **line, label=label, zorder=2)

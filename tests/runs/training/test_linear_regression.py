@@ -131,7 +131,7 @@ def test_seconds_without_evaluations_are_measured_where_those_are_dense(
     """The same training again, undisturbed; the run itself is what it was."""
     dense = run(fixture, tmp_path)
     seconds = dense.record["objective"]["train_seconds"]
-    assert 0 < seconds
+    assert seconds > 0
     assert len(dense.weights) == 51
     assert dense.status == "done"
     sparse = run(fixture | {"evaluate_every": {"steps": 25}}, tmp_path)

@@ -1,0 +1,26 @@
+"""The page of misconceptions: its blocks run in their order, and print what stands below them."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PAGE = Path(__file__).parents[1] / "experiments/misconceptions.md"
+BLOCKS = re.findall(
+    r"^```py\n(.*?)^```\n\n```text\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.M
+)
+
+
+@pytest.mark.slow
+def test_every_block_prints_what_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In one namespace, as a reader would paste them."""
+    monkeypatch.chdir(tmp_path)
+    assert len(BLOCKS) == PAGE.read_text(encoding="utf-8").count("```py\n") >= 7
+    names: dict[str, Any] = {"__name__": "__main__"}
+    for code, output in BLOCKS:
+        capsys.readouterr()
+        exec(code, names)  # noqa: S102
+        assert capsys.readouterr().out == output, code
