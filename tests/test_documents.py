@@ -13,6 +13,7 @@ from matplotlib.image import imread
 from patience import limit
 from typer.testing import CliRunner
 
+from kerasbatch.analysis.plots.language import known_fonts, new_fonts
 from kerasbatch.cli.app import app
 
 HERE = Path(__file__).parent.parent
@@ -152,15 +153,28 @@ def test_every_experiment_has_a_picture() -> None:
         assert (drawn, shown) == (f"experiments/pictures/{name}.png", f"pictures/{name}.png")
 
 
+def test_the_korean_page_has_every_picture() -> None:
+    """With Korean texts."""
+    page = (HERE / "experiments/README.ko.md").read_text(encoding="utf-8")
+    shown = set(re.findall(r"\]\(pictures/ko/(\w+)\.png\)", page))
+    assert shown == {name for _, name, _, _ in GALLERY}
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
 @pytest.mark.parametrize(("command", "name"), [(each[0], each[1]) for each in GALLERY])
-def test_pictures_are_what_their_commands_draw(command: str, name: str, tmp_path: Path) -> None:
+def test_pictures_are_what_their_commands_draw(
+    command: str, name: str, language: str, tmp_path: Path
+) -> None:
     """Where there is ink, but for what versions of matplotlib and its fonts do otherwise."""
+    if language == "ko" and not (known_fonts() or new_fonts()):
+        pytest.skip("no font with Korean letters")
     file = tmp_path / "picture.png"
     kind, path, *others = command.split()
-    program = [kind, str(HERE / path), *others, "-o", str(file)]
+    program = [kind, str(HERE / path), *others, "--language", language, "-o", str(file)]
     assert CliRunner().invoke(app, program, catch_exceptions=False).exit_code == 0
     drawn = imread(file)
-    shown = imread(HERE / f"experiments/pictures/{name}.png")
+    folder = HERE / "experiments/pictures" / ("" if language == "en" else language)
+    shown = imread(folder / f"{name}.png")
     assert drawn.shape == shown.shape
     away = abs(drawn - shown).max(axis=-1)
     coloured = np.ptp(shown[..., :3], axis=-1) > 0.2

@@ -1,6 +1,6 @@
 """Loads TensorFlow without its log, with the settings that kerasbatch needs.
 
-Only the command line calls these functions: a library must not change the environment of its
+Only the command line sets variables and threads: a library must not change the environment of its
 caller.
 """
 
@@ -45,7 +45,7 @@ def load_tensorflow(*, verbose: bool, load_optional: bool = False) -> None:
             import keras  # imported for its effect
 
             return
-        with _captured_stderr():
+        with captured_stderr():
             import keras  # noqa: F401  # imported for its effect
         import tensorflow as tf
     tf.get_logger().setLevel("ERROR")
@@ -74,10 +74,10 @@ def set_threads(threads: int) -> None:
 
 
 @contextmanager
-def _captured_stderr() -> Iterator[None]:
+def captured_stderr() -> Iterator[None]:
     """Capture the standard error of C++ code; write it out after an exception.
 
-    TensorFlow logs some lines before it reads its own log level.
+    TensorFlow logs some lines before it reads its own log level, TF_CPP_MIN_LOG_LEVEL.
     """
     sys.stderr.flush()
     original = os.dup(2)

@@ -24,3 +24,20 @@ print(len(sklearn.datasets.load_digits().target))
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=limit(60)
     )
     assert done.stdout.split() == [str(load_optional), str(load_optional), "1797"]
+
+
+@pytest.mark.slow
+def test_a_script_that_wants_no_log_gets_none() -> None:
+    """Also of the lines that TensorFlow writes before it reads the variable."""
+    code = """
+import os
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+import kerasbatch as kb
+kb.fit
+import tensorflow as tf
+print(tf.constant(1).numpy())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=limit(60)
+    )
+    assert (done.stdout, done.stderr) == ("1\n", "")
