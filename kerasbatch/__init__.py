@@ -8,9 +8,7 @@ Importing this package loads neither TensorFlow nor pandas; both are loaded at t
 Type checkers and editors read the names from __init__.pyi; a test compares the two.
 """
 
-import os
 import sys
-from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import Any
 
@@ -63,18 +61,8 @@ def __dir__() -> list[str]:
 def __getattr__(name: str) -> Any:
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'kerasbatch' has no attribute {name!r}")
-    with _log_level_of_tensorflow():
-        module = import_module(f"kerasbatch.{_MODULE_OF[name]}")
-    return getattr(module, name)
-
-
-def _log_level_of_tensorflow() -> AbstractContextManager[None]:
-    """Return a context that hides what TensorFlow logs at its import, if the caller wants no log.
-
-    TF_CPP_MIN_LOG_LEVEL=3 asks for that; TensorFlow logs some lines before it reads the variable.
-    """
-    if os.environ.get("TF_CPP_MIN_LOG_LEVEL") != "3" or "tensorflow" in sys.modules:
-        return nullcontext()
-    environment = import_module("kerasbatch.engine.environment")
-    context: AbstractContextManager[None] = environment.captured_stderr()
-    return context
+    module = f"kerasbatch.{_MODULE_OF[name]}"
+    if module in sys.modules:
+        return getattr(import_module(module), name)
+    with import_module("kerasbatch.engine.environment").first_log_lines_hidden():
+        return getattr(import_module(module), name)

@@ -5,6 +5,8 @@ from typing import Any, Literal
 
 from numpy.typing import NDArray
 
+Language = Literal["en", "ko"]
+"""The language of texts."""
 Engine = Literal["auto", "fused", "keras"]
 """The engine that executes the steps."""
 Sampling = Literal["shuffle", "replacement", "sequential"]

@@ -28,6 +28,20 @@ def commands(page: str, number: int) -> list[list[str]]:
     return [shlex.split(command) for command in re.findall("`kerasbatch ([^`]*)`", text)]
 
 
+def answer(page: str, number: int) -> str:
+    """The worked answer of an exercise."""
+    details = re.search(r"<details>.*?</details>", PAGES[page], flags=re.DOTALL)
+    assert details
+    return re.split(r"^\d\. ", details.group(), flags=re.MULTILINE)[number]
+
+
+@pytest.mark.parametrize("number", range(1, 6))
+def test_answers_have_the_same_numbers(number: int) -> None:
+    """In both languages; other tests measure those of the English page."""
+    english, korean = (sorted(re.findall(r"\d[\d,.]*\d", answer(page, number))) for page in PAGES)
+    assert english == korean
+
+
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the experiments."""
@@ -78,12 +92,15 @@ def test_a_smaller_rate_has_a_smaller_cloud(place: Path) -> None:
         return one
 
     fast, slow = path("SGD", "0.05"), path("SGD", "0.01")
-    assert distance_from_optimum([fast], objective) == pytest.approx(0.2, abs=0.005)
-    assert distance_from_optimum([slow], objective) == pytest.approx(0.07, abs=0.005)
-    assert distance_from_optimum([path("full", "0.05")], objective) < 3e-6
+    text = answer("README.md", 2)
+    for one in (fast, slow):
+        assert f" {distance_from_optimum([one], objective):.1g} " in text
+    full = distance_from_optimum([path("full", "0.05")], objective)
+    assert f" {full:.6f} " in text
     for one, steps in ((fast, 80), (slow, 380)):
         there = int(one.steps[one.objective - objective.minimum < 0.01][0])
         assert there == pytest.approx(steps, rel=0.15)
+        assert f" {steps} " in re.sub("[.,]", " ", text)
 
 
 @pytest.mark.slow
@@ -97,15 +114,16 @@ def test_replacement_is_wider(place: Path) -> None:
         chosen = [path for path in paths if sampling in path.label and path.label.endswith(seeds)]
         return distance_from_optimum(chosen, objective)
 
-    assert distance("replacement") == pytest.approx(0.21, abs=0.005)
-    assert distance("shuffle") == pytest.approx(0.2, abs=0.005)
     assert distance("replacement") > distance("shuffle")
+    for sampling in ("replacement", "shuffle"):
+        assert f"{distance(sampling):.2f}" in answer("README.md", 3)
     narrower = [
         seed
         for seed in range(10)
         if distance("replacement", f"seed {seed}") < distance("shuffle", f"seed {seed}")
     ]
     assert len(narrower) == 3
+    assert "three of the ten pairs" in " ".join(answer("README.md", 3).split())
 
 
 @pytest.mark.slow

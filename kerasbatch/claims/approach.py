@@ -1,5 +1,6 @@
 """Claims about one step and many, and the approach to the optimum: statements 1 and 10."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -96,22 +97,26 @@ def measure_approach(runner: ClaimRunner) -> Approach:
     parts: list[dict[int, list[float]]] = []
     examples: dict[int, float] = {}
     for rate in (ALPHA, DECAY):
-        spec = LINE | {
-            "steps": APPROACH_STEPS,
-            "optimizer": {"name": "sgd", "learning_rate": rate},
-            "evaluate_every": {"steps": APPROACH_STEPS // 40},
-            "sweep": {"batch_size": [1, 32, "full"], "seed": seeds},
-        }
-        del spec["epochs"]
         left: dict[int, list[float]] = {}
-        for result in runner.sweep(spec, f"approach-{len(parts)}"):
-            size = int(result.row["batch_size"])
+        for size, seed in itertools.product((1, 32, len(line.y)), seeds):
+            result = runner.run(_equal_steps(size, rate) | {"seed": seed})
             distance = np.linalg.norm(thetas(result) - line.optimum, axis=1)
             last = distance[len(distance) * 3 // 4 :]
             left.setdefault(size, []).append(float(np.sqrt((last**2).mean()) / distance[0]))
             examples[size] = result.row["examples"] / result.row["observed_steps"]
         parts.append(left)
     return Approach(examples, len(line.y), APPROACH_STEPS, *parts)
+
+
+def _equal_steps(size: int, rate: float | dict[str, Any]) -> dict[str, Any]:
+    """Return the spec of a training of `APPROACH_STEPS` steps."""
+    keys = {
+        "steps": APPROACH_STEPS,
+        "batch_size": size,
+        "optimizer": {"name": "sgd", "learning_rate": rate},
+        "evaluate_every": {"steps": APPROACH_STEPS // 40},
+    }
+    return {key: value for key, value in (LINE | keys).items() if key != "epochs"}
 
 
 def judge_approach(measured: Approach) -> list[Claim]:

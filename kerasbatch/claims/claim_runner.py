@@ -19,7 +19,7 @@ from kerasbatch.types import BatchSize
 
 FEWER_EXAMPLES = 10_000
 """The training examples of quick claims on a large data set."""
-ROUNDS = BenchmarkSettings(rounds=3)
+ROUNDS = BenchmarkSettings(rounds=3, round_seconds=0.5)
 
 
 @dataclass

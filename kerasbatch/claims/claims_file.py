@@ -8,9 +8,10 @@ from pathlib import Path
 
 from kerasbatch.claims.claim import Claim
 from kerasbatch.claims.verdict import VERDICTS
-from kerasbatch.claims.wording import COLUMNS, Language, claim_row, load_texts, statement_number
+from kerasbatch.claims.wording import COLUMNS, claim_row, load_texts, statement_number
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.records.files import write_spreadsheet
+from kerasbatch.types import Language
 
 SOURCE = "claim"
 """The column of the key, verdict, numbers and caveats, as JSON."""

@@ -39,7 +39,7 @@ class Gradients:
 
     @functools.cached_property
     def _compiled(self) -> Any:
-        """The gradient as a compiled function, traced once for every batch size."""
+        """The gradient as a compiled function, traced once for every shape of a batch."""
 
         @tf.function  # type: ignore[untyped-decorator]
         def gradients(x: Any, y: Any) -> Any:

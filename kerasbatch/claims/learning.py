@@ -15,10 +15,11 @@ from kerasbatch.analysis.loading.load import load
 from kerasbatch.claims.claim import Claim, Study, by_size
 from kerasbatch.claims.claim_runner import ClaimRunner
 from kerasbatch.claims.verdict import Verdict, above, ratios
+from kerasbatch.types import BatchSize
 
 TARGET = {"metric": "val_accuracy", "at_least": 0.9, "stop": True}
 TRAIN_EXAMPLES = 5_000
-SIZES: tuple[Any, ...] = (1, 32, 512, "full")
+SIZES: tuple[BatchSize, ...] = (1, 32, 512, "full")
 UNITS = ("steps", "epochs", "seconds", "plain_seconds")
 FASTER = 1.2
 """The ratio of costs from which on a method is faster."""
@@ -53,8 +54,9 @@ def measure_learning(runner: ClaimRunner) -> Learning:
         train_examples=TRAIN_EXAMPLES, evaluate_every={"growth": 1.1}, target=TARGET
     )
     del spec["epochs"]
+    sizes = batch_sizes(len(runner.arrays(spec | {"epochs": 1})[1].x_train))
     sweep = {
-        "batch_size": list(SIZES),
+        "batch_size": sizes,
         "optimizer.learning_rate": "auto",
         "seed": [0, 1] if runner.quick else [0, 1, 2],
     }
@@ -63,21 +65,26 @@ def measure_learning(runner: ClaimRunner) -> Learning:
     loaded = load(runner.folder / "learning")
     comparison = compare(loaded)
     rates = comparison.table.set_index("batch_size")["learning_rate"]
-    sizes = [int(size) for size in rates.index.tolist()]
-    plain = runner.plain_speeds(runner.classifier(train_examples=TRAIN_EXAMPLES), SIZES)
+    plain = runner.plain_speeds(runner.classifier(train_examples=TRAIN_EXAMPLES), sizes)
     chosen = comparison.chosen.astype({"batch_size": int})
+    numbers = [int(size) for size in rates.index.tolist()]
     return Learning(
         data=runner.data,
         n=int(chosen["train_examples"].max()),
         target=f"{TARGET['metric']} >= {TARGET['at_least']}",
         costs={
             (unit, size): costs
-            for size in sizes
+            for size in numbers
             for unit, costs in _costs(chosen[chosen["batch_size"] == size], size, plain).items()
         },
-        rates={size: _rates_in_reach(loaded.runs, size, float(rates[size])) for size in sizes},
+        rates={size: _rates_in_reach(loaded.runs, size, float(rates[size])) for size in numbers},
         caveats=tuple(dict.fromkeys(caveat.code for caveat in comparison.caveats)),
     )
+
+
+def batch_sizes(n: int) -> list[BatchSize]:
+    """Return the batch sizes to compare for n training examples: those below n, and all."""
+    return [size for size in SIZES if not isinstance(size, int) or size < n]
 
 
 def _costs(

@@ -76,7 +76,7 @@ def measure_costs(runner: ClaimRunner) -> Costs:
             settled = steps_until_settled(excess, tolerance)
             best = int(np.argmin(np.median(settled, axis=0)))
             costs[tolerance, size] = _cost(len(line.y), size, best, settled[:, best])
-            errors.append(_distance_from_keras(runner, size, GRID[best], paths[0, :, best]))
+        errors.append(_distance_from_keras(runner, size, GRID[best], paths[0, :, best]))
     rounds = runner.fused_speeds(LINE, sizes)
     speeds = {size: tuple(each[size] / size for each in rounds) for size in sizes}
     return Costs(costs, speeds, max(errors))

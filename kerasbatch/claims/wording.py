@@ -3,13 +3,13 @@
 import functools
 from collections.abc import Mapping
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 
 from kerasbatch.claims.claim import Claim
+from kerasbatch.types import Language
 
-Language = Literal["en", "ko"]
 COLUMNS = ("statement", "null", "unit", "measured", "verdict", "tolerance", "caveats")
 """The columns of the table of claims."""
 

@@ -79,7 +79,7 @@ def _studies(data: str | None, *, quick: bool) -> "Iterator[Sequence[Claim]]":
 def _check_options(
     data: str | None, csv: Path | None, language: str, *, measures: bool, quick: bool
 ) -> None:
-    from kerasbatch.claims.wording import Language
+    from kerasbatch.analysis.plots.language import language_faults
     from kerasbatch.spec.data_schema import KerasData
 
     legal = [*get_args(KerasData), "digits", "iris", "wine", "breast_cancer"]
@@ -87,9 +87,7 @@ def _check_options(
     if data is not None and data not in legal:
         hint = suggestion(data, legal) or f"; there are {', '.join(legal)}"
         faults.append(Fault(("--data",), f"{show_value(data)} is no data for classifiers{hint}"))
-    if language not in get_args(Language):
-        message = f"found {show_value(language)}; must be {' or '.join(get_args(Language))}"
-        faults.append(Fault(("--language",), message))
+    faults += language_faults(language)
     if not measures and (data or quick):
         message = "measures nothing; leave --data and --quick out"
         faults.append(Fault(("--read",), message))

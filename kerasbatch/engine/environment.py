@@ -8,8 +8,9 @@ import contextlib
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 LIMITS = ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH")
 """Environment variables that make Keras cut a training short, with only a warning."""
@@ -73,15 +74,30 @@ def set_threads(threads: int) -> None:
     tf.config.threading.set_inter_op_parallelism_threads(threads)
 
 
+_CAPTURE = threading.RLock()
+"""Held while standard error is captured: two threads must not exchange their copies of it."""
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
 @contextmanager
 def captured_stderr() -> Iterator[None]:
     """Capture the standard error of C++ code; write it out after an exception.
 
     TensorFlow logs some lines before it reads its own log level, TF_CPP_MIN_LOG_LEVEL.
     """
+    if sys.stderr is None or not _is_open(2):
+        yield
+        return
     sys.stderr.flush()
-    original = os.dup(2)
-    with tempfile.TemporaryFile() as captured:
+    with _CAPTURE, tempfile.TemporaryFile() as captured:
+        original = os.dup(2)
         os.dup2(captured.fileno(), 2)
         try:
             yield
@@ -92,3 +108,12 @@ def captured_stderr() -> Iterator[None]:
         finally:
             os.dup2(original, 2)
             os.close(original)
+
+
+def first_log_lines_hidden() -> AbstractContextManager[None]:
+    """Return a context for an import that may load TensorFlow, for a caller who wants no log.
+
+    TF_CPP_MIN_LOG_LEVEL=3 says so; TensorFlow logs some lines before it reads the variable.
+    """
+    is_wanted = os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "3" and "tensorflow" not in sys.modules
+    return captured_stderr() if is_wanted else contextlib.nullcontext()

@@ -10,7 +10,17 @@ import pytest
 from typer.testing import CliRunner
 
 import kerasbatch as kb
-from kerasbatch.claims import approach, counting, descent, draws, line_costs, noise, run, vectors
+from kerasbatch.claims import (
+    approach,
+    counting,
+    descent,
+    draws,
+    learning,
+    line_costs,
+    noise,
+    run,
+    vectors,
+)
 from kerasbatch.claims.claim import Claim
 from kerasbatch.claims.claim_runner import ClaimRunner
 from kerasbatch.claims.claims_file import read_claims, write_claims
@@ -112,6 +122,12 @@ def test_descent_in_numpy_is_descent_in_keras(runner: ClaimRunner) -> None:
         rate = np.array([0.1, 0.01])
         path = descend(line, size, rate[:1], rate[1:], line_costs.CHECKED_STEPS)[:, 0]
         assert line_costs._distance_from_keras(runner, size, rate, path) < 1e-4
+
+
+def test_sizes_fit_small_data() -> None:
+    """No batch is larger than the data."""
+    assert learning.batch_sizes(5000) == [1, 32, 512, "full"]
+    assert learning.batch_sizes(512) == [1, 32, "full"]
 
 
 def test_settled_is_for_good() -> None:

@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from patience import limit
+from small_specs import SMALL
 
 
 @pytest.mark.parametrize("load_optional", [False, True])
@@ -27,17 +29,24 @@ print(len(sklearn.datasets.load_digits().target))
 
 
 @pytest.mark.slow
-def test_a_script_that_wants_no_log_gets_none() -> None:
+@pytest.mark.parametrize("use", ["kb.fit", "kb.run(spec)", "kb.plan(10, batch_size=2, epochs=1)"])
+def test_a_script_that_wants_no_log_gets_none(use: str, tmp_path: Path) -> None:
     """Also of the lines that TensorFlow writes before it reads the variable."""
-    code = """
+    code = f"""
 import os
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import kerasbatch as kb
-kb.fit
-import tensorflow as tf
-print(tf.constant(1).numpy())
+spec = {SMALL!r}
+{use}
+import sys
+print("tensorflow" in sys.modules)
 """
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=limit(60)
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=limit(60),
     )
-    assert (done.stdout, done.stderr) == ("1\n", "")
+    assert (done.stdout, done.stderr) == (f"{'plan' not in use}\n", "")

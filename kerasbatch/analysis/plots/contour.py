@@ -3,7 +3,8 @@
 Runs that differ in their learning rate are drawn side by side, a panel for each rate.
 """
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,9 +28,7 @@ if TYPE_CHECKING:
 
 LEVELS = 12
 GRID = 200
-TEN = 10
-"""The height from which on a contour has a whole number."""
-MANY_STEPS = 200
+MANY_EVALUATIONS = 200
 """The largest number of evaluations of a path that is drawn with a heavy line."""
 COLUMNS = 3
 """The largest number of learning rates side by side."""
@@ -48,10 +47,11 @@ def draw_contour(objective: Objective, paths: Sequence[Trajectory]) -> "Figure":
     figure = Figure(figsize=(11, 6.5), layout="constrained")
     grid = figure.add_gridspec(3, 2, width_ratios=[1.6, 1])
     axes = figure.add_subplot(grid[:, 0])
-    draw_contours(axes, objective, paths)
+    numbers = line_numbers(paths)
+    draw_contours(axes, objective, paths, numbers)
     axes.set_title("Paths over the contours of J(θ₀, θ₁); dots: where they end")
     for row, cost in enumerate(COSTS):
-        draw_cost(figure.add_subplot(grid[row, 1]), cost, objective, paths)
+        draw_cost(figure.add_subplot(grid[row, 1]), cost, objective, paths, numbers)
     return figure
 
 
@@ -66,15 +66,15 @@ def _draw_rates(objective: Objective, by_rate: Mapping[str, Sequence[Trajectory]
     """Return a figure with a block for each learning rate: its paths, and J below them."""
     from matplotlib.figure import Figure
 
-    columns = min(COLUMNS, len(by_rate))
-    rows = -(-len(by_rate) // columns)
+    rows, columns = style.grid_shape(len(by_rate), COLUMNS)
+    numbers = line_numbers([path for paths in by_rate.values() for path in paths])
     figure = Figure(figsize=(5.2 * columns, 7 * rows), layout="constrained")
     blocks = figure.subfigures(rows, columns, squeeze=False).flat
     for block, (rate, paths) in zip(blocks, by_rate.items(), strict=False):
         above, below = block.subplots(2, 1, height_ratios=[2.2, 1])
-        draw_contours(above, objective, paths)
+        draw_contours(above, objective, paths, numbers)
         above.set_title(rate)
-        draw_cost(below, "steps", objective, paths)
+        draw_cost(below, "steps", objective, paths, numbers)
     return figure
 
 
@@ -85,19 +85,32 @@ def line_numbers(paths: Sequence[Trajectory]) -> dict[str, int]:
 
 def _style(number: int, path: Trajectory) -> dict[str, Any]:
     # The many turns of small batches need a thin line.
-    width = 2.2 if len(path.theta) <= MANY_STEPS else 1.2
+    width = 2.2 if len(path.theta) <= MANY_EVALUATIONS else 1.2
     colour, line = COLOURS[number % len(COLOURS)], STYLES[number % len(STYLES)]
     return {"color": colour, "linestyle": line, "linewidth": width}
 
 
 def distance_from_optimum(paths: Sequence[Trajectory], objective: Objective) -> float:
-    """Return the root mean square distance of paths from the optimum, over their last quarters."""
-    quarters = [path.theta[len(path.theta) * 3 // 4 :] - objective.optimum for path in paths]
-    return float(np.sqrt(np.mean([np.mean((part**2).sum(axis=1)) for part in quarters])))
+    """Return the root mean square distance from the optimum over the last quarter of the steps.
+
+    Every path counts alike; nan where one is not finite.
+    """
+    quarters = [path.theta[path.steps >= 0.75 * path.steps[-1]] for path in paths]
+    squares = [np.mean(((part - objective.optimum) ** 2).sum(axis=1)) for part in quarters]
+    return float(np.sqrt(np.mean(squares)))
 
 
-def draw_contours(axes: "Axes", objective: Objective, paths: Sequence[Trajectory]) -> None:
-    """Draw the contours of J with all paths."""
+def draw_contours(
+    axes: "Axes", objective: Objective, paths: Sequence[Trajectory], numbers: Mapping[str, int]
+) -> None:
+    """Draw the contours of J with all paths.
+
+    Args:
+        axes: the axes.
+        objective: J.
+        paths: the paths.
+        numbers: the number of the line of every method.
+    """
     thetas = np.concatenate([path.theta for path in paths])
     x, y, height = contours(objective, thetas[np.isfinite(thetas).all(axis=1)])
     lines = axes.contour(x, y, height, levels=_levels(height), colors="0.72", linewidths=0.8)
@@ -105,9 +118,10 @@ def draw_contours(axes: "Axes", objective: Objective, paths: Sequence[Trajectory
     for height_label in labels:
         height_label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})
         height_label.set_zorder(2.5)
-    for method, number in line_numbers(paths).items():
-        runs = [path for path in paths if path.method == method]
-        label = f"{method}: {distance_from_optimum(runs, objective):.3g}"
+    for method in dict.fromkeys(path.method for path in paths):
+        number, runs = numbers[method], [path for path in paths if path.method == method]
+        distance = distance_from_optimum(runs, objective)
+        label = f"{method}: {distance:.3g}" if np.isfinite(distance) else f"{method}: diverged"
         for path in runs:
             line = _style(number, path)
             axes.plot(*path.theta.T, **line, label=label, zorder=2)
@@ -116,11 +130,11 @@ def draw_contours(axes: "Axes", objective: Objective, paths: Sequence[Trajectory
     axes.plot(*objective.optimum, "k*", markersize=13, label="optimum", zorder=4)
     axes.plot(*paths[0].theta[0], "ks", markersize=6, label="start", zorder=4)
     axes.set(xlabel="θ₀, the intercept", ylabel="θ₁, the slope")
-    axes.legend(title="distance from the optimum, last quarter of the run")
+    axes.legend(title="distance from the optimum, last quarter of the steps")
 
 
 def _height(value: float) -> str:
-    return f"{value:,.0f}" if value >= TEN else f"{value:.2g}"
+    return style.tick_label(float(f"{value:.3g}"))
 
 
 def contours(objective: Objective, thetas: Array) -> tuple[Array, Array, Array]:
@@ -143,9 +157,14 @@ def _levels(height: Array) -> Array:
     return levels
 
 
-def draw_cost(axes: "Axes", cost: str, objective: Objective, paths: Sequence[Trajectory]) -> None:
-    """Draw J against steps, examples or seconds."""
-    numbers = line_numbers(paths)
+def draw_cost(
+    axes: "Axes",
+    cost: str,
+    objective: Objective,
+    paths: Sequence[Trajectory],
+    numbers: Mapping[str, int],
+) -> None:
+    """Draw J against steps, examples or seconds, with the lines of `draw_contours`."""
     for path in paths:
         above = path.objective - objective.minimum
         axes.plot(getattr(path, cost), above, **_style(numbers[path.method], path))
@@ -159,28 +178,37 @@ def draw_cost(axes: "Axes", cost: str, objective: Objective, paths: Sequence[Tra
 
 def _content(request: PlotRequest) -> PlotContent[PlotPanel]:
     objective, paths = trajectories(request.loaded)
-    over_contours = PlotPanel(
-        draw=lambda axes: draw_contours(axes, objective, paths),
+    numbers = line_numbers(paths)
+    views = (
+        PlotView(rate, tuple(_panels(objective, of_rate, numbers, f"{place}-")))
+        for place, (rate, of_rate) in enumerate(_by_rate(paths).items())
+    )
+    return PlotContent("Paths of gradient descent over the contours of J", "", tuple(views))
+
+
+def _panels(
+    objective: Objective, paths: Sequence[Trajectory], numbers: Mapping[str, int], prefix: str
+) -> Iterator[PlotPanel]:
+    """Yield the panels of one learning rate, their names with a prefix."""
+    yield PlotPanel(
+        draw=lambda axes: draw_contours(axes, objective, paths, numbers),
         hover=[line_points(path.label, *path.theta.T) for path in paths],
         alternative=f"the paths of {len(paths)} runs over the contours of J; dots: where they end",
-        name="paths",
+        name=f"{prefix}paths",
         wide=True,
     )
-    over_costs = (_cost_panel(cost, objective, paths) for cost in COSTS)
-    title = "Paths of gradient descent over the contours of J"
-    return PlotContent(title, "", (PlotView("", (over_contours, *over_costs)),))
-
-
-def _cost_panel(cost: str, objective: Objective, paths: Sequence[Trajectory]) -> PlotPanel:
-    return PlotPanel(
-        draw=lambda axes: draw_cost(axes, cost, objective, paths),
-        hover=[
-            line_points(path.label, getattr(path, cost), path.objective - objective.minimum)
-            for path in paths
-        ],
-        alternative=f"J, less its minimum, over {COSTS[cost]}",
-        name=cost,
-    )
+    for cost in COSTS:
+        yield PlotPanel(
+            draw=functools.partial(
+                draw_cost, cost=cost, objective=objective, paths=paths, numbers=numbers
+            ),
+            hover=[
+                line_points(path.label, getattr(path, cost), path.objective - objective.minimum)
+                for path in paths
+            ],
+            alternative=f"J, less its minimum, over {COSTS[cost]}",
+            name=f"{prefix}{cost}",
+        )
 
 
 KIND = PlotKind(

@@ -20,8 +20,7 @@ def draw_small_multiples(drawn: Curves, cost: str) -> "Figure":
     from matplotlib.figure import Figure
 
     sizes = sizes_of(drawn)
-    columns = min(COLUMNS, len(sizes))
-    rows = -(-len(sizes) // columns)
+    rows, columns = style.grid_shape(len(sizes), COLUMNS)
     figure = Figure(figsize=(3.2 * columns, 2.6 * rows + 0.6), layout="constrained")
     panels = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
     for number, axes in enumerate(panels[: len(sizes)]):
@@ -48,7 +47,8 @@ def _draw_size(axes: "Axes", drawn: Curves, size: int) -> None:
     for curve in sorted(drawn.curves, key=lambda curve: curve.batch_size == size):
         here = curve.batch_size == size
         line_style = {"color": style.COLOURS[0], "linewidth": 1.4} if here else OTHERS
-        axes.plot(curve.x, curve.evaluated, **line_style, label=labels.pop(here, ""))
+        line_style = line_style | curve.visibility | {"label": labels.pop(here, "")}
+        axes.plot(curve.x, curve.evaluated, **line_style)
     if drawn.target is not None:
         axes.axhline(drawn.target, color="0.3", linewidth=1, linestyle="--", label="target")
     axes.set_title(f"batch size {size:,}")

@@ -1,7 +1,7 @@
 """A panel of training curves, and the curves that it shows."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -39,6 +39,14 @@ class Curve:
     training: Array
     evaluated: Array
     unfinished: bool = False
+
+    @property
+    def visibility(self) -> dict[str, Any]:
+        """The part of a line's style that shows an unfinished run faintly, and single points."""
+        return {
+            "alpha": 0.4 if self.unfinished else 0.85,
+            "marker": "." if len(self.x) <= FEW_POINTS else "",
+        }
 
 
 @dataclass(frozen=True)
@@ -78,9 +86,8 @@ def draw_curve_panel(axes: "Axes", drawn: Curves, cost: str, part: str) -> None:
     for curve in drawn.curves:
         label = None if curve.batch_size in labelled else f"{curve.batch_size:,}"
         labelled.add(curve.batch_size)
-        alpha = 0.4 if curve.unfinished else 0.85
-        line_style = styles[curve.batch_size] | {"linewidth": 1.2, "alpha": alpha, "label": label}
-        line_style["marker"] = "." if len(curve.x) <= FEW_POINTS else ""
+        line_style = styles[curve.batch_size] | {"linewidth": 1.2, "label": label}
+        line_style |= curve.visibility
         axes.plot(curve.x, getattr(curve, part), **line_style)
     if drawn.target is not None and part == "evaluated":
         axes.axhline(drawn.target, color=style.GREY, linewidth=1, zorder=0, label="target")

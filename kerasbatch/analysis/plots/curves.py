@@ -1,6 +1,7 @@
 """The plot `curves`: training and validation of each run, over steps, examples or seconds.
 
-Many runs are drawn as small multiples: a panel for each batch size, with all others in grey.
+Many runs are drawn as small multiples, at fixed weights: a panel for each batch size, with all
+others in grey.
 """
 
 from collections.abc import Iterator

@@ -1,20 +1,21 @@
 """Pictures in another language: their texts, and a font that has its letters."""
 
-import contextlib
 import functools
 import re
 from collections.abc import Container
 from importlib.resources import files
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
 
 import yaml
 
 from kerasbatch.errors import Fault, SpecError
+from kerasbatch.text import show_value
+from kerasbatch.types import Language
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Language = Literal["en", "ko"]
 FONTS = {
     "ko": (
         "NanumGothic",
@@ -28,6 +29,16 @@ FONTS = {
     )
 }
 """The fonts with the letters of a language, the best one first."""
+FONT_FILES = re.compile("^(NanumGothic|NotoSans(CJK|KR)|malgun|Apple.*Gothic|UnDotum)", re.I)
+"""The names of their files."""
+
+
+def language_faults(name: str) -> list[Fault]:
+    """Return a fault if there are no texts in a language."""
+    legal = get_args(Language)
+    if name in legal:
+        return []
+    return [Fault(("--language",), f"found {show_value(name)}; must be {' or '.join(legal)}")]
 
 
 def translate(figure: "Figure", language: Language) -> None:
@@ -63,14 +74,12 @@ def known_fonts() -> set[str]:
 
 
 def new_fonts() -> set[str]:
-    """Add the fonts that were installed since that list was written; return those of interest."""
+    """Add the fonts for other languages that were installed since that list was written."""
     from matplotlib.font_manager import findSystemFonts, fontManager
 
-    known = {entry.fname for entry in fontManager.ttflist}
     for file in findSystemFonts():
-        if file not in known:
-            with contextlib.suppress(RuntimeError):  # a font that matplotlib cannot read
-                fontManager.addfont(file)
+        if FONT_FILES.search(Path(file).name):
+            fontManager.addfont(file)
     return known_fonts()
 
 

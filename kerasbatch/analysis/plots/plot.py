@@ -8,10 +8,11 @@ from kerasbatch.analysis.comparison.stale_runs import no_runs_reason
 from kerasbatch.analysis.loading.load import Loaded, load
 from kerasbatch.analysis.plots import style
 from kerasbatch.analysis.plots.kind import Cost, Option, PlotRequest
-from kerasbatch.analysis.plots.language import Language, translate
+from kerasbatch.analysis.plots.language import language_faults, translate
 from kerasbatch.analysis.plots.registry import KINDS, load_kind
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.text import show_value, suggestion
+from kerasbatch.types import Language
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -76,10 +77,7 @@ def _check_kind(kind: str) -> None:
 
 
 def _check_options(kind: str, x: str | None, language: str, used: Iterable[Option]) -> None:
-    faults = []
-    if language not in get_args(Language):
-        legal = " or ".join(get_args(Language))
-        faults.append(Fault(("--language",), f"found {show_value(language)}; must be {legal}"))
+    faults = language_faults(language)
     if x is not None and x not in get_args(Cost):
         legal = ", ".join(get_args(Cost))
         faults.append(Fault(("--x",), f"found {show_value(x)}; must be one of {legal}"))

@@ -106,6 +106,12 @@ def new_figure(
     return figure, [figure.add_subplot(1, columns, number + 1) for number in range(columns)]
 
 
+def grid_shape(panels: int, most: int) -> tuple[int, int]:
+    """Return the rows and columns of a grid of panels with at most `most` columns."""
+    columns = min(most, panels)
+    return -(-panels // columns), columns
+
+
 def batch_size_axis(axes: "Axes", sizes: Sequence[int]) -> None:
     """Make the x axis one of batch sizes: logarithmic, with a tick for each."""
     ticks = sorted(set(sizes))

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kerasbatch.analysis.loading.load import Loaded, run_keys
+from kerasbatch.analysis.loading.load import Loaded
+from kerasbatch.analysis.plots.path_labels import path_labels
 from kerasbatch.columns import RUN_KEYS
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.types import Array
@@ -51,7 +52,7 @@ class Trajectory:
         theta: the weights at every evaluation, shape (evaluations, 2).
         steps: shape (evaluations,).
         examples: the same.
-        seconds: of training, the same; without the evaluations where that was measured.
+        seconds: of training, the same; undisturbed by evaluations if all runs have measured that.
         objective: J at every evaluation.
     """
 
@@ -89,17 +90,6 @@ def trajectories(loaded: Loaded) -> tuple[Objective, list[Trajectory]]:
     return first, list(_trajectories(loaded, objectives, first))
 
 
-def _method_label(row: Mapping[str, Any], other_settings: str) -> str:
-    """Return the label of a run: the notes' name of its method, and its other settings."""
-    size = row["batch_size"]
-    method = f"mini-batch, b = {size:,}"
-    if size == row["train_examples"]:
-        method = f"full batch, b = {size:,}"
-    elif size == 1:
-        method = "SGD, b = 1"
-    return ", ".join(filter(None, [method, other_settings]))
-
-
 def _objective(record: Mapping[str, Any]) -> Objective | None:
     recorded = record.get("objective")
     if not recorded or len(recorded["weights"]) != 2:
@@ -118,70 +108,33 @@ def _trajectories(
     clock = loaded.history[[*RUN_KEYS, "step", "examples", "seconds"]]
     if missing := [name for name in objective.weights if name not in loaded.weights]:
         raise SpecError([Fault(("contour",), f"weights.csv has no column {missing[0]}")])
-    labels = _labels(loaded)
+    labels = path_labels(loaded, objectives)
+    is_undisturbed = all("train_seconds" in loaded.records[run]["objective"] for run in objectives)
     rows_of_runs = loaded.weights.merge(clock, on=[*RUN_KEYS, "step"])
     for place, rows in rows_of_runs.groupby(list(RUN_KEYS), sort=False):
         run = "/".join(map(str, place))
         if run in objectives:
             theta = rows[list(objective.weights)].to_numpy()
             yield Trajectory(
-                label=labels.label[run],
+                label=labels.run[run],
                 method=labels.method[run],
                 rate=labels.rate[run],
                 theta=theta,
                 steps=rows["step"].to_numpy(),
                 examples=rows["examples"].to_numpy(),
-                seconds=_seconds(rows, loaded.records[run]["objective"]),
+                seconds=_undisturbed_seconds(rows, loaded.records[run]["objective"])
+                if is_undisturbed
+                else rows["seconds"].to_numpy(),
                 objective=objective(theta),
             )
 
 
-BUDGET = ("batch_size", "epochs", "steps", "evaluate_every")
-RATE = "optimizer.learning_rate"
+def _undisturbed_seconds(rows: pd.DataFrame, objective: Mapping[str, Any]) -> Array:
+    """Return the seconds of the same training without evaluations, evenly over its steps.
 
-
-@dataclass(frozen=True)
-class _Labels:
-    """The labels of runs, by experiment/run.
-
-    Args:
-        label: the method and all other settings.
-        method: the same without the seed, and without the learning rate if `rate` has it.
-        rate: the learning rate, where a method was run with several; else empty.
+    An evaluation after every step interrupts the compiled program of a training. The clocks are
+    never mixed: all runs of a picture have these seconds, or none.
     """
-
-    label: Mapping[str, str]
-    method: Mapping[str, str]
-    rate: Mapping[str, str]
-
-
-def _labels(loaded: Loaded) -> _Labels:
-    rows = {run: loaded.records[run]["row"] for run in run_keys(loaded.runs)}
-
-    def methods(*left_out: str) -> dict[str, str]:
-        settings = loaded.labels_without(*BUDGET, *left_out)
-        return {run: _method_label(row, settings[run]) for run, row in rows.items()}
-
-    at_any_rate = methods("seed", RATE)
-    rates = {run: row["learning_rate"] for run, row in rows.items()}
-    pairs = {(at_any_rate[run], str(rate)) for run, rate in rates.items()}
-    if len(pairs) == len(set(at_any_rate.values())):
-        return _Labels(methods(), methods("seed"), dict.fromkeys(rows, ""))
-    return _Labels(
-        methods(), at_any_rate, {run: f"learning rate {rate}" for run, rate in rates.items()}
-    )
-
-
-def _seconds(rows: pd.DataFrame, objective: Mapping[str, Any]) -> Array:
-    """Return the seconds of training up to each evaluation.
-
-    An evaluation after every step interrupts the training. A record that has the seconds of the
-    same training without evaluations spreads them evenly over its steps.
-    """
-    undisturbed = objective.get("train_seconds")
     steps: Array = rows["step"].to_numpy()
-    if undisturbed is None or not steps[-1]:
-        measured: Array = rows["seconds"].to_numpy()
-        return measured
-    spread: Array = steps * (float(undisturbed) / steps[-1])
-    return spread
+    seconds: Array = steps * (float(objective["train_seconds"]) / max(1, int(steps[-1])))
+    return seconds

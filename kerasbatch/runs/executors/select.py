@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from kerasbatch.engine.environment import first_log_lines_hidden
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.runs.executors import resources
 from kerasbatch.runs.executors.base import Executor
@@ -41,7 +42,8 @@ def executor_of(
         )
         workers = on_cluster.jobs
     elif alone and timeout is None and not isolated:
-        from kerasbatch.runs.executors.in_process import InProcessExecutor
+        with first_log_lines_hidden():
+            from kerasbatch.runs.executors.in_process import InProcessExecutor
 
         workers, executor = 1, InProcessExecutor(singles, access)
     else:

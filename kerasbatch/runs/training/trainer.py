@@ -10,6 +10,7 @@ from kerasbatch.engine.model_state import build_optimizer, copy_model_state
 from kerasbatch.errors import SpecError
 from kerasbatch.models.build import build_model
 from kerasbatch.records import provenance
+from kerasbatch.records.run_status import RunStatus
 from kerasbatch.runs.messages import Emit, RunEnded
 from kerasbatch.runs.prepare.data_loader import DataLoader
 from kerasbatch.runs.prepare.prepared_run import PreparedRun
@@ -17,6 +18,7 @@ from kerasbatch.runs.training.failures import not_started
 from kerasbatch.runs.training.initial_state import InitialState
 from kerasbatch.runs.training.job import DEFAULT_TRAINING, TrainingJob, TrainingSettings
 from kerasbatch.runs.training.objective import run_objective
+from kerasbatch.runs.training.outcome import Outcome
 from kerasbatch.runs.training.record import run_record
 from kerasbatch.runs.training.session import train
 from kerasbatch.spec.named_paths import file_names, has_passed_code
@@ -25,7 +27,9 @@ from kerasbatch.spec.trust import Access
 from kerasbatch.user_code import calls
 
 DENSE = 10
-"""The steps for each evaluation up to which evaluations disturb the clock of a training."""
+"""Steps for each evaluation; a run with at most this many is timed once more."""
+LONGEST = 10.0
+"""The longest training in seconds that is timed once more."""
 
 
 class Trainer:
@@ -48,23 +52,20 @@ class Trainer:
             emit: receives progress, rows and the end.
         """
         started, memory, objective = provenance.utc_now(), provenance.PeakMemory(), None
-        ending = ""
         try:
             with calls.pinned(prepared.code, self._loader.access):
                 job = self._job(prepared)
                 objective = run_objective(job.spec, job.model, job.data)
                 outcome = train(job, emit)
-                if objective and not outcome.error:
-                    ending = objective.ending()
-                    objective.record |= self._undisturbed(prepared)
         except BaseException as error:  # user code raises anything
             outcome = not_started(prepared.plan, error)
         if outcome.error:
             self._models.forget()
         record = run_record(prepared, outcome, memory.megabytes())
         if objective:
-            record["objective"] = objective.record
-            record["message"] += ending
+            if not outcome.error:
+                record["message"] += objective.ending()
+            record["objective"] = objective.record | self._undisturbed(prepared, job, outcome)
         emit(
             RunEnded(
                 {**record, "started": started, "ended": provenance.utc_now()}
@@ -72,17 +73,29 @@ class Trainer:
             )
         )
 
-    def _undisturbed(self, prepared: PreparedRun) -> dict[str, float]:
-        """Return the seconds of the same training without evaluations, where they were dense."""
-        spec, steps = prepared.single.spec, prepared.plan.total_steps
+    def _undisturbed(
+        self, prepared: PreparedRun, job: TrainingJob, outcome: Outcome
+    ) -> dict[str, float]:
+        """Return the seconds of the same training without evaluations, where those were dense.
+
+        An evaluation after every step interrupts the compiled program. Nothing is measured for a
+        training that did not take all of its steps, or that uses code of the user.
+        """
+        spec, steps = job.spec, job.plan.total_steps
         every = spec.evaluate_every
-        evaluations = sum(1 for _ in prepared.plan.evaluation_steps(every.kind, every.amount))
-        if evaluations * DENSE < steps or spec.callbacks:
+        evaluations = sum(1 for _ in job.plan.evaluation_steps(every.kind, every.amount))
+        is_whole = outcome.status == RunStatus.DONE and outcome.observed_steps == steps
+        is_short = outcome.train_seconds is not None and outcome.train_seconds <= LONGEST
+        is_own = spec.callbacks or isinstance(spec.model, OWN_CODE)
+        if evaluations * DENSE < steps or not is_whole or not is_short or is_own:
             return {}
         quiet = spec.model_copy(update={"evaluate_every": EvaluateEvery(steps=steps), "record": []})
-        job = replace(self._job(prepared), spec=quiet)
-        seconds = train(job, lambda message: None).train_seconds
-        return {} if seconds is None else {"train_seconds": seconds}
+        model = self._models.get(prepared, job.data)
+        again = train(replace(job, spec=quiet, model=model), lambda message: None)
+        if again.status != RunStatus.DONE or again.train_seconds is None:
+            self._models.forget()
+            return {}
+        return {"train_seconds": again.train_seconds}
 
     def _job(self, prepared: PreparedRun) -> TrainingJob:
         """Load the data and build the model; they must be those of the check."""

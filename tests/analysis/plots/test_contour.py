@@ -61,12 +61,18 @@ def test_learning_rates_are_drawn_side_by_side(results: Path) -> None:
         ("SGD, b = 1", ""),
         ("full batch, b = 24", ""),
     ]
-    slow = replace(one, rate="learning rate 0.1")
+    slow = replace(full, rate="learning rate 0.1")
     fast = [replace(path, rate="learning rate 1") for path in (one, full)]
     figure = draw_contour(objective, [slow, *fast, fast[0]])
     titles = [axes.get_title() for axes in figure.axes]
     assert titles == ["learning rate 0.1", "", "learning rate 1", ""]
     lines = [text.get_text() for text in figure.axes[2].get_legend().get_texts()]  # type: ignore[union-attr]
+    colours = [
+        {str(line.get_label()).partition(":")[0]: line.get_color() for line in axes.lines}
+        for axes in (figure.axes[0], figure.axes[2])
+    ]
+    assert colours[0]["full batch, b = 24"] == colours[1]["full batch, b = 24"]
+    assert colours[1]["full batch, b = 24"] != colours[1]["SGD, b = 1"]
     assert [line.partition(":")[0] for line in lines] == [
         "SGD, b = 1",
         "full batch, b = 24",
@@ -80,18 +86,37 @@ def test_the_distance_is_that_of_the_last_quarter(results: Path) -> None:
     objective, (one, _) = trajectories(kb.load(results))
     away = np.array([[9, 9], [9, 9], [9, 9], [3, 4]]) + objective.optimum
     paths = [replace(one, theta=away), replace(one, theta=away)]
+    steps = np.array([0, 1, 2, 4])
+    paths = [replace(path, steps=steps) for path in paths]
     assert distance_from_optimum(paths, objective) == pytest.approx(5)
+    sparse = replace(paths[0], steps=np.array([0, 3, 3.5, 4]))
+    expected = np.sqrt((81 * 2 * 2 + 25) / 3)
+    assert distance_from_optimum([sparse], objective) == pytest.approx(expected)
+    lost = replace(one, theta=one.theta * np.nan)
+    axes = draw_contour(objective, [one, lost]).axes[0]
+    assert axes.get_legend().get_texts()[0].get_text() == "SGD, b = 1: diverged"  # type: ignore[union-attr]
+
+
+def test_an_unfinished_run_has_no_path_yet(tmp_path: Path) -> None:
+    """The others are drawn."""
+    one, _ = copy_line(tmp_path)
+    (one / "record.json").unlink()
+    _, paths = trajectories(kb.load(tmp_path))
+    assert [path.method for path in paths] == ["full batch, b = 24"]
 
 
 def test_seconds_are_those_without_evaluations(tmp_path: Path) -> None:
-    """Where a record has them: evenly over the steps."""
-    _, full = copy_line(tmp_path)
-    record = dict(read_record(full).record or {})
-    write_record(full, record | {"objective": record["objective"] | {"train_seconds": 6.0}})
-    _, (one, path) = trajectories(kb.load(tmp_path))
-    assert path.seconds.tolist() == [0, 2, 4, 6]
-    measured = kb.load(tmp_path).history.query("batch_size == 1")["seconds"]
-    np.testing.assert_array_equal(one.seconds, measured)
+    """Where all records have them: evenly over the steps; two clocks are never mixed."""
+    directories = copy_line(tmp_path)
+    measured = kb.load(tmp_path).history.query("batch_size == 24")["seconds"]
+    for directory, expected in zip(
+        reversed(directories), (measured.tolist(), [0, 2, 4, 6]), strict=True
+    ):
+        record = dict(read_record(directory).record or {})
+        objective = record["objective"] | {"train_seconds": 6.0}
+        write_record(directory, record | {"objective": objective})
+        _, (_, full) = trajectories(kb.load(tmp_path))
+        assert full.seconds.tolist() == expected
 
 
 @pytest.mark.parametrize("name", ["paths.svg", "paths.png"])

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from matplotlib.text import Text
@@ -14,9 +15,30 @@ from kerasbatch.analysis.plots.language import font_of, translated
 from kerasbatch.cli import app
 
 REFERENCE = Path(__file__).parents[3] / "results/reference"
-LINES = Path(__file__).parents[2] / "stored_runs"
 NAMES = {"J", "b", "S", "MB", "e", "fused", "keras", "accuracy", "val_accuracy", "mae", "val_mae"}
 """Names of Keras, symbols and units, which stay as they are."""
+
+
+def left_in(figure: Any) -> set[str]:
+    """The words of a figure in Latin letters."""
+    texts = [each.get_text() for each in figure.findobj(Text)]
+    return {word for text in texts for word in re.findall(r"[A-Za-z_]+", text)}
+
+
+@pytest.mark.parametrize(
+    ("text", "korean"),
+    [
+        ("S = 28 (1 + 82 / b); 95 %: 41 to 169", "S = 28 (1 + 82 / b); 95 %: 41~169"),
+        ("S = 28 (1 + 82 / b); 95 %: at least 41", "S = 28 (1 + 82 / b); 95 %: 41 이상"),
+        ("S = 28 (1 + 82 / b); 95 %: at most 41", "S = 28 (1 + 82 / b); 95 %: 41 이하"),
+        ("batch size 32, seed 1 (unfinished)", "배치 크기 32, 시드 1 (끝나지 않음)"),
+        ("mini-batch, b = 32: diverged", "미니배치 경사 하강법, b = 32: 발산"),
+        ("my batch size 3 to 4, seedling 5", "my batch size 3 to 4, seedling 5"),
+    ],
+)
+def test_phrases(text: str, korean: str) -> None:
+    """Ours are translated, and not what a user wrote."""
+    assert translated(text, "ko") == korean
 
 
 @pytest.mark.parametrize(
@@ -36,10 +58,8 @@ def test_no_english_is_left(experiment: str, kind: str, monkeypatch: pytest.Monk
     """But for names; the font of the tests has no Korean letters, and nothing is rendered."""
     monkeypatch.setitem(language.FONTS, "ko", ("DejaVu Sans",))
     figure = kb.plot(REFERENCE / experiment, kind=kind, language="ko")
-    texts = [str(each.get_text()) for each in figure.findobj(Text)]  # type: ignore[attr-defined]
-    assert any(re.search("[가-힣]", text) for text in texts)
-    left = {word for text in texts for word in re.findall(r"[A-Za-z_]+", text)}
-    assert left <= NAMES
+    assert any(re.search("[가-힣]", each.get_text()) for each in figure.findobj(Text))  # type: ignore[attr-defined]
+    assert left_in(figure) <= NAMES
 
 
 def test_steps_are_translated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,13 +69,21 @@ def test_steps_are_translated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     write_step_losses(one, [1.0, 0.5])
     figure = kb.plot(tmp_path, kind="step_loss", language="ko")
     assert figure.axes[0].get_ylabel() == "스텝의 손실"
+    assert left_in(figure) <= NAMES
     assert translated("3 runs; 2 more are not drawn", "ko") == "실행 3개, 그리지 않은 실행 2개"
 
 
 def test_english_stays() -> None:
     """No text and no font changes."""
-    figure = kb.plot(REFERENCE / "gradient_descent", kind="contour", language="en")
-    assert figure.axes[0].get_xlabel() == "θ₀, the intercept"
+    english, plain = (
+        kb.plot(REFERENCE / "gradient_descent", kind="contour", **options)  # type: ignore[arg-type]
+        for options in ({"language": "en"}, {})
+    )
+
+    def texts(figure: Any) -> list[tuple[str, list[str]]]:
+        return [(each.get_text(), each.get_fontfamily()) for each in figure.findobj(Text)]
+
+    assert texts(english) == texts(plain)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +119,7 @@ def test_fonts_that_were_installed_since_are_seen(monkeypatch: pytest.MonkeyPatc
     without = [entry for entry in fontManager.ttflist if entry.name != "DejaVu Sans Mono"]
     file = findfont("DejaVu Sans Mono")
     monkeypatch.setattr(fontManager, "ttflist", without)
+    monkeypatch.setattr(language, "FONT_FILES", re.compile("DejaVuSansMono"))
     monkeypatch.setattr("matplotlib.font_manager.findSystemFonts", lambda: [file])
     assert language.known_fonts() == set()
     assert language.new_fonts() == {"DejaVu Sans Mono"}

@@ -139,6 +139,22 @@ def test_seconds_without_evaluations_are_measured_where_those_are_dense(
     np.testing.assert_array_equal(thetas(sparse)[-1], thetas(dense)[-1])
 
 
+@pytest.mark.parametrize(
+    ("keys", "status"),
+    [
+        ({"target": {"metric": "train_loss", "at_most": 1, "stop": True}}, "target"),
+        ({"optimizer": {"name": "sgd", "learning_rate": 10.0}}, "diverged"),
+    ],
+)
+def test_a_run_that_ended_early_has_no_such_seconds(
+    fixture: Any, tmp_path: Path, keys: dict[str, Any], status: str
+) -> None:
+    """The same training without evaluations would not end there."""
+    result = run(fixture | keys, tmp_path)
+    assert result.status == status
+    assert "train_seconds" not in result.record["objective"]
+
+
 def test_mse_is_twice_as_steep() -> None:
     """Its limit is 1 / lambda_max."""
     off = Y + np.array([0.0, 1.0, 0.0, 0.0])
