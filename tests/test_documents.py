@@ -133,7 +133,8 @@ def test_the_table_of_claims_is_the_committed_one() -> None:
         page = (HERE / "experiments" / name).read_text(encoding="utf-8").replace("\\", "")
         tables[name] = pd.read_csv(HERE / "results/reference" / file, keep_default_na=False)
         for row in tables[name].to_dict("records"):
-            cells = (row["statement"], row["null"], row["measured"], f"**{row['verdict']}**")
+            measured = f"{row['measured']} [{row['unit']}]"
+            cells = (row["statement"], row["null"], measured, f"**{row['verdict']}**")
             assert f"| {' | '.join(cells)} | {row['tolerance']}" in page
     assert tables["README.md"]["claim"].equals(tables["README.ko.md"]["claim"])
 

@@ -105,7 +105,7 @@ def test_a_smaller_rate_has_a_smaller_cloud(place: Path) -> None:
 
 @pytest.mark.slow
 def test_replacement_is_wider(place: Path) -> None:
-    """Exercise 3: over ten seeds; in single pairs of seeds it may be the other way round."""
+    """Exercise 3: over ten seeds, and for each of them."""
     answers(3)
     assert (place / "wide.png").stat().st_size > 10_000
     objective, paths = trajectories(kb.load("results/wide"))
@@ -117,13 +117,9 @@ def test_replacement_is_wider(place: Path) -> None:
     assert distance("replacement") > distance("shuffle")
     for sampling in ("replacement", "shuffle"):
         assert f"{distance(sampling):.2f}" in answer("README.md", 3)
-    narrower = [
-        seed
-        for seed in range(10)
-        if distance("replacement", f"seed {seed}") < distance("shuffle", f"seed {seed}")
-    ]
-    assert len(narrower) == 3
-    assert "three of the ten pairs" in " ".join(answer("README.md", 3).split())
+    for seed in range(10):
+        pair = [distance(sampling, f"seed {seed}") for sampling in ("replacement", "shuffle")]
+        assert pair[0] > pair[1]
 
 
 @pytest.mark.slow
@@ -159,8 +155,7 @@ def test_the_best_batch_size_depends_on_the_unit(place: Path) -> None:
     best = {
         unit: int(table[f"{unit}_to_target"].idxmin()) for unit in ("steps", "examples", "seconds")
     }
-    assert best["steps"] >= 512
-    assert best["examples"] <= 8
-    assert best["examples"] < best["seconds"] < best["steps"]
+    text = " ".join(answer("README.md", 5).split())
+    assert "By steps {steps}, by examples {examples}, by seconds {seconds};".format(**best) in text
     assert "within_spread" in shown
     assert re.search(r"Next: \d+ more seeds", shown)

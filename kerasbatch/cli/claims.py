@@ -104,7 +104,7 @@ def _show(claim: "Claim", language: Any, console: "Console") -> None:
     row = claim_row(claim, language)
     head = Text.assemble((row["statement"], "bold"), "  ", (row["verdict"], COLOURS[claim.verdict]))
     console.print(head, soft_wrap=True)
-    lines = [row["measured"], f"({row['tolerance']})"]
+    lines = [f"{row['measured']} [{row['unit']}]", f"({row['tolerance']})"]
     if row["caveats"]:
         lines.append(f"compare: {row['caveats']}")
     console.print(Text("\n".join(f"    {line}" for line in lines)), soft_wrap=True)

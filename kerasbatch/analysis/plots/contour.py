@@ -30,6 +30,9 @@ LEVELS = 12
 GRID = 200
 MANY_EVALUATIONS = 200
 """The largest number of evaluations of a path that is drawn with a heavy line."""
+TITLE = "Paths over the contours of J(θ₀, θ₁); numbers: J; dots: where they end"
+FAR = 2.0
+"""The distance from the optimum, in units of the first, beyond which a path runs away."""
 COLUMNS = 3
 """The largest number of learning rates side by side."""
 
@@ -49,7 +52,7 @@ def draw_contour(objective: Objective, paths: Sequence[Trajectory]) -> "Figure":
     axes = figure.add_subplot(grid[:, 0])
     numbers = line_numbers(paths)
     draw_contours(axes, objective, paths, numbers)
-    axes.set_title("Paths over the contours of J(θ₀, θ₁); dots: where they end")
+    axes.set_title(TITLE)
     for row, cost in enumerate(COSTS):
         draw_cost(figure.add_subplot(grid[row, 1]), cost, objective, paths, numbers)
     return figure
@@ -67,14 +70,16 @@ def _draw_rates(objective: Objective, by_rate: Mapping[str, Sequence[Trajectory]
     from matplotlib.figure import Figure
 
     rows, columns = style.grid_shape(len(by_rate), COLUMNS)
-    numbers = line_numbers([path for paths in by_rate.values() for path in paths])
+    everyone = [path for paths in by_rate.values() for path in paths]
+    numbers = line_numbers(everyone)
     figure = Figure(figsize=(5.2 * columns, 7 * rows), layout="constrained")
     blocks = figure.subfigures(rows, columns, squeeze=False).flat
     for block, (rate, paths) in zip(blocks, by_rate.items(), strict=False):
         above, below = block.subplots(2, 1, height_ratios=[2.2, 1])
-        draw_contours(above, objective, paths, numbers)
+        draw_contours(above, objective, paths, numbers, everyone)
         above.set_title(rate)
         draw_cost(below, "steps", objective, paths, numbers)
+    figure.suptitle(TITLE)
     return figure
 
 
@@ -101,7 +106,11 @@ def distance_from_optimum(paths: Sequence[Trajectory], objective: Objective) -> 
 
 
 def draw_contours(
-    axes: "Axes", objective: Objective, paths: Sequence[Trajectory], numbers: Mapping[str, int]
+    axes: "Axes",
+    objective: Objective,
+    paths: Sequence[Trajectory],
+    numbers: Mapping[str, int],
+    beside: Sequence[Trajectory] = (),
 ) -> None:
     """Draw the contours of J with all paths.
 
@@ -110,8 +119,10 @@ def draw_contours(
         objective: J.
         paths: the paths.
         numbers: the number of the line of every method.
+        beside: the paths of all panels, which get the same axes if none of them runs away.
     """
-    thetas = np.concatenate([path.theta for path in paths])
+    near = all(_stays_near(path, objective) for path in beside)
+    thetas = np.concatenate([path.theta for path in (beside if beside and near else paths)])
     x, y, height = contours(objective, thetas[np.isfinite(thetas).all(axis=1)])
     lines = axes.contour(x, y, height, levels=_levels(height), colors="0.72", linewidths=0.8)
     labels = axes.clabel(lines, fontsize=style.TEXT, fmt=_height, colors="0.3")
@@ -131,6 +142,12 @@ def draw_contours(
     axes.plot(*paths[0].theta[0], "ks", markersize=6, label="start", zorder=4)
     axes.set(xlabel="θ₀, the intercept", ylabel="θ₁, the slope")
     axes.legend(title="distance from the optimum, last quarter of the steps")
+
+
+def _stays_near(path: Trajectory, objective: Objective) -> bool:
+    """Return whether a path never goes much farther from the optimum than its start is."""
+    away = np.linalg.norm(path.theta - objective.optimum, axis=1)
+    return bool((away <= FAR * away[0]).all())
 
 
 def _height(value: float) -> str:
@@ -169,7 +186,8 @@ def draw_cost(
         above = path.objective - objective.minimum
         axes.plot(getattr(path, cost), above, **_style(numbers[path.method], path))
     style.log_numbers(axes)
-    axes.set_xscale("symlog" if cost != "seconds" else "linear")
+    if cost != "seconds":
+        axes.set_xscale("symlog", linthresh=1)
     style.full_numbers(axes.xaxis)
     axes.set_xlim(left=0)
     axes.set(xlabel=COSTS[cost], ylabel="J - its minimum")

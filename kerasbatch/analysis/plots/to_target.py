@@ -92,7 +92,7 @@ def _band(fit: Fit, reached: pd.DataFrame) -> Band:
     curve = fit.s_min * (1 + fit.b_crit / sizes)
     highest = min(fit.high, 2.0**40 * b.max())
     edges = np.stack([through(fit.low), through(highest), curve])
-    label = f"S = {fit.s_min:,.0f} (1 + {fit.b_crit:,.0f} / b); 95 %: {interval_text(fit)}"
+    label = f"S = {fit.s_min:,.0f} (1 + {fit.b_crit:,.0f} / b); B_crit, 95 %: {interval_text(fit)}"
     return Band(sizes, curve, edges.min(axis=0), edges.max(axis=0), label)
 
 

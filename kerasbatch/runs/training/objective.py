@@ -46,8 +46,9 @@ class RunObjective:
     def ending(self) -> str:
         """Return where J began and ended, and whether it was minimised, to follow a message."""
         end = self._excess()
-        verdict = "" if end <= MINIMISED * self._start else ": J was not minimised"
-        return f"; J - J* went from {self._start:.3g} to {end:.3g}{verdict}"
+        verdict = f": J was not minimised, which is {MINIMISED:.0%} of its start or less"
+        is_minimised = end <= MINIMISED * self._start
+        return f"; J - J* went from {self._start:.3g} to {end:.3g}{'' if is_minimised else verdict}"
 
 
 def run_objective(spec: Spec, model: keras.Model, data: RunData) -> RunObjective | None:

@@ -15,7 +15,20 @@ from kerasbatch.analysis.plots.language import font_of, translated
 from kerasbatch.cli import app
 
 REFERENCE = Path(__file__).parents[3] / "results/reference"
-NAMES = {"J", "b", "S", "MB", "e", "fused", "keras", "accuracy", "val_accuracy", "mae", "val_mae"}
+NAMES = {
+    "J",
+    "b",
+    "S",
+    "B_crit",
+    "MB",
+    "e",
+    "fused",
+    "keras",
+    "accuracy",
+    "val_accuracy",
+    "mae",
+    "val_mae",
+}
 """Names of Keras, symbols and units, which stay as they are."""
 
 
@@ -28,9 +41,18 @@ def left_in(figure: Any) -> set[str]:
 @pytest.mark.parametrize(
     ("text", "korean"),
     [
-        ("S = 28 (1 + 82 / b); 95 %: 41 to 169", "S = 28 (1 + 82 / b); 95 %: 41~169"),
-        ("S = 28 (1 + 82 / b); 95 %: at least 41", "S = 28 (1 + 82 / b); 95 %: 41 이상"),
-        ("S = 28 (1 + 82 / b); 95 %: at most 41", "S = 28 (1 + 82 / b); 95 %: 41 이하"),
+        (
+            "S = 28 (1 + 82 / b); B_crit, 95 %: 41 to 169",
+            "S = 28 (1 + 82 / b); B_crit, 95 %: 41~169",
+        ),
+        (
+            "S = 28 (1 + 82 / b); B_crit, 95 %: at least 41",
+            "S = 28 (1 + 82 / b); B_crit, 95 %: 41 이상",
+        ),
+        (
+            "S = 28 (1 + 82 / b); B_crit, 95 %: at most 41",
+            "S = 28 (1 + 82 / b); B_crit, 95 %: 41 이하",
+        ),
         ("batch size 32, seed 1 (unfinished)", "배치 크기 32, 시드 1 (끝나지 않음)"),
         ("mini-batch, b = 32: diverged", "미니배치 경사 하강법, b = 32: 발산"),
         ("my batch size 3 to 4, seedling 5", "my batch size 3 to 4, seedling 5"),
