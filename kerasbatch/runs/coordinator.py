@@ -189,13 +189,16 @@ class Coordinator:
 
     @contextmanager
     def _ending_if_deleted(self, open_run: OpenRun) -> Iterator[None]:
-        """End a run whose directory somebody has deleted or changed; the others go on."""
+        """End a run whose directory somebody has deleted or changed; the others go on.
+
+        While it is being deleted, its files are missing first, and the directory still exists.
+        """
         try:
             yield
         except (FileNotFoundError, NotADirectoryError, StoredFileError) as error:
-            is_changed = isinstance(error, StoredFileError)
-            if open_run.written.path.is_dir() and not is_changed:
+            if self.is_ended(open_run.run):
                 raise
+            is_changed = isinstance(error, StoredFileError)
             what = f"changed: a file {error}" if is_changed else "deleted"
             failure = WorkerFailure(RunStatus.FAILED, f"its directory was {what}")
             self._close(open_run, self._rewritten(open_run, open_run.failed_record(failure)))

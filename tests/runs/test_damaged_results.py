@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from run_support import numbers, run
+from run_support import numbers, run, run_here
 
 import kerasbatch as kb
 from kerasbatch.records.record import FORMAT
@@ -95,6 +95,29 @@ def test_another_format_is_named_and_left_alone(small: dict[str, Any], tmp_path:
     with pytest.raises(kb.SpecError, match=rf"was written in format {FORMAT + 5} by another"):
         run(small | {"seed": 3}, tmp_path)
     assert (other.directory / "record.json").read_bytes() == before
+
+
+def test_a_directory_that_is_being_deleted_ends_its_run_only(
+    small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table cannot be replaced while `rm -r` has deleted files and not yet the directory."""
+    write, deleted = RunDirectory.write, []
+
+    def half_deleted(directory: RunDirectory, name: str, *table: Any) -> None:
+        if not deleted:
+            deleted.append(directory.path)
+            (directory.path / "spec.yaml").unlink()
+            raise FileNotFoundError(name)
+        write(directory, name, *table)
+
+    monkeypatch.setattr(RunDirectory, "write", half_deleted)
+    results = run_here(small | {"sweep": {"seed": [0, 1]}}, tmp_path)
+    assert sorted(result.status for result in results) == ["done", "failed"]
+    (failed,) = (result for result in results if result.status == "failed")
+    assert failed.directory == deleted[0]
+    assert "its directory was deleted" in failed.message
+    assert len(failed.history) == 3
+    assert (deleted[0] / "spec.yaml").exists()
 
 
 def test_results_of_other_versions_are_told(

@@ -241,7 +241,8 @@ def test_a_directory_that_is_deleted_ends_its_run_only(tmp_path: Path) -> None:
     process = start(DIGITS | {"epochs": 200}, tmp_path, "--jobs", "2")
     wait_for(lambda: len(list(tmp_path.glob("spec/*/history.csv"))) == 2)
     deleted = next(tmp_path.glob("spec/*/history.csv")).parent
-    shutil.rmtree(deleted)
+    # Moved away first: new files would come into a directory that is deleted file by file.
+    shutil.rmtree(deleted.rename(tmp_path / "deleted"))
     _, err = process.communicate(timeout=limit(60))
     assert process.returncode == 1, err
     table = pd.read_csv(tmp_path / "spec" / "runs.csv").set_index("run_id")
