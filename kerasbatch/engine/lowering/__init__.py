@@ -1,0 +1,1 @@
+"""Convolutions and pools as slices and matrix products, for XLA on CPUs."""

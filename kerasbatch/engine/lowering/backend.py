@@ -1,0 +1,201 @@
+"""Lowered operations in place of Keras' own, while a step is traced."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import tensorflow as tf
+
+from kerasbatch.engine.lowering import convolutions, keras_operations, pools
+
+Operation = Callable[..., Any]
+_LOCK = threading.RLock()
+"""Held while Keras' operations are replaced, because they belong to the whole process."""
+
+
+@contextlib.contextmanager
+def lowered(*, with_convolutions: bool) -> Iterator[list[str]]:
+    """Replace Keras' convolutions and pools in this thread; yield those that stay native.
+
+    Layers that call TensorFlow's operations themselves keep them.
+
+    Args:
+        with_convolutions: False for pools alone.
+    """
+    native: list[str] = []
+    names = [*POOLS, *(CONVOLUTIONS if with_convolutions else ())]
+    with _LOCK:
+        module, owner = keras_operations.module(), threading.get_ident()
+        originals = {name: getattr(module, name) for name in names}
+        for name, original in originals.items():
+            setattr(module, name, _either(LOWERED[name], original, native, owner))
+        try:
+            yield native
+        finally:
+            for name, original in originals.items():
+                setattr(module, name, original)
+
+
+def _either(operation: Operation, original: Operation, native: list[str], owner: int) -> Operation:
+    """Return an operation that is lowered in one thread, where that can be built."""
+
+    def either(inputs: Any, *arguments: Any, **options: Any) -> Any:
+        if threading.get_ident() != owner:
+            return original(inputs, *arguments, **options)
+        try:
+            return operation(inputs, *arguments, **options)
+        except ValueError as reason:
+            native.append(f"{original.__name__}: {reason}")
+            return original(inputs, *arguments, **options)
+
+    return either
+
+
+def _max_pool(
+    inputs: Any,
+    pool_size: Any,
+    strides: Any = None,
+    padding: str = "valid",
+    data_format: str | None = None,
+) -> Any:
+    return _pool(pools.max_pool, inputs, pool_size, strides, padding, data_format)
+
+
+def _average_pool(
+    inputs: Any,
+    pool_size: Any,
+    strides: Any = None,
+    padding: str = "valid",
+    data_format: str | None = None,
+) -> Any:
+    return _pool(pools.average_pool, inputs, pool_size, strides, padding, data_format)
+
+
+def _pool(
+    pool: Operation, inputs: Any, size: Any, strides: Any, padding: str, data_format: str | None
+) -> Any:
+    inputs, is_first = _channels_last(inputs, data_format)
+    window = _each(size, inputs)
+    outputs = pool(inputs, window, _each(size if strides is None else strides, inputs), padding)
+    return _channels_first(outputs) if is_first else outputs
+
+
+def _conv(
+    inputs: Any,
+    kernel: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+) -> Any:
+    return _convolve(
+        convolutions.conv, inputs, kernel, strides, padding, data_format, dilation_rate
+    )
+
+
+def _depthwise_conv(
+    inputs: Any,
+    kernel: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+) -> Any:
+    return _convolve(
+        convolutions.depthwise_conv, inputs, kernel, strides, padding, data_format, dilation_rate
+    )
+
+
+def _separable_conv(
+    inputs: Any,
+    depthwise_kernel: Any,
+    pointwise_kernel: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+) -> Any:
+    between = _depthwise_conv(
+        inputs, depthwise_kernel, strides, padding, data_format, dilation_rate
+    )
+    return _conv(between, pointwise_kernel, 1, "valid", data_format, 1)
+
+
+def _convolve(
+    convolution: Operation,
+    inputs: Any,
+    kernel: Any,
+    strides: Any,
+    padding: str,
+    data_format: str | None,
+    dilation_rate: Any,
+) -> Any:
+    inputs, is_first = _channels_last(inputs, data_format)
+    steps, dilations = _each(strides, inputs), _each(dilation_rate, inputs)
+    kernel = tf.convert_to_tensor(kernel)
+    outputs = convolution(inputs, kernel, steps, padding, dilations)
+    return _channels_first(outputs) if is_first else outputs
+
+
+def _conv_transpose(
+    inputs: Any,
+    kernel: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    output_padding: Any = None,
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+) -> Any:
+    inputs, is_first = _channels_last(inputs, data_format)
+    kernel = tf.convert_to_tensor(kernel)
+    outputs = convolutions.conv_transpose(
+        inputs,
+        kernel,
+        _each(strides, inputs),
+        padding,
+        _each(dilation_rate, inputs),
+        keras_operations.transposed_shape(
+            inputs, kernel, strides, padding, output_padding, dilation_rate
+        ),
+    )
+    return _channels_first(outputs) if is_first else outputs
+
+
+POOLS = ("max_pool", "average_pool")
+CONVOLUTIONS = ("conv", "depthwise_conv", "separable_conv", "conv_transpose")
+LOWERED: dict[str, Operation] = {
+    "max_pool": _max_pool,
+    "average_pool": _average_pool,
+    "conv": _conv,
+    "depthwise_conv": _depthwise_conv,
+    "separable_conv": _separable_conv,
+    "conv_transpose": _conv_transpose,
+}
+"""The lowered operations, by the names of Keras' own."""
+
+
+def _channels_last(inputs: Any, data_format: str | None) -> tuple[Any, bool]:
+    """Return inputs with the channels last, and whether they were first.
+
+    Raises:
+        ValueError: if a length is known only at run time.
+    """
+    inputs = tf.convert_to_tensor(inputs)
+    if None in inputs.shape[1:]:
+        raise ValueError("a length is known only at run time")
+    if keras_operations.data_format(data_format) == "channels_last":
+        return inputs, False
+    return tf.transpose(inputs, [0, *range(2, len(inputs.shape)), 1]), True
+
+
+def _channels_first(outputs: Any) -> Any:
+    last = len(outputs.shape) - 1
+    return tf.transpose(outputs, [0, last, *range(1, last)])
+
+
+def _each(value: Any, inputs: Any) -> tuple[int, ...]:
+    """Return a value for every spatial dimension."""
+    if isinstance(value, int):
+        return (value,) * (len(inputs.shape) - 2)
+    return tuple(value)

@@ -1,0 +1,61 @@
+"""The private API of Keras that lowering needs; without it, operations stay native."""
+
+from typing import Any
+
+import keras
+
+from kerasbatch.engine.keras_private import PrivateName
+
+_OPERATIONS = "keras.src.backend.tensorflow.nn"
+_SHAPES = "keras.src.backend.common.backend_utils"
+OPERATIONS = (
+    "max_pool",
+    "average_pool",
+    "conv",
+    "depthwise_conv",
+    "separable_conv",
+    "conv_transpose",
+)
+"""Keras' operations that can be lowered."""
+LOWERING_NAMES = (
+    *(PrivateName(_OPERATIONS, name, "lower it for XLA") for name in OPERATIONS),
+    PrivateName("keras.src.backend", "nn", "replace its operations"),
+    PrivateName(_SHAPES, "compute_conv_transpose_output_shape", "lower transposed convolutions"),
+)
+
+
+def can_lower() -> bool:
+    """Return whether the installed Keras has all that lowering needs."""
+    return all(part.get() is not None for part in LOWERING_NAMES)
+
+
+def module() -> Any:
+    """Return the module of Keras' operations, through which all layers call them."""
+    return PrivateName("keras.src.backend", "nn", "").get()
+
+
+def data_format(name: str | None) -> str:
+    """Return a data format, or Keras' default."""
+    return name or keras.config.image_data_format()
+
+
+def transposed_shape(
+    inputs: Any,
+    kernel: Any,
+    strides: Any,
+    padding: str,
+    output_padding: Any,
+    dilation_rate: Any,
+) -> tuple[int, ...]:
+    """Return the spatial shape of a transposed convolution, for inputs with the channels last."""
+    shape = PrivateName(_SHAPES, "compute_conv_transpose_output_shape", "").get()(
+        tuple(inputs.shape),
+        kernel.shape[:-2],
+        kernel.shape[-2],
+        strides,
+        padding,
+        output_padding,
+        "channels_last",
+        dilation_rate,
+    )
+    return tuple(shape[1:-1])
