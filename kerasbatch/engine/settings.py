@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from kerasbatch.engine.program.xla_mode import XlaMode
+
 
 @dataclass(frozen=True)
 class EngineSettings:
@@ -27,6 +29,7 @@ class EngineSettings:
         chunk_seconds: the time after which a chunk of batches from Python ends, at any size.
         evaluation_batch: the examples of one evaluation step.
         evaluation_bytes: the largest number of bytes of one evaluation step.
+        xla_mode: the way in which XLA is used where it is; None chooses.
     """
 
     memory_share: float = 0.5
@@ -43,6 +46,7 @@ class EngineSettings:
     chunk_seconds: float = 0.2
     evaluation_batch: int = 1000
     evaluation_bytes: int = 2**22
+    xla_mode: XlaMode | None = None
 
 
 DEFAULT_SETTINGS = EngineSettings()

@@ -22,6 +22,7 @@ from kerasbatch.engine.program.epoch_loop import EpochRows, EpochsState, epoch_l
 from kerasbatch.engine.program.evaluation_loop import Logs, MetricsUse, evaluation_loop
 from kerasbatch.engine.program.step_loop import StepLoop
 from kerasbatch.engine.program.traced_function import TracedFunction
+from kerasbatch.engine.program.xla_mode import XlaMode, lowering_of
 from kerasbatch.engine.trainable_state import TrainableState
 from kerasbatch.engine.weak_reference import weak_reference
 
@@ -45,7 +46,7 @@ class ProgramFunctions:
 
     Args:
         model: a built, compiled model; held by a weak reference, so that a cache keeps no model.
-        jit_compile: whether to use XLA.
+        mode: the use of XLA.
         scale: the factor for x, or None.
         needs: the required abilities.
         trainable: the flags of the weights that the steps train.
@@ -60,20 +61,20 @@ class ProgramFunctions:
         self,
         model: keras.Model,
         *,
-        jit_compile: bool,
+        mode: XlaMode,
         scale: float | None,
         needs: Needs,
         trainable: TrainableState,
         as_tuples: bool = False,
     ) -> None:
-        self.jit_compile = jit_compile
+        self.mode: XlaMode = mode
         self.checks = IndexChecks()
         self.lock = threading.RLock()
         self.size = bytes_of(all_variables(model))
         self._user = weak_reference(None)
         self._steps = StepLoop(weakref.ref(model), scale, needs, trainable, as_tuples)
         any_size = frozenset({_INDICES})
-        xla = self._traced(self._block_with_xla, jit_compile=True)
+        xla = self._traced(self._block_with_xla, jit_compile=mode != "step")
         self._blocks: dict[BlockKind, TracedFunction] = {
             "xla": xla,
             "xla_in_trace": self._traced(lambda *block: xla(*block), trace_inner=xla.trace),
@@ -145,6 +146,11 @@ class ProgramFunctions:
             self.lock.release()
 
     @property
+    def jit_compile(self) -> bool:
+        """True if XLA is used."""
+        return self.mode != "none"
+
+    @property
     def can_be_bound(self) -> bool:
         """True if the model's variables are all that its functions use."""
         own = 1 if self.checks.names else 0
@@ -167,7 +173,17 @@ class ProgramFunctions:
     def _block_with_xla(
         self, arrays: Arrays, tags: Any, indices: Any, steps: Any, start: Any, resets: Any
     ) -> BlockState:
-        return self._steps.trace(arrays, tags, indices, steps, start, resets, self.checks)
+        with lowering_of(self.mode):
+            return self._steps.trace(
+                arrays,
+                tags,
+                indices,
+                steps,
+                start,
+                resets,
+                self.checks,
+                compiles_steps=self.mode == "step",
+            )
 
     def _uneven_block(
         self, arrays: Arrays, tags: Any, indices: Any, steps: Any, start: Any, resets: Any

@@ -6,6 +6,7 @@ arithmetic is reimplemented. The number of steps is a run-time value in a `while
 """
 
 import contextlib
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -62,11 +63,13 @@ class StepLoop:
         resets: Any,
         checks: IndexChecks | None = None,
         is_uneven: bool = False,
+        compiles_steps: bool = False,
     ) -> BlockState:
         """Trace the loop over the steps of a block.
 
         With checks, an invalid index ends the loop, and all variables are as before its first step.
-        An uneven batch is used as it is, whatever the indices. The metrics are reset before the
+        An uneven batch is used as it is, whatever the indices. XLA can compile every step instead
+        of the whole loop. The metrics are reset before the
         first step where `resets` is true and all of them are Keras' own.
         """
         model = self.live_model()
@@ -76,8 +79,11 @@ class StepLoop:
         custom = (
             None
             if is_keras_step
-            else self._traced_step(arrays, None if is_uneven else indices, checks)
+            else self._traced_step(arrays, None if is_uneven else indices, checks, compiles_steps)
         )
+        step = functools.partial(self._step, checks=checks)
+        if compiles_steps:
+            step = tf.function(step, autograph=False, jit_compile=True)
         losses = tf.zeros(_length(indices) if self.needs.record_steps else 0)
         first = first_state(start, losses, custom.structured_outputs[0] if custom else {})
 
@@ -86,7 +92,7 @@ class StepLoop:
             if custom:
                 logs, loss = custom(arrays, chosen)
             else:
-                logs, loss = self._step(arrays, None if is_uneven else chosen, checks)
+                logs, loss = step(self._gathered(arrays, None if is_uneven else chosen))
             new = state_after(state, loss, tf.reduce_sum(tf.gather(tags, chosen)), self.needs)
             if checks and checks.names:
                 may_continue = tf.logical_and(new.continues, tf.logical_not(checks.has_mistake()))
@@ -116,10 +122,10 @@ class StepLoop:
             batch = keras.tree.map_structure(_with_dynamic_size, batch)
         return batch if self.as_tuples else keras.utils.pack_x_y_sample_weight(*batch)
 
-    def _step(self, arrays: Arrays, chosen: Any, checks: IndexChecks | None) -> tuple[Logs, Any]:
+    def _step(self, gathered: Arrays, checks: IndexChecks | None) -> tuple[Logs, Any]:
         """Trace Keras' training step; return its logs and, if needed, its loss."""
         model, needs, losses = self.live_model(), self.needs, [tf.constant(0.0)]
-        batch = self._batch(arrays, chosen)
+        batch = self.pack(gathered)
         with contextlib.ExitStack() as stack:
             if checks:
                 stack.enter_context(checks.recording())
@@ -131,24 +137,27 @@ class StepLoop:
             logs = as_tensors(model.train_step(batch))
         return logs, losses[-1]
 
-    def _batch(self, arrays: Arrays, chosen: Any) -> Any:
+    def _gathered(self, arrays: Arrays, chosen: Any) -> Any:
         """Return the examples with these indices; all for None, of sizes known at run time."""
         if chosen is None:
-            return self.pack(keras.tree.map_structure(_with_dynamic_size, arrays))
-        return self.pack(keras.tree.map_structure(lambda array: tf.gather(array, chosen), arrays))
+            return keras.tree.map_structure(_with_dynamic_size, arrays)
+        return keras.tree.map_structure(lambda array: tf.gather(array, chosen), arrays)
 
     def _scale_inputs(self, x: Any) -> Any:
         if self.scale is None:
             return x
         return keras.tree.map_structure(lambda a: tf.cast(a, tf.float32) * self.scale, x)
 
-    def _traced_step(self, arrays: Arrays, indices: Any, checks: IndexChecks | None) -> Any:
+    def _traced_step(
+        self, arrays: Arrays, indices: Any, checks: IndexChecks | None, is_compiled: bool
+    ) -> Any:
         """Return a custom step as a concrete function, with its variables and outputs."""
 
         def step(arrays: Arrays, chosen: Any) -> tuple[Logs, Any]:
-            return self._step(arrays, None if indices is None else chosen, checks)
+            return self._step(self._gathered(arrays, None if indices is None else chosen), checks)
 
-        return tf.function(step, autograph=False).get_concrete_function(
+        function = tf.function(step, autograph=False, jit_compile=is_compiled or None)
+        return function.get_concrete_function(
             keras.tree.map_structure(lambda a: tf.TensorSpec(a.shape, a.dtype), arrays),
             tf.TensorSpec(None if indices is None else indices.shape[1:], tf.int32),
         )

@@ -14,6 +14,7 @@ from kerasbatch.engine.device import bytes_of, is_mapped
 from kerasbatch.engine.model_state import build_model
 from kerasbatch.engine.obstacle import ObstacleError
 from kerasbatch.engine.options import Arrays
+from kerasbatch.engine.program.xla_mode import XlaMode
 from kerasbatch.engine.settings import DEFAULT_SETTINGS, EngineSettings
 from kerasbatch.engine.sources.example_stream import ExampleStream
 from kerasbatch.engine.training.callback_hooks import needs_every_batch
@@ -32,7 +33,7 @@ class Choice:
 
     Args:
         fused: True for the fused engine, False for plain `model.fit`.
-        jit_compile: whether to compile with XLA.
+        mode: the use of XLA.
         why: the reasons in words.
         obstacle: the reason against the fused engine, or None.
         streamed: the reason for streaming the data in chunks; None if they are resident.
@@ -40,7 +41,7 @@ class Choice:
     """
 
     fused: bool
-    jit_compile: bool
+    mode: XlaMode
     why: str
     obstacle: str | None = None
     streamed: str | None = None
@@ -70,7 +71,7 @@ def choose(
         initial_epoch: the number of epochs before the training.
     """
     if engine == "keras":
-        return Choice(False, bool(model.jit_compile), "plain model.fit, as asked for")
+        return Choice(False, "none", "plain model.fit, as asked for")
     try:
         _check_model(model, callbacks)
         if reason := memory_obstacle(resident, settings):
@@ -84,7 +85,7 @@ def choose(
     streamed = _copied_from_file(stream.arrays) or memory_obstacle(
         [stream.arrays, *resident], settings
     )
-    return Choice(True, jit, f"{BLOCKS}, {why}", streamed=streamed)
+    return Choice(True, _mode(jit, settings), f"{BLOCKS}, {why}", streamed=streamed)
 
 
 def choose_for_batches(
@@ -113,8 +114,8 @@ def choose_for_batches(
     is_automatic = jit_compile is None and keras_private.requested_xla(model) is None
     if steps is None and jit and is_automatic:
         later = f"compiled with XLA after {threshold:,} steps, for nobody knows how many will come"
-        return Choice(True, jit, f"{BLOCKS}, {later}", xla_after=threshold)
-    return Choice(True, jit, f"{BLOCKS}, {why}")
+        return Choice(True, _mode(jit, settings), f"{BLOCKS}, {later}", xla_after=threshold)
+    return Choice(True, _mode(jit, settings), f"{BLOCKS}, {why}")
 
 
 def no_gain_reason(
@@ -141,7 +142,7 @@ def no_gain_reason(
 def choose_plain(model: keras.Model, obstacle: str) -> Choice:
     """Return the choice of plain `model.fit`, with the obstacle to the fused engine."""
     why = f"plain model.fit, because {obstacle}"
-    return Choice(False, bool(model.jit_compile), why, obstacle)
+    return Choice(False, "none", why, obstacle)
 
 
 def memory_obstacle(
@@ -178,6 +179,12 @@ def choose_xla(model: keras.Model, steps: int, threshold: int) -> tuple[bool, st
                 name = type(layer).__name__
                 return False, f"without XLA, which is slow for {name} on a CPU"
     return True, f"compiled with XLA, which pays off over {steps:,} steps"
+
+
+def _mode(jit_compile: bool, settings: EngineSettings) -> XlaMode:
+    if not jit_compile:
+        return "none"
+    return settings.xla_mode or "loop"
 
 
 def _requested_xla(jit_compile: bool | None) -> tuple[bool, str] | None:

@@ -15,6 +15,7 @@ from kerasbatch.engine.program.cache import ProgramCache
 from kerasbatch.engine.program.functions import ProgramFunctions
 from kerasbatch.engine.program.program import Program
 from kerasbatch.engine.program.shared import functions_for
+from kerasbatch.engine.program.xla_mode import XlaMode
 from kerasbatch.engine.settings import EngineSettings
 from kerasbatch.engine.sources.source import StepSource
 from kerasbatch.engine.trainable_state import StepTraces
@@ -84,33 +85,33 @@ def _compile_source(
 ) -> FusedTraining:
     """Compile for one source: with XLA if it was chosen, and without it as the fallback."""
 
-    def attempt(jit: bool, why: str) -> FusedTraining:
+    def attempt(mode: XlaMode, why: str) -> FusedTraining:
         with _obstacles(model):
             training = FusedTraining(
                 model,
                 source,
-                _program(model, source, jit, needs),
+                _program(model, source, mode, needs),
                 why=f"{why}{text}",
                 options=options,
                 cuts=cuts,
-                xla_after=choice.xla_after if jit else 0,
+                xla_after=choice.xla_after if mode != "none" else 0,
                 settings=settings,
             )
             training.compile(evaluated)
             return training
 
-    if not choice.jit_compile:
-        return attempt(False, choice.why)
+    if choice.mode == "none":
+        return attempt("none", choice.why)
     if model not in _WITHOUT_XLA:
         try:
-            return attempt(True, choice.why)
+            return attempt(choice.mode, choice.why)
         except _NoRoomError:
             raise
         except UncheckedError as unchecked:
             _WITHOUT_XLA[model] = unchecked.reason
         except ObstacleError as obstacle:
             _WITHOUT_XLA[model] = f"cannot compile this model: {obstacle.reason}"
-    return attempt(False, f"{BLOCKS}, without XLA, which {_WITHOUT_XLA[model]}")
+    return attempt("none", f"{BLOCKS}, without XLA, which {_WITHOUT_XLA[model]}")
 
 
 @contextlib.contextmanager
@@ -129,16 +130,16 @@ def _obstacles(model: keras.Model) -> Iterator[None]:
         raise ObstacleError(message) from error
 
 
-def _program(model: keras.Model, source: StepSource, jit: bool, needs: Needs) -> Program:
+def _program(model: keras.Model, source: StepSource, mode: XlaMode, needs: Needs) -> Program:
     """Return the program of the model, from the cache if it is still valid."""
     scale = source.stream.scale if source.stream else None
     trainable = _TRACES.get(model, (), StepTraces).flags(model, source.batch_size)
-    values = jit, scale, needs, source.as_tuples, trainable
+    values = mode, scale, needs, source.as_tuples, trainable
 
     def make() -> ProgramFunctions:
         return ProgramFunctions(
             model,
-            jit_compile=jit,
+            mode=mode,
             scale=scale,
             needs=needs,
             trainable=trainable,
