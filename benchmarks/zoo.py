@@ -1,0 +1,320 @@
+"""Whole trainings of sixteen models in every use of XLA, beside plain `fit` and Keras' own best.
+
+    python benchmarks/zoo.py [--models NAME...] [--csv FILE]
+
+Each cell is a model, a batch size and a number of steps. Every way trains a fresh model in turn,
+compilation included; the table has the median seconds of three rounds. Bars: `auto` takes at most
+1.15 times the time of the best use of XLA, and at most 1.05 times that of plain `fit` and of Keras'
+best.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+from keras import layers
+
+import kerasbatch as kb
+from kerasbatch.engine.settings import DEFAULT_SETTINGS
+
+SIZES = (1, 16, 128)
+STEPS = (100, 2000)
+ROUNDS = 3
+LIMIT = 60.0
+"""The seconds of a first round from which on a way is not timed again."""
+Way = Callable[[keras.Model, Any, Any, int], None]
+
+
+def images(side: int, channels: int) -> tuple[int, ...]:
+    """Return the shape of a square image."""
+    return side, side, channels
+
+
+def sequential(shape: tuple[int, ...], *parts: keras.layers.Layer, classes: int = 10) -> Any:
+    """Return a classifier of some layers, and the shape of its inputs."""
+    return keras.Sequential([keras.Input(shape), *parts, layers.Dense(classes, "softmax")]), shape
+
+
+def mlp() -> Any:
+    """A table of 64 numbers."""
+    return sequential((64,), layers.Dense(128, "relu"))
+
+
+def wide_mlp() -> Any:
+    """The pixels of MNIST, two wide layers."""
+    return sequential((784,), layers.Dense(1024, "relu"), layers.Dense(1024, "relu"))
+
+
+def normalised_mlp() -> Any:
+    """Batch normalisation and dropout."""
+    return sequential(
+        (64,),
+        layers.Dense(128, "relu"),
+        layers.BatchNormalization(),
+        layers.Dropout(0.2),
+        layers.Dense(128, "relu"),
+    )
+
+
+def cnn() -> Any:
+    """Two convolutions on MNIST, without dropout."""
+    return sequential(
+        images(28, 1),
+        layers.Conv2D(32, 3, activation="relu"),
+        layers.MaxPooling2D(),
+        layers.Conv2D(64, 3, activation="relu"),
+        layers.MaxPooling2D(),
+        layers.Flatten(),
+    )
+
+
+def lenet() -> Any:
+    """LeNet-5 with average pools."""
+    return sequential(
+        images(28, 1),
+        layers.Conv2D(6, 5, padding="same", activation="tanh"),
+        layers.AveragePooling2D(),
+        layers.Conv2D(16, 5, activation="tanh"),
+        layers.AveragePooling2D(),
+        layers.Flatten(),
+        layers.Dense(120, "tanh"),
+        layers.Dense(84, "tanh"),
+    )
+
+
+def four_convolutions() -> Any:
+    """Two pairs of convolutions on small colour images."""
+    parts: list[keras.layers.Layer] = []
+    for filters in (32, 64):
+        parts += [layers.Conv2D(filters, 3, padding="same", activation="relu") for _ in range(2)]
+        parts.append(layers.MaxPooling2D())
+    return sequential(images(32, 3), *parts, layers.Flatten())
+
+
+def resnet() -> Any:
+    """Seven convolutions with normalisation and shortcuts."""
+    inputs = keras.Input(images(32, 3))
+    x = layers.Conv2D(16, 3, padding="same")(inputs)
+    for _ in range(3):
+        y = layers.ReLU()(layers.BatchNormalization()(x))
+        y = layers.Conv2D(16, 3, padding="same")(y)
+        y = layers.ReLU()(layers.BatchNormalization()(y))
+        x = layers.add([x, layers.Conv2D(16, 3, padding="same")(y)])
+    outputs = layers.Dense(10, "softmax")(layers.GlobalAveragePooling2D()(x))
+    return keras.Model(inputs, outputs), images(32, 3)
+
+
+def separable() -> Any:
+    """Depthwise separable convolutions."""
+    return sequential(
+        images(32, 3),
+        layers.Conv2D(16, 3, padding="same", activation="relu"),
+        layers.SeparableConv2D(32, 3, padding="same", activation="relu"),
+        layers.SeparableConv2D(64, 3, strides=2, padding="same", activation="relu"),
+        layers.GlobalAveragePooling2D(),
+    )
+
+
+def transposed() -> Any:
+    """An autoencoder whose decoder has transposed convolutions, as a classifier of its output."""
+    return sequential(
+        images(28, 1),
+        layers.Conv2D(16, 3, strides=2, padding="same", activation="relu"),
+        layers.Conv2DTranspose(8, 3, strides=2, padding="same", activation="relu"),
+        layers.GlobalAveragePooling2D(),
+    )
+
+
+def pool_first() -> Any:
+    """A pool of large images, and a dense layer."""
+    return sequential(images(64, 3), layers.MaxPooling2D(8), layers.Flatten())
+
+
+def conv1d() -> Any:
+    """A series in time."""
+    return sequential(
+        (128, 4),
+        layers.Conv1D(32, 5, activation="relu"),
+        layers.MaxPooling1D(),
+        layers.Conv1D(32, 5, activation="relu"),
+        layers.GlobalMaxPooling1D(),
+    )
+
+
+def lstm() -> Any:
+    """Fifty words in an LSTM."""
+    return sequential((50,), layers.Embedding(1000, 32), layers.LSTM(32))
+
+
+def gru() -> Any:
+    """Fifty words in a GRU, in both directions."""
+    return sequential((50,), layers.Embedding(1000, 32), layers.Bidirectional(layers.GRU(32)))
+
+
+def word_average() -> Any:
+    """The average of the vectors of words."""
+    return sequential((64,), layers.Embedding(10_000, 32), layers.GlobalAveragePooling1D())
+
+
+def transformer() -> Any:
+    """One block of attention over 64 words."""
+    inputs = keras.Input((64,))
+    x = layers.Embedding(1000, 64)(inputs)
+    x = layers.LayerNormalization()(x + layers.MultiHeadAttention(4, 16)(x, x))
+    x = layers.LayerNormalization()(x + layers.Dense(64)(layers.Dense(128, "relu")(x)))
+    outputs = layers.Dense(10, "softmax")(layers.GlobalAveragePooling1D()(x))
+    return keras.Model(inputs, outputs), (64,)
+
+
+def regression() -> Any:
+    """A linear classifier of a small table."""
+    return sequential((16,))
+
+
+MODELS: dict[str, Callable[[], Any]] = {
+    build.__name__: build
+    for build in (
+        regression,
+        mlp,
+        normalised_mlp,
+        wide_mlp,
+        conv1d,
+        cnn,
+        lenet,
+        four_convolutions,
+        resnet,
+        separable,
+        transposed,
+        pool_first,
+        lstm,
+        gru,
+        word_average,
+        transformer,
+    )
+}
+WORDS = ("lstm", "gru", "word_average", "transformer")
+
+
+def compiled(name: str) -> tuple[keras.Model, tuple[int, ...]]:
+    """Return a fresh compiled model, and the shape of its inputs."""
+    keras.utils.set_random_seed(0)
+    model, shape = MODELS[name]()
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model, shape
+
+
+def data(name: str, shape: tuple[int, ...], examples: int) -> tuple[Any, Any]:
+    """Return random inputs and labels."""
+    generator = np.random.default_rng(0)
+    if name in WORDS:
+        x = generator.integers(0, 1000, (examples, *shape))
+    elif name == "pool_first":
+        x = generator.integers(0, 256, (examples, *shape)).astype("uint8")
+    else:
+        x = generator.random((examples, *shape), dtype="float32")
+    return x, generator.integers(0, 10, examples)
+
+
+def plain(model: keras.Model, x: Any, y: Any, size: int) -> None:
+    """Train with plain `fit`."""
+    model.fit(x, y, batch_size=size, verbose=0)
+
+
+def tuned(jit_compile: bool) -> Way:
+    """Return Keras' own way to take many steps in a call."""
+
+    def train(model: keras.Model, x: Any, y: Any, size: int) -> None:
+        model.steps_per_execution = 50
+        model.jit_compile = jit_compile
+        model.fit(x, y, batch_size=size, verbose=0)
+
+    return train
+
+
+def fused(mode: str | None) -> Way:
+    """Return our way; None chooses the use of XLA."""
+
+    def train(model: keras.Model, x: Any, y: Any, size: int) -> None:
+        jit = None if mode is None else mode != "none"
+        settings = replace(DEFAULT_SETTINGS, xla_mode=None if mode in (None, "none") else mode)
+        kb.fit(
+            model,
+            x,
+            y,
+            batch_size=size,
+            verbose=0,
+            engine="fused",
+            jit_compile=jit,
+            settings=settings,
+        )
+
+    return train
+
+
+WAYS: dict[str, Way] = {
+    "plain": plain,
+    "keras": tuned(False),
+    "keras_xla": tuned(True),
+    "auto": fused(None),
+    **{mode: fused(mode) for mode in ("none", "loop", "lowered_loop", "step")},
+}
+
+
+def measure(name: str, size: int, steps: int) -> dict[str, float]:
+    """Return the median seconds of every way."""
+    _, shape = compiled(name)
+    x, y = data(name, shape, size * steps)
+    seconds: dict[str, list[float]] = {way: [] for way in WAYS}
+    for _ in range(ROUNDS):
+        for way, train in WAYS.items():
+            if seconds[way] and seconds[way][0] > LIMIT:
+                continue
+            model, _ = compiled(name)
+            start = time.perf_counter()
+            train(model, x, y, size)
+            seconds[way].append(time.perf_counter() - start)
+            keras.backend.clear_session()
+    return {way: statistics.median(values) for way, values in seconds.items()}
+
+
+def rows(names: list[str]) -> Iterator[dict[str, Any]]:
+    """Yield a row for each cell."""
+    for name in names:
+        for size in SIZES:
+            for steps in STEPS:
+                row = measure(name, size, steps)
+                best = min(row[way] for way in ("none", "loop", "lowered_loop", "step"))
+                keras_best = min(row[way] for way in ("plain", "keras", "keras_xla"))
+                yield {
+                    "model": name,
+                    "batch_size": size,
+                    "steps": steps,
+                    **row,
+                    "auto_over_best": row["auto"] / best,
+                    "auto_over_keras": row["auto"] / keras_best,
+                }
+
+
+def main() -> None:
+    """Print and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--models", nargs="*", default=list(MODELS), choices=list(MODELS))
+    parser.add_argument("--csv", type=Path)
+    options = parser.parse_args()
+    done = []
+    for row in rows(options.models):
+        done.append(row)
+        print({k: round(v, 3) if isinstance(v, float) else v for k, v in row.items()}, flush=True)
+        if options.csv:
+            pd.DataFrame(done).to_csv(options.csv, index=False)
+
+
+if __name__ == "__main__":
+    main()
