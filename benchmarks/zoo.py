@@ -80,9 +80,9 @@ def lenet() -> Any:
     return sequential(
         images(28, 1),
         layers.Conv2D(6, 5, padding="same", activation="tanh"),
-        layers.AveragePooling2D(),
+        layers.AveragePooling2D(2),
         layers.Conv2D(16, 5, activation="tanh"),
-        layers.AveragePooling2D(),
+        layers.AveragePooling2D(2),
         layers.Flatten(),
         layers.Dense(120, "tanh"),
         layers.Dense(84, "tanh"),

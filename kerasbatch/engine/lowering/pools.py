@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kerasbatch.engine.lowering.blocks import are_blocks, blocks_of, first_maximum, sum_of
 from kerasbatch.engine.lowering.windows import Windows, windows_over
 
 
@@ -18,6 +19,8 @@ def max_pool(inputs: Any, window: Sequence[int], strides: Sequence[int], padding
     is a slow scatter.
     """
     windows = windows_over(inputs, window, strides, padding, (1,) * len(window))
+    if are_blocks(windows):
+        return first_maximum(windows, blocks_of(windows, inputs, inputs.dtype.min))
     parts = list(windows.parts(inputs, value=inputs.dtype.min))
     if len(window) < THREE_DIMENSIONS:
         return functools.reduce(_first_maximum, parts)
@@ -44,7 +47,10 @@ def _maximum_with_ties(parts: Sequence[Any]) -> Any:
 def average_pool(inputs: Any, window: Sequence[int], strides: Sequence[int], padding: str) -> Any:
     """Return the mean of every window, over its elements inside the input."""
     windows = windows_over(inputs, window, strides, padding, (1,) * len(window))
-    total = functools.reduce(tf.add, windows.parts(inputs))
+    if are_blocks(windows):
+        total = sum_of(windows, blocks_of(windows, inputs))
+    else:
+        total = functools.reduce(tf.add, windows.parts(inputs))
     counts = _counts(windows)
     if (counts == math.prod(window)).all():
         return total / tf.cast(math.prod(window), inputs.dtype)
