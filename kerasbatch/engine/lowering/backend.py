@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasbatch.engine.lowering import convolutions, keras_operations, pools
+from kerasbatch.engine.lowering import convolutions, keras_operations, pools, random_operations
 
 Operation = Callable[..., Any]
 _LOCK = threading.RLock()
@@ -16,38 +16,36 @@ _LOCK = threading.RLock()
 
 @contextlib.contextmanager
 def lowered(*, with_convolutions: bool) -> Iterator[list[str]]:
-    """Replace Keras' convolutions and pools in this thread; yield those that stay native.
+    """Replace Keras' operations in this thread; yield those that stay native.
 
     Layers that call TensorFlow's operations themselves keep them.
 
     Args:
-        with_convolutions: False for pools alone.
+        with_convolutions: False for pools and random numbers alone.
     """
     native: list[str] = []
-    names = [*POOLS, *(CONVOLUTIONS if with_convolutions else ())]
-    with _LOCK:
-        module, owner = keras_operations.module(), threading.get_ident()
-        originals = {name: getattr(module, name) for name in names}
-        for name, original in originals.items():
+    names = [name for name in LOWERED if with_convolutions or name not in CONVOLUTIONS]
+    with _LOCK, contextlib.ExitStack() as stack:
+        owner = threading.get_ident()
+        for name in names:
+            module = keras_operations.module(name)
+            original = getattr(module, name)
+            stack.callback(setattr, module, name, original)
             setattr(module, name, _either(LOWERED[name], original, native, owner))
-        try:
-            yield native
-        finally:
-            for name, original in originals.items():
-                setattr(module, name, original)
+        yield native
 
 
 def _either(operation: Operation, original: Operation, native: list[str], owner: int) -> Operation:
     """Return an operation that is lowered in one thread, where that can be built."""
 
-    def either(inputs: Any, *arguments: Any, **options: Any) -> Any:
+    def either(*arguments: Any, **options: Any) -> Any:
         if threading.get_ident() != owner:
-            return original(inputs, *arguments, **options)
+            return original(*arguments, **options)
         try:
-            return operation(inputs, *arguments, **options)
+            return operation(*arguments, **options)
         except ValueError as reason:
             native.append(f"{original.__name__}: {reason}")
-            return original(inputs, *arguments, **options)
+            return original(*arguments, **options)
 
     return either
 
@@ -162,7 +160,6 @@ def _conv_transpose(
     return _channels_first(outputs) if is_first else outputs
 
 
-POOLS = ("max_pool", "average_pool")
 CONVOLUTIONS = ("conv", "depthwise_conv", "separable_conv", "conv_transpose")
 LOWERED: dict[str, Operation] = {
     "max_pool": _max_pool,
@@ -171,6 +168,9 @@ LOWERED: dict[str, Operation] = {
     "depthwise_conv": _depthwise_conv,
     "separable_conv": _separable_conv,
     "conv_transpose": _conv_transpose,
+    "dropout": random_operations.dropout,
+    "uniform": random_operations.uniform,
+    "normal": random_operations.normal,
 }
 """The lowered operations, by the names of Keras' own."""
 

@@ -7,6 +7,7 @@ import keras
 from kerasbatch.engine.keras_private import PrivateName
 
 _OPERATIONS = "keras.src.backend.tensorflow.nn"
+_RANDOM = "keras.src.backend.tensorflow.random"
 _SHAPES = "keras.src.backend.common.backend_utils"
 OPERATIONS = (
     "max_pool",
@@ -17,9 +18,15 @@ OPERATIONS = (
     "conv_transpose",
 )
 """Keras' operations that can be lowered."""
+RANDOM = ("dropout", "uniform", "normal")
+"""Keras' random operations that can be lowered."""
 LOWERING_NAMES = (
     *(PrivateName(_OPERATIONS, name, "lower it for XLA") for name in OPERATIONS),
+    *(PrivateName(_RANDOM, name, "lower it for XLA") for name in RANDOM),
+    PrivateName(_RANDOM, "_cast_seed", "draw the random numbers of its seed"),
+    PrivateName(_RANDOM, "draw_seed", "draw the random numbers of its seed"),
     PrivateName("keras.src.backend", "nn", "replace its operations"),
+    PrivateName("keras.src.backend", "random", "replace its operations"),
     PrivateName(_SHAPES, "compute_conv_transpose_output_shape", "lower transposed convolutions"),
 )
 
@@ -29,9 +36,15 @@ def can_lower() -> bool:
     return all(part.get() is not None for part in LOWERING_NAMES)
 
 
-def module() -> Any:
-    """Return the module of Keras' operations, through which all layers call them."""
-    return PrivateName("keras.src.backend", "nn", "").get()
+def module(operation: str) -> Any:
+    """Return the module of an operation, through which all layers call it."""
+    return PrivateName("keras.src.backend", "random" if operation in RANDOM else "nn", "").get()
+
+
+def draw_seed(seed: Any) -> Any:
+    """Return the next two numbers of a seed, as Keras' random operations draw them."""
+    drawn = PrivateName(_RANDOM, "draw_seed", "").get()(seed)
+    return PrivateName(_RANDOM, "_cast_seed", "").get()(drawn)
 
 
 def data_format(name: str | None) -> str:

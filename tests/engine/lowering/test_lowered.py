@@ -15,7 +15,7 @@ from kerasbatch.engine.lowering import keras_operations
 from kerasbatch.engine.lowering.backend import LOWERED, lowered
 
 SPATIAL = (7, 8, 6)
-NATIVE = {name: getattr(keras_operations.module(), name) for name in LOWERED}
+NATIVE = {name: getattr(keras_operations.module(name), name) for name in LOWERED}
 
 
 def random(*shape: int, seed: int = 0, ties: bool = False) -> Any:
