@@ -81,6 +81,19 @@ class Windows:
         for place in self.places:
             yield padded[(slice(None), *self._elements(place), slice(None))]
 
+    def patches(self, inputs: Any) -> Any:
+        """Return all windows, shape (batch, *outputs, places * channels), in the order of places.
+
+        They are made along one dimension after the other: 6 slices for 3 x 3 places and not 9,
+        which XLA compiles in two thirds of the time.
+        """
+        patches = self.padded(inputs)
+        for number in reversed(range(len(self.axes))):
+            axis, before = self.axes[number], (slice(None),) * (number + 1)
+            along = [patches[(*before, axis.elements(place))] for place in range(axis.window)]
+            patches = tf.concat(along, -1)
+        return patches
+
     def _elements(self, place: Sequence[int]) -> list[slice]:
         return [axis.elements(at) for axis, at in zip(self.axes, place, strict=True)]
 
