@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from kerasbatch.engine.program.xla_mode import XlaMode
+from kerasbatch.engine.lowering.xla_mode import XlaMode
 
 
 @dataclass(frozen=True)
@@ -11,11 +11,12 @@ class EngineSettings:
 
     Args:
         memory_share: the share of free memory that resident data may take.
-        xla_steps: the number of steps from which on XLA pays. Its compilation takes about half a
-            second longer and saves about half a millisecond per step (an MLP at batch 16: 1,600
-            steps/s without, 6,400 with).
-        xla_batches: the same for batches of a dataset, which take time themselves, so that XLA
-            saves less (at batch 16, it costs 0.3 s in 1,250 steps and saves up to 0.5 s in 2,500).
+        xla_steps: the number of steps from which on XLA is used; None estimates it from the
+            operations of a step.
+        least_xla_steps: the number of steps below which XLA never pays: the operations are not
+            even read, which takes a tenth of a second.
+        batches_share: the share of XLA's gain that remains for batches of a dataset, which take
+            time themselves.
         large_batch: the batch size from which on blocks of a dataset gain nothing, because copying
             the batches costs as much as blocks save (0.9 of plain `fit` at 512, 0.7 at 2,048).
         short_epoch: the steps below which an epoch of a dataset gains nothing from blocks (0.7 of
@@ -33,8 +34,9 @@ class EngineSettings:
     """
 
     memory_share: float = 0.5
-    xla_steps: int = 1000
-    xla_batches: int = 2000
+    xla_steps: int | None = None
+    least_xla_steps: int = 50
+    batches_share: float = 0.5
     large_batch: int = 512
     short_epoch: int = 16
     block_seconds: float = 0.2

@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -25,29 +25,61 @@ def lowered(*, with_convolutions: bool) -> Iterator[list[str]]:
     """
     native: list[str] = []
     names = [name for name in LOWERED if with_convolutions or name not in CONVOLUTIONS]
+    with _replaced(names, lambda original: _lowered_or_native(original, native)):
+        yield native
+
+
+@contextlib.contextmanager
+def counted_convolutions() -> Iterator[list[str]]:
+    """Yield the names of the convolutions that layers call through Keras in this thread."""
+    names: list[str] = []
+    with _replaced(CONVOLUTIONS, lambda original: _counted(original, names)):
+        yield names
+
+
+@contextlib.contextmanager
+def _replaced(names: Sequence[str], replace: Callable[[Operation], Operation]) -> Iterator[None]:
+    """Replace Keras' operations in this thread."""
     with _LOCK, contextlib.ExitStack() as stack:
         owner = threading.get_ident()
         for name in names:
             module = keras_operations.module(name)
             original = getattr(module, name)
             stack.callback(setattr, module, name, original)
-            setattr(module, name, _either(LOWERED[name], original, native, owner))
-        yield native
+            setattr(module, name, _in_thread(owner, replace(original), original))
+        yield
 
 
-def _either(operation: Operation, original: Operation, native: list[str], owner: int) -> Operation:
-    """Return an operation that is lowered in one thread, where that can be built."""
-
+def _in_thread(owner: int, operation: Operation, original: Operation) -> Operation:
     def either(*arguments: Any, **options: Any) -> Any:
-        if threading.get_ident() != owner:
-            return original(*arguments, **options)
+        is_owner = threading.get_ident() == owner
+        return (operation if is_owner else original)(*arguments, **options)
+
+    either.__name__ = original.__name__
+    return either
+
+
+def _lowered_or_native(original: Operation, native: list[str]) -> Operation:
+    name = original.__name__
+
+    def operation(*arguments: Any, **options: Any) -> Any:
         try:
-            return operation(*arguments, **options)
+            return LOWERED[name](*arguments, **options)
         except ValueError as reason:
-            native.append(f"{original.__name__}: {reason}")
+            native.append(f"{name}: {reason}")
             return original(*arguments, **options)
 
-    return either
+    return operation
+
+
+def _counted(original: Operation, names: list[str]) -> Operation:
+    def operation(*arguments: Any, **options: Any) -> Any:
+        # A separable convolution is two.
+        parts = 2 if original.__name__ == "separable_conv" else 1
+        names.extend([original.__name__] * parts)
+        return original(*arguments, **options)
+
+    return operation
 
 
 def _max_pool(

@@ -48,7 +48,7 @@ def first_maximum(windows: Windows, blocks: Any) -> Any:
     sizes = [axis.window for axis in windows.axes]
     order = tf.reshape(tf.range(math.prod(sizes)), _broadcast(rank, places, sizes))
 
-    @tf.custom_gradient
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
     def maximum(blocks: Any) -> Any:
         parts = [blocks[_at(rank, places, place)] for place in windows.places]
         largest, first = parts[0], tf.zeros_like(parts[0], tf.int32)

@@ -63,6 +63,7 @@ def _static(shape: Any, dtype: Any) -> Sequence[int]:
     lengths = [
         tf.get_static_value(length) if tf.is_tensor(length) else length for length in lengths
     ]
-    if None in lengths:
+    known = [int(length) for length in lengths if length is not None]
+    if len(known) < len(lengths):
         raise ValueError("a length is known only at run time")
-    return [int(length) for length in lengths]
+    return known

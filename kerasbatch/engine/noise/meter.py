@@ -14,6 +14,7 @@ import tensorflow as tf
 from kerasbatch.engine import keras_private, tensorflow_private
 from kerasbatch.engine.device import to_device
 from kerasbatch.engine.fit.arrays import gather_training_arrays, non_array_kind
+from kerasbatch.engine.lowering.xla_mode import XlaMode
 from kerasbatch.engine.model_state import preserve
 from kerasbatch.engine.noise.estimate import (
     GradientNoise,
@@ -29,7 +30,7 @@ from kerasbatch.engine.program.cache import ProgramCache
 from kerasbatch.engine.settings import DEFAULT_SETTINGS
 from kerasbatch.engine.sources.example_stream import scale_inputs
 from kerasbatch.engine.trainable_state import TrainableState
-from kerasbatch.engine.training.choose import SLOW_UNDER_XLA, choose_xla
+from kerasbatch.engine.training.xla_choice import PlannedSteps, choose_xla
 from kerasbatch.errors import SpecError
 from kerasbatch.sampling import example_order
 from kerasbatch.types import Array
@@ -47,13 +48,16 @@ SMALL_BATCH, LARGE_MODEL = 8, 2_000_000
 MEAN = "sum_over_batch_size"
 """Keras' name for the mean over the examples of a batch."""
 COSTLY = (
-    *SLOW_UNDER_XLA,
+    "Conv",
+    "DepthwiseConv",
+    "SeparableConv",
+    "MaxPooling",
+    "AveragePooling",
     "LSTM",
     "GRU",
     "SimpleRNN",
     "RNN",
     "Bidirectional",
-    "ConvLSTM",
     "MultiHeadAttention",
     "GroupQueryAttention",
 )
@@ -131,7 +135,13 @@ class NoiseMeter:
         if not model.trainable_variables:
             raise SpecError.at(("model",), "none of its weights is trained, so there is no noise")
         self._weights = sum(math.prod(v.shape) for v in model.trainable_variables)
-        self._jit = choose_xla(model, MAX_EXAMPLES, DEFAULT_SETTINGS.xla_steps)[0]
+        self._mode: XlaMode = self._chosen_mode()
+
+    def _chosen_mode(self) -> XlaMode:
+        size = self._small_batch(MAX_EXAMPLES)
+        steps = PlannedSteps(self._arrays, size, MAX_EXAMPLES // size)
+        mode = choose_xla(self._model, steps, None, DEFAULT_SETTINGS).mode
+        return "none" if mode == "step" else mode
 
     def measure(self, examples: Examples = None, *, seed: int = 0, draw: int = 1) -> GradientNoise:
         """Measure the noise at the model's present weights.
@@ -185,20 +195,20 @@ class NoiseMeter:
         try:
             sums = program.sums(arrays, indices, counts)
         except (tf.errors.OpError, ValueError, TypeError, ObstacleError):
-            if not self._jit:
+            if self._mode == "none":
                 raise
         else:
             if program.checks is None or program.checks.take_mistake() is None:
                 return sums
         # TensorFlow may compute what XLA cannot compile, and refuses an index out of range.
-        self._jit = False
+        self._mode = "none"
         return self._program().sums(arrays, indices, counts)
 
     def _program(self) -> NoiseProgram:
         return _PROGRAMS.get(
             self._model,
-            (self._jit, self._scale, TrainableState(self._model)),
-            lambda: NoiseProgram(self._model, jit_compile=self._jit, scale=self._scale),
+            (self._mode, self._scale, TrainableState(self._model)),
+            lambda: NoiseProgram(self._model, mode=self._mode, scale=self._scale),
         )
 
 

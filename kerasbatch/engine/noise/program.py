@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from kerasbatch.engine import tensorflow_private
 from kerasbatch.engine.index_checks import IndexChecks
+from kerasbatch.engine.lowering.xla_mode import XlaMode, lowering_of
 from kerasbatch.engine.options import Arrays
 from kerasbatch.types import Array
 
@@ -25,14 +26,15 @@ class NoiseProgram:
 
     Args:
         model: a built, compiled model; held by a weak reference, so that a cache keeps no model.
-        jit_compile: whether to compile with XLA.
+        mode: the use of XLA; it compiles all loops or nothing.
         scale: the factor for x, or None.
     """
 
-    def __init__(self, model: keras.Model, *, jit_compile: bool, scale: float | None) -> None:
-        self._model, self._scale = weakref.ref(model), scale
-        self.checks = IndexChecks() if jit_compile else None
-        self._sums = tf.function(self._loops, autograph=False, jit_compile=jit_compile)
+    def __init__(self, model: keras.Model, *, mode: XlaMode, scale: float | None) -> None:
+        self._model, self._scale, self._mode = weakref.ref(model), scale, mode
+        is_compiled = mode != "none"
+        self.checks = IndexChecks() if is_compiled else None
+        self._sums = tf.function(self._lowered_loops, autograph=False, jit_compile=is_compiled)
         tensorflow_private.silence_retracing(self._sums)
 
     def sums(self, arrays: Arrays, indices: Array, counts: Array) -> tuple[GroupSums, Array]:
@@ -48,6 +50,10 @@ class NoiseProgram:
         """
         sums, squares = self._sums(arrays, tf.constant(indices, tf.int32), tf.constant(counts))
         return [part.numpy() for part in sums], squares.numpy().astype(np.float64)
+
+    def _lowered_loops(self, arrays: Arrays, indices: Any, counts: Any) -> tuple[list[Any], Any]:
+        with lowering_of(self._mode):
+            return self._loops(arrays, indices, counts)
 
     def _loops(self, arrays: Arrays, indices: Any, counts: Any) -> tuple[list[Any], Any]:
         """Trace a loop over groups, with an inner loop over their small batches."""

@@ -15,6 +15,7 @@ import keras
 import tensorflow as tf
 
 from kerasbatch.engine.index_checks import IndexChecks
+from kerasbatch.engine.lowering.xla_mode import XlaMode, lowering_of
 from kerasbatch.engine.model_state import all_variables, bytes_of
 from kerasbatch.engine.options import Arrays, Needs
 from kerasbatch.engine.program.block_state import BlockState
@@ -22,7 +23,6 @@ from kerasbatch.engine.program.epoch_loop import EpochRows, EpochsState, epoch_l
 from kerasbatch.engine.program.evaluation_loop import Logs, MetricsUse, evaluation_loop
 from kerasbatch.engine.program.step_loop import StepLoop
 from kerasbatch.engine.program.traced_function import TracedFunction
-from kerasbatch.engine.program.xla_mode import XlaMode, lowering_of
 from kerasbatch.engine.trainable_state import TrainableState
 from kerasbatch.engine.weak_reference import weak_reference
 

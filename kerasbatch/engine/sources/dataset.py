@@ -96,10 +96,14 @@ class BatchSource:
         return max((len(keras.tree.flatten(batch)[0]) for batch in first), default=None)
 
     @property
-    def _rows(self) -> int:
+    def likely_size(self) -> int | None:
+        """The size of most batches as far as anything says it, or None."""
         stated = data_private.stated_batch_size(self._dataset)
-        size = self._first_size or self.batch_size or stated
-        return rows_per_chunk(self.spec, size, self.total_steps, self._settings)
+        return self._first_size or self.batch_size or stated
+
+    @property
+    def _rows(self) -> int:
+        return rows_per_chunk(self.spec, self.likely_size, self.total_steps, self._settings)
 
     def open(self) -> None:
         """Begin the first epoch, up to the first batch; a generator is not advanced.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,19 +12,17 @@ import tensorflow as tf
 from kerasbatch.array_files import is_memory_mapped
 from kerasbatch.engine import data_private, keras_private, keras_public, tensorflow_private
 from kerasbatch.engine.device import bytes_of, is_mapped
+from kerasbatch.engine.lowering.xla_mode import XlaMode
 from kerasbatch.engine.model_state import build_model
 from kerasbatch.engine.obstacle import ObstacleError
 from kerasbatch.engine.options import Arrays
-from kerasbatch.engine.program.xla_mode import XlaMode
 from kerasbatch.engine.settings import DEFAULT_SETTINGS, EngineSettings
 from kerasbatch.engine.sources.example_stream import ExampleStream
 from kerasbatch.engine.training.callback_hooks import needs_every_batch
 from kerasbatch.engine.training.evaluation import stays_in_files
+from kerasbatch.engine.training.xla_choice import PlannedSteps, choose_xla
 from kerasbatch.types import Engine
 
-# On CPUs, XLA's convolutions are many times slower than TensorFlow's (measured: a small convnet
-# at batch 16 runs 21 steps/s with XLA, 289 without, and takes 18 s to compile).
-SLOW_UNDER_XLA = ("Conv", "DepthwiseConv", "SeparableConv", "MaxPooling", "AveragePooling")
 BLOCKS = "blocks of steps in one program"
 
 
@@ -73,49 +72,43 @@ def choose(
     if engine == "keras":
         return Choice(False, "none", "plain model.fit, as asked for")
     try:
-        _check_model(model, callbacks)
+        check_model(model, callbacks)
         if reason := memory_obstacle(resident, settings):
             raise ObstacleError(reason)
         # Labels are compared with the outputs, which must exist.
-        build_model(model, keras.utils.pack_x_y_sample_weight(*stream.batch(np.arange(1))))
+        first = stream.batch(np.arange(1))
+        build_model(model, keras.utils.pack_x_y_sample_weight(*first))
     except ObstacleError as obstacle:
         return choose_plain(model, obstacle.reason)
-    steps = stream.steps_after(initial_epoch)
-    jit, why = _requested_xla(jit_compile) or choose_xla(model, steps, settings.xla_steps)
+    steps = PlannedSteps(first, stream.plan.batch_size, stream.steps_after(initial_epoch))
+    xla = choose_xla(model, steps, jit_compile, settings)
     streamed = _copied_from_file(stream.arrays) or memory_obstacle(
         [stream.arrays, *resident], settings
     )
-    return Choice(True, _mode(jit, settings), f"{BLOCKS}, {why}", streamed=streamed)
+    return Choice(True, xla.mode, f"{BLOCKS}, {xla.why}", streamed=streamed)
 
 
 def choose_for_batches(
     model: keras.Model,
-    callbacks: Iterable[keras.callbacks.Callback],
-    jit_compile: bool | None,
+    batch: Any,
+    size: int | None,
     steps: int | None,
+    jit_compile: bool | None,
     settings: EngineSettings = DEFAULT_SETTINGS,
 ) -> Choice:
-    """Choose the engine for the batches of a dataset, a generator or a PyDataset.
+    """Choose the use of XLA for the batches of a dataset, a generator or a PyDataset.
 
     Args:
-        model: a compiled model.
-        callbacks: the callbacks of the training.
-        jit_compile: whether to compile with XLA, or None to choose.
+        model: a built, compiled model.
+        batch: the specs of a batch, (x, y, weight) or a part of them.
+        size: the batch size, or None if it is unknown.
         steps: the steps of the training, or None if their number is unknown.
+        jit_compile: whether to compile with XLA, or None to choose.
         settings: the thresholds of the engine.
-
-    Raises:
-        ObstacleError: if the fused engine cannot train the model.
     """
-    _check_model(model, callbacks)
-    threshold = settings.xla_batches
-    expected = threshold if steps is None else steps
-    jit, why = _requested_xla(jit_compile) or choose_xla(model, expected, threshold)
-    is_automatic = jit_compile is None and keras_private.requested_xla(model) is None
-    if steps is None and jit and is_automatic:
-        later = f"compiled with XLA after {threshold:,} steps, for nobody knows how many will come"
-        return Choice(True, _mode(jit, settings), f"{BLOCKS}, {later}", xla_after=threshold)
-    return Choice(True, _mode(jit, settings), f"{BLOCKS}, {why}")
+    planned = PlannedSteps(batch, size, steps, share=settings.batches_share)
+    xla = choose_xla(model, planned, jit_compile, settings)
+    return Choice(True, xla.mode, f"{BLOCKS}, {xla.why}", xla_after=xla.after)
 
 
 def no_gain_reason(
@@ -158,43 +151,12 @@ def memory_obstacle(
     return None
 
 
-def choose_xla(model: keras.Model, steps: int, threshold: int) -> tuple[bool, str]:
-    """Return whether to compile a training with XLA, and the reason.
+def check_model(model: keras.Model, callbacks: Iterable[keras.callbacks.Callback]) -> None:
+    """Check that blocks of steps are possible.
 
-    Args:
-        model: a built, compiled model.
-        steps: the steps of the training.
-        threshold: the number of steps from which on XLA pays.
+    Raises:
+        ObstacleError: if they are not.
     """
-    requested = keras_private.requested_xla(model)
-    if requested is not None:
-        return requested, f"{'with' if requested else 'without'} XLA, as jit_compile says"
-    if not keras_private.supports_xla(model):
-        return False, "without XLA, which a layer does not support"
-    if steps < threshold:
-        return False, f"without XLA, whose compilation would not pay in {steps:,} steps"
-    if not tf.config.list_physical_devices("GPU"):
-        for layer in keras_private.all_layers(model):
-            if type(layer).__name__.startswith(SLOW_UNDER_XLA):
-                name = type(layer).__name__
-                return False, f"without XLA, which is slow for {name} on a CPU"
-    return True, f"compiled with XLA, which pays off over {steps:,} steps"
-
-
-def _mode(jit_compile: bool, settings: EngineSettings) -> XlaMode:
-    if not jit_compile:
-        return "none"
-    return settings.xla_mode or "loop"
-
-
-def _requested_xla(jit_compile: bool | None) -> tuple[bool, str] | None:
-    if jit_compile is None:
-        return None
-    return jit_compile, f"{'with' if jit_compile else 'without'} XLA, as asked for"
-
-
-def _check_model(model: keras.Model, callbacks: Iterable[keras.callbacks.Callback]) -> None:
-    """Raise ObstacleError if blocks of steps are impossible."""
     if missing := keras_private.missing(model):
         raise ObstacleError(missing)
     if limit := keras_public.limit_of_fits():

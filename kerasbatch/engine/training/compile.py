@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from kerasbatch.engine.index_ranges import UncheckedError
+from kerasbatch.engine.lowering.xla_mode import XlaMode
 from kerasbatch.engine.model_state import short_error
 from kerasbatch.engine.obstacle import ObstacleError
 from kerasbatch.engine.options import NO_OPTIONS, Arrays, FitOptions, Needs
@@ -15,7 +16,6 @@ from kerasbatch.engine.program.cache import ProgramCache
 from kerasbatch.engine.program.functions import ProgramFunctions
 from kerasbatch.engine.program.program import Program
 from kerasbatch.engine.program.shared import functions_for
-from kerasbatch.engine.program.xla_mode import XlaMode
 from kerasbatch.engine.settings import EngineSettings
 from kerasbatch.engine.sources.source import StepSource
 from kerasbatch.engine.trainable_state import StepTraces

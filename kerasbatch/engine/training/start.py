@@ -25,7 +25,7 @@ from kerasbatch.engine.training.attempted_steps import (
     attempted_step_effect,
     warn_of_attempted_steps,
 )
-from kerasbatch.engine.training.choose import choose, choose_for_batches, choose_plain
+from kerasbatch.engine.training.choose import check_model, choose, choose_for_batches, choose_plain
 from kerasbatch.engine.training.compile import NO_ROOM, compile_training
 from kerasbatch.engine.training.fused import FusedTraining
 from kerasbatch.engine.training.plain import PlainTraining
@@ -125,12 +125,15 @@ def start_on_batches(
     """
     per_epoch = steps_per_epoch or adapter.num_batches
     total = None if per_epoch is None else epochs_left * per_epoch
-    choice = choose_for_batches(model, callbacks, needs.jit_compile, total, settings)
-
+    check_model(model, callbacks)
     inputs = getattr(model, "inputs", None) or ()
     source = BatchSource(adapter, epochs, steps_per_epoch, total, settings, inputs)
     source.check_layout()
     build_model(model, source.spec)  # labels are compared with the outputs, which must exist
+    batch = source.spec if source.as_tuples else (source.spec,)
+    choice = choose_for_batches(
+        model, batch, source.likely_size, total, needs.jit_compile, settings
+    )
     source.open()
     sources = iter([(", over the batches as they come", source)])
     try:

@@ -1,5 +1,6 @@
 """The operations of a model's forward pass, read from a traced graph."""
 
+import contextlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,18 +9,22 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kerasbatch.engine.options import Arrays
+from kerasbatch.engine import keras_private
+from kerasbatch.engine.lowering.backend import counted_convolutions
+from kerasbatch.engine.lowering.keras_operations import can_lower
+from kerasbatch.engine.program.evaluation_loop import as_tensors
 
-CONVOLUTIONS = ("Conv2D", "Conv3D")
 TRANSPOSED = ("Conv2DBackpropInput", "Conv3DBackpropInputV2")
+CONVOLUTIONS = ("Conv2D", "Conv3D", *TRANSPOSED)
 DEPTHWISE = ("DepthwiseConv2dNative",)
-POOLS = ("MaxPool", "MaxPool3D", "AvgPool", "AvgPool3D")
 LOOPS = ("While", "StatelessWhile")
 CALLS = ("PartitionedCall", "StatefulPartitionedCall", "If", "StatelessIf")
 FREE = ("Const", "Placeholder", "Identity", "NoOp", "ReadVariableOp")
 """The operations that take no time of their own."""
 UNKNOWN_TRIPS = 10
 """The assumed number of iterations of a loop whose number is known only at run time."""
+OWN_STEP = 4
+"""The operations of a whole step over those of its forward pass."""
 
 
 @dataclass(frozen=True)
@@ -27,77 +32,96 @@ class StepOperations:
     """The operations of a forward pass.
 
     Args:
-        executed: the operations that take time, those of a loop once for each of its iterations.
-        kinds: the kinds of all operations.
-        patch_bytes: the bytes of the patches of all convolutions.
-        has_unknown_convolutions: whether some are inside a function, where shapes are unknown.
+        traced: the operations that take time.
+        executed: the same, those of a loop once for each of its iterations.
+        elements: the elements of their results.
+        convolutions: the convolutions that are not inside a function.
+        patch_bytes: the bytes of the patches of these convolutions.
+        is_depthwise: whether some of them are of single channels.
+        hidden_convolutions: whether some are inside a function, or of unknown shapes.
+        own_convolutions: whether a layer calls TensorFlow's convolutions itself.
     """
 
+    traced: int
     executed: int
-    kinds: frozenset[str]
-    patch_bytes: int
-    has_unknown_convolutions: bool
+    elements: int
+    convolutions: int = 0
+    patch_bytes: int = 0
+    is_depthwise: bool = False
+    hidden_convolutions: bool = False
+    own_convolutions: bool = False
 
     @property
-    def has_convolutions(self) -> bool:
-        """True if there are convolutions with one product over all channels."""
-        return not self.kinds.isdisjoint((*CONVOLUTIONS, *TRANSPOSED))
-
-    @property
-    def has_depthwise(self) -> bool:
-        """True if there are convolutions of single channels."""
-        return not self.kinds.isdisjoint(DEPTHWISE)
+    def convolves(self) -> bool:
+        """True if there are convolutions."""
+        return self.convolutions > 0 or self.hidden_convolutions
 
 
-def read_operations(model: keras.Model, inputs: Arrays, size: int) -> StepOperations | None:
-    """Trace the forward pass of a model for a batch size, and read its operations.
+def read_operations(model: keras.Model, batch: Any, size: int | None) -> StepOperations | None:
+    """Trace the forward pass of a model, or its own training step, and read the operations.
 
     Args:
-        model: a built model.
-        inputs: arrays whose first dimension is that of the examples.
-        size: the batch size.
+        model: a built, compiled model.
+        batch: (x,), (x, y) or (x, y, weight), arrays or specs whose first length is ignored.
+        size: the batch size; None for one that is unknown.
 
     Returns:
-        None for a model whose call cannot be traced, such as a generative one.
+        None if the step cannot be traced alone; its compilation then says why.
     """
     specs = keras.tree.map_structure(
-        lambda array: tf.TensorSpec((size, *array.shape[1:]), array.dtype), inputs
+        lambda array: tf.TensorSpec((size or 1, *array.shape[1:]), array.dtype), tuple(batch)
     )
-    forward = tf.function(lambda x: model(x, training=True), autograph=False)
+    is_own = not keras_private.has_keras_step(model, "train_step")
+
+    def step(*parts: Any) -> Any:
+        if is_own:
+            return as_tensors(model.train_step(keras.utils.pack_x_y_sample_weight(*parts)))
+        return model(parts[0], training=True)
+
     try:
-        graph = forward.get_concrete_function(specs).graph
-    except NotImplementedError:  # a model with a train_step and no call
+        with counted_convolutions() if can_lower() else contextlib.nullcontext(()) as called:
+            graph = tf.function(step, autograph=False).get_concrete_function(*specs).graph
+    except Exception:
         return None
-    return operations_of(graph)
+    return operations_of(graph, len(called), OWN_STEP if is_own else 1)
 
 
-def operations_of(graph: Any) -> StepOperations:
-    """Return the operations of a traced graph."""
-    operations = graph.get_operations()
+def operations_of(graph: Any, called: int, share: int = 1) -> StepOperations:
+    """Return the operations of a traced graph.
+
+    Args:
+        graph: the graph.
+        called: the number of convolutions that layers call through Keras.
+        share: the operations of the graph over those of a forward pass.
+    """
+    operations = [each for each in graph.get_operations() if each.type not in FREE]
     library = {f.signature.name: f for f in graph.as_graph_def().library.function}
     inner = {node.op for function in library.values() for node in function.node_def}
-    kinds = frozenset({operation.type for operation in operations} | inner)
+    convolutions = [each for each in operations if each.type in (*CONVOLUTIONS, *DEPTHWISE)]
+    patches = [_patch_bytes(each) for each in convolutions]
     return StepOperations(
-        executed=sum(_executed(operation, library) for operation in operations),
-        kinds=kinds,
-        patch_bytes=sum(_patch_bytes(operation) for operation in operations),
-        has_unknown_convolutions=not inner.isdisjoint((*CONVOLUTIONS, *TRANSPOSED, *DEPTHWISE)),
+        traced=sum(_traced(each, library) for each in operations) // share,
+        executed=sum(_executed(each, library) for each in operations) // share,
+        elements=sum(_elements(each) for each in operations) // share,
+        convolutions=len(convolutions),
+        patch_bytes=sum(size for size in patches if size is not None),
+        is_depthwise=any(each.type in DEPTHWISE for each in convolutions),
+        hidden_convolutions=None in patches or not inner.isdisjoint((*CONVOLUTIONS, *DEPTHWISE)),
+        own_convolutions=len(convolutions) > called * share,
     )
+
+
+def _traced(operation: Any, library: Any) -> int:
+    return 1 + sum(_size(name, library) for name in _called(operation))
 
 
 def _executed(operation: Any, library: Any) -> int:
-    if operation.type in FREE:
-        return 0
-    if operation.type in LOOPS:
-        body = _size(operation.get_attr("body").name, library)
-        return 1 + _trips(operation) * (body + _size(operation.get_attr("cond").name, library))
-    if operation.type in CALLS:
-        return 1 + sum(_size(name, library) for name in _called(operation))
-    return 1
+    trips = _trips(operation) if operation.type in LOOPS else 1
+    return 1 + trips * sum(_size(name, library) for name in _called(operation))
 
 
 def _called(operation: Any) -> Iterator[str]:
-    for name in ("f", "then_branch"):
+    for name in ("f", "then_branch", "body", "cond"):
         if name in operation.node_def.attr:
             yield operation.get_attr(name).name
 
@@ -115,15 +139,23 @@ def _trips(loop: Any) -> int:
     return int(limit)
 
 
-def _patch_bytes(operation: Any) -> int:
-    """Return the bytes of the patches of a convolution: windows by elements by channels."""
-    if operation.type in CONVOLUTIONS:
-        windows, kernel = operation.outputs[0], operation.inputs[1]
-    elif operation.type in TRANSPOSED:
-        windows, kernel = operation.inputs[2], operation.inputs[1]
-    else:
+def _elements(operation: Any) -> int:
+    """Return the elements of the results of an operation, as far as they are known."""
+    shapes = (output.shape for output in operation.outputs)
+    return sum(math.prod(shape) for shape in shapes if shape.is_fully_defined())
+
+
+def _patch_bytes(convolution: Any) -> int | None:
+    """Return the bytes of the patches of a convolution: windows by elements by channels.
+
+    Those of single channels have none; None if their shape is unknown.
+    """
+    is_transposed = convolution.type in TRANSPOSED
+    windows = convolution.inputs[2] if is_transposed else convolution.outputs[0]
+    shape, kernel = windows.shape, convolution.inputs[1].shape
+    if not shape.is_fully_defined() or not kernel.is_fully_defined():
+        return None
+    if convolution.type in DEPTHWISE:
         return 0
-    shape, elements = windows.shape, kernel.shape[:-1]
-    if not shape.is_fully_defined() or not elements.is_fully_defined():
-        return 0
-    return math.prod(shape[:-1]) * math.prod(elements) * int(windows.dtype.size)
+    size: int = windows.dtype.size
+    return math.prod(shape[:-1]) * math.prod(kernel[:-1]) * size

@@ -1,68 +1,150 @@
-"""Chooses the use of XLA from the operations of a step: a pure function, never a clock."""
+"""Chooses the use of XLA for a training: a pure function of its step, never a clock."""
 
+import math
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from kerasbatch.engine.program.xla_mode import XlaMode
-from kerasbatch.engine.training.step_operations import StepOperations
+import keras
+import tensorflow as tf
+
+from kerasbatch.engine import keras_private
+from kerasbatch.engine.lowering.xla_mode import XlaMode
+from kerasbatch.engine.settings import EngineSettings
+from kerasbatch.engine.training.step_operations import StepOperations, read_operations
+from kerasbatch.engine.training.xla_costs import (
+    DEFAULT_COSTS,
+    XlaCosts,
+    compilation,
+    saved_per_step,
+    state_size,
+)
+
+
+class XlaChoice(NamedTuple):
+    """A use of XLA.
+
+    Args:
+        mode: the use.
+        why: the reason in words.
+        after: the number of steps without XLA before it compiles.
+    """
+
+    mode: XlaMode
+    why: str
+    after: int = 0
 
 
 @dataclass(frozen=True)
-class XlaCosts:
-    """The constants of the choice, measured on two CPU cores by `benchmarks/zoo.py`.
+class PlannedSteps:
+    """The steps of a training.
 
     Args:
-        operation: the seconds that XLA saves for each operation of a forward pass in each step,
-            with those of its gradient and its part of the optimizer.
-        compilation: the seconds that XLA's compilation takes longer than TensorFlow's.
-        compiled_operation: the same for each operation of the forward pass.
-        patch_bytes: the bytes of the patches of a step up to which lowered convolutions are best;
-            larger ones outgrow the cache.
+        inputs: arrays or specs, whose first length is ignored.
+        size: the batch size, or None if it is unknown.
+        count: the number of steps, or None if it is unknown.
+        share: the share of XLA's gain that remains beside the work on the batches.
     """
 
-    operation: float = 9e-6
-    compilation: float = 0.4
-    compiled_operation: float = 2e-3
-    patch_bytes: int = 20_000_000
+    inputs: Any
+    size: int | None
+    count: int | None
+    share: float = 1.0
 
 
-DEFAULT_COSTS = XlaCosts()
-
-
-def choose_mode(
-    operations: StepOperations,
-    size: int,
-    steps: int,
-    *,
-    on_gpu: bool,
-    costs: XlaCosts = DEFAULT_COSTS,
-) -> tuple[XlaMode, str]:
-    """Return the use of XLA for a training, and the reason.
+def choose_xla(
+    model: keras.Model, steps: PlannedSteps, asked: bool | None, settings: EngineSettings
+) -> XlaChoice:
+    """Choose the use of XLA.
 
     Args:
+        model: a built, compiled model.
+        steps: its steps.
+        asked: `jit_compile` of `kerasbatch.fit`; None leaves it to `compile`, and then to us.
+        settings: the thresholds of the engine.
+    """
+    requested = keras_private.requested_xla(model) if asked is None else asked
+    by = "as jit_compile says" if asked is None else "as asked for"
+    if requested is False:
+        return XlaChoice("none", f"without XLA, {by}")
+    if requested is None and not keras_private.supports_xla(model):
+        return XlaChoice("none", "without XLA, which a layer does not support")
+    threshold = settings.xla_steps
+    least = settings.least_xla_steps if threshold is None else threshold
+    if requested is None and steps.count is not None and steps.count < least:
+        return _not_paying(steps.count)
+    operations = read_operations(model, steps.inputs, steps.size)
+    if operations is None:
+        return _unread(requested, by, steps)
+    mode, detail = best_mode(operations, steps.size)
+    if settings.xla_mode:
+        mode, detail = settings.xla_mode, ""
+    if requested:
+        return XlaChoice("loop" if mode == "none" else mode, f"with XLA{detail}, {by}")
+    if mode == "none":
+        return XlaChoice("none", f"without XLA{detail}")
+    after = threshold
+    if after is None:
+        after = steps_to_pay(mode, operations, state_size(model), steps.share)
+    return _where_it_pays(mode, detail, after, steps.count)
+
+
+def best_mode(
+    operations: StepOperations, size: int | None, costs: XlaCosts = DEFAULT_COSTS
+) -> tuple[XlaMode, str]:
+    """Return the fastest use of XLA for a step, and its reason in words."""
+    if tf.config.list_physical_devices("GPU") or not operations.convolves:
+        return "loop", ""
+    if operations.hidden_convolutions:
+        return "none", ", which is slow for convolutions inside a function on a CPU"
+    if operations.is_depthwise and size != 1:
+        return "none", ", which is slow for depthwise convolutions on a CPU"
+    megabytes = f"{max(operations.patch_bytes / 1e6, 0.1):,.1f} MB a step"
+    if operations.own_convolutions:
+        return "step", ", step by step, because a layer calls TensorFlow's convolutions itself"
+    if operations.patch_bytes <= costs.patch_bytes:
+        return "lowered_loop", f", convolutions as matrix products with patches of {megabytes}"
+    return "step", f", step by step, because the patches of convolutions would take {megabytes}"
+
+
+def steps_to_pay(
+    mode: XlaMode,
+    operations: StepOperations,
+    state: int,
+    share: float = 1.0,
+    costs: XlaCosts = DEFAULT_COSTS,
+) -> int | None:
+    """Return the number of steps from which on XLA pays, or None if it never does.
+
+    Args:
+        mode: the use of XLA.
         operations: the operations of a forward pass.
-        size: the batch size.
-        steps: the steps of the training.
-        on_gpu: whether the steps run on a GPU, whose convolutions are fast everywhere.
+        state: the numbers in the weights and the optimizer.
+        share: the share of the gain that remains.
         costs: the constants.
     """
-    saved = steps * operations.executed * costs.operation
-    spent = costs.compilation + operations.executed * costs.compiled_operation
-    if saved < spent:
-        return "none", f"without XLA, whose compilation would not pay in {steps:,} steps"
-    pays = f"which pays off over {steps:,} steps"
-    if on_gpu or not (operations.has_convolutions or operations.has_depthwise):
-        return "loop", f"compiled with XLA, {pays}"
-    if operations.has_unknown_convolutions:
-        return "none", "without XLA, which is slow for convolutions inside a function on a CPU"
-    if size == 1:
-        return "lowered_loop", f"compiled with XLA, convolutions as matrix products, {pays}"
-    if operations.has_depthwise:
-        return "none", "without XLA, which is slow for depthwise convolutions on a CPU"
-    megabytes = f"{operations.patch_bytes / 1e6:,.0f} MB a step"
-    if operations.patch_bytes <= costs.patch_bytes:
-        why = f"compiled with XLA, convolutions as matrix products of {megabytes}, {pays}"
-        return "lowered_loop", why
-    return (
-        "step",
-        f"every step compiled with XLA, whose convolutions would take {megabytes}, {pays}",
-    )
+    saved = share * saved_per_step(mode, operations, state, costs)
+    if saved <= 0:
+        return None
+    return math.ceil(compilation(mode, operations, costs) / saved)
+
+
+def _where_it_pays(mode: XlaMode, detail: str, after: int | None, count: int | None) -> XlaChoice:
+    if after is None:
+        return XlaChoice("none", "without XLA, which would not be faster")
+    if count is None:
+        unknown = f"after {after:,} steps, for nobody knows how many will come"
+        return XlaChoice(mode, f"compiled with XLA{detail} {unknown}", after)
+    if count < after:
+        return _not_paying(count)
+    return XlaChoice(mode, f"compiled with XLA{detail}, which pays off over {count:,} steps")
+
+
+def _not_paying(count: int) -> XlaChoice:
+    return XlaChoice("none", f"without XLA, whose compilation would not pay in {count:,} steps")
+
+
+def _unread(requested: bool | None, by: str, steps: PlannedSteps) -> XlaChoice:
+    """Return the choice for a step that cannot be read."""
+    if requested:
+        return XlaChoice("step", f"with XLA, step by step, {by}")
+    return XlaChoice("none", "without XLA, because its step cannot be read beforehand")

@@ -34,7 +34,7 @@ WEIGHTS = np.linspace(0.1, 2, len(TABLE)).astype(np.float32)
 Make = Callable[[], tf.data.Dataset]
 SHORT = EngineSettings(short_epoch=0)
 """Settings that train epochs of a few steps in blocks, too."""
-WITH_XLA = EngineSettings(short_epoch=0, xla_batches=1)
+WITH_XLA = EngineSettings(short_epoch=0, xla_steps=1)
 
 
 def rows() -> tf.data.Dataset:
@@ -143,17 +143,15 @@ def traced(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int | None, ...]]:
 @pytest.mark.parametrize("size", [7, 30, 40])
 def test_every_chunk_has_room_for_the_rest_of_the_one_before(size: int, traced: list[Any]) -> None:
     """One program takes all whole batches."""
-    settings = EngineSettings(short_epoch=0, unknown_size_rows=32, xla_batches=1)
+    settings = EngineSettings(short_epoch=0, unknown_size_rows=32, xla_steps=1)
     fit(ready(), rows().batch(size).repeat(2), epochs=2, settings=settings)
     assert [shape[1] for shape in traced].count(size) == 1
 
 
-@pytest.mark.parametrize(("xla_batches", "shapes"), [(1, [8, None]), (1000, [None])])
-def test_odd_batches_share_a_program(
-    xla_batches: int, shapes: list[Any], traced: list[Any]
-) -> None:
+@pytest.mark.parametrize(("xla_steps", "shapes"), [(1, [8, None]), (1000, [None])])
+def test_odd_batches_share_a_program(xla_steps: int, shapes: list[Any], traced: list[Any]) -> None:
     """The first batch may be odd: the commonest size counts. Without XLA, all sizes share it."""
-    settings = EngineSettings(short_epoch=0, xla_batches=xla_batches)
+    settings = EngineSettings(short_epoch=0, xla_steps=xla_steps)
     sizes = [3, *[8] * 11, 5, 4, 2, 1]
 
     def odd() -> tf.data.Dataset:

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 SIZE = 10
-LATE_XLA = EngineSettings(xla_batches=15)
+LATE_XLA = EngineSettings(xla_steps=15)
 
 
 def pairs(passes: int = 1) -> Iterator[tuple[Any, Any]]:

@@ -1,0 +1,78 @@
+"""The estimated costs of XLA: what its compilation takes, and what a compiled step saves."""
+
+import math
+from dataclasses import dataclass
+
+import keras
+
+from kerasbatch.engine.lowering.xla_mode import XlaMode
+from kerasbatch.engine.training.step_operations import StepOperations
+
+
+@dataclass(frozen=True)
+class XlaCosts:
+    """The constants of the estimate, measured on two CPU cores by `benchmarks/zoo.py`.
+
+    Args:
+        operation: the seconds that XLA saves in every step for each operation of a forward pass,
+            with those of its gradient.
+        element: the same for each element of their results.
+        state: the same for each number of the weights and of the optimizer.
+        call: the seconds that every call of a compiled step costs.
+        compilation: the seconds that XLA's compilation takes longer than TensorFlow's.
+        compiled_operation: the same for each operation of the forward pass.
+        compiled_convolution: the same for each lowered convolution.
+        patch_bytes: the bytes of the patches of a step up to which lowered convolutions are best;
+            larger ones outgrow the cache.
+    """
+
+    operation: float = 2e-5
+    element: float = 1e-9
+    state: float = 1.2e-9
+    call: float = 3e-4
+    compilation: float = 0.8
+    compiled_operation: float = 0.03
+    compiled_convolution: float = 0.5
+    patch_bytes: int = 10_000_000
+
+
+DEFAULT_COSTS = XlaCosts()
+
+
+def state_size(model: keras.Model) -> int:
+    """Return the numbers in the trained weights of a model and in its optimizer."""
+    slots = model.optimizer.variables if model.optimizer is not None else []
+    return sum(math.prod(each.shape) for each in [*model.trainable_variables, *slots])
+
+
+def saved_per_step(
+    mode: XlaMode, operations: StepOperations, state: int, costs: XlaCosts = DEFAULT_COSTS
+) -> float:
+    """Return the seconds that a use of XLA saves in every step.
+
+    Args:
+        mode: the use.
+        operations: the operations of a forward pass.
+        state: the numbers in the weights and the optimizer.
+        costs: the constants.
+    """
+    if mode == "none":
+        return 0.0
+    saved = (
+        operations.executed * costs.operation
+        + operations.elements * costs.element
+        + state * costs.state
+    )
+    return saved - costs.call if mode == "step" else saved
+
+
+def compilation(
+    mode: XlaMode, operations: StepOperations, costs: XlaCosts = DEFAULT_COSTS
+) -> float:
+    """Return the seconds that the compilation takes longer than without XLA."""
+    if mode == "none":
+        return 0.0
+    seconds = costs.compilation + operations.traced * costs.compiled_operation
+    if mode == "lowered_loop":
+        seconds += operations.convolutions * costs.compiled_convolution
+    return seconds
