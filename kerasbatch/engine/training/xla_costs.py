@@ -26,13 +26,13 @@ class XlaCosts:
             larger ones outgrow the cache.
     """
 
-    operation: float = 2e-5
-    element: float = 1e-9
+    operation: float = 2.5e-5
+    element: float = 2e-9
     state: float = 1.2e-9
     call: float = 3e-4
-    compilation: float = 0.8
-    compiled_operation: float = 0.03
-    compiled_convolution: float = 0.5
+    compilation: float = 0.9
+    compiled_operation: float = 0.025
+    compiled_convolution: float = 0.4
     patch_bytes: int = 10_000_000
 
 

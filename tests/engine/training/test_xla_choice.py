@@ -1,0 +1,186 @@
+"""The choice of XLA: what is read from a step, and what follows from it."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from kerasbatch.engine.settings import DEFAULT_SETTINGS, EngineSettings
+from kerasbatch.engine.training.step_operations import StepOperations, read_operations
+from kerasbatch.engine.training.xla_choice import (
+    PlannedSteps,
+    best_mode,
+    choose_xla,
+    steps_to_pay,
+)
+
+IMAGES = (np.zeros((2, 28, 28, 1), "float32"), np.zeros(2))
+ROWS = (np.zeros((2, 50), "float32"), np.zeros(2))
+
+
+def compiled(*parts: keras.Layer, shape: Any = (28, 28, 1), jit: Any = "auto") -> keras.Model:
+    model = keras.Sequential([keras.Input(shape), *parts])
+    model.compile("adam", "mse", jit_compile=jit)
+    return model
+
+
+def convnet(**options: Any) -> keras.Model:
+    return compiled(
+        layers.Conv2D(32, 3, activation="relu"),
+        layers.MaxPooling2D(),
+        layers.Conv2D(64, 3, activation="relu"),
+        layers.Flatten(),
+        layers.Dense(1),
+        **options,
+    )
+
+
+def operations(model: keras.Model, batch: Any = IMAGES, size: int = 16) -> StepOperations:
+    found = read_operations(model, batch, size)
+    assert found is not None
+    return found
+
+
+def test_patches_are_windows_times_elements() -> None:
+    """26 x 26 windows of 3 x 3 x 1, then 11 x 11 of 3 x 3 x 32, in float32."""
+    found = operations(convnet())
+    assert found.convolutions == 2
+    assert found.patch_bytes == 16 * 4 * (26 * 26 * 9 + 11 * 11 * 9 * 32)
+    assert not found.own_convolutions
+    assert not found.hidden_convolutions
+    transposed = operations(
+        compiled(layers.Conv2DTranspose(8, 3, strides=2), layers.Flatten(), layers.Dense(1))
+    )
+    assert transposed.patch_bytes == 16 * 4 * 28 * 28 * 9 * 8
+
+
+def test_the_steps_of_a_recurrent_layer_count() -> None:
+    short, long = (
+        operations(
+            compiled(layers.LSTM(4), layers.Dense(1), shape=(steps, 3)), (np.zeros((2, steps, 3)),)
+        )
+        for steps in (10, 50)
+    )
+    assert short.traced == long.traced
+    assert long.executed > 4 * short.executed
+
+
+class OwnConvolution(layers.Layer):
+    def call(self, x: Any) -> Any:
+        return tf.nn.conv2d(x, tf.ones((3, 3, 1, 2)), 1, "SAME")
+
+
+class HiddenConvolution(layers.Layer):
+    def call(self, x: Any) -> Any:
+        return tf.function(lambda x: tf.nn.conv2d(x, tf.ones((3, 3, 1, 2)), 1, "SAME"))(x)
+
+
+def test_convolutions_that_keras_does_not_call() -> None:
+    own = operations(compiled(OwnConvolution(), layers.Flatten(), layers.Dense(1)))
+    assert own.own_convolutions
+    assert best_mode(own, 16)[0] == "step"
+    hidden = operations(compiled(HiddenConvolution(), layers.Flatten(), layers.Dense(1)))
+    assert hidden.hidden_convolutions
+    assert best_mode(hidden, 16)[0] == "none"
+
+
+class Adversary(keras.Model):
+    """A model of a train_step alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one = keras.Sequential([keras.Input((50,)), layers.Dense(8), layers.Dense(1)])
+
+    def train_step(self, data: Any) -> Any:
+        x, _ = data
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(self.one(x) ** 2)
+        variables = self.one.trainable_variables
+        self.optimizer.apply(tape.gradient(loss, variables), variables)
+        return {"loss": loss}
+
+
+def test_an_own_step_is_read_whole() -> None:
+    model = Adversary()
+    model.compile("adam")
+    before = [np.asarray(weight) for weight in model.one.weights]
+    assert operations(model, ROWS).executed > 5
+    for weight, value in zip(model.one.weights, before, strict=True):
+        np.testing.assert_array_equal(weight, value)
+
+
+class Refusing(layers.Layer):
+    def call(self, x: Any) -> Any:
+        if tf.inside_function():
+            raise RuntimeError("never traced")
+        return x
+
+
+def test_a_step_that_cannot_be_read() -> None:
+    model = compiled(Refusing(), layers.Dense(1), shape=(50,))
+    assert read_operations(model, ROWS, 16) is None
+    choice = choose_xla(model, PlannedSteps(ROWS, 16, 10**6), None, DEFAULT_SETTINGS)
+    assert choice.mode == "none"
+    assert "cannot be read" in choice.why
+
+
+@pytest.mark.parametrize(
+    ("facts", "size", "mode"),
+    [
+        ({}, 16, "loop"),
+        ({"convolutions": 2, "patch_bytes": 10**6}, 16, "lowered_loop"),
+        ({"convolutions": 2, "patch_bytes": 10**9}, 16, "step"),
+        ({"convolutions": 2, "hidden_convolutions": True}, 16, "none"),
+        ({"convolutions": 2, "is_depthwise": True}, 16, "none"),
+    ],
+)
+def test_the_best_use(facts: dict[str, Any], size: int, mode: str) -> None:
+    assert best_mode(StepOperations(10, 10, 1000, **facts), size)[0] == mode
+
+
+def test_more_work_pays_earlier() -> None:
+    small, large = StepOperations(10, 10, 1000), StepOperations(10, 400, 1000)
+    few = steps_to_pay("loop", large, 1000)
+    many = steps_to_pay("loop", small, 1000)
+    assert few is not None
+    assert many is not None
+    assert few < many / 10
+    assert steps_to_pay("loop", small, 1000, share=0.5) >= 2 * many - 1  # type: ignore[operator]
+    assert steps_to_pay("step", StepOperations(1, 1, 1), 1) is None
+
+
+def test_it_needs_the_steps_that_pay() -> None:
+    model = compiled(layers.Dense(8), layers.Dense(1), shape=(50,))
+
+    def choice(count: int | None, asked: bool | None = None, **settings: Any) -> Any:
+        steps = PlannedSteps(ROWS, 16, count)
+        return choose_xla(model, steps, asked, EngineSettings(**settings))
+
+    after = choice(None).after
+    assert after > DEFAULT_SETTINGS.least_xla_steps
+    assert f"after {after:,} steps, for nobody knows" in choice(None).why
+    assert choice(after).mode == "loop"
+    assert choice(after).why == f"compiled with XLA, which pays off over {after:,} steps"
+    few = choice(after - 1)
+    assert few == (
+        "none",
+        f"without XLA, whose compilation would not pay in {after - 1:,} steps",
+        0,
+    )
+    assert choice(1, asked=True).mode == "loop"
+    assert choice(10**6, asked=False) == ("none", "without XLA, as asked for", 0)
+    assert choice(7, xla_steps=7).mode == "loop"
+    assert choice(6, xla_steps=7).mode == "none"
+
+
+def test_jit_compile_of_the_user_decides_and_the_way_is_chosen() -> None:
+    steps = PlannedSteps(IMAGES, 16, 1)
+    choice = choose_xla(convnet(), steps, True, DEFAULT_SETTINGS)
+    assert choice.mode == "lowered_loop"
+    assert choice.why == (
+        "with XLA, convolutions as matrix products with patches of 2.6 MB a step, as asked for"
+    )
+    assert choose_xla(convnet(), steps, None, DEFAULT_SETTINGS).mode == "none"
