@@ -133,10 +133,13 @@ def _size(name: str, library: Any) -> int:
 
 def _trips(loop: Any) -> int:
     """Return the iterations of a loop: Keras gives its recurrent layers their maximum."""
-    limit = tf.get_static_value(loop.inputs[1]) if len(loop.inputs) > 1 else None
-    if limit is None or limit.ndim or limit < 0:
+    limit = loop.inputs[1] if len(loop.inputs) > 1 else None
+    if limit is not None and limit.op.type == "Max":
+        limit = limit.op.inputs[0]
+    trips = None if limit is None else tf.get_static_value(limit)
+    if trips is None or trips.size != 1 or trips < 0:
         return UNKNOWN_TRIPS
-    return int(limit)
+    return int(trips)
 
 
 def _elements(operation: Any) -> int:

@@ -14,8 +14,8 @@ class XlaCosts:
     """The constants of the estimate, measured on two CPU cores by `benchmarks/zoo.py`.
 
     Args:
-        operation: the seconds that XLA saves in every step for each operation of a forward pass,
-            with those of its gradient.
+        step: the seconds that XLA saves in every step of any model.
+        operation: the same for each operation of a forward pass, with those of its gradient.
         element: the same for each element of their results.
         state: the same for each number of the weights and of the optimizer.
         call: the seconds that every call of a compiled step costs.
@@ -26,7 +26,8 @@ class XlaCosts:
             larger ones outgrow the cache.
     """
 
-    operation: float = 2.5e-5
+    step: float = 1e-4
+    operation: float = 1.2e-5
     element: float = 2e-9
     state: float = 1.2e-9
     call: float = 3e-4
@@ -59,7 +60,8 @@ def saved_per_step(
     if mode == "none":
         return 0.0
     saved = (
-        operations.executed * costs.operation
+        costs.step
+        + operations.executed * costs.operation
         + operations.elements * costs.element
         + state * costs.state
     )

@@ -118,6 +118,9 @@ class Refusing(layers.Layer):
             raise RuntimeError("never traced")
         return x
 
+    def compute_output_spec(self, x: Any) -> Any:
+        return keras.KerasTensor(x.shape)
+
 
 def test_a_step_that_cannot_be_read() -> None:
     model = compiled(Refusing(), layers.Dense(1), shape=(50,))
