@@ -8,6 +8,7 @@ import numpy as np
 
 import kerasbatch as kb
 from kerasbatch.engine.options import FitOptions
+from kerasbatch.engine.settings import EngineSettings
 from kerasbatch.engine.sources.example_stream import ExampleStream
 from kerasbatch.engine.training.plain import PlainTraining
 from kerasbatch.planning import plan
@@ -49,6 +50,11 @@ def mlp() -> keras.Model:
 def convnet() -> keras.Model:
     layers = [L.Rescaling(1 / 255), L.Conv2D(4, 3, activation="relu"), L.MaxPooling2D()]
     return keras.Sequential([keras.Input((12, 12, 1)), *layers, L.Flatten(), L.Dense(4, "softmax")])
+
+
+def dropped() -> keras.Model:
+    layers = [L.Dense(16, "relu"), L.Dropout(0.3), L.GaussianNoise(0.1), L.Dense(4, "softmax")]
+    return keras.Sequential([keras.Input((6,)), *layers])
 
 
 def normalised() -> keras.Model:
@@ -104,7 +110,7 @@ def pair(make: Callable[[], keras.Model], x: Any, y: Any, **options: Any) -> tup
     """Train a model fused, and one like it by plain Keras over the same batches."""
     weights = options.pop("sample_weight", None)
     size, epochs = options.pop("batch_size", 8), options.pop("epochs", 8)
-    jit = options.pop("jit_compile", None)
+    jit, settings = options.pop("jit_compile", None), options.pop("settings", EngineSettings())
     optimizer = options.pop("optimizer", lambda: keras.optimizers.Adam(0.01))
     loss = options.pop("loss", SPARSE)
     histories, models = [], []
@@ -126,6 +132,7 @@ def pair(make: Callable[[], keras.Model], x: Any, y: Any, **options: Any) -> tup
                 engine="fused",
                 verbose=0,
                 jit_compile=jit,
+                settings=settings,
             )
         else:
             stream = ExampleStream(arrays, plan(N, batch_size=size, epochs=epochs), seed=5)

@@ -1,11 +1,12 @@
 """The ways in which XLA compiles the steps of a block."""
 
 import contextlib
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from typing import Literal
 
-from kerasbatch.engine.lowering.backend import lowered
+from kerasbatch.engine.lowering.backend import CONVOLUTIONS, lowered
 from kerasbatch.engine.lowering.keras_operations import can_lower
+from kerasbatch.engine.obstacle import ObstacleError
 
 XlaMode = Literal["none", "loop", "lowered_loop", "step"]
 """The use of XLA.
@@ -17,8 +18,21 @@ step: every step is compiled, in a loop that is not, where convolutions keep the
 """
 
 
-def lowering_of(mode: XlaMode) -> AbstractContextManager[object]:
-    """Return the context in which the steps of a mode are traced."""
+class NotLoweredError(ObstacleError):
+    """A convolution that cannot be lowered; in a loop under XLA it would be very slow."""
+
+
+@contextlib.contextmanager
+def lowering_of(mode: XlaMode) -> Iterator[list[str]]:
+    """Trace the steps of a mode; yield the operations that are not lowered, with the reasons.
+
+    Raises:
+        NotLoweredError: at the end, if they are convolutions inside a compiled loop.
+    """
     if mode == "none" or not can_lower():
-        return contextlib.nullcontext()
-    return lowered(with_convolutions=mode == "lowered_loop")
+        yield []
+        return
+    with lowered(with_convolutions=mode == "lowered_loop") as native:
+        yield native
+    if kept := [reason for reason in native if reason.startswith(CONVOLUTIONS)]:
+        raise NotLoweredError(kept[0])

@@ -53,6 +53,7 @@ class ProgramFunctions:
         as_tuples: as in `StepSource`.
 
     Attributes:
+        native: the operations that are not lowered for XLA, with the reasons.
         lock: held in every call, because two models in two threads may share the functions.
         size: the bytes of the variables of the first model, which TensorFlow's graphs keep.
     """
@@ -68,6 +69,7 @@ class ProgramFunctions:
         as_tuples: bool = False,
     ) -> None:
         self.mode: XlaMode = mode
+        self.native: list[str] = []
         self.checks = IndexChecks()
         self.lock = threading.RLock()
         self.size = bytes_of(all_variables(model))
@@ -173,7 +175,7 @@ class ProgramFunctions:
     def _block_with_xla(
         self, arrays: Arrays, tags: Any, indices: Any, steps: Any, start: Any, resets: Any
     ) -> BlockState:
-        with lowering_of(self.mode):
+        with lowering_of(self.mode) as self.native:
             return self._steps.trace(
                 arrays,
                 tags,

@@ -38,6 +38,11 @@ class Program:
         return self._functions.jit_compile
 
     @property
+    def native(self) -> list[str]:
+        """The operations that are not lowered for XLA, with the reasons."""
+        return self._functions.native
+
+    @property
     def checks(self) -> IndexChecks:
         """The checks of indices under XLA."""
         return self._functions.checks

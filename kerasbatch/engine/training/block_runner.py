@@ -64,6 +64,11 @@ class BlockRunner:
         self.resets_metrics, self.shares_xla = True, False
         self._xla_after = xla_after  # 0 once XLA has compiled
 
+    def add_reason(self, reason: str) -> None:
+        """Add to the reason for this engine what it does not say yet."""
+        if reason not in self.why:
+            self.why += f"; {reason}"
+
     def begin_epoch(self) -> None:
         """Begin to count the steps of an epoch, of which the first resets the metrics."""
         self.checksum = self.steps_of_epoch = 0

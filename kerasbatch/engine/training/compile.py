@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from kerasbatch.engine.index_ranges import UncheckedError
-from kerasbatch.engine.lowering.xla_mode import XlaMode
+from kerasbatch.engine.lowering.xla_mode import NotLoweredError, XlaMode
 from kerasbatch.engine.model_state import short_error
 from kerasbatch.engine.obstacle import ObstacleError
 from kerasbatch.engine.options import NO_OPTIONS, Arrays, FitOptions, Needs
@@ -102,9 +102,17 @@ def _compile_source(
 
     if choice.mode == "none":
         return attempt("none", choice.why)
-    if model not in _WITHOUT_XLA:
+
+    def attempt_xla() -> FusedTraining:
         try:
             return attempt(choice.mode, choice.why)
+        except NotLoweredError as native:
+            why = f"compiled with XLA, step by step, because of {native.reason}"
+            return attempt("step", f"{BLOCKS}, {why}")
+
+    if model not in _WITHOUT_XLA:
+        try:
+            return attempt_xla()
         except _NoRoomError:
             raise
         except UncheckedError as unchecked:
@@ -119,8 +127,8 @@ def _obstacles(model: keras.Model) -> Iterator[None]:
     """Raise an ObstacleError for every error of TensorFlow; forget the program."""
     try:
         yield
-    except UncheckedError:
-        raise  # the program without XLA remains valid
+    except (UncheckedError, NotLoweredError):
+        raise  # other programs remain valid
     except NO_ROOM as error:
         _PROGRAMS.forget(model)
         raise _NoRoomError("the data do not fit into the memory of the device") from error

@@ -160,5 +160,5 @@ def _patch_bytes(convolution: Any) -> int | None:
         return None
     if convolution.type in DEPTHWISE:
         return 0
-    size: int = windows.dtype.size
-    return math.prod(shape[:-1]) * math.prod(kernel[:-1]) * size
+    patches: int = math.prod(shape[:-1]) * math.prod(kernel[:-1]) * windows.dtype.size
+    return patches

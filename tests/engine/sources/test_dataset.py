@@ -132,9 +132,11 @@ def traced(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int | None, ...]]:
     shapes: list[tuple[int | None, ...]] = []
     trace = StepLoop.trace
 
-    def watched(self: StepLoop, arrays: Any, tags: Any, indices: Any, *rest: Any) -> Any:
+    def watched(
+        self: StepLoop, arrays: Any, tags: Any, indices: Any, *rest: Any, **options: Any
+    ) -> Any:
         shapes.append(tuple(indices.shape))
-        return trace(self, arrays, tags, indices, *rest)
+        return trace(self, arrays, tags, indices, *rest, **options)
 
     monkeypatch.setattr(StepLoop, "trace", watched)
     return shapes

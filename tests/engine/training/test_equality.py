@@ -18,6 +18,7 @@ from fit_support import (
     Subclassed,
     assert_equal,
     convnet,
+    dropped,
     embedding,
     lstm,
     mlp,
@@ -38,12 +39,13 @@ pytestmark = pytest.mark.filterwarnings(
     [
         (mlp, TABLE),
         (normalised, TABLE),
+        (dropped, TABLE),
         (lstm, SEQUENCES),
         (embedding, WORDS),
         (regularized, TABLE),
         (Subclassed, TABLE),
     ],
-    ids=["mlp", "batchnorm", "lstm", "embedding", "regularizer", "custom train_step"],
+    ids=["mlp", "batchnorm", "dropout", "lstm", "embedding", "regularizer", "custom train_step"],
 )
 def test_models(make: Any, x: Any, jit: bool) -> None:
     """112 steps, the last of every epoch on a partial batch."""
