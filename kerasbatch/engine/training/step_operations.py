@@ -2,9 +2,10 @@
 
 import contextlib
 import math
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import keras
 import tensorflow as tf
@@ -12,6 +13,7 @@ import tensorflow as tf
 from kerasbatch.engine import keras_private
 from kerasbatch.engine.lowering.backend import counted_convolutions
 from kerasbatch.engine.lowering.keras_operations import can_lower
+from kerasbatch.engine.program.configuration import configuration
 from kerasbatch.engine.program.evaluation_loop import as_tensors
 
 TRANSPOSED = ("Conv2DBackpropInput", "Conv3DBackpropInputV2")
@@ -23,6 +25,9 @@ FREE = ("Const", "Placeholder", "Identity", "NoOp", "ReadVariableOp")
 """The operations that take no time of their own."""
 UNKNOWN_TRIPS = 10
 """The assumed number of iterations of a loop whose number is known only at run time."""
+MAX_KEPT = 64
+"""The number of configurations whose operations are kept."""
+_NAME = "kerasbatch_operations"
 OWN_STEP = 4
 """The operations of a whole step over those of its forward pass."""
 
@@ -55,6 +60,25 @@ class StepOperations:
     def convolves(self) -> bool:
         """True if there are convolutions."""
         return self.convolutions > 0 or self.hidden_convolutions
+
+
+def step_operations(model: keras.Model, batch: Any, size: int | None) -> StepOperations | None:
+    """Return the operations of a model, read once for all models of its configuration.
+
+    Arguments and result are those of `read_operations`.
+    """
+    text = configuration(model)
+    if text is None:
+        return read_operations(model, batch, size)
+    layout = [(tuple(leaf.shape[1:]), str(leaf.dtype)) for leaf in keras.tree.flatten(batch)]
+    kept = keras_private.global_state(_NAME, OrderedDict[Any, StepOperations | None])
+    key = text, size, tuple(layout)
+    if key not in kept:
+        kept[key] = read_operations(model, batch, size)
+    kept.move_to_end(key)
+    while len(kept) > MAX_KEPT:
+        kept.popitem(last=False)
+    return cast("StepOperations | None", kept[key])
 
 
 def read_operations(model: keras.Model, batch: Any, size: int | None) -> StepOperations | None:

@@ -10,7 +10,7 @@ import tensorflow as tf
 from kerasbatch.engine import keras_private
 from kerasbatch.engine.lowering.xla_mode import XlaMode
 from kerasbatch.engine.settings import EngineSettings
-from kerasbatch.engine.training.step_operations import StepOperations, read_operations
+from kerasbatch.engine.training.step_operations import StepOperations, step_operations
 from kerasbatch.engine.training.xla_costs import (
     DEFAULT_COSTS,
     XlaCosts,
@@ -72,7 +72,7 @@ def choose_xla(
     least = settings.least_xla_steps if threshold is None else threshold
     if requested is None and steps.count is not None and steps.count < least:
         return _not_paying(steps.count)
-    operations = read_operations(model, steps.inputs, steps.size)
+    operations = step_operations(model, steps.inputs, steps.size)
     if operations is None:
         return _unread(requested, by, steps)
     mode, detail = best_mode(operations, steps.size)

@@ -187,3 +187,23 @@ def test_jit_compile_of_the_user_decides_and_the_way_is_chosen() -> None:
         "with XLA, convolutions as matrix products with patches of 2.6 MB a step, as asked for"
     )
     assert choose_xla(convnet(), steps, None, DEFAULT_SETTINGS).mode == "none"
+
+
+def test_models_of_one_configuration_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new model of a loop over folds costs no trace."""
+    from kerasbatch.engine.training import step_operations
+
+    reads: list[int] = []
+    read = step_operations.read_operations
+
+    def counted(*arguments: Any) -> Any:
+        reads.append(1)
+        return read(*arguments)
+
+    monkeypatch.setattr(step_operations, "read_operations", counted)
+    keras.utils.clear_session()
+    results = [step_operations.step_operations(convnet(), IMAGES, 16) for _ in range(3)]
+    assert len(reads) == 1
+    assert results[0] == results[2] == operations(convnet())
+    assert step_operations.step_operations(convnet(), IMAGES, 8) != results[0]
+    assert len(reads) == 2
