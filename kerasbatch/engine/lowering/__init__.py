@@ -1,1 +1,1 @@
-"""Convolutions and pools as slices and matrix products, for XLA on CPUs."""
+"""Keras' operations in forms that XLA compiles to fast code on CPUs."""
