@@ -4,6 +4,8 @@ import contextlib
 from collections.abc import Iterator
 from typing import Literal
 
+import tensorflow as tf
+
 from kerasbatch.engine.lowering.backend import CONVOLUTIONS, lowered
 from kerasbatch.engine.lowering.keras_operations import can_lower
 from kerasbatch.engine.obstacle import ObstacleError
@@ -29,8 +31,8 @@ def lowering_of(mode: XlaMode) -> Iterator[list[str]]:
     Raises:
         NotLoweredError: at the end, if they are convolutions inside a compiled loop.
     """
-    if mode == "none" or not can_lower():
-        yield []
+    if mode == "none" or not can_lower() or tf.config.list_physical_devices("GPU"):
+        yield []  # on a GPU, XLA uses the libraries of the device
         return
     with lowered(with_convolutions=mode == "lowered_loop") as native:
         yield native
