@@ -60,13 +60,12 @@ def depthwise_conv(
         dilations: the dilation of every spatial dimension.
     """
     windows = windows_over(inputs, kernel.shape[:-2], strides, padding, dilations)
-    factors = tf.unstack(tf.reshape(kernel, (-1, *kernel.shape[-2:])))
-    products = (
-        part[..., None] * factor
-        for part, factor in zip(windows.parts(inputs), factors, strict=True)
-    )
-    total = functools.reduce(tf.add, products)
-    return tf.reshape(total, (-1, *total.shape[1:-2], kernel.shape[-2] * kernel.shape[-1]))
+    channels, multiplier = kernel.shape[-2:]
+    factors = tf.unstack(tf.reshape(kernel, (-1, channels * multiplier)))
+    if multiplier > 1:
+        inputs = tf.repeat(inputs, multiplier, axis=-1)
+    products = (part * factor for part, factor in zip(windows.parts(inputs), factors, strict=True))
+    return functools.reduce(tf.add, products)
 
 
 def conv_transpose(
