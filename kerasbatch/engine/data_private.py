@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from kerasbatch.engine.keras_private import private
@@ -78,6 +79,12 @@ def first_batches(adapter: Any) -> list[Any]:
     if not isinstance(adapter, private("GeneratorDataAdapter")):
         return []
     return list(adapter._first_batches)
+
+
+def first_batch_size(adapter: Any) -> int | None:
+    """Return the size of the larger first batch of a generator; None of other data."""
+    first = first_batches(adapter)
+    return max((len(keras.tree.flatten(batch)[0]) for batch in first), default=None)
 
 
 def put_back(adapter: Any, generator: Any) -> Any:

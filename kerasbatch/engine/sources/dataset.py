@@ -90,16 +90,10 @@ class BatchSource:
         return guaranteed_batch_size(self.spec)
 
     @property
-    def _first_size(self) -> int | None:
-        """The size of a batch if the first ones of a generator were read, or None."""
-        first = data_private.first_batches(self.adapter)
-        return max((len(keras.tree.flatten(batch)[0]) for batch in first), default=None)
-
-    @property
     def likely_size(self) -> int | None:
         """The size of most batches as far as anything says it, or None."""
-        stated = data_private.stated_batch_size(self._dataset)
-        return self._first_size or self.batch_size or stated
+        first = data_private.first_batch_size(self.adapter)
+        return first or self.batch_size or data_private.stated_batch_size(self._dataset)
 
     @property
     def _rows(self) -> int:
@@ -165,7 +159,7 @@ class BatchSource:
             indices = np.zeros((self.chunk_steps.max_steps, self.chunk_steps.size), np.int32)
             yield self.chunk_steps.block(chunk, indices, 0)
             return
-        size, rows = self._first_size or 1, self._rows
+        size, rows = data_private.first_batch_size(self.adapter) or 1, self._rows
         zeros = empty_batch(as_arrays(self.spec))
         indices = np.zeros((steps_per_block(size, rows // size), size), np.int32)
         yield Block(pack([zeros], rows), tf.zeros(rows, tf.int64), indices, 0, True)
