@@ -3,11 +3,11 @@
     python benchmarks/zoo.py [--models NAME...] [--csv FILE]
 
 Each row is a model, a batch size and a number of steps. Every way trains a fresh model for the
-first part of its steps, compilation included, and goes on with the same model, all ways in turn,
-for the seconds of a further step (the median of three rounds; a way whose first part took a minute
-is not timed again). A training takes the first part and as many further steps. Bars: `auto` takes
-at most 1.15 times the time of the best use of XLA, and at most 1.05 times that of plain `fit` and
-of Keras' best.
+first part of its steps, compilation included (the median of three fresh models where that takes
+seconds), and goes on with the same model, all ways in turn, for the seconds of a further step (the
+median of three rounds; a way whose first part took a minute is not timed again). A training takes
+the first part and as many further steps. Bars: `auto` takes at most 1.15 times the time of the best
+use of XLA, and at most 1.05 times that of plain `fit` and of Keras' best.
 """
 
 import argparse
@@ -32,7 +32,9 @@ STEPS = (2000, 100)
 ROUNDS = 3
 LIMIT = 60.0
 """The seconds of a first part from which on a way is not timed again."""
-ROUND_SECONDS = 1.0
+SHORT = 3.0
+"""The seconds of a first part up to which it is timed with several fresh models."""
+ROUND_SECONDS = 0.6
 """The shortest duration of a round of further steps."""
 SLOW = ("cnn", "lenet", "four_convolutions", "resnet", "separable", "transformer")
 """The models of which only 10 steps at a time are timed at the largest batch size, not 100."""
@@ -303,16 +305,21 @@ class Timing:
     """The seconds of one way.
 
     Args:
-        model: the model that it trains.
         part: the steps of the first part.
-        first: the seconds of the first part, by a fresh model.
+        model: the last fresh model.
+        firsts: the seconds of the first part, one for each fresh model.
         rates: the seconds of a further step, one for each round.
     """
 
-    model: keras.Model
     part: int
-    first: float
+    model: keras.Model | None = None
+    firsts: list[float] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)
+
+    @property
+    def first(self) -> float:
+        """The seconds of the first part."""
+        return statistics.median(self.firsts)
 
     def seconds(self, steps: int) -> float:
         """Return the seconds of a training."""
@@ -324,7 +331,11 @@ def measure(name: str, size: int, steps: int, ways: list[str]) -> dict[str, Timi
     _, shape = compiled(name)
     part = 10 if size == max(SIZES) and name in SLOW else 100
     x, y = data(name, shape, size * part)
-    timings = {way: begin(name, way, x, y, size, steps) for way in ways}
+    timings = {way: Timing(part) for way in ways}
+    for _ in range(ROUNDS):
+        for way, timing in timings.items():
+            if not timing.firsts or timing.first < SHORT:
+                begin(timing, name, way, x, y, size, steps)
     for _ in range(ROUNDS):
         for way, timing in timings.items():
             is_slow = timing.first > LIMIT
@@ -333,14 +344,14 @@ def measure(name: str, size: int, steps: int, ways: list[str]) -> dict[str, Timi
     return timings
 
 
-def begin(name: str, way: str, x: Any, y: Any, size: int, steps: int) -> Timing:
+def begin(timing: Timing, name: str, way: str, x: Any, y: Any, size: int, steps: int) -> None:
     """Train a fresh model for the first part of its steps."""
-    model, _ = compiled(name)
-    part = len(x) // size
+    keras.backend.clear_session()  # and with it the programs of equal models
+    timing.model, _ = compiled(name)
     gc.collect()
     start = time.perf_counter()
-    WAYS[way](model, x, y, size, steps // part)
-    return Timing(model, part, time.perf_counter() - start)
+    WAYS[way](timing.model, x, y, size, steps // timing.part)
+    timing.firsts.append(time.perf_counter() - start)
 
 
 def rate(way: str, model: keras.Model, x: Any, y: Any, size: int, steps: int) -> float:
@@ -358,7 +369,6 @@ def rows(names: list[str]) -> Iterator[dict[str, Any]]:
         for size in SIZES:
             timings: dict[str, Timing] = {}
             for steps in STEPS:
-                keras.backend.clear_session()
                 ways = ["none", "auto"] if timings else ways_of(name)
                 timings |= measure(name, size, steps, ways)
                 yield row(name, size, steps, {way: t.seconds(steps) for way, t in timings.items()})

@@ -13,6 +13,7 @@ import tensorflow as tf
 from kerasbatch.engine import keras_private
 from kerasbatch.engine.lowering.backend import counted_convolutions
 from kerasbatch.engine.lowering.keras_operations import can_lower
+from kerasbatch.engine.program.cache import ProgramCache
 from kerasbatch.engine.program.configuration import configuration
 from kerasbatch.engine.program.evaluation_loop import as_tensors
 
@@ -28,6 +29,7 @@ UNKNOWN_TRIPS = 10
 MAX_KEPT = 64
 """The number of configurations whose operations are kept."""
 _NAME = "kerasbatch_operations"
+_OPERATIONS = ProgramCache["StepOperations | None"]()
 OWN_STEP = 4
 """The operations of a whole step over those of its forward pass."""
 
@@ -67,12 +69,19 @@ def step_operations(model: keras.Model, batch: Any, size: int | None) -> StepOpe
 
     Arguments and result are those of `read_operations`.
     """
+    leaves = keras.tree.flatten(batch)
+    key = size, tuple((tuple(leaf.shape[1:]), str(leaf.dtype)) for leaf in leaves)
+    return _OPERATIONS.get(model, key, lambda: _of_configuration(model, batch, size, key))
+
+
+def _of_configuration(
+    model: keras.Model, batch: Any, size: int | None, layout: tuple[Any, ...]
+) -> StepOperations | None:
     text = configuration(model)
     if text is None:
         return read_operations(model, batch, size)
-    layout = [(tuple(leaf.shape[1:]), str(leaf.dtype)) for leaf in keras.tree.flatten(batch)]
     kept = keras_private.global_state(_NAME, OrderedDict[Any, StepOperations | None])
-    key = text, size, tuple(layout)
+    key = text, *layout
     if key not in kept:
         kept[key] = read_operations(model, batch, size)
     kept.move_to_end(key)
