@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from kerasbatch.engine.lowering import convolutions, keras_operations, pools, random_operations
+from kerasbatch.engine.lowering.errors import CannotLowerError
 
 Operation = Callable[..., Any]
 _LOCK = threading.RLock()
@@ -25,21 +26,18 @@ def lowered(*, with_convolutions: bool) -> Iterator[list[str]]:
     """
     native: list[str] = []
     names = [name for name in LOWERED if with_convolutions or name not in CONVOLUTIONS]
-    with _replaced(names, lambda original: _lowered_or_native(original, native)):
+    with replaced(names, lambda original: _lowered_or_native(original, native)):
         yield native
 
 
 @contextlib.contextmanager
-def counted_convolutions() -> Iterator[list[str]]:
-    """Yield the names of the convolutions that layers call through Keras in this thread."""
-    names: list[str] = []
-    with _replaced(CONVOLUTIONS, lambda original: _counted(original, names)):
-        yield names
+def replaced(names: Sequence[str], replace: Callable[[Operation], Operation]) -> Iterator[None]:
+    """Replace Keras' operations in this thread.
 
-
-@contextlib.contextmanager
-def _replaced(names: Sequence[str], replace: Callable[[Operation], Operation]) -> Iterator[None]:
-    """Replace Keras' operations in this thread."""
+    Args:
+        names: their names.
+        replace: returns the replacement of an operation.
+    """
     with _LOCK, contextlib.ExitStack() as stack:
         owner = threading.get_ident()
         for name in names:
@@ -65,19 +63,9 @@ def _lowered_or_native(original: Operation, native: list[str]) -> Operation:
     def operation(*arguments: Any, **options: Any) -> Any:
         try:
             return LOWERED[name](*arguments, **options)
-        except ValueError as reason:
+        except CannotLowerError as reason:
             native.append(f"{name}: {reason}")
             return original(*arguments, **options)
-
-    return operation
-
-
-def _counted(original: Operation, names: list[str]) -> Operation:
-    def operation(*arguments: Any, **options: Any) -> Any:
-        # A separable convolution is two.
-        parts = 2 if original.__name__ == "separable_conv" else 1
-        names.extend([original.__name__] * parts)
-        return original(*arguments, **options)
 
     return operation
 
@@ -211,11 +199,11 @@ def _channels_last(inputs: Any, data_format: str | None) -> tuple[Any, bool]:
     """Return inputs with the channels last, and whether they were first.
 
     Raises:
-        ValueError: if a length is known only at run time.
+        CannotLowerError: if a length is known only at run time.
     """
     inputs = tf.convert_to_tensor(inputs)
     if None in inputs.shape[1:]:
-        raise ValueError("a length is known only at run time")
+        raise CannotLowerError("a length is known only at run time")
     if keras_operations.data_format(data_format) == "channels_last":
         return inputs, False
     return tf.transpose(inputs, [0, *range(2, len(inputs.shape)), 1]), True

@@ -11,15 +11,17 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasbatch.engine.lowering.windows import Windows
+from kerasbatch.engine.lowering.keras_operations import is_on_tape
+from kerasbatch.engine.lowering.windows import MAX_PARTS, Windows
 
 
 def are_blocks(windows: Windows) -> bool:
-    """Return whether the windows lie side by side, in at most two dimensions.
+    """Return whether the windows lie side by side, in at most two dimensions, and are small.
 
     TensorFlow computes no masks of the rank that three would have.
     """
-    return len(windows.axes) < 3 and all(axis.window == axis.stride for axis in windows.axes)
+    are_side_by_side = all(axis.window == axis.stride for axis in windows.axes)
+    return are_side_by_side and len(windows.axes) < 3 and len(windows.places) <= MAX_PARTS
 
 
 def blocks_of(windows: Windows, inputs: Any, value: Any = 0) -> Any:
@@ -43,27 +45,29 @@ def sum_of(windows: Windows, blocks: Any) -> Any:
 
 
 def first_maximum(windows: Windows, blocks: Any) -> Any:
-    """Return the maximum of every block; the first one has the gradient."""
+    """Return the maximum of every block; the first one has the gradient.
+
+    Under a gradient tape it is a sum with a mask. The gradient of the slices themselves would be a
+    sum of padded tensors, and TensorFlow would keep the graph of a gradient of our own for ever.
+    """
     rank, places = len(blocks.shape), _places(windows)
     sizes = [axis.window for axis in windows.axes]
     order = tf.reshape(tf.range(math.prod(sizes)), _broadcast(rank, places, sizes))
+    parts = [blocks[_at(rank, places, place)] for place in windows.places]
+    largest, first = parts[0], tf.zeros_like(parts[0], tf.int32)
+    for number, part in enumerate(parts[1:], start=1):
+        is_larger = is_above(part, largest)
+        largest = tf.where(is_larger, part, largest)
+        first = tf.where(is_larger, number, first)
+    if not is_on_tape(blocks):
+        return largest
+    is_first = _expanded(first, places) == order
+    return tf.reduce_sum(tf.where(is_first, blocks, tf.zeros((), blocks.dtype)), places)
 
-    @tf.custom_gradient  # type: ignore[untyped-decorator]
-    def maximum(blocks: Any) -> Any:
-        parts = [blocks[_at(rank, places, place)] for place in windows.places]
-        largest, first = parts[0], tf.zeros_like(parts[0], tf.int32)
-        for number, part in enumerate(parts[1:], start=1):
-            is_larger = part > largest
-            largest = tf.where(is_larger, part, largest)
-            first = tf.where(is_larger, number, first)
 
-        def gradient(upstream: Any) -> Any:
-            is_first = _expanded(first, places) == order
-            return tf.where(is_first, _expanded(upstream, places), tf.zeros((), upstream.dtype))
-
-        return largest, gradient
-
-    return maximum(blocks)
+def is_above(one: Any, other: Any) -> Any:
+    """Return whether numbers are larger than others, or not a number: a maximum shows it."""
+    return tf.logical_or(one > other, one != one)
 
 
 def _places(windows: Windows) -> list[int]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasbatch.engine.lowering.windows import Axis, Windows, windows_over
+from kerasbatch.engine.lowering.windows import Axis, Windows, check_parts, windows_over
 
 
 def conv(
@@ -88,6 +88,7 @@ def conv_transpose(
     """
     filters, channels = kernel.shape[-2:]
     window = kernel.shape[:-2]
+    check_parts(math.prod(window))
     matrix = tf.transpose(tf.reshape(kernel, (-1, channels)))
     products = tf.split(tf.tensordot(inputs, matrix, 1), math.prod(window), -1)
     axes = [

@@ -1,4 +1,4 @@
-"""The private API of Keras that lowering needs; without it, operations stay native."""
+"""The private API of Keras and TensorFlow for lowering; without it, operations stay native."""
 
 from typing import Any
 
@@ -9,6 +9,7 @@ from kerasbatch.engine.keras_private import PrivateName
 _OPERATIONS = "keras.src.backend.tensorflow.nn"
 _RANDOM = "keras.src.backend.tensorflow.random"
 _SHAPES = "keras.src.backend.common.backend_utils"
+_TAPES = "tensorflow.python.eager.record"
 OPERATIONS = (
     "max_pool",
     "average_pool",
@@ -28,6 +29,7 @@ LOWERING_NAMES = (
     PrivateName("keras.src.backend", "nn", "replace its operations"),
     PrivateName("keras.src.backend", "random", "replace its operations"),
     PrivateName(_SHAPES, "compute_conv_transpose_output_shape", "lower transposed convolutions"),
+    PrivateName(_TAPES, "should_record_backprop", "tell whether a gradient is wanted"),
 )
 
 
@@ -45,6 +47,11 @@ def draw_seed(seed: Any) -> Any:
     """Return the next two numbers of a seed, as Keras' random operations draw them."""
     drawn = PrivateName(_RANDOM, "draw_seed", "").get()(seed)
     return PrivateName(_RANDOM, "_cast_seed", "").get()(drawn)
+
+
+def is_on_tape(tensor: Any) -> bool:
+    """Return whether a gradient tape watches a tensor."""
+    return bool(PrivateName(_TAPES, "should_record_backprop", "").get()([tensor]))
 
 
 def data_format(name: str | None) -> str:

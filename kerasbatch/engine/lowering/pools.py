@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasbatch.engine.lowering.blocks import are_blocks, blocks_of, first_maximum, sum_of
+from kerasbatch.engine.lowering.blocks import (
+    are_blocks,
+    blocks_of,
+    first_maximum,
+    is_above,
+    sum_of,
+)
 from kerasbatch.engine.lowering.windows import Windows, windows_over
 
 
@@ -16,7 +22,8 @@ def max_pool(inputs: Any, window: Sequence[int], strides: Sequence[int], padding
     """Return the maximum of every window, with TensorFlow's gradient on CPUs.
 
     It goes to the first maximum of a window, in three dimensions to all of them. XLA's own gradient
-    is a slow scatter.
+    is a slow scatter. A window with a NaN has the maximum NaN, as under XLA; TensorFlow's kernel
+    for two dimensions ignores it.
     """
     windows = windows_over(inputs, window, strides, padding, (1,) * len(window))
     if are_blocks(windows):
@@ -31,17 +38,18 @@ THREE_DIMENSIONS = 3
 
 
 def _first_maximum(one: Any, other: Any) -> Any:
-    return tf.where(other > one, other, one)
+    return tf.where(is_above(other, one), other, one)
 
 
 def _maximum_with_ties(parts: Sequence[Any]) -> Any:
-    """Return the maximum; every part that equals it has its gradient."""
+    """Return the maximum; every part that equals it has its gradient, unless it is infinite."""
     largest = tf.stop_gradient(functools.reduce(tf.maximum, parts))
     shares = (
         tf.where(part == largest, part - tf.stop_gradient(part), tf.zeros_like(part))
         for part in parts
     )
-    return functools.reduce(tf.add, shares, largest)
+    total = functools.reduce(tf.add, shares, largest)
+    return tf.where(tf.math.is_finite(largest), total, largest)
 
 
 def average_pool(inputs: Any, window: Sequence[int], strides: Sequence[int], padding: str) -> Any:

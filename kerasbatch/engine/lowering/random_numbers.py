@@ -7,7 +7,6 @@ for each of the four words. Here every element calculates all four words, and se
 """
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -19,24 +18,26 @@ SMALLEST = 1.0e-7
 """The smallest uniform number from which TensorFlow draws a normal one."""
 
 
-def uniform(seed: Any, shape: Sequence[int]) -> Any:
+def uniform(seed: Any, shape: Any) -> Any:
     """Return numbers from 0 to below 1, of type float32.
 
     Args:
         seed: two numbers from 0 on, of type int32, as Keras draws them; XLA makes another key
             of a negative one.
-        shape: a static shape.
+        shape: the lengths, whole numbers or tensors of run time.
     """
-    words, position = _words(seed, math.prod(shape))
+    shape = tf.convert_to_tensor(shape, tf.int32)
+    words, position = _words(seed, tf.reduce_prod(shape))
     chosen = words[3]
     for number in (2, 1, 0):
         chosen = tf.where(position == number, words[number], chosen)
     return tf.reshape(_fraction(chosen), shape)
 
 
-def normal(seed: Any, shape: Sequence[int]) -> Any:
+def normal(seed: Any, shape: Any) -> Any:
     """Return standard normal numbers by the method of Box and Muller, of type float32."""
-    words, position = _words(seed, math.prod(shape))
+    shape = tf.convert_to_tensor(shape, tf.int32)
+    words, position = _words(seed, tf.reduce_prod(shape))
     is_first_pair, is_first = position < 2, tf.bitwise.bitwise_and(position, 1) == 0
     radius = _fraction(tf.where(is_first_pair, words[0], words[2]))
     angle = 2.0 * math.pi * _fraction(tf.where(is_first_pair, words[1], words[3]))
@@ -44,7 +45,7 @@ def normal(seed: Any, shape: Sequence[int]) -> Any:
     return tf.reshape(length * tf.where(is_first, tf.sin(angle), tf.cos(angle)), shape)
 
 
-def _words(seed: Any, count: int) -> tuple[list[Any], Any]:
+def _words(seed: Any, count: Any) -> tuple[list[Any], Any]:
     """Return the four words of the counter of every element, and the position of its own."""
     key, counter = tf.raw_ops.StatelessRandomGetKeyCounter(seed=seed)
     element = tf.range(count)

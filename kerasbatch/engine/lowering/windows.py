@@ -7,7 +7,11 @@ from typing import Any, Literal
 
 import tensorflow as tf
 
+from kerasbatch.engine.lowering.errors import CannotLowerError
+
 Padding = Literal["valid", "same"]
+MAX_PARTS = 128
+"""The largest number of slices of an operation; XLA compiles each."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,11 @@ class Windows:
         """Yield, for every place of a window, the elements of all windows there.
 
         Each has the shape (batch, *outputs, channels).
+
+        Raises:
+            CannotLowerError: if there are too many places.
         """
+        check_parts(len(self.places))
         padded = self.padded(inputs, value)
         for place in self.places:
             yield padded[(slice(None), *self._elements(place), slice(None))]
@@ -86,7 +94,11 @@ class Windows:
 
         They are made along one dimension after the other: 6 slices for 3 x 3 places and not 9,
         which XLA compiles in two thirds of the time.
+
+        Raises:
+            CannotLowerError: if there are too many slices.
         """
+        check_parts(sum(axis.window for axis in self.axes))
         patches = self.padded(inputs)
         for number in reversed(range(len(self.axes))):
             axis, before = self.axes[number], (slice(None),) * (number + 1)
@@ -96,6 +108,12 @@ class Windows:
 
     def _elements(self, place: Sequence[int]) -> list[slice]:
         return [axis.elements(at) for axis, at in zip(self.axes, place, strict=True)]
+
+
+def check_parts(count: int) -> None:
+    """Raise CannotLowerError for too many slices."""
+    if count > MAX_PARTS:
+        raise CannotLowerError(f"its windows would be {count:,} slices")
 
 
 def windows_over(
@@ -108,10 +126,10 @@ def windows_over(
     """Return the windows over a tensor with the channels last and a static spatial shape.
 
     Raises:
-        ValueError: if the padding is unknown, or no window fits.
+        CannotLowerError: if the padding is unknown, or no window fits.
     """
     if padding not in ("valid", "same"):
-        raise ValueError(f"unknown padding {padding!r}")
+        raise CannotLowerError(f"unknown padding {padding!r}")
     axes = tuple(
         Axis(size, kernel, stride, dilation, padding)  # type: ignore[arg-type]  # checked
         for size, kernel, stride, dilation in zip(
@@ -119,7 +137,7 @@ def windows_over(
         )
     )
     if any(axis.outputs < 1 for axis in axes):
-        raise ValueError("no window fits")
+        raise CannotLowerError("no window fits")
     if len(axes) == 3 and padding == "same" and any(axis.span < axis.stride for axis in axes):
-        raise ValueError("TensorFlow places windows with gaps in three dimensions elsewhere")
+        raise CannotLowerError("TensorFlow places windows with gaps in three dimensions elsewhere")
     return Windows(axes)

@@ -31,7 +31,7 @@ def lowering_of(mode: XlaMode) -> Iterator[list[str]]:
     Raises:
         NotLoweredError: at the end, if they are convolutions inside a compiled loop.
     """
-    if mode == "none" or not can_lower() or tf.config.list_physical_devices("GPU"):
+    if mode == "none" or not can_lower() or tf.config.list_logical_devices("GPU"):
         yield []  # on a GPU, XLA uses the libraries of the device
         return
     with lowered(with_convolutions=mode == "lowered_loop") as native:

@@ -131,15 +131,17 @@ class NoiseMeter:
         _check_model(model)
         self._model, self._arrays, self._scale = model, arrays, scale
         self.train_examples: int = len(keras.tree.flatten(arrays)[0])
-        _build(model, arrays, scale)
+        first = _first(arrays, scale)
+        keras_private.build(model, keras.utils.pack_x_y_sample_weight(*first))
         if not model.trainable_variables:
             raise SpecError.at(("model",), "none of its weights is trained, so there is no noise")
         self._weights = sum(math.prod(v.shape) for v in model.trainable_variables)
-        self._mode: XlaMode = self._chosen_mode()
+        self._mode: XlaMode = self._chosen_mode(first)
 
-    def _chosen_mode(self) -> XlaMode:
+    def _chosen_mode(self, first: Arrays) -> XlaMode:
+        """Return the use of XLA; single steps cannot be compiled, because there are none."""
         size = self._small_batch(MAX_EXAMPLES)
-        steps = PlannedSteps(self._arrays, size, MAX_EXAMPLES // size)
+        steps = PlannedSteps(first, size, MAX_EXAMPLES // size)
         mode = choose_xla(self._model, steps, None, DEFAULT_SETTINGS).mode
         return "none" if mode == "step" else mode
 
@@ -251,8 +253,7 @@ def _check_model(model: keras.Model) -> None:
         raise SpecError.at(("model",), "it is distributed over several devices; take it out first")
 
 
-def _build(model: keras.Model, arrays: Arrays, scale: float | None) -> None:
-    """Build a model, its loss and its metrics, if they are not built yet."""
+def _first(arrays: Arrays, scale: float | None) -> Arrays:
+    """Return the first example as the model gets it."""
     x, *rest = keras.tree.map_structure(lambda array: array[:1], arrays)
-    batch = (scale_inputs(x, scale), *rest)
-    keras_private.build(model, keras.utils.pack_x_y_sample_weight(*batch))
+    return (scale_inputs(x, scale), *rest)

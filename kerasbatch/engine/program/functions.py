@@ -91,6 +91,10 @@ class ProgramFunctions:
         """Return a function for blocks of steps."""
         return self._blocks[kind]
 
+    def compiles_in_first_step(self, kind: BlockKind) -> bool:
+        """Return whether a function for blocks compiles a step when it is taken."""
+        return self.mode == "step" and kind in ("xla", "xla_in_trace")
+
     def train_epochs(self, examples: int, size: int, held_out_size: int | None) -> TracedFunction:
         """Return the function that trains whole epochs, and may evaluate after each.
 
@@ -176,15 +180,9 @@ class ProgramFunctions:
         self, arrays: Arrays, tags: Any, indices: Any, steps: Any, start: Any, resets: Any
     ) -> BlockState:
         with lowering_of(self.mode) as self.native:
+            is_single = self.mode == "step"
             return self._steps.trace(
-                arrays,
-                tags,
-                indices,
-                steps,
-                start,
-                resets,
-                self.checks,
-                compiles_steps=self.mode == "step",
+                arrays, tags, indices, steps, start, resets, self.checks, compiles_steps=is_single
             )
 
     def _uneven_block(

@@ -121,11 +121,21 @@ class Program:
             return functions.evaluate(size, "keep").is_compiled(arrays)
 
     def compile(self, kind: BlockKind, block: Block) -> None:
-        """Compile for the shapes of a block without taking a step, unless that is done."""
-        arguments = _arguments(block, 0, divergence.initial_state(), False)
+        """Compile for the shapes of a block, unless that is done; all variables stay as they are.
+
+        A step that XLA compiles by itself is compiled when it is taken for the first time.
+        """
+        start = divergence.initial_state()
         with self._bound() as functions:
-            if not functions.block(kind).is_compiled(*arguments):
-                functions.block(kind)(*arguments)
+            function = functions.block(kind)
+            arguments = _arguments(block, 0, start, False)
+            if function.is_compiled(*arguments):
+                return
+            if not functions.compiles_in_first_step(kind):
+                function(*arguments)
+                return
+            with function.preserved(*arguments):
+                function(*_arguments(block, 1, start, False))
 
     @contextlib.contextmanager
     def _bound(self) -> Iterator[ProgramFunctions]:

@@ -69,8 +69,8 @@ class StepLoop:
 
         With checks, an invalid index ends the loop, and all variables are as before its first step.
         An uneven batch is used as it is, whatever the indices. XLA can compile every step instead
-        of the whole loop. The metrics are reset before the
-        first step where `resets` is true and all of them are Keras' own.
+        of the whole loop. The metrics are reset before the first step where `resets` is true and
+        all of them are Keras' own.
         """
         model = self.live_model()
         if keras_fit.has_keras_metrics(model):

@@ -4,7 +4,8 @@ A trace captures the variables of a model. `bind` replaces them by those of anot
 same structure, so that a model that was built anew uses a program that is compiled already.
 """
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,6 +82,17 @@ class TracedFunction:
         """Return whether a call with arguments of this layout compiles nothing."""
         trace = self._traces.get(self._layout(arguments))
         return trace is not None and trace.has_run
+
+    @contextlib.contextmanager
+    def preserved(self, *arguments: Any) -> Iterator[None]:
+        """Restore the values of all variables that it uses at the end of the context."""
+        variables = self._trace(arguments).function.graph.variables
+        values = [tf.identity(variable) for variable in variables]
+        try:
+            yield
+        finally:
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
 
     def bind(self, variables: Variables) -> None:
         """Let all traces use other variables, in the order of the earlier ones."""

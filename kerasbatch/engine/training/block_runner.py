@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from kerasbatch.engine.index_ranges import UncheckedError
+from kerasbatch.engine.lowering.xla_mode import NotLoweredError
 from kerasbatch.engine.model_state import short_error
 from kerasbatch.engine.program import divergence
 from kerasbatch.engine.program.block_state import BlockState
@@ -80,6 +81,8 @@ class BlockRunner:
     def compile(self, block: Block) -> None:
         """Compile for the shapes of a block, unless that is done."""
         self.program.compile(self._kind(block), block)
+        if native := self.program.native:
+            self.add_reason(f"TensorFlow's own {', '.join(dict.fromkeys(native))}")
 
     def run(self, block: Block, on_steps: Callable[[Any], None]) -> BlockState:
         """Take the steps of a block.
@@ -158,6 +161,9 @@ class BlockRunner:
         self._xla_after = 0
         try:
             self.compile(block)
+        except NotLoweredError as native:
+            self.jit_compile = False
+            self.why += f"; but then without XLA, because of {native.reason}"
         except UncheckedError as unchecked:
             self.jit_compile = False
             self.why += f"; but then without XLA, which {unchecked.reason}"

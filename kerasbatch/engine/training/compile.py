@@ -28,6 +28,8 @@ _PROGRAMS = ProgramCache[Program]()
 _TRACES = ProgramCache[StepTraces]()
 _WITHOUT_XLA: "weakref.WeakKeyDictionary[keras.Model, str]" = weakref.WeakKeyDictionary()
 """The reasons of models that XLA could not compile; XLA is not tried again."""
+_STEP_BY_STEP: "weakref.WeakKeyDictionary[keras.Model, str]" = weakref.WeakKeyDictionary()
+"""The same for models with a convolution that cannot be lowered."""
 
 
 class _NoRoomError(ObstacleError):
@@ -104,11 +106,12 @@ def _compile_source(
         return attempt("none", choice.why)
 
     def attempt_xla() -> FusedTraining:
-        try:
-            return attempt(choice.mode, choice.why)
-        except NotLoweredError as native:
-            why = f"compiled with XLA, step by step, because of {native.reason}"
-            return attempt("step", f"{BLOCKS}, {why}")
+        if choice.mode != "lowered_loop" or model not in _STEP_BY_STEP:
+            try:
+                return attempt(choice.mode, choice.why)
+            except NotLoweredError as native:
+                _STEP_BY_STEP[model] = f"step by step, because of {native.reason}"
+        return attempt("step", f"{BLOCKS}, compiled with XLA, {_STEP_BY_STEP[model]}")
 
     if model not in _WITHOUT_XLA:
         try:

@@ -91,8 +91,6 @@ class FusedTraining:
         if evaluated is not None:
             evaluation = ArrayEvaluation(self.model, self.program, evaluated, None, self._settings)
             evaluation.compile()
-        if native := self.program.native:
-            self._runner.add_reason(f"TensorFlow's own {', '.join(dict.fromkeys(native))}")
         self.compile_seconds = time.perf_counter() - start
 
     def for_plan(self, plan: Plan) -> "FusedTraining":

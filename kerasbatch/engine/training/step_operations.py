@@ -5,33 +5,43 @@ import math
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from kerasbatch.engine import keras_private
-from kerasbatch.engine.lowering.backend import counted_convolutions
 from kerasbatch.engine.lowering.keras_operations import can_lower
+from kerasbatch.engine.lowering.recorded_calls import RecordedCalls, recorded_calls
+from kerasbatch.engine.model_state import short_error
 from kerasbatch.engine.program.cache import ProgramCache
 from kerasbatch.engine.program.configuration import configuration
 from kerasbatch.engine.program.evaluation_loop import as_tensors
 
+CONVOLUTIONS = ("Conv2D", "Conv3D", "DepthwiseConv2dNative")
 TRANSPOSED = ("Conv2DBackpropInput", "Conv3DBackpropInputV2")
-CONVOLUTIONS = ("Conv2D", "Conv3D", *TRANSPOSED)
-DEPTHWISE = ("DepthwiseConv2dNative",)
+POOLS = ("MaxPool", "MaxPoolV2", "AvgPool", "MaxPool3D", "AvgPool3D")
+RANDOM = (
+    "StatelessRandomUniformV2",
+    "StatelessRandomUniform",
+    "StatelessRandomNormalV2",
+    "StatelessRandomNormal",
+    "RandomUniform",
+    "RandomStandardNormal",
+)
 LOOPS = ("While", "StatelessWhile")
-CALLS = ("PartitionedCall", "StatefulPartitionedCall", "If", "StatelessIf")
+BRANCHES = ("f", "then_branch", "else_branch", "body", "cond")
+"""The attributes of operations that name functions."""
 FREE = ("Const", "Placeholder", "Identity", "NoOp", "ReadVariableOp")
 """The operations that take no time of their own."""
 UNKNOWN_TRIPS = 10
 """The assumed number of iterations of a loop whose number is known only at run time."""
 MAX_KEPT = 64
 """The number of configurations whose operations are kept."""
-_NAME = "kerasbatch_operations"
-_OPERATIONS = ProgramCache["StepOperations | None"]()
-OWN_STEP = 4
+WHOLE_STEP = 4
 """The operations of a whole step over those of its forward pass."""
+_NAME = "kerasbatch_operations"
+_OPERATIONS = ProgramCache["StepOperations | str"]()
 
 
 @dataclass(frozen=True)
@@ -42,29 +52,30 @@ class StepOperations:
         traced: the operations that take time.
         executed: the same, those of a loop once for each of its iterations.
         elements: the elements of their results.
-        convolutions: the convolutions that are not inside a function.
-        patch_bytes: the bytes of the patches of these convolutions.
+        convolutions: the convolutions that layers call through Keras.
+        patch_bytes: the bytes of the patches of these convolutions; None if one is unknown.
         is_depthwise: whether some of them are of single channels.
-        hidden_convolutions: whether some are inside a function, or of unknown shapes.
-        own_convolutions: whether a layer calls TensorFlow's convolutions itself.
+        native: the kinds of operations that cannot be lowered, such as `pools`: layers call
+            TensorFlow's themselves.
+        random_elements: the elements of random numbers that cannot be lowered.
     """
 
     traced: int
     executed: int
     elements: int
     convolutions: int = 0
-    patch_bytes: int = 0
+    patch_bytes: int | None = 0
     is_depthwise: bool = False
-    hidden_convolutions: bool = False
-    own_convolutions: bool = False
+    native: tuple[str, ...] = ()
+    random_elements: int = 0
 
     @property
     def convolves(self) -> bool:
         """True if there are convolutions."""
-        return self.convolutions > 0 or self.hidden_convolutions
+        return self.convolutions > 0 or "convolutions" in self.native
 
 
-def step_operations(model: keras.Model, batch: Any, size: int | None) -> StepOperations | None:
+def step_operations(model: keras.Model, batch: Any, size: int | None) -> StepOperations | str:
     """Return the operations of a model, read once for all models of its configuration.
 
     Arguments and result are those of `read_operations`.
@@ -76,21 +87,22 @@ def step_operations(model: keras.Model, batch: Any, size: int | None) -> StepOpe
 
 def _of_configuration(
     model: keras.Model, batch: Any, size: int | None, layout: tuple[Any, ...]
-) -> StepOperations | None:
+) -> StepOperations | str:
     text = configuration(model)
     if text is None:
         return read_operations(model, batch, size)
-    kept = keras_private.global_state(_NAME, OrderedDict[Any, StepOperations | None])
+    kept = keras_private.global_state(_NAME, OrderedDict[Any, StepOperations | str])
     key = text, *layout
     if key not in kept:
         kept[key] = read_operations(model, batch, size)
     kept.move_to_end(key)
     while len(kept) > MAX_KEPT:
         kept.popitem(last=False)
-    return cast("StepOperations | None", kept[key])
+    operations: StepOperations | str = kept[key]
+    return operations
 
 
-def read_operations(model: keras.Model, batch: Any, size: int | None) -> StepOperations | None:
+def read_operations(model: keras.Model, batch: Any, size: int | None) -> StepOperations | str:
     """Trace the forward pass of a model, or its own training step, and read the operations.
 
     Args:
@@ -99,7 +111,7 @@ def read_operations(model: keras.Model, batch: Any, size: int | None) -> StepOpe
         size: the batch size; None for one that is unknown.
 
     Returns:
-        None if the step cannot be traced alone; its compilation then says why.
+        The operations, or the error of a step that cannot be traced alone.
     """
     specs = keras.tree.map_structure(
         lambda array: tf.TensorSpec((size or 1, *array.shape[1:]), array.dtype), tuple(batch)
@@ -107,41 +119,62 @@ def read_operations(model: keras.Model, batch: Any, size: int | None) -> StepOpe
     is_own = not keras_private.has_keras_step(model, "train_step")
 
     def step(*parts: Any) -> Any:
-        if is_own:
-            return as_tensors(model.train_step(keras.utils.pack_x_y_sample_weight(*parts)))
-        return model(parts[0], training=True)
+        if not is_own:
+            return model(parts[0], training=True)
+        is_packed = len(parts) <= len(("x", "y", "sample_weight"))
+        data = keras.utils.pack_x_y_sample_weight(*parts) if is_packed else parts
+        return as_tensors(model.train_step(data))
 
+    calls = RecordedCalls()
     try:
-        with counted_convolutions() if can_lower() else contextlib.nullcontext(()) as called:
+        with recorded_calls(calls) if can_lower() else contextlib.nullcontext():
             graph = tf.function(step, autograph=False).get_concrete_function(*specs).graph
-    except Exception:
-        return None
-    return operations_of(graph, len(called), OWN_STEP if is_own else 1)
+    except (MemoryError, tf.errors.ResourceExhaustedError):
+        raise
+    except Exception as error:  # a step of the user may fail in any way; Keras then says why
+        return short_error(error)
+    return operations_of(graph, calls, is_whole_step=is_own, knows_size=size is not None)
 
 
-def operations_of(graph: Any, called: int, share: int = 1) -> StepOperations:
+def operations_of(
+    graph: Any, calls: RecordedCalls, *, is_whole_step: bool, knows_size: bool = True
+) -> StepOperations:
     """Return the operations of a traced graph.
 
     Args:
         graph: the graph.
-        called: the number of convolutions that layers call through Keras.
-        share: the operations of the graph over those of a forward pass.
+        calls: the operations that layers call through Keras.
+        is_whole_step: whether the graph holds the gradient and the optimizer too.
+        knows_size: whether the batch size is known.
     """
     operations = [each for each in graph.get_operations() if each.type not in FREE]
     library = {f.signature.name: f for f in graph.as_graph_def().library.function}
-    inner = {node.op for function in library.values() for node in function.node_def}
-    convolutions = [each for each in operations if each.type in (*CONVOLUTIONS, *DEPTHWISE)]
-    patches = [_patch_bytes(each) for each in convolutions]
+    types = [each.type for each in operations]
+    types += [node.op for function in library.values() for node in function.node_def]
+    share = WHOLE_STEP if is_whole_step else 1
     return StepOperations(
         traced=sum(_traced(each, library) for each in operations) // share,
         executed=sum(_executed(each, library) for each in operations) // share,
         elements=sum(_elements(each) for each in operations) // share,
-        convolutions=len(convolutions),
-        patch_bytes=sum(size for size in patches if size is not None),
-        is_depthwise=any(each.type in DEPTHWISE for each in convolutions),
-        hidden_convolutions=None in patches or not inner.isdisjoint((*CONVOLUTIONS, *DEPTHWISE)),
-        own_convolutions=len(convolutions) > called * share,
+        convolutions=calls.convolutions,
+        patch_bytes=calls.patch_bytes if knows_size else None,
+        is_depthwise=calls.is_depthwise,
+        native=tuple(_native(types, calls, is_whole_step)),
+        random_elements=sum(_elements(each) for each in operations if each.type in RANDOM)
+        - calls.random_elements,
     )
+
+
+def _native(types: list[str], calls: RecordedCalls, is_whole_step: bool) -> Iterator[str]:
+    """Yield the kinds of operations that are more than layers call through Keras.
+
+    The gradient of a convolution is a transposed one, so those of a whole step are not counted.
+    """
+    kinds = CONVOLUTIONS if is_whole_step else (*CONVOLUTIONS, *TRANSPOSED)
+    if sum(types.count(kind) for kind in kinds) > calls.convolutions:
+        yield "convolutions"
+    if sum(types.count(kind) for kind in POOLS) > calls.pools:
+        yield "pools"
 
 
 def _traced(operation: Any, library: Any) -> int:
@@ -154,14 +187,18 @@ def _executed(operation: Any, library: Any) -> int:
 
 
 def _called(operation: Any) -> Iterator[str]:
-    for name in ("f", "then_branch", "body", "cond"):
+    for name in BRANCHES:
         if name in operation.node_def.attr:
             yield operation.get_attr(name).name
 
 
 def _size(name: str, library: Any) -> int:
     """Return the operations of a function that take time, those of inner loops once."""
-    return sum(node.op not in FREE for node in library[name].node_def) if name in library else 0
+    if name not in library:
+        return 0
+    nodes = [node for node in library[name].node_def if node.op not in FREE]
+    inner = (node.attr[key].func.name for node in nodes for key in BRANCHES if key in node.attr)
+    return len(nodes) + sum(_size(each, library) for each in inner)
 
 
 def _trips(loop: Any) -> int:
@@ -179,19 +216,3 @@ def _elements(operation: Any) -> int:
     """Return the elements of the results of an operation, as far as they are known."""
     shapes = (output.shape for output in operation.outputs)
     return sum(math.prod(shape) for shape in shapes if shape.is_fully_defined())
-
-
-def _patch_bytes(convolution: Any) -> int | None:
-    """Return the bytes of the patches of a convolution: windows by elements by channels.
-
-    Those of single channels have none; None if their shape is unknown.
-    """
-    is_transposed = convolution.type in TRANSPOSED
-    windows = convolution.inputs[2] if is_transposed else convolution.outputs[0]
-    shape, kernel = windows.shape, convolution.inputs[1].shape
-    if not shape.is_fully_defined() or not kernel.is_fully_defined():
-        return None
-    if convolution.type in DEPTHWISE:
-        return 0
-    patches: int = math.prod(shape[:-1]) * math.prod(kernel[:-1]) * windows.dtype.size
-    return patches

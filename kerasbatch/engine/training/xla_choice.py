@@ -73,13 +73,14 @@ def choose_xla(
     if requested is None and steps.count is not None and steps.count < least:
         return _not_paying(steps.count)
     operations = step_operations(model, steps.inputs, steps.size)
-    if operations is None:
-        return _unread(requested, by, steps)
-    mode, detail = best_mode(operations, steps.size)
+    if isinstance(operations, str):
+        return _unread(requested, by, operations)
+    has_gpu = bool(tf.config.list_logical_devices("GPU"))
+    mode, detail = best_mode(operations, steps.size, has_gpu=has_gpu)
     if settings.xla_mode:
         mode, detail = settings.xla_mode, ""
     if requested:
-        return XlaChoice("loop" if mode == "none" else mode, f"with XLA{detail}, {by}")
+        return _requested(mode, detail, by, operations)
     if mode == "none":
         return XlaChoice("none", f"without XLA{detail}")
     after = threshold
@@ -89,18 +90,33 @@ def choose_xla(
 
 
 def best_mode(
-    operations: StepOperations, size: int | None, costs: XlaCosts = DEFAULT_COSTS
+    operations: StepOperations,
+    size: int | None,
+    *,
+    has_gpu: bool = False,
+    costs: XlaCosts = DEFAULT_COSTS,
 ) -> tuple[XlaMode, str]:
-    """Return the fastest use of XLA for a step, and its reason in words."""
-    if tf.config.list_physical_devices("GPU") or not operations.convolves:
+    """Return the fastest use of XLA for a step, and its reason in words.
+
+    Args:
+        operations: the operations of a forward pass.
+        size: the batch size, or None if it is unknown.
+        has_gpu: whether there is a GPU, where XLA uses the libraries of the device.
+        costs: the constants.
+    """
+    if has_gpu:
         return "loop", ""
-    if operations.hidden_convolutions:
-        return "none", ", which is slow for convolutions inside a function on a CPU"
+    if "pools" in operations.native:
+        return "none", ", which is slow for the gradient of TensorFlow's own pools on a CPU"
+    if not operations.convolves:
+        return "loop", ""
     if operations.is_depthwise and size != 1:
         return "none", ", which is slow for depthwise convolutions on a CPU"
-    megabytes = f"{max(operations.patch_bytes / 1e6, 0.1):,.1f} MB a step"
-    if operations.own_convolutions:
+    if "convolutions" in operations.native:
         return "step", ", step by step, because a layer calls TensorFlow's convolutions itself"
+    if operations.patch_bytes is None:
+        return "step", ", step by step, because the sizes of convolutions are unknown beforehand"
+    megabytes = f"{max(operations.patch_bytes / 1e6, 0.1):,.1f} MB a step"
     if operations.patch_bytes <= costs.patch_bytes:
         return "lowered_loop", f", convolutions as matrix products with patches of {megabytes}"
     return "step", f", step by step, because the patches of convolutions would take {megabytes}"
@@ -143,8 +159,15 @@ def _not_paying(count: int) -> XlaChoice:
     return XlaChoice("none", f"without XLA, whose compilation would not pay in {count:,} steps")
 
 
-def _unread(requested: bool | None, by: str, steps: PlannedSteps) -> XlaChoice:
+def _requested(mode: XlaMode, detail: str, by: str, operations: StepOperations) -> XlaChoice:
+    """Return the choice where the user wants XLA, even if it is slow."""
+    if mode != "none":
+        return XlaChoice(mode, f"with XLA{detail}, {by}")
+    return XlaChoice("step" if operations.convolves else "loop", f"with XLA, {by}")
+
+
+def _unread(requested: bool | None, by: str, error: str) -> XlaChoice:
     """Return the choice for a step that cannot be read."""
     if requested:
         return XlaChoice("step", f"with XLA, step by step, {by}")
-    return XlaChoice("none", "without XLA, because its step cannot be read beforehand")
+    return XlaChoice("none", f"without XLA, because its step cannot be read beforehand ({error})")

@@ -18,6 +18,7 @@ class XlaCosts:
         operation: the same for each operation of a forward pass, with those of its gradient.
         element: the same for each element of their results.
         state: the same for each number of the weights and of the optimizer.
+        random_element: what XLA loses for each random number that is not lowered.
         call: the seconds that every call of a compiled step costs.
         compilation: the seconds that XLA's compilation takes longer than TensorFlow's.
         compiled_operation: the same for each operation of the forward pass.
@@ -30,6 +31,7 @@ class XlaCosts:
     operation: float = 1.2e-5
     element: float = 2e-9
     state: float = 1.2e-9
+    random_element: float = 1e-7
     call: float = 3e-4
     compilation: float = 0.9
     compiled_operation: float = 0.025
@@ -64,6 +66,7 @@ def saved_per_step(
         + operations.executed * costs.operation
         + operations.elements * costs.element
         + state * costs.state
+        - operations.random_elements * costs.random_element
     )
     return saved - costs.call if mode == "step" else saved
 

@@ -64,7 +64,8 @@ def test_what_cannot_be_fused(kind: str) -> None:
     assert int(model.optimizer.iterations) == (22 if kind == "dataset" else 4)
 
 
-def test_a_layer_that_xla_cannot_compile(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("mode", ["loop", "step"])
+def test_a_layer_that_xla_cannot_compile(mode: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """It runs in blocks without XLA, which is not tried a second time."""
     import tensorflow as tf
 
@@ -83,11 +84,14 @@ def test_a_layer_that_xla_cannot_compile(monkeypatch: pytest.MonkeyPatch) -> Non
         honest(self, *arguments, **options)
 
     monkeypatch.setattr(ProgramFunctions, "__init__", counted)
+    settings = EngineSettings(xla_mode=mode)
     for _ in range(2):
-        history = kb.fit(model, TABLE, CLASSES, epochs=2, verbose=0, jit_compile=True)
+        history = kb.fit(
+            model, TABLE, CLASSES, epochs=2, verbose=0, jit_compile=True, settings=settings
+        )
         assert history.kerasbatch.engine == "fused"
         assert "without XLA, which cannot compile this model" in history.kerasbatch.why
-    assert jitted == ["loop", "none"]
+    assert jitted == [mode, "none"]
 
 
 def test_a_step_that_no_program_can_hold() -> None:

@@ -11,10 +11,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from fit_support import CLASSES, RANDOM, N, assert_equal, pair
+from fit_support import CLASSES, RANDOM, SPARSE, N, assert_equal, pair
 from keras import layers
 
 import kerasbatch as kb
+from kerasbatch.engine.lowering.xla_mode import lowering_of
+from kerasbatch.engine.program import functions
 from kerasbatch.engine.settings import EngineSettings
 
 IMAGES = RANDOM.normal(size=(N, 16, 16, 2)).astype(np.float32)
@@ -82,9 +84,58 @@ def options(mode: str) -> dict[str, Any]:
     }
 
 
+@pytest.fixture
+def traced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The modes of all traces of blocks with XLA, in their order."""
+    modes: list[str] = []
+
+    def recorded(mode: Any) -> Any:
+        modes.append(mode)
+        return lowering_of(mode)
+
+    monkeypatch.setattr(functions, "lowering_of", recorded)
+    keras.utils.clear_session()
+    return modes
+
+
 @pytest.mark.parametrize("mode", MODES)
-def test_a_convnet(mode: str) -> None:
-    assert_equal(*pair(cnn, IMAGES, CLASSES, **options(mode)), tolerance=1e-6)
+def test_a_convnet(mode: str, traced: list[str]) -> None:
+    models, histories = pair(cnn, IMAGES, CLASSES, **options(mode))
+    assert_equal(models, histories, tolerance=1e-6)
+    assert traced == [mode]
+    assert "with XLA" in histories[0].kerasbatch.why
+
+
+def two_outputs() -> keras.Model:
+    """Keras weighs the losses of outputs by the size of a batch, which the engine hides."""
+    inputs = keras.Input((16, 16, 2))
+    x = layers.Dropout(0.3)(layers.MaxPooling2D()(layers.Conv2D(4, 3)(inputs)))
+    x = layers.Flatten()(x)
+    return keras.Model(inputs, [layers.Dense(4, "softmax")(x), layers.Dense(4, "softmax")(x)])
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_dropout_before_two_outputs(mode: str) -> None:
+    """The masks are those of plain Keras, though the size of the batch is hidden."""
+    weights = []
+    for engine in ("fused", "keras"):
+        keras.utils.set_random_seed(1)
+        model = two_outputs()
+        model.compile(keras.optimizers.SGD(0.05), [SPARSE, SPARSE])
+        kb.fit(
+            model,
+            IMAGES,
+            [CLASSES, CLASSES],
+            batch_size=8,
+            seed=3,
+            verbose=0,
+            engine=engine,  # type: ignore[arg-type]  # one of them
+            jit_compile=True if engine == "fused" else None,
+            settings=EngineSettings(xla_mode=mode),  # type: ignore[arg-type]  # one of MODES
+        )
+        weights.append([np.asarray(weight) for weight in model.weights])
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
 
 
 @pytest.mark.slow
@@ -148,7 +199,7 @@ def test_a_loss_that_is_not_finite_ends_the_training_at_its_step(mode: str) -> N
     assert int(model.optimizer.iterations) == 6
 
 
-def test_a_convolution_that_cannot_be_lowered_is_compiled_step_by_step() -> None:
+def test_a_convolution_that_cannot_be_lowered_is_compiled_step_by_step(traced: list[str]) -> None:
     """Windows with gaps in three dimensions, which TensorFlow places elsewhere."""
     model = keras.Sequential(
         [
@@ -162,6 +213,30 @@ def test_a_convolution_that_cannot_be_lowered_is_compiled_step_by_step() -> None
     x = RANDOM.normal(size=(16, 8, 8, 8, 1))
     history = kb.fit(model, x, CLASSES[:16], batch_size=8, verbose=0, jit_compile=True)
     assert "compiled with XLA, step by step, because of conv: TensorFlow" in history.kerasbatch.why
+    tried = traced.count("lowered_loop")
+    again = kb.fit(model, x, CLASSES[:16], batch_size=8, verbose=0, jit_compile=True)
+    assert again.kerasbatch.why == history.kerasbatch.why
+    assert traced.count("lowered_loop") == tried == 1
+
+
+def test_a_convolution_that_cannot_be_lowered_late() -> None:
+    """The batches go on without XLA."""
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 8, 1)),
+            layers.Conv3D(2, 1, strides=2, padding="same"),
+            layers.Flatten(),
+            layers.Dense(4, "softmax"),
+        ]
+    )
+    model.compile("sgd", SPARSE)
+    x = RANDOM.normal(size=(64, 8, 8, 8, 1)).astype("float32")
+    data = tf.data.Dataset.from_tensor_slices((x, CLASSES[:64])).batch(2, drop_remainder=True)
+    endless = data.filter(lambda x, y: True)
+    settings = EngineSettings(xla_steps=4, short_epoch=0)
+    history = kb.fit(model, endless, shuffle=False, verbose=0, engine="fused", settings=settings)
+    assert "; but then without XLA, because of conv: TensorFlow" in history.kerasbatch.why
+    assert int(model.optimizer.iterations) == 32
 
 
 def test_a_pool_that_cannot_be_lowered_is_named() -> None:
