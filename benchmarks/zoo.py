@@ -36,8 +36,11 @@ SHORT = 3.0
 """The seconds of a first part up to which it is timed with several fresh models."""
 ROUND_SECONDS = 0.6
 """The shortest duration of a round of further steps."""
-SLOW = ("cnn", "lenet", "four_convolutions", "resnet", "separable", "transformer")
-"""The models of which only 10 steps at a time are timed at the largest batch size, not 100."""
+SLOW = {
+    16: ("four_convolutions", "resnet", "separable"),
+    128: ("cnn", "lenet", "four_convolutions", "resnet", "separable", "transformer"),
+}
+"""The models of which only 10 steps at a time are timed at a batch size, not 100."""
 Way = Callable[[keras.Model, Any, Any, int, int], None]
 """Trains a model on x and y with a batch size; the last argument are the epochs planned, of which
 the first one is trained."""
@@ -329,7 +332,7 @@ class Timing:
 def measure(name: str, size: int, steps: int, ways: list[str]) -> dict[str, Timing]:
     """Return the timings of some ways for trainings of that many steps."""
     _, shape = compiled(name)
-    part = 10 if size == max(SIZES) and name in SLOW else 100
+    part = 10 if name in SLOW.get(size, ()) else 100
     x, y = data(name, shape, size * part)
     timings = {way: Timing(part) for way in ways}
     for _ in range(ROUNDS):
