@@ -16,7 +16,9 @@ class XlaCosts:
     Args:
         step: the seconds that XLA saves in every step of any model.
         operation: the same for each operation of a forward pass, with those of its gradient.
-        element: the same for each element of their results.
+        element: the same for the elements of their results, to the power of `efficiency`: without
+            XLA, large operations are faster for each element than small ones.
+        efficiency: the exponent.
         state: the same for each number of the weights and of the optimizer.
         random_element: what XLA loses for each random number that is not lowered.
         call: the seconds that every call of a compiled step costs.
@@ -29,12 +31,13 @@ class XlaCosts:
 
     step: float = 1e-4
     operation: float = 1.2e-5
-    element: float = 2e-9
+    element: float = 9e-8
+    efficiency: float = 0.75
     state: float = 1.2e-9
     random_element: float = 1e-7
     call: float = 3e-4
-    compilation: float = 0.9
-    compiled_operation: float = 0.025
+    compilation: float = 1.5
+    compiled_operation: float = 0.03
     compiled_convolution: float = 0.4
     patch_bytes: int = 10_000_000
 
@@ -61,10 +64,11 @@ def saved_per_step(
     """
     if mode == "none":
         return 0.0
+    elements: float = operations.elements**costs.efficiency
     saved = (
         costs.step
         + operations.executed * costs.operation
-        + operations.elements * costs.element
+        + elements * costs.element
         + state * costs.state
         - operations.random_elements * costs.random_element
     )

@@ -140,9 +140,10 @@ def test_dropout_before_two_outputs(mode: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["lowered_loop", "step"])
-@pytest.mark.parametrize("make", [lenet, resnet, u_net])
-def test_other_convnets(make: Any, mode: str) -> None:
-    assert_equal(*pair(make, IMAGES, CLASSES, **options(mode)), tolerance=2e-6)
+@pytest.mark.parametrize(("make", "tolerance"), [(lenet, 2e-6), (resnet, 5e-6), (u_net, 2e-6)])
+def test_other_convnets(make: Any, tolerance: float, mode: str) -> None:
+    """The ResNet of Keras' own `jit_compile=True` is 3.6e-6 from its `False`."""
+    assert_equal(*pair(make, IMAGES, CLASSES, **options(mode)), tolerance=tolerance)
 
 
 @pytest.mark.parametrize("mode", ["lowered_loop", "step"])
