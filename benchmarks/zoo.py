@@ -5,8 +5,8 @@
 Each row is a model, a batch size and a number of steps. Every way trains a fresh model for the
 first part of its steps, compilation included (the median of three fresh models where that takes
 seconds), and goes on with the same model, all ways in turn, for the seconds of a further step (the
-median of three rounds; a way whose first part took a minute is not timed again). A training takes
-the first part and as many further steps. Bars: `auto` takes at most 1.15 times the time of the best
+median of three rounds; a way whose first part took a minute, or five times as long as that of the
+fastest way, is not timed again). A training takes the first part and as many further steps. Bars: `auto` takes at most 1.15 times the time of the best
 use of XLA, and at most 1.05 times that of plain `fit` and of Keras' best.
 """
 
@@ -32,7 +32,9 @@ STEPS = (2000, 100)
 ROUNDS = 3
 LIMIT = 60.0
 """The seconds of a first part from which on a way is not timed again."""
-SHORT = 3.0
+HOPELESS = 5.0
+"""So many times the fastest first part of a cell, and a way is not timed again."""
+SHORT = 2.0
 """The seconds of a first part up to which it is timed with several fresh models."""
 ROUND_SECONDS = 0.6
 """The shortest duration of a round of further steps."""
@@ -339,9 +341,10 @@ def measure(name: str, size: int, steps: int, ways: list[str]) -> dict[str, Timi
         for way, timing in timings.items():
             if not timing.firsts or timing.first < SHORT:
                 begin(timing, name, way, x, y, size, steps)
+    limit = min(LIMIT, HOPELESS * min(timing.first for timing in timings.values()))
     for _ in range(ROUNDS):
         for way, timing in timings.items():
-            is_slow = timing.first > LIMIT
+            is_slow = timing.first > max(limit, SHORT)
             further = timing.first / part if is_slow else rate(way, timing.model, x, y, size, steps)
             timing.rates.append(further)
     return timings
