@@ -136,7 +136,7 @@ class _Adviser:
         self._verify = verify
         self._access = source.access(trust=trust)
         self._data = load_data(source.spec, self._access)
-        self._n = len(self._data.x_train)
+        self._n = self._data.count
         self._sizes = list(grid.sizes_for(self._n)) or sizes_for(self._n)
         self._rates = grid.rates_for(self._n)
         self._source = source = without_rule(source, self._n)

@@ -128,7 +128,7 @@ def brute_force_spec(
             raise SpecError.at(
                 ("target",), "found none; brute force needs one, like val_accuracy>=0.97"
             )
-        n = len(load_data(source.spec, source.access(trust=trust)).x_train)
+        n = load_data(source.spec, source.access(trust=trust)).count
         source = without_rule(source, n)
         if not has_rate_rule(source.spec):
             message = "no rule says how its learning rate follows the batch size; choose another"
@@ -156,7 +156,7 @@ def brute_force(
     Returns:
         The times at every size, the fastest size, and the advice.
     """
-    n = len(load_data(source.spec, source.access(trust=trust)).x_train)
+    n = load_data(source.spec, source.access(trust=trust)).count
     advice = advise(source, minutes=minutes, trust=trust, wait=wait)
     sizes = sorted({size for size in (*settings.sizes, advice.batch_size) if size and size <= n})
     with tempfile.TemporaryDirectory(prefix="kerasbatch-brute-force-") as folder:

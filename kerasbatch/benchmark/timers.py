@@ -73,7 +73,7 @@ class Benchmark:
         Raises:
             SpecError: if one is out of range.
         """
-        n = len(self.data.x_train)
+        n = self.data.count
         return [plan(n, batch_size=size, epochs=1).batch_size for size in batch_sizes]
 
     def plain(
@@ -108,7 +108,7 @@ class Benchmark:
 
 def build_for_batch_size(spec: Spec, access: Access, data: RunData, size: int) -> keras.Model:
     """Build and compile the spec's model for a batch size."""
-    rate = resolve_learning_rate(spec, plan(len(data.x_train), batch_size=size, epochs=1))
+    rate = resolve_learning_rate(spec, plan(data.count, batch_size=size, epochs=1))
     return build_model(spec, data, rate, access)
 
 
@@ -189,7 +189,7 @@ class FusedTimer:
         *,
         streamed: bool = False,
     ) -> None:
-        self._plan = plan_budget(len(data.x_train), size, spec.length, spec.partial_batch)
+        self._plan = plan_budget(data.count, size, spec.length, spec.partial_batch)
         self.planned_steps = self._plan.total_steps
         stream = ExampleStream(data.train, self._plan, spec.seed, spec.sampling, data.scale)
         self.training = start(model, stream, engine=spec.engine, streamed=streamed)

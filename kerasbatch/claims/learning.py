@@ -54,7 +54,7 @@ def measure_learning(runner: ClaimRunner) -> Learning:
         train_examples=TRAIN_EXAMPLES, evaluate_every={"growth": 1.1}, target=TARGET
     )
     del spec["epochs"]
-    sizes = batch_sizes(len(runner.arrays(spec | {"epochs": 1})[1].x_train))
+    sizes = batch_sizes(runner.arrays(spec | {"epochs": 1})[1].count)
     sweep = {
         "batch_size": sizes,
         "optimizer.learning_rate": "auto",

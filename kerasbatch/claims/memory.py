@@ -28,7 +28,7 @@ class Memory:
 def measure_memory(runner: ClaimRunner) -> Memory:
     """Train two steps in fresh processes: a small batch, a large one, the small one again."""
     spec = runner.classifier(engine="keras", model="cnn", validation="none")
-    n = len(runner.arrays(spec)[1].x_train)
+    n = runner.arrays(spec)[1].count
     del spec["epochs"]
     small, large = 16, min(4096, n)
     peaks: dict[int, list[float | None]] = {small: [], large: []}

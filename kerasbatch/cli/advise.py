@@ -52,7 +52,7 @@ def advise(
     check_before_loading(source, trust)
     display = display_with_tensorflow(quiet=False, verbose=False, load_optional=trust)
     from kerasbatch.advice import advise as adviser
-    from kerasbatch.records.files import write_text
+    from kerasbatch.atomic_files import write_text
 
     advice = adviser.advise(
         source,

@@ -12,6 +12,7 @@ import typer
 
 from kerasbatch.cli.advise import advise
 from kerasbatch.cli.bench import bench
+from kerasbatch.cli.cache import cache
 from kerasbatch.cli.check_advice import check_advice
 from kerasbatch.cli.claims import claims
 from kerasbatch.cli.compare import compare
@@ -45,6 +46,7 @@ for command in (
     check_advice,
     bench,
     claims,
+    cache,
     schema,
 ):
     app.command()(command)

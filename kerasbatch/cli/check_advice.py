@@ -40,7 +40,7 @@ def check_advice(
         check_before_loading(source, trust)
     display = display_with_tensorflow(quiet=False, verbose=False, load_optional=trust)
     from kerasbatch.advice import brute_force
-    from kerasbatch.records.files import write_text
+    from kerasbatch.atomic_files import write_text
 
     checks = [brute_force.brute_force_spec(source, target, trust=trust) for source in sources]
     results: list[BruteForce] = []

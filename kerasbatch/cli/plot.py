@@ -53,7 +53,7 @@ def plot(
     from matplotlib import rc_context
 
     from kerasbatch.analysis.plots.plot import plot as draw
-    from kerasbatch.records.files import write_bytes
+    from kerasbatch.atomic_files import write_bytes
 
     figure = draw(
         list(paths),

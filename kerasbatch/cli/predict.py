@@ -15,12 +15,16 @@ from kerasbatch.text import counted
 
 def predict(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Directory of the run.")],
-    csv: Annotated[
-        Path, typer.Option(metavar="IN", help="Rows to predict: a CSV or .parquet file.")
-    ],
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="OUT", help="CSV file to write.")
     ],
+    csv: Annotated[
+        Path | None, typer.Option(metavar="IN", help="Rows to predict: a CSV or .parquet file.")
+    ] = None,
+    images: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="PATH", help="Images to predict: a file or a folder; repeatable."),
+    ] = None,
     which: Annotated[
         Literal["best", "last"] | None,
         typer.Option(help="Model to use; by default the best if the run kept both."),
@@ -36,26 +40,31 @@ def predict(
     verbose: Verbose = False,
 ) -> None:
     """Predict new rows with a saved model (key save of the spec)."""
-    if faults := [*options.folder_faults(output, "-o"), *_output_faults(csv, output)]:
+    if faults := [*options.folder_faults(output, "-o"), *_faults(csv, images, output)]:
         raise SpecError(faults)
-    from kerasbatch.records.files import write_text
+    from kerasbatch.atomic_files import write_text
 
     display = display_with_tensorflow(quiet=False, verbose=verbose, load_optional=trust)
-    from kerasbatch.inference.predict import predict_file
+    from kerasbatch.inference.predict import predict_file, predict_images
     from kerasbatch.inference.saved_model import load_saved_model
 
     with display, display.waiting_for("predicting"):
         kept = load_saved_model(run, which=which, trust=trust)
-        table, notices = predict_file(kept, csv, keep=keep or (), strict=strict)
+        if csv is not None:
+            table, notices = predict_file(kept, csv, keep=keep or (), strict=strict)
+        else:
+            table, notices = predict_images(kept, images or ()), []
     for notice in notices:
         display.notice(notice)
     write_text(output, table.to_csv(index=False, lineterminator="\n"))
-    rows = counted(len(table), "row")
+    rows = counted(len(table), "row" if csv is not None else "image")
     open_console(errors=False).print(f"{rows} predicted: {output}", soft_wrap=True)
 
 
-def _output_faults(csv: Path, output: Path) -> list[Fault]:
-    if csv.resolve() == output.resolve():
+def _faults(csv: Path | None, images: list[Path] | None, output: Path) -> list[Fault]:
+    if (csv is None) == (images is None):
+        return [Fault(("--csv",), "give either --csv FILE or --images PATH")]
+    if csv is not None and csv.resolve() == output.resolve():
         return [Fault(("-o",), f"{output} is the file that is read; write into another one")]
     if output.suffix.lower() == ".parquet":
         return [Fault(("-o",), f"found {output.name!r}; predictions are written as CSV")]

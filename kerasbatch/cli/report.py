@@ -39,7 +39,7 @@ def _write_page(
     output: Path, paths: list[Path], by: list[str], target: str | None, all_runs: bool
 ) -> None:
     from kerasbatch.analysis.report import page as analysis
-    from kerasbatch.records.files import write_text
+    from kerasbatch.atomic_files import write_text
 
     console = open_console()
     with console.status(f"drawing {output.name} ..."):

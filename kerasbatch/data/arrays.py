@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from kerasbatch.data.table_format import TableFormat
+from kerasbatch.data.windows import Window
 from kerasbatch.types import Array
 
 
@@ -28,6 +29,11 @@ class RawArrays:
         units: the units of columns of numbers, by name, where they have one.
         table_format: the format of the table's file.
         notice: a message for the user about the data, or None.
+        texts: the texts of each part, `train`, `validation`, `test`, as str in object arrays.
+        groups: the group of each example of x, or None.
+        window: the windows of a series in time, or None; x and y hold its rows.
+        prepared: a message for the user that the arrays were written into the cache, or None.
+        fingerprint: a hash of the arrays that is known already, or None.
     """
 
     x: Array
@@ -43,3 +49,8 @@ class RawArrays:
     units: Mapping[str, str] = field(default_factory=dict)
     table_format: TableFormat = field(default_factory=TableFormat)
     notice: str | None = None
+    texts: Mapping[str, Array] = field(default_factory=dict)
+    groups: Array | None = None
+    window: Window | None = None
+    prepared: str | None = None
+    fingerprint: str | None = None

@@ -1,14 +1,18 @@
 """A description of the data that a model learns from, as `plan` shows it."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from kerasbatch.data.preprocessing import Preprocessing
-from kerasbatch.data.split import SplitData
+from kerasbatch.data.split import SplitData, split_validation
+from kerasbatch.data.texts.text_format import TextFormat
 from kerasbatch.spec.schema import Spec
+from kerasbatch.spec.section_schema import GroupsForValidation, LastForValidation
 from kerasbatch.text import counted, shortened
+from kerasbatch.types import Array
 
 MAX_COLUMNS, MAX_CLASSES = 8, 6
 """The columns of words, and the classes, that are named one by one."""
@@ -30,7 +34,7 @@ def describe_data(spec: Spec, parts: SplitData, preprocessing: Preprocessing) ->
         description["columns"] = _columns(parts, preprocessing)
     description["target"] = _target(spec, parts)
     description["validation"] = _validation(spec, parts)
-    description["model gets"] = _input(parts, preprocessing)
+    description["model gets"] = _input(spec, parts, preprocessing)
     return description
 
 
@@ -75,11 +79,21 @@ def _target(spec: Spec, parts: SplitData) -> str:
         return f"a number, {float(y.min()):.4g} to {float(y.max()):.4g}"
     names = parts.labels or tuple(map(str, range(parts.raw.classes)))
     counts = np.bincount(y.astype(np.int64), minlength=len(names)) / len(y)
-    order = np.argsort(-counts, kind="stable")[:MAX_CLASSES]
-    shares = ", ".join(f"{_short(names[number])} {_percent(counts[number])}" for number in order)
-    more = ", ..." if len(names) > MAX_CLASSES else ""
     positive = _positive(spec, names) if len(names) == 2 else ""
-    return f"{len(names)} classes: {shares}{more}{positive}"
+    return f"{class_shares(names, counts)}{positive}"
+
+
+def class_shares(names: Sequence[str], shares: Array) -> str:
+    """Return the classes in words, the largest first.
+
+    Args:
+        names: their names.
+        shares: the share of each in the examples.
+    """
+    order = np.argsort(-shares, kind="stable")[:MAX_CLASSES]
+    listed = ", ".join(f"{_short(names[number])} {_percent(shares[number])}" for number in order)
+    more = ", ..." if len(names) > MAX_CLASSES else ""
+    return f"{len(names)} classes: {listed}{more}"
 
 
 def _percent(share: float) -> str:
@@ -102,18 +116,22 @@ def _positive(spec: Spec, names: Sequence[str]) -> str:
 
 
 def _validation(spec: Spec, parts: SplitData) -> str:
-    x, _ = parts.validation(spec.validation)
-    if x is None:
+    part = parts.validation(spec.validation)
+    if part is None:
         return "none; metrics are measured on training rows"
-    rows = counted(len(x), "row")
+    rows = counted(len(part.x), "row")
     if len(parts.held):
+        if isinstance(split_validation(spec, has_other=False), LastForValidation):
+            return f"the last {rows}"
+        if isinstance(spec.validation, GroupsForValidation):
+            return f"{rows}: whole groups of {spec.validation.groups}, the same for every seed"
         stratified = ", stratified" if parts.raw.classes else ""
         return f"{rows}, at random{stratified}, the same for every seed"
     source = "of their own" if parts.raw.arrays.x_val is not None else "of the test part"
     return f"{rows} {source}"
 
 
-def _input(parts: SplitData, preprocessing: Preprocessing) -> str:
+def _input(spec: Spec, parts: SplitData, preprocessing: Preprocessing) -> str:
     shape: Any = parts.x.shape[1:]
     notes = []
     if parts.raw.is_table:
@@ -122,5 +140,11 @@ def _input(parts: SplitData, preprocessing: Preprocessing) -> str:
         notes += ["standardized"] if preprocessing.standard is not None else []
     if parts.raw.scale is not None:
         notes.append(f"divided by {1 / parts.raw.scale:g}")
+    if parts.window is not None:
+        shape = (parts.window.size, *shape)
     size = " x ".join(map(str, shape)) or "1"
-    return ", ".join([f"{size} numbers for each of {len(parts.x):,} training rows", *notes])
+    rows = "training rows" if parts.window is None else "windows"
+    numbers = [f"{size} numbers"] if math.prod(shape) else []
+    if form := TextFormat.of(spec.data):
+        numbers.insert(0, f"the numbers of the first {form.length:,} words")
+    return ", ".join([f"{' and '.join(numbers)} for each of {parts.examples:,} {rows}", *notes])

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from kerasbatch.array_files import is_memory_mapped
+from kerasbatch.array_trees import Arrays
+from kerasbatch.data.images.image_format import ImageFormat
 from kerasbatch.data.preprocessing import (
     Preprocessing,
     Standardization,
@@ -14,12 +17,17 @@ from kerasbatch.data.preprocessing import (
     seen_words,
 )
 from kerasbatch.data.raw import RawData
-from kerasbatch.data.split import SplitData
+from kerasbatch.data.split import Part, SplitData
+from kerasbatch.data.texts.text_format import TextFormat
+from kerasbatch.data.texts.vectorizer import vectorized
 from kerasbatch.errors import Fault, Location, SpecError
-from kerasbatch.spec.data_schema import TableData
+from kerasbatch.spec.data_schema import ImageData, TableData
 from kerasbatch.spec.schema import Spec
 from kerasbatch.text import counted, shortened
 from kerasbatch.types import Array
+
+PART_ENDS = {"train": "train", "validation": "val", "test": "test"}
+"""The ends of the names of arrays in `RunData`, by part."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,10 @@ class Encoder:
             missing_values=getattr(spec.data, "missing_values", None) or (),
             units=raw.arrays.units,
             table_format=raw.arrays.table_format,
+            images=ImageFormat.of(spec.data) if isinstance(spec.data, ImageData) else None,
+            text=TextFormat.of(spec.data),
+            dates=getattr(spec.data, "dates", None) or {},
+            window=raw.arrays.window,
         )
         return cls(raw, preprocessing)
 
@@ -69,7 +81,36 @@ class Encoder:
             part = preprocessing.x(part)
         return cast_float32(part, "x", preprocessing.encoded_columns, ("data",))
 
-    def notices(self, notice: str | None, parts: Mapping[str, Array | None]) -> Iterator[str]:
+    def encoded(self, parts: Mapping[str, Part | None]) -> tuple["Encoder", dict[str, Any]]:
+        """Return the arrays of all parts by the names of `RunData`.
+
+        Args:
+            parts: the parts `train`, `validation` and `test`, None for one that is missing.
+
+        Returns:
+            An encoder with the vocabulary of the training part, and the arrays.
+        """
+        texts = {name: part.text for name, part in parts.items() if part and part.text is not None}
+        encoder, numbers = self, dict[str, Array]()
+        if texts and (form := self.preprocessing.text):
+            numbers, words = vectorized(texts, form)
+            encoder = replace(self, preprocessing=replace(self.preprocessing, vocabulary=words))
+        arrays: dict[str, Any] = {}
+        for name, part in parts.items():
+            end = PART_ENDS[name]
+            x, y = (None, None) if part is None else encoder._examples(part, numbers.get(name))
+            arrays |= {f"x_{end}": x, f"y_{end}": y}
+        return encoder, arrays
+
+    def _examples(self, part: Part, text: Array | None) -> tuple[Arrays, Array]:
+        """Return the examples of a part and their targets, encoded."""
+        window = self.raw.arrays.window
+        x = self.x(part.x)
+        if window is not None:
+            return window.x(x), self.y(window.y(part.y))
+        return with_text(x, text), self.y(part.y)
+
+    def notices(self, notice: str | None, parts: Mapping[str, Part | None]) -> Iterator[str]:
         """Yield a notice, if any, and one for each column with words that training did not see."""
         if notice:
             yield notice
@@ -77,12 +118,12 @@ class Encoder:
         for name in preprocessing.words:
             position = list(preprocessing.columns or ()).index(name)
             for part_name, part in parts.items():
-                if part is None:
+                if part is None or part_name == "train":
                     continue
-                codes = renumbered(part, preprocessing.columns, words, preprocessing.words)[
+                codes = renumbered(part.x, preprocessing.columns, words, preprocessing.words)[
                     :, position
                 ]
-                count = int((np.isnan(codes) & ~np.isnan(part[:, position])).sum())
+                count = int((np.isnan(codes) & ~np.isnan(part.x[:, position])).sum())
                 if count:
                     yield (
                         f"{counted(count, 'row')} of column {shortened(name, 60)} for {part_name} "
@@ -92,6 +133,13 @@ class Encoder:
     def y(self, part: Array) -> Array:
         """Return labels unchanged, and numbers as float32, standardized if the spec asks for it."""
         return cast_float32(self.preprocessing.y(part), "the target", None, ("data",))
+
+
+def with_text(x: Array, text: Array | None) -> Arrays:
+    """Return the inputs of a model: a table, the numbers of words, or both by name."""
+    if text is None:
+        return x
+    return {"text": text, "table": x} if x.shape[1] else text
 
 
 def _target_scale(spec: Spec, parts: SplitData) -> Standardization | None:

@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import TypeAdapter
 
+from kerasbatch.data.images.image_format import ImageFormat
 from kerasbatch.data.table_format import TableFormat
+from kerasbatch.data.texts.text_format import TextFormat
+from kerasbatch.data.windows import Window
 from kerasbatch.types import Array
 
 if TYPE_CHECKING:
@@ -74,6 +77,11 @@ class Preprocessing:
         missing_values: the texts of missing values, besides the usual ones.
         units: the units of columns of numbers, by name, where they have one.
         table_format: the format of the table of training: what the spec says, and what was found.
+        images: the form of images, or None.
+        text: the form of texts, or None.
+        vocabulary: the words of texts in the order of their numbers, or None.
+        dates: the parts of dates, by the column of dates.
+        window: the windows of a series in time, or None.
     """
 
     columns: tuple[str, ...] | None = None
@@ -86,6 +94,11 @@ class Preprocessing:
     missing_values: tuple[str, ...] = ()
     units: Mapping[str, str] = field(default_factory=dict)
     table_format: TableFormat = field(default_factory=TableFormat)
+    images: ImageFormat | None = None
+    text: TextFormat | None = None
+    vocabulary: tuple[str, ...] | None = None
+    dates: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    window: Window | None = None
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> "Preprocessing":

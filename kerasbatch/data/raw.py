@@ -10,17 +10,22 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from kerasbatch.array_files import FileState, file_states, parts
+from kerasbatch.array_files import FileState, file_states
 from kerasbatch.data.arrays import RawArrays
 from kerasbatch.data.builtin import DATASETS, load_builtin
+from kerasbatch.data.cached_arrays import add_bytes
+from kerasbatch.data.texts.vectorizer import texts_hash
 from kerasbatch.data.user_data import load_user_data
 from kerasbatch.errors import DataUnavailableError, Fault, SpecError
 from kerasbatch.spec.data_schema import (
     AnyData,
     BuiltInData,
+    DatasetData,
     NpyData,
     ObjectData,
 )
+from kerasbatch.spec.schema import Spec
+from kerasbatch.spec.section_schema import GroupsForValidation
 from kerasbatch.spec.trust import Access
 from kerasbatch.text import short_name, show_value, suggestion
 from kerasbatch.types import Array
@@ -43,6 +48,7 @@ class RawData:
             whose labels depend on the loss.
         notice: a message for the user, such as a fallback; or None.
         files: the state of the mapped files before the fingerprint was computed.
+        prepared: a message for the user that the arrays were written into the cache, or None.
     """
 
     used: str
@@ -53,28 +59,52 @@ class RawData:
     classes: int | None = None
     notice: str | None = None
     files: Mapping[str, FileState] = field(default_factory=dict)
+    prepared: str | None = None
 
 
-def read_raw(data: AnyData, access: Access) -> RawData:
+def group_column(spec: Spec) -> str | None:
+    """Return the column of the groups that validation keeps together, or None."""
+    validation = spec.validation
+    return validation.groups if isinstance(validation, GroupsForValidation) else None
+
+
+def read_raw(data: AnyData, access: Access, groups: str | None = None) -> RawData:
     """Return the arrays of a spec's data.
+
+    Args:
+        data: the keys of the spec.
+        access: the files and code that the spec may use.
+        groups: the result of `group_column`.
 
     Raises:
         DataUnavailableError: if built-in data are not available and there is no fallback.
         SpecError: if user data cannot be read.
     """
     if isinstance(data, BuiltInData):
+        if groups is not None:
+            message = "names a column of a table of yours; write {fraction: 0.2}"
+            raise SpecError.at(("validation", "groups"), message)
         return _built_in(data)
-    arrays = load_user_data(data, access)
+    arrays = load_user_data(data, access, groups)
     image = arrays.x.dtype == np.uint8 and arrays.x.ndim >= 3
     rows = arrays.x.dtype.kind == "f" and arrays.x.ndim == 2
-    table = rows and not isinstance(data, NpyData)  # npy files are used unchanged
+    table = rows and not isinstance(data, NpyData | DatasetData)  # these are used unchanged
     scale = 1 / WHITE if image else None
     files = file_states(vars(arrays).values())
-    content = fingerprint(arrays)
+    content = arrays.fingerprint or fingerprint(arrays)
     if isinstance(data, ObjectData) and arrays.columns is not None:
         # In a file, other names are another file; equal arrays of DataFrames may have any names.
         content = hashlib.sha256(json.dumps([content, arrays.columns]).encode()).hexdigest()
-    return RawData(data.kind, arrays, content, table, scale, notice=arrays.notice, files=files)
+    return RawData(
+        data.kind,
+        arrays,
+        content,
+        table,
+        scale,
+        notice=arrays.notice,
+        files=files,
+        prepared=arrays.prepared,
+    )
 
 
 def _built_in(data: BuiltInData) -> RawData:
@@ -131,10 +161,13 @@ def fingerprint(arrays: RawArrays) -> str:
         _add(digest, b"none" if array is None else array)
     # A field of a later version must not change the hashes of data without it.
     optional_arrays = {"x_val": arrays.x_val, "y_val": arrays.y_val, "weight": arrays.weight}
+    optional_arrays["groups"] = arrays.groups
     for name, array in optional_arrays.items():
         if array is not None:
             digest.update(name.encode())
             _add(digest, array)
+    for part, texts in arrays.texts.items():
+        digest.update(f"{part} {texts_hash(texts)}".encode())
     if arrays.words:
         digest.update(json.dumps(list(arrays.words.items())).encode())
     return digest.hexdigest()
@@ -146,5 +179,4 @@ def _add(digest: "hashlib._Hash", content: bytes | Array) -> None:
         digest.update(content)
         return
     digest.update(f"{content.dtype.str}{content.shape}".encode())
-    for _, part in parts(content):
-        digest.update(np.ascontiguousarray(part).tobytes())
+    add_bytes(digest, content)

@@ -4,21 +4,23 @@ Images keep their type; a batch is multiplied by `scale` before the model.
 Tables are encoded by the preprocessing that was fitted to the training part.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
+from kerasbatch import array_trees
 from kerasbatch.array_files import FileState, file_names
-from kerasbatch.data.builtin import DATASETS, is_available_offline
+from kerasbatch.array_trees import Arrays, Shape
 from kerasbatch.data.description import describe_data
 from kerasbatch.data.encoder import Encoder
 from kerasbatch.data.labels import encode_labels
 from kerasbatch.data.linear_objective import line_notice
 from kerasbatch.data.preprocessing import Preprocessing, Standardization
-from kerasbatch.data.raw import RawData, read_raw
+from kerasbatch.data.raw import RawData, group_column, read_raw
 from kerasbatch.data.sample_weights import training_weights
-from kerasbatch.data.split import evaluation_subset, split_data, train_size, validation_sizes
-from kerasbatch.spec.data_schema import BuiltInData, BuiltInName
+from kerasbatch.data.split import evaluation_subset, split_data
 from kerasbatch.spec.schema import Spec
 from kerasbatch.spec.trust import Access
 from kerasbatch.types import Array
@@ -30,7 +32,7 @@ class RunData:
 
     Args:
         used: the name of the data that are used, which may be a fallback.
-        x_train: training examples, shape (n, ...).
+        x_train: training examples, shape (n, ...), or such arrays by the names of inputs.
         y_train: their labels or numbers, shape (n,).
         x_val: examples for validation, or None.
         y_val: their labels, or None.
@@ -47,11 +49,11 @@ class RunData:
     """
 
     used: str
-    x_train: Array
+    x_train: Arrays
     y_train: Array
-    x_val: Array | None
+    x_val: Arrays | None
     y_val: Array | None
-    x_test: Array | None
+    x_test: Arrays | None
     y_test: Array | None
     scale: float | None
     classes: int | None
@@ -63,7 +65,7 @@ class RunData:
     description: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def train(self) -> tuple[Array, ...]:
+    def train(self) -> tuple[Any, ...]:
         """The training data: (x, y), or (x, y, weights)."""
         weights = () if self.w_train is None else (self.w_train,)
         return (self.x_train, self.y_train, *weights)
@@ -71,7 +73,17 @@ class RunData:
     @property
     def size(self) -> int:
         """The bytes of all arrays."""
-        return sum(getattr(part, "nbytes", 0) for part in vars(self).values())
+        return sum(array.nbytes for array in self.arrays())
+
+    def arrays(self) -> list[Array]:
+        """Return all arrays."""
+        parts = [leaf for part in vars(self).values() for leaf in array_trees.leaves(part)]
+        return [part for part in parts if isinstance(part, np.ndarray)]
+
+    @property
+    def count(self) -> int:
+        """The number of training examples."""
+        return len(self.y_train)
 
     @property
     def target_units(self) -> Standardization | None:
@@ -79,17 +91,17 @@ class RunData:
         return Preprocessing.from_json(self.preprocessing).target
 
     @property
-    def input_shape(self) -> tuple[int, ...]:
-        """The shape of one example."""
-        return tuple(self.x_train.shape[1:])
+    def input_shape(self) -> Shape:
+        """The shape of one example, or of each of its inputs by name."""
+        return array_trees.example_shape(self.x_train)
 
     @property
-    def evaluated(self) -> tuple[Array, Array]:
+    def evaluated(self) -> tuple[Arrays, Array]:
         """The data of the evaluations: validation data, or else a fixed sample of training data."""
         if self.x_val is not None and self.y_val is not None:
             return self.x_val, self.y_val
         rows = self._evaluated_rows
-        return self.x_train[rows], self.y_train[rows]
+        return array_trees.rows(self.x_train, rows), self.y_train[rows]
 
     @property
     def evaluated_labels(self) -> Array:
@@ -100,26 +112,7 @@ class RunData:
 
     @property
     def _evaluated_rows(self) -> Array:
-        return evaluation_subset(len(self.x_train), self.y_train if self.classes else None)
-
-
-@dataclass(frozen=True)
-class DataSizes:
-    """The sizes of the data of a run, known before they are loaded.
-
-    Args:
-        used: the name of the data.
-        train_examples: the number of training examples.
-        held_back: the number of examples taken from the training data for validation.
-        notice: a message for the user about the data, or None.
-        description: what the model learns from, as texts by their titles; empty for built-in data.
-    """
-
-    used: str
-    train_examples: int
-    held_back: int
-    notice: str | None = None
-    description: Mapping[str, str] = field(default_factory=dict)
+        return evaluation_subset(self.count, self.y_train if self.classes else None)
 
 
 def load_data(spec: Spec, access: Access) -> RunData:
@@ -133,7 +126,7 @@ def load_data(spec: Spec, access: Access) -> RunData:
         DataUnavailableError: if they are not available and the spec names no fallback.
         SpecError: if they cannot be read, or do not fit the spec.
     """
-    return prepare_data(spec, read_raw(spec.data, access))
+    return prepare_data(spec, read_raw(spec.data, access, group_column(spec)))
 
 
 def prepare_data(spec: Spec, raw: RawData) -> RunData:
@@ -144,73 +137,23 @@ def prepare_data(spec: Spec, raw: RawData) -> RunData:
     """
     labels = encode_labels(spec, raw)
     parts = split_data(spec, labels.raw, labels.names)
-    x_val, y_val = parts.validation(spec.validation)
-    x_test, y_test = parts.test()
+    named = {"train": parts.train, "validation": parts.validation(spec.validation)}
+    named["test"] = parts.test()
     encoder = Encoder.fitted(spec, parts)
-    notices = [*encoder.notices(parts.notice, {"validation": x_val, "test": x_test})]
-    x_train = encoder.x(parts.x)
+    notices = [*encoder.notices(parts.notice, named)]
+    encoder, encoded = encoder.encoded(named)
     if raw.used == "line":
-        notices.append(line_notice(x_train))
+        notices.append(line_notice(encoded["x_train"]))
     data = RunData(
         used=raw.used,
-        x_train=x_train,
-        y_train=encoder.y(parts.y),
-        x_val=None if x_val is None else encoder.x(x_val),
-        y_val=None if y_val is None else encoder.y(y_val),
-        x_test=None if x_test is None else encoder.x(x_test),
-        y_test=None if y_test is None else encoder.y(y_test),
+        **encoded,
         scale=raw.scale,
         classes=parts.raw.classes,
         fingerprint=raw.fingerprint,
         preprocessing=encoder.preprocessing.json(),
-        w_train=training_weights(spec, parts.y, parts.weight, parts.labels),
+        w_train=training_weights(spec, parts.targets, parts.weight, parts.labels),
         notice="; ".join(notices) or None,
         description=describe_data(spec, parts, encoder.preprocessing),
     )
-    mapped = file_names(vars(data).values())
+    mapped = file_names(data.arrays())
     return replace(data, files={file: raw.files[file] for file in raw.files if file in mapped})
-
-
-def data_sizes(
-    spec: Spec, access: Access, read: Callable[[Spec], RawData] | None = None
-) -> DataSizes:
-    """Return the sizes of the data of a run, without loading built-in data.
-
-    Args:
-        spec: the spec of the run.
-        access: the files and code that the spec may use.
-        read: returns user data that are read already; None reads them.
-
-    Raises:
-        SpecError: if the sizes do not fit each other, or user data cannot be read.
-    """
-    data = spec.data
-    if not isinstance(data, BuiltInData):
-        raw = read(spec) if read else read_raw(data, access)
-        labels = encode_labels(spec, raw)
-        parts = split_data(spec, labels.raw, labels.names)
-        encoding = Encoder.fitted(spec, parts).preprocessing
-        if spec.class_weight != "balanced":  # balanced needs scikit-learn, and fits any classes
-            training_weights(spec, parts.y, parts.weight, parts.labels)
-        description = describe_data(spec, parts, encoding)
-        return DataSizes(raw.used, len(parts.x), len(parts.held), parts.notice, description)
-    if data.name == "line":  # generated in a moment
-        run_data = prepare_data(spec, read(spec) if read else read_raw(data, access))
-        held = 0 if run_data.x_val is None else len(run_data.x_val)
-        return DataSizes(data.name, len(run_data.x_train), held, run_data.notice)
-    facts = DATASETS[data.name]
-    total = data.examples or facts.train_examples
-    train = train_size(data, spec.validation, total, facts.test_examples > 0)
-    notice = None
-    if not is_available_offline(data.name):
-        notice = f"{data.name} is not on this machine; a run would try to download it"
-        if data.fallback:
-            fallback_train = train_size(data, spec.validation, *_fallback_sizes(data.fallback))
-            notice += f", and use {data.fallback} ({fallback_train:,} examples) if it cannot"
-    _, held = validation_sizes(spec.validation, total, facts.test_examples > 0)
-    return DataSizes(data.name, train, held, notice)
-
-
-def _fallback_sizes(name: BuiltInName) -> tuple[int, bool]:
-    facts = DATASETS[name]
-    return facts.train_examples, facts.test_examples > 0

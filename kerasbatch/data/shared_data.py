@@ -11,10 +11,17 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from kerasbatch.array_trees import mapped
 from kerasbatch.data.run_data import RunData
 from kerasbatch.errors import WorkerError
+from kerasbatch.types import Array
 
 _FIELDS = "facts.json"
+_SAVED, _INPUTS = "saved_as", "inputs"
+INPUTS = ("x_train", "x_val", "x_test")
+"""The fields that may hold several arrays by name."""
+ARRAYS = (*INPUTS, "y_train", "y_val", "y_test", "w_train")
+"""The fields of arrays."""
 
 
 class SharedData(Protocol):
@@ -59,21 +66,47 @@ def save_shared(data: RunData, folder: Path) -> None:
     facts: dict[str, Any] = {}
     for field in fields(data):
         value = getattr(data, field.name)
-        if is_unmodified_map(value):
-            facts[field.name] = {"file": str(value.filename), "offset": value.offset}
-            facts[field.name] |= {"dtype": value.dtype.str, "shape": value.shape}
+        if field.name in INPUTS and isinstance(value, dict):
+            facts[field.name] = {
+                _INPUTS: {
+                    name: _stored(array, unfinished / f"{field.name}.{number}.npy")
+                    for number, (name, array) in enumerate(value.items())
+                }
+            }
         elif isinstance(value, np.ndarray):
-            np.save(unfinished / f"{field.name}.npy", value, allow_pickle=False)
+            facts[field.name] = _stored(value, unfinished / f"{field.name}.npy")
         else:
             facts[field.name] = value
     (unfinished / _FIELDS).write_text(json.dumps(facts), encoding="utf-8")
     unfinished.rename(folder)
 
 
+def _stored(array: Array, file: Path) -> dict[str, Any]:
+    """Write an array unless it is an unmodified map; return the place of its file."""
+    if is_unmodified_map(array):
+        place = {"file": str(array.filename), "offset": array.offset}
+        return place | {"dtype": array.dtype.str, "shape": array.shape}
+    np.save(file, array, allow_pickle=False)
+    return {_SAVED: file.name}
+
+
+def _loaded(fact: Any, folder: Path) -> Any:
+    """Return the array at a place, mapped; other facts unchanged."""
+    if not isinstance(fact, dict):
+        return fact
+    if _INPUTS in fact:
+        return {name: _loaded(place, folder) for name, place in fact[_INPUTS].items()}
+    if _SAVED in fact:
+        return np.load(folder / fact[_SAVED], mmap_mode="c")
+    if "file" in fact:
+        shape = tuple(fact["shape"])
+        return np.memmap(fact["file"], fact["dtype"], "r", fact["offset"], shape)
+    return fact
+
+
 def _check_room(data: RunData, folder: Path) -> None:
     """Raise WorkerError if the disk has no room; NumPy would say only that it wrote less."""
-    arrays = (getattr(data, field.name) for field in fields(data))
-    size = sum(a.nbytes for a in arrays if isinstance(a, np.ndarray) and not is_unmodified_map(a))
+    size = sum(array.nbytes for array in data.arrays() if not is_unmodified_map(array))
     free = shutil.disk_usage(folder).free
     if size > free:
         room = f"has {free / 1e6:,.0f} MB free, and the data need {size / 1e6:,.0f} MB"
@@ -87,13 +120,7 @@ def load_shared(folder: Path) -> RunData:
     A write to an array changes a private copy of the page, never the file.
     """
     facts = json.loads((folder / _FIELDS).read_text(encoding="utf-8"))
-    arrays: dict[str, Any] = {
-        path.stem: np.load(path, mmap_mode="c") for path in sorted(folder.glob("*.npy"))
-    }
-    for name, fact in facts.items():
-        if isinstance(fact, dict) and "file" in fact:
-            shape = tuple(fact["shape"])
-            arrays[name] = np.memmap(fact["file"], fact["dtype"], "r", fact["offset"], shape)
+    arrays = {name: _loaded(facts[name], folder) for name in ARRAYS if facts[name] is not None}
     files = {file: tuple(state) for file, state in facts["files"].items()}
     return RunData(**facts | arrays | {"files": files})
 
@@ -114,8 +141,8 @@ def in_memory(data: RunData) -> RunData:
     The result can be sent to machines that do not have the files.
     """
     arrays: dict[str, Any] = {
-        field.name: np.asarray(value)
-        for field in fields(data)
-        if isinstance(value := getattr(data, field.name), np.ndarray)
+        name: mapped(np.asarray, value)
+        for name in ARRAYS
+        if (value := getattr(data, name)) is not None
     }
     return replace(data, **arrays, files={})

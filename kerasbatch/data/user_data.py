@@ -11,13 +11,25 @@ import numpy as np
 
 from kerasbatch.array_files import first_not_finite, is_memory_mapped
 from kerasbatch.data.arrays import RawArrays
+from kerasbatch.data.datasets.read_dataset import read_dataset
+from kerasbatch.data.images.read_images import read_images
 from kerasbatch.data.numpy_files import NPY_LOCATION, NpzError, npz_names, read_npy, read_npz
 from kerasbatch.data.passed_arrays import passed_arrays
 from kerasbatch.data.sample_weights import weight_problems
 from kerasbatch.data.tables.passed_tables import PLACE, is_table
 from kerasbatch.data.tables.table_reader import read_table
+from kerasbatch.data.texts.read_texts import read_texts
 from kerasbatch.errors import Fault, Location, SpecError
-from kerasbatch.spec.data_schema import NpyData, NpzData, ObjectData, PythonData, TableData
+from kerasbatch.spec.data_schema import (
+    DatasetData,
+    ImageData,
+    NpyData,
+    NpzData,
+    ObjectData,
+    PythonData,
+    TableData,
+    TextFilesData,
+)
 from kerasbatch.spec.trust import Access
 from kerasbatch.text import short_name
 from kerasbatch.types import Array
@@ -27,15 +39,28 @@ _NUMBERS = "biuf"
 _NPZ_KEYS = ("x_train", "y_train", "x_val", "y_val", "x_test", "y_test", "sample_weight")
 
 
-def load_user_data(data: TableData | NpzData | NpyData | PythonData, access: Access) -> RawArrays:
+UserData = TableData | NpzData | NpyData | PythonData | ImageData | TextFilesData | DatasetData
+
+
+def load_user_data(data: UserData, access: Access, groups: str | None = None) -> RawArrays:
     """Return the arrays of user data; x of numbers, y of numbers or of labels as text.
+
+    Args:
+        data: the keys of the spec.
+        access: the files and code that the spec may use.
+        groups: the column of the groups that validation keeps together, or None.
 
     Raises:
         SpecError: if they cannot be read or cannot be trained on; all faults at once.
     """
     is_passed_array = isinstance(data, ObjectData) and not is_table(data, access)
     if isinstance(data, TableData) and not is_passed_array:
-        return _table(data, access)
+        return _table(data, access, groups)
+    if groups is not None:
+        message = "names a column, and these data are no table; write {fraction: 0.2}"
+        raise SpecError.at(("validation", "groups"), message)
+    if isinstance(data, TextFilesData):
+        return read_texts(data, access)
     arrays, where = _arrays(data, access)
     faults = [Fault(where, message) for message in _array_problems(arrays)]
     if faults:
@@ -44,8 +69,8 @@ def load_user_data(data: TableData | NpzData | NpyData | PythonData, access: Acc
     return replace(arrays, **flat)  # type: ignore[arg-type]  # y stays an array
 
 
-def _table(data: TableData, access: Access) -> RawArrays:
-    arrays = read_table(data, access)
+def _table(data: TableData, access: Access, groups: str | None) -> RawArrays:
+    arrays = read_table(data, access, groups)
     if faults := [Fault(("data", "weight"), message) for message in _weight_problems(arrays)]:
         raise SpecError(faults)
     return arrays
@@ -59,6 +84,10 @@ def _arrays(data: Any, access: Access) -> tuple[RawArrays, Location]:
         return _npz(access.file(data.npz, ("data", "npz"))), ("data", "npz")
     if isinstance(data, NpyData):
         return read_npy(data, access), NPY_LOCATION
+    if isinstance(data, ImageData):
+        return read_images(data, access), ("data", "images")
+    if isinstance(data, DatasetData):
+        return read_dataset(data, access), ("data", "dataset")
     where: Location = ("data", "python")
     return _python(data.python, access, where), where
 

@@ -1,22 +1,22 @@
 """Predictions by the saved model of a run, with the preprocessing of its training."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import expit, softmax
 
-from kerasbatch.data.tables.binary_tables import typed_cells
-from kerasbatch.data.tables.conversion import matrix
+from kerasbatch.array_trees import Arrays
+from kerasbatch.data.images.decoder import ENDINGS
+from kerasbatch.data.images.read_images import decode_files
 from kerasbatch.data.tables.table import Table
 from kerasbatch.data.tables.table_reader import open_table
 from kerasbatch.engine.sources.example_stream import scale_inputs
 from kerasbatch.errors import Fault, SpecError
+from kerasbatch.inference.encode import encode_table
 from kerasbatch.inference.saved_model import SavedModel
-from kerasbatch.text import counted
 from kerasbatch.types import Array
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 THRESHOLD = 0.5
 """A single output above this value predicts class 1, as in Keras' binary accuracy."""
-_ADVICE = "this model was trained without missing values, so fill it in"
 
 
 def predict_file(
@@ -52,16 +51,55 @@ def predict_file(
     table = open_table(file, ("--csv",), given, parquet=is_parquet)
     if faults := table.check_columns(dict.fromkeys(keep, ("--keep",))):
         raise SpecError(faults)
-    examples, notices = _encode_table(saved, table)
+    examples, rows, notices = encode_table(saved, table)
     if strict and notices:
         raise SpecError([Fault(table.where, notice) for notice in notices])
     predictions = _prediction_table(saved, model_outputs(saved, examples))
-    for number, name in enumerate(keep):
+    window = saved.preprocessing.window
+    kept = list(dict.fromkeys([*([window.time] if window else []), *keep]))
+    for number, name in enumerate(kept):
         if name in predictions:
             message = f"{name} is a column of the predictions; rename it in the file"
             raise SpecError.at(("--keep",), message)
-        predictions.insert(number, name, _kept_column(file, table, name, parquet=is_parquet))
+        is_exact = is_parquet and window is None
+        column = _kept_column(file, rows if window else table, name, parquet=is_exact)
+        predictions.insert(number, name, column)
     return predictions, [*table.notices, *notices]
+
+
+def predict_images(saved: SavedModel, paths: Sequence[Path]) -> "pd.DataFrame":
+    """Predict for images.
+
+    Args:
+        saved: the model of a run on images.
+        paths: files, and folders whose images are taken, with those below.
+
+    Returns:
+        A table of `file` and the predictions.
+
+    Raises:
+        SpecError: if the model was not trained on a folder of images, or files are damaged.
+    """
+    place, form = ("--images",), saved.preprocessing.images
+    if form is None:
+        raise SpecError.at(place, "this model was not trained on a folder of images")
+    if missing := [path for path in paths if not path.exists()]:
+        raise SpecError([Fault(place, f"there is no file or folder {path}") for path in missing])
+    files = [file for path in paths for file in _image_files(path)]
+    if not files:
+        raise SpecError.at(place, "there is no image to predict for")
+    examples = scale_inputs(decode_files(files, form, place), saved.scale)
+    predictions = _prediction_table(saved, model_outputs(saved, examples))
+    predictions.insert(0, "file", [str(file) for file in files])
+    return predictions
+
+
+def _image_files(path: Path) -> list[Path]:
+    """Return a file, or the images in a folder and below, by name."""
+    if path.is_file():
+        return [path]
+    files = (file for file in path.rglob("*") if file.suffix.lower() in ENDINGS)
+    return sorted(file for file in files if file.is_file() and not file.name.startswith("."))
 
 
 def _kept_column(file: Path, table: Table, name: str, *, parquet: bool) -> Any:
@@ -73,58 +111,7 @@ def _kept_column(file: Path, table: Table, name: str, *, parquet: bool) -> Any:
     return pd.read_parquet(file, columns=[name])[name].to_numpy()
 
 
-def encode_examples(saved: SavedModel, x: Any) -> tuple[Array, list[str]]:
-    """Return the encoded examples of an array or a DataFrame.
-
-    Args:
-        saved: the model.
-        x: a DataFrame that has the columns of the training, in any order and among others; or an
-            array of shape (n, ...) in the form of the data before standardizing or scaling.
-
-    Returns:
-        The examples, and notices for the user.
-
-    Raises:
-        SpecError: if they do not fit the training data.
-    """
-    if hasattr(x, "columns"):
-        columns = saved.preprocessing.columns or ()
-        cells = typed_cells(x, ("x",), columns)
-        mark = saved.preprocessing.table_format.mark
-        return _encode_table(
-            saved, Table(cells, ("x",), lambda row: f"row {row}", "the DataFrame", decimal=mark)
-        )
-    if isinstance(x, str | Path | Mapping):
-        raise SpecError.at(("x",), f"found {type(x).__name__}; give a DataFrame or an array")
-    array, preprocessing = np.asarray(x), saved.preprocessing
-    if preprocessing.words:
-        message = "this model was trained on columns of text; give a DataFrame with their names"
-        raise SpecError.at(("x",), message)
-    if array.dtype.kind not in "biuf" or array.shape[1:] != saved.input_shape:
-        description = f"found type {array.dtype} and shape {array.shape}"
-        shape = f"(n, {', '.join(map(str, saved.input_shape))})"
-        raise SpecError.at(("x",), f"{description}; must be numbers of shape {shape}")
-    _check_examples(saved, array)
-    is_bad = np.isinf(array) if preprocessing.fill is not None else ~np.isfinite(array)
-    if is_bad.any():
-        row = int(np.argwhere(is_bad)[0][0])
-        raise SpecError.at(
-            ("x",), f"row {row} holds a value that is not a finite number; {_ADVICE}"
-        )
-    return _encoded(saved, array), []
-
-
-def _check_examples(saved: SavedModel, array: Array) -> None:
-    """Raise an error for an empty array, or for images that are scaled already."""
-    if not len(array):
-        raise SpecError.at(("x",), "there is no row to predict for")
-    if saved.scale is not None and array.dtype.kind == "f" and array.max() <= 1:
-        white = f"{1 / saved.scale:g}"
-        message = f"all values lie in 0..1, and this model was trained on images of 0..{white}"
-        raise SpecError.at(("x",), f"{message}, which kerasbatch scales itself; give them unscaled")
-
-
-def model_outputs(saved: SavedModel, examples: Array) -> Array:
+def model_outputs(saved: SavedModel, examples: Arrays) -> Array:
     """Return the outputs of the model for encoded examples.
 
     Outputs are probabilities if there are classes, also for a model that returns logits; else
@@ -181,55 +168,3 @@ def _prediction_table(saved: SavedModel, outputs: Array) -> "pd.DataFrame":
         f"probability_{name}": column for name, column in zip(class_names, wide.T, strict=False)
     }
     return pd.DataFrame({"prediction": predicted} | probabilities)
-
-
-def _encode_table(saved: SavedModel, table: Table) -> tuple[Array, list[str]]:
-    preprocessing = saved.preprocessing
-    if preprocessing.columns is None:
-        message = "this model was not trained on a table of columns with names; give an array"
-        raise SpecError.at(table.where, message)
-    if faults := table.check_columns(dict.fromkeys(preprocessing.columns, table.where)):
-        raise SpecError(faults)
-    if not len(table):
-        raise SpecError.at(table.where, "there is no row to predict for")
-    allow_missing = preprocessing.fill is not None
-    table = replace(
-        table,
-        missing=frozenset(preprocessing.missing_values),
-        thousands=preprocessing.table_format.thousands,
-    )
-    named = {*preprocessing.words, *preprocessing.orders}
-    numbers_columns = [name for name in preprocessing.columns if name not in named]
-    if faults := table.check_units(preprocessing.units, numbers_columns):
-        raise SpecError(faults)
-    numbers = matrix(
-        table.ordered(preprocessing.orders),
-        preprocessing.columns,
-        preprocessing.words,
-        allow_missing=allow_missing,
-        advice=_ADVICE,
-    )
-    return _encoded(saved, numbers), list(_unseen_words(saved, table, numbers))
-
-
-def _unseen_words(saved: SavedModel, table: Table, numbers: Array) -> Iterator[str]:
-    """Yield a notice for each column with words that training did not see."""
-    columns = list(saved.preprocessing.columns or ())
-    for name in saved.preprocessing.words:
-        unknown = np.isnan(numbers[:, columns.index(name)]) & table.filled(name, text=True)
-        if unknown.any():
-            rows = f"{counted(int(unknown.sum()), 'row')} of column {name}"
-            yield f"{rows} hold words that training did not see; they count as none of its words"
-
-
-def _encoded(saved: SavedModel, examples: Array) -> Array:
-    preprocessing = saved.preprocessing
-    if saved.scale is not None:
-        return np.asarray(scale_inputs(examples, saved.scale))
-    if preprocessing.encodes:
-        examples = preprocessing.x(examples.astype(np.float64))
-    if examples.dtype.kind != "f":
-        return examples
-    if (abs(examples) > np.finfo(np.float32).max).any():
-        raise SpecError.at(("x",), "holds values too large for float32")
-    return examples.astype(np.float32)

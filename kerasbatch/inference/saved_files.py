@@ -16,6 +16,7 @@ import h5py
 import keras
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from kerasbatch.array_trees import Shape, stored_shape
 from kerasbatch.data.preprocessing import Preprocessing
 from kerasbatch.errors import SpecError
 from kerasbatch.records.file_names import PREPROCESSING
@@ -31,9 +32,12 @@ _SLACK_BYTES = 2**26
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
+_Lengths = Annotated[list[Annotated[int, Field(ge=1, le=MAX_VALUES)]], Field(max_length=8)]
+
+
 class _Facts(BaseModel):
     model_config = ConfigDict(strict=True)
-    input_shape: list[Annotated[int, Field(ge=1, le=MAX_VALUES)]] = Field(max_length=8)
+    input_shape: _Lengths | Annotated[dict[str, _Lengths], Field(max_length=100)]
     classes: Annotated[int, Field(ge=1, le=10**6)] | None
     scale: Finite | None
     code: str
@@ -45,14 +49,14 @@ class ModelFacts:
     """The content of preprocessing.json.
 
     Args:
-        input_shape: the shape of one example as the model gets it.
+        input_shape: the shape of one example as the model gets it, or of each of its inputs.
         classes: the number of classes, or None where the target is a number.
         scale: the factor of images, or None.
         code: a hash of the Python code of the model; empty if there is none.
         preprocessing: the transformations of data and outputs.
     """
 
-    input_shape: tuple[int, ...]
+    input_shape: Shape
     classes: int | None
     scale: float | None
     code: str
@@ -68,13 +72,14 @@ def read_facts(folder: Path) -> ModelFacts:
     try:
         facts = _Facts.model_validate_json(read_stored(folder / PREPROCESSING))
         preprocessing = Preprocessing.from_json(facts.preprocessing)
-        if math.prod(facts.input_shape) > MAX_VALUES:
+        shape = stored_shape(facts.input_shape)
+        sizes = shape.values() if isinstance(shape, dict) else [shape]
+        if sum(map(math.prod, sizes)) > MAX_VALUES:
             raise ValueError(f"an example has more than {MAX_VALUES:,} values")
     except (FileNotFoundError, StoredFileError, ValidationError, ValueError) as error:
         reason = _first_line(error)
         message = f"{folder}: its {PREPROCESSING} is damaged or incomplete ({reason})"
         raise SpecError.at((), message) from None
-    shape = tuple(facts.input_shape)
     return ModelFacts(shape, facts.classes, facts.scale, facts.code, preprocessing)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import keras
 
+from kerasbatch.array_trees import Shape
 from kerasbatch.data.preprocessing import Preprocessing
 from kerasbatch.engine.model_state import build_optimizer
 from kerasbatch.errors import SpecError
@@ -42,7 +43,7 @@ class SavedModel:
     Args:
         model: the compiled model, with the weights and the optimizer's state of the training.
         preprocessing: the transformations of data and outputs.
-        input_shape: the shape of one example as the model gets it.
+        input_shape: the shape of one example as the model gets it, or of each of its inputs.
         classes: the number of classes, or None where the loss compares numbers.
         scale: the factor of images, or None.
         from_logits: whether the loss treats the outputs as logits.
@@ -51,7 +52,7 @@ class SavedModel:
 
     model: keras.Model
     preprocessing: Preprocessing
-    input_shape: tuple[int, ...]
+    input_shape: Shape
     classes: int | None
     scale: float | None
     from_logits: bool = False

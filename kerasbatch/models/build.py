@@ -10,9 +10,10 @@ from typing import Any
 
 import keras
 
+from kerasbatch.array_trees import Shape, mapped_shape
 from kerasbatch.data.preprocessing import Standardization
 from kerasbatch.data.run_data import RunData
-from kerasbatch.errors import Location
+from kerasbatch.errors import Location, SpecError
 from kerasbatch.models.class_metrics import (
     ONE_OF_EACH_CLASS,
     THRESHOLD,
@@ -29,7 +30,7 @@ from kerasbatch.spec import keras_registry
 from kerasbatch.spec.fields import NamedObject
 from kerasbatch.spec.learning_rate import LearningRate
 from kerasbatch.spec.schema import Spec
-from kerasbatch.spec.section_schema import LayerModel, ObjectModel, PythonModel
+from kerasbatch.spec.section_schema import OWN_CODE, LayerModel, ObjectModel, PythonModel
 from kerasbatch.spec.trust import Access
 
 _SELF_ATTENTION_PAIR = ("Attention", "AdditiveAttention")
@@ -53,7 +54,7 @@ def build_model(spec: Spec, data: RunData, rate: LearningRate, access: Access) -
 
 def compile_model(
     spec: Spec,
-    input_shape: tuple[int, ...],
+    input_shape: Shape,
     classes: int | None,
     rate: LearningRate,
     access: Access,
@@ -63,7 +64,7 @@ def compile_model(
 
     Args:
         spec: a single-run spec.
-        input_shape: the shape of one example.
+        input_shape: the shape of one example, or of each of its inputs by name.
         classes: the number of classes, or None where the target is a number.
         rate: the learning rate, by the spec's rule.
         access: the files and code that the spec may use.
@@ -81,12 +82,12 @@ def compile_model(
     return model
 
 
-def _output_shape(model: keras.Model, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+def _output_shape(model: keras.Model, input_shape: Shape) -> tuple[int, ...]:
     """Return the shape of the output for one example; empty if there are several outputs."""
     outputs = getattr(model, "output_shape", None)
     if outputs is None:  # a subclass of Model knows it only when it is called
         with keras_refusals(("model",)):
-            example = keras.KerasTensor((None, *input_shape))
+            example = mapped_shape(lambda shape: keras.KerasTensor((None, *shape)), input_shape)
             outputs = getattr(model.compute_output_spec(example), "shape", None)
     return tuple(outputs[1:]) if isinstance(outputs, tuple) else ()
 
@@ -101,9 +102,11 @@ def _precision_policy(policy: str) -> Iterator[None]:
         keras.config.set_dtype_policy(previous)
 
 
-def _model(
-    spec: Spec, input_shape: tuple[int, ...], classes: int | None, access: Access
-) -> keras.Model:
+def _model(spec: Spec, input_shape: Shape, classes: int | None, access: Access) -> keras.Model:
+    if isinstance(input_shape, dict) and not isinstance(spec.model, OWN_CODE):
+        inputs = " and ".join(f"{name} of shape {each}" for name, each in input_shape.items())
+        message = f"these data have several inputs, {inputs}; write the model as a Python function"
+        raise SpecError.at(("model",), f"{message} with a keras.Input of each name")
     if isinstance(spec.model, LayerModel):
         return _from_layers(spec.model.layers, input_shape)
     if isinstance(spec.model, PythonModel):

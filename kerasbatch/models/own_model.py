@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from kerasbatch.array_trees import Shape, mapped_shape
 from kerasbatch.errors import Location, SpecError
 from kerasbatch.models.refusals import keras_refusals
 from kerasbatch.spec.passed.builders import call_builder
@@ -17,7 +18,7 @@ _RETURNED: "weakref.WeakSet[keras.Model]" = weakref.WeakSet()
 
 
 def model_of_function(
-    name: str, input_shape: tuple[int, ...], classes: int | None, access: Access
+    name: str, input_shape: Shape, classes: int | None, access: Access
 ) -> keras.Model:
     """Return the model that a function of a file returns: `file.py:function`.
 
@@ -29,9 +30,7 @@ def model_of_function(
     return _built(model, name, input_shape, location)
 
 
-def passed_model(
-    name: str, input_shape: tuple[int, ...], classes: int | None, access: Access
-) -> keras.Model:
+def passed_model(name: str, input_shape: Shape, classes: int | None, access: Access) -> keras.Model:
     """Return what a passed function builds, or a copy of a passed model with its weights.
 
     Raises:
@@ -49,7 +48,7 @@ def passed_model(
     return _built(model, name, input_shape, location)
 
 
-def _built(model: Any, name: str, input_shape: tuple[int, ...], location: Location) -> keras.Model:
+def _built(model: Any, name: str, input_shape: Shape, location: Location) -> keras.Model:
     if not isinstance(model, keras.Model):
         returned = type(model).__name__
         message = f"{name} returned {returned}; must return an uncompiled keras.Model"
@@ -60,8 +59,8 @@ def _built(model: Any, name: str, input_shape: tuple[int, ...], location: Locati
     _RETURNED.add(model)
     if not model.built:
         with keras_refusals(location):
-            if isinstance(model, keras.Sequential):
+            if isinstance(model, keras.Sequential) and not isinstance(input_shape, dict):
                 model.build((None, *input_shape))
             else:  # `build` of a subclass leaves its layers unbuilt, with a warning
-                model(keras.ops.zeros((1, *input_shape)))
+                model(mapped_shape(lambda shape: keras.ops.zeros((1, *shape)), input_shape))
     return model

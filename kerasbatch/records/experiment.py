@@ -13,9 +13,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from kerasbatch.atomic_files import delete_temporary_files, write_text
 from kerasbatch.errors import DirectoryInUseError, Fault, SpecError
 from kerasbatch.records.file_names import EXPERIMENT
-from kerasbatch.records.files import delete_temporary_files, write_text
 from kerasbatch.records.run_directory import RunDirectory
 from kerasbatch.records.stored_files import read_stored
 

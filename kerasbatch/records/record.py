@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kerasbatch.atomic_files import write_text
 from kerasbatch.records.file_names import HASHED, RECORD
-from kerasbatch.records.files import write_text
 from kerasbatch.records.record_schema import foreign_row_problem, record_problem
 from kerasbatch.records.stored_files import StoredFileError, hash_stored, read_stored
 

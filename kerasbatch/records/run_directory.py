@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kerasbatch.atomic_files import write_bytes, write_text
 from kerasbatch.errors import SpecError
 from kerasbatch.records.file_names import HASHED, MODELS, RECORD, SPEC
-from kerasbatch.records.files import columns_of, dump_yaml, write_bytes, write_csv, write_text
+from kerasbatch.records.files import columns_of, dump_yaml, write_csv
 from kerasbatch.records.record import StoredRecord, file_problems, read_record, write_record
 from kerasbatch.records.run_status import FINISHED, RunStatus
 from kerasbatch.spec.schema import Spec

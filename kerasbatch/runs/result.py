@@ -123,7 +123,8 @@ class Result:
         Raises:
             SpecError: if there is no such model, or x does not fit the training data.
         """
-        from kerasbatch.inference.predict import encode_examples, model_outputs, predicted_labels
+        from kerasbatch.inference.encode import encode_examples
+        from kerasbatch.inference.predict import model_outputs, predicted_labels
 
         saved = self._saved_model(which, trust)
         examples, notices = encode_examples(saved, x)

@@ -11,10 +11,12 @@ from kerasbatch.spec.fields import (
     CODE,
     FILE,
     FILES,
+    FOLDER,
     Count,
     Expected,
     FileName,
     Flag,
+    FolderName,
     InnerKey,
     KeyedModel,
     PythonName,
@@ -29,6 +31,8 @@ BuiltInName = Literal[KerasData, SklearnData, "line"]
 TABLES = ("iris", "wine", "breast_cancer", "diabetes")
 """The built-in data sets with named columns."""
 TableKind = Literal["csv", "parquet", "object"]
+Resize = Literal["stretch", "crop", "pad"]
+"""The ways to give an image another size: change its sides, cut the longer one, or fill with 0."""
 ColumnNames = Annotated[
     tuple[Text, ...], Field(strict=False, min_length=1), Expected("a list of column names")
 ]
@@ -93,6 +97,37 @@ def _ascending(ends: tuple[float, float] | None) -> tuple[float, float] | None:
     return ends
 
 
+DatePart = Literal["year", "month", "day", "weekday", "hour", "minute", "dayofyear"]
+DateParts = Annotated[
+    tuple[DatePart, ...],
+    Field(strict=False, min_length=1),
+    AfterValidator(_different),
+    Expected(f"a list of parts of a date, each {one_of(DatePart)}"),
+]
+MAX_WINDOW = 10_000
+WindowSize = Annotated[
+    int,
+    Strict(),
+    Field(ge=1, le=MAX_WINDOW),
+    Expected(f"a number of rows, 1 to {MAX_WINDOW:,}"),
+]
+MAX_WORDS = 1_000_000
+WordCount = Annotated[
+    int,
+    Strict(),
+    Field(ge=3, le=MAX_WORDS),
+    Expected(f"a number of different words, 3 to {MAX_WORDS:,}"),
+]
+
+
+class TextColumn(StrictModel):
+    """A column of text, and its form for the model: the numbers of its first words."""
+
+    column: Text
+    words: WordCount = 10_000
+    length: WindowSize = 200
+
+
 MAX_LINE_EXAMPLES = 10**7
 """The largest number of examples of a `line`."""
 PLAIN = InnerKey()
@@ -145,6 +180,11 @@ class TableData(KeyedModel):
     labels: Annotated[Labels | None, PLAIN] = None
     positive: Annotated[Label | None, PLAIN] = None
     weight: Annotated[Text | None, PLAIN] = None
+    dates: Annotated[dict[str, DateParts] | None, PLAIN] = None
+    time: Annotated[Text | None, PLAIN] = None
+    window: Annotated[WindowSize | None, PLAIN] = None
+    horizon: Annotated[WindowSize | None, PLAIN] = None
+    text: Annotated[TextColumn | None, PLAIN] = None
     validation: Annotated[FileName | None, FILE] = None
     test: Annotated[FileName | None, FILE] = None
     missing: Annotated[Literal["mean", "drop"] | None, Expected("mean or drop"), PLAIN] = None
@@ -230,6 +270,59 @@ class PythonData(KeyedModel):
     standardize_target: Annotated[Flag, PLAIN] = False
 
 
+class ClassFolders(KeyedModel):
+    """Files in a folder for each class, in one part or in parts of training, validation, test."""
+
+    labels: Annotated[Labels | None, PLAIN] = None
+    positive: Annotated[Label | None, PLAIN] = None
+    train_examples: Annotated[Count | None, PLAIN] = None
+    standardize: ClassVar[bool] = False
+    standardize_target: ClassVar[bool] = False
+
+
+MAX_SIDE = 4096
+Side = Annotated[int, Strict(), Field(ge=1, le=MAX_SIDE)]
+
+
+class ImageData(ClassFolders):
+    """Images in a folder for each class."""
+
+    kind: Literal["images"] = Field("images", exclude=True)
+    images: Annotated[FolderName, FOLDER]
+    size: Annotated[
+        tuple[Side, Side],
+        Field(strict=False),
+        Expected(f"height and width in pixels, each 1 to {MAX_SIDE:,}, like [64, 64]"),
+        PLAIN,
+    ]
+    channels: Annotated[Literal[1, 3], Expected("3 for colours or 1 for grey"), PLAIN] = 3
+    resize: Annotated[Resize, Expected(one_of(Resize)), PLAIN] = "stretch"
+    skip_damaged: Annotated[Flag, PLAIN] = False
+
+
+class TextFilesData(ClassFolders):
+    """Text files in a folder for each class."""
+
+    kind: Literal["texts"] = Field("texts", exclude=True)
+    texts: Annotated[FolderName, FOLDER]
+    words: Annotated[WordCount, PLAIN] = 10_000
+    length: Annotated[WindowSize, PLAIN] = 200
+
+
+class DatasetData(KeyedModel):
+    """The examples of a dataset that a Python function returns; needs trust."""
+
+    kind: Literal["dataset"] = Field("dataset", exclude=True)
+    dataset: Annotated[PythonName, CODE]
+    examples: Annotated[Count | None, PLAIN] = None
+    cache: Annotated[Flag, InnerKey(identity=False)] = False
+    labels: Annotated[Labels | None, PLAIN] = None
+    positive: Annotated[Label | None, PLAIN] = None
+    train_examples: Annotated[Count | None, PLAIN] = None
+    standardize: ClassVar[bool] = False
+    standardize_target: Annotated[Flag, PLAIN] = False
+
+
 class ObjectData(TableData):
     """Arrays, or a table with its target, that Python code passed."""
 
@@ -240,6 +333,15 @@ class ObjectData(TableData):
 
 
 AnyData = Annotated[
-    BuiltInData | CsvData | ParquetData | NpzData | NpyData | PythonData | ObjectData,
+    BuiltInData
+    | CsvData
+    | ParquetData
+    | NpzData
+    | NpyData
+    | PythonData
+    | ImageData
+    | TextFilesData
+    | DatasetData
+    | ObjectData,
     Field(discriminator="kind"),
 ]

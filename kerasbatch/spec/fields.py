@@ -26,6 +26,8 @@ AS = "as"
 """The key that names a metric, so that a spec may have two of one kind."""
 KIND = "kind"
 """The key for the form of a mapping; set by `short_forms`, never by a user."""
+Named = Literal["file", "files", "folder", "code"]
+"""The kinds of names in a spec."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,15 +72,17 @@ class InnerKey:
     Args:
         identity: whether its value is part of a run's identity. For a file, its content is part of
             it, and for a function its code; their names are not.
-        names: `file` or `files` if the value is a path, `code` if it is `file.py:function`.
+        names: the kind of the name if the value is one: `file`, `files` and `folder` are paths,
+            `code` is `file.py:function`.
     """
 
     identity: bool = True
-    names: Literal["file", "files", "code"] | None = None
+    names: Named | None = None
 
 
 FILE = InnerKey(identity=False, names="file")
 FILES = InnerKey(identity=False, names="files")
+FOLDER = InnerKey(identity=False, names="folder")
 CODE = InnerKey(identity=False, names="code")
 
 
@@ -118,6 +122,9 @@ Text = Annotated[str, Strict(), Field(min_length=1, max_length=2000), Expected("
 Flag = Annotated[bool, Strict(), Expected("true or false")]
 FileName = Annotated[
     str, Strict(), Field(min_length=1, max_length=1000), Expected("the name of a file")
+]
+FolderName = Annotated[
+    str, Strict(), Field(min_length=1, max_length=1000), Expected("the name of a folder")
 ]
 PythonName = Annotated[
     str,

@@ -3,17 +3,17 @@
 import functools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from kerasbatch.spec.callback_rules import is_passed_callback, is_user_callback
 from kerasbatch.spec.data_schema import NpyFiles
-from kerasbatch.spec.fields import InnerKey, KeyedModel, metadata
+from kerasbatch.spec.fields import InnerKey, KeyedModel, Named, metadata
 from kerasbatch.spec.schema import Spec
 from kerasbatch.spec.section_schema import ObjectModel
 from kerasbatch.spec.trust import Access
 
 
-def named_paths(spec: Spec) -> Iterator[tuple[str, str, Literal["file", "files", "code"]]]:
+def named_paths(spec: Spec) -> Iterator[tuple[str, str, Named]]:
     """Yield the key, the inner key and the kind of every path in a spec that has a value."""
     for name in type(spec).model_fields:
         model = getattr(spec, name)
@@ -25,7 +25,7 @@ def named_paths(spec: Spec) -> Iterator[tuple[str, str, Literal["file", "files",
 
 
 @functools.cache
-def _path_keys(kind: type[KeyedModel]) -> list[tuple[str, Literal["file", "files", "code"]]]:
+def _path_keys(kind: type[KeyedModel]) -> list[tuple[str, Named]]:
     """Return the keys of a mapping whose values are paths, with their kinds."""
     keys = ((name, metadata(kind, name)) for name in kind.model_fields)
     return [(name, key.names) for name, key in keys if isinstance(key, InnerKey) and key.names]

@@ -20,12 +20,12 @@ from kerasbatch.spec.callback_rules import (
     monitored_columns,
     reducible_learning_rate,
 )
-from kerasbatch.spec.data_schema import TABLES, BuiltInData, NpyData, TableData
+from kerasbatch.spec.data_rules import DATA_RULES
+from kerasbatch.spec.data_schema import TableData
 from kerasbatch.spec.keras_validation import check_callbacks, check_layers, check_named
 from kerasbatch.spec.learning_rate import learning_rate_rule
 from kerasbatch.spec.named_paths import named_paths
 from kerasbatch.spec.schema import BUDGETS, Spec
-from kerasbatch.spec.section_schema import ValidationWord
 from kerasbatch.text import show_value, suggestion
 from kerasbatch.types import EveryKind
 
@@ -64,40 +64,6 @@ def safe_name(spec: Spec) -> Iterator[Fault]:
     if problem:
         message = f"{show_value(name)} {problem}; it names a directory, so write a plain word"
         yield Fault(("name",), message)
-
-
-def built_in_data(spec: Spec) -> Iterator[Fault]:
-    """Some keys of built-in data belong to some data sets only."""
-    data = spec.data
-    if not isinstance(data, BuiltInData):
-        return
-    if data.name != "line":
-        for key in ("examples", "noise", "x_range"):
-            if getattr(data, key) is not None:
-                message = f"{key} belongs to {{name: line}}; leave it out"
-                yield Fault(("data", key), message)
-    if data.columns is not None and data.name not in TABLES:
-        yield Fault(("data", "columns"), f"belongs to {', '.join(TABLES)}; leave it out")
-    if data.fallback == data.name:
-        yield Fault(("data", "fallback"), f"{data.name} cannot stand in for itself; name another")
-
-
-def validation_of_a_table(spec: Spec) -> Iterator[Fault]:
-    """A table is validated on its own file or by the key `validation`, not both."""
-    if isinstance(spec.data, TableData) and spec.data.validation and spec.validation is not None:
-        message = "data name a file for validation already; keep one of them"
-        yield Fault(("validation",), message)
-
-
-def undivided_files(spec: Spec) -> Iterator[Fault]:
-    """Arrays in npy files are used as they are, without a split into parts."""
-    if not isinstance(spec.data, NpyData):
-        return
-    validation, has_test = spec.validation, spec.data.npy.x_test is not None
-    divides = validation is not None and not isinstance(validation, ValidationWord)
-    if divides or (validation is None and not has_test):
-        message = "npy files are not divided; name x_test and y_test, or write validation: none"
-        yield Fault(("validation",), message)
 
 
 def saved(spec: Spec) -> Iterator[Fault]:
@@ -183,12 +149,9 @@ def names_and_arguments(raw: dict[str, Any]) -> Iterator[Fault]:
 RULES: tuple[Callable[[Any], Iterator[Fault]], ...] = (
     one_budget,
     safe_name,
-    built_in_data,
     one_point_rule,
     target,
     unique_metrics,
-    validation_of_a_table,
-    undivided_files,
     saved,
     weights,
     callback_arguments,
@@ -197,6 +160,7 @@ RULES: tuple[Callable[[Any], Iterator[Fault]], ...] = (
     reducible_learning_rate,
     learning_rate_rule,
     automatic_budget,
+    *DATA_RULES,
 )
 
 

@@ -31,6 +31,7 @@ from kerasbatch.spec.section_schema import (
     AnyModel,
     AnyValidation,
     EvaluateEvery,
+    LastForTest,
     LearningRateRule,
     Preset,
     Target,
@@ -145,7 +146,18 @@ class Spec(KeyedModel):
             affects_data=True,
             setting=True,
             short="kind",
-            must="test, none, {fraction: 0.2} or {examples: 1000}",
+            must="test, none, {fraction: 0.2}, {examples: 1000}, {last: 0.2} or {groups: COLUMN}",
+        ),
+    ] = None
+    test: Annotated[
+        LastForTest | None,
+        Key(
+            identity=True,
+            swept=True,
+            compiled=False,
+            affects_data=True,
+            setting=True,
+            must="{last: 0.1}",
         ),
     ] = None
     evaluate_every: Annotated[EvaluateEvery, replace(_BUDGET, must=EVERY_FORM)] = EVERY_EPOCH

@@ -95,9 +95,35 @@ class ExamplesForValidation(StrictModel):
     examples: Count
 
 
+class LastForValidation(StrictModel):
+    """Validation on the last examples, for data in an order such as that of time."""
+
+    kind: Literal["last"] = Field("last", exclude=True)
+    last: Fraction
+
+
+class GroupsForValidation(StrictModel):
+    """Validation on whole groups of rows, such as all those of a patient."""
+
+    kind: Literal["groups"] = Field("groups", exclude=True)
+    groups: Text
+    fraction: Fraction = 0.2
+
+
 AnyValidation = Annotated[
-    ValidationWord | FractionForValidation | ExamplesForValidation, Field(discriminator="kind")
+    ValidationWord
+    | GroupsForValidation  # before the fraction, which it has too
+    | FractionForValidation
+    | ExamplesForValidation
+    | LastForValidation,
+    Field(discriminator="kind"),
 ]
+
+
+class LastForTest(StrictModel):
+    """A test on the last examples, which neither training nor validation use."""
+
+    last: Fraction
 
 
 class EvaluateEvery(StrictModel):

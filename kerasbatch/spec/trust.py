@@ -49,6 +49,32 @@ class Access:
         Raises:
             SpecError: if there is no such file, or if the spec may not read it.
         """
+        path, mode = self._allowed(name, location)
+        if mode is None:
+            raise SpecError.at(
+                location, f"there is no file {name} (relative paths start at the spec)"
+            )
+        if not stat.S_ISREG(mode):
+            raise SpecError.at(location, f"{name} is not a file")
+        return path
+
+    def directory(self, name: str, location: Location) -> Path:
+        """Return the path of a folder that the spec names.
+
+        Raises:
+            SpecError: if there is no such folder, or if the spec may not read it.
+        """
+        path, mode = self._allowed(name, location)
+        if mode is None:
+            raise SpecError.at(
+                location, f"there is no folder {name} (relative paths start at the spec)"
+            )
+        if not stat.S_ISDIR(mode):
+            raise SpecError.at(location, f"{name} is not a folder")
+        return path
+
+    def _allowed(self, name: str, location: Location) -> tuple[Path, int | None]:
+        """Return a path that the spec may read, and its mode; None if there is nothing."""
         try:
             path = self.absolute(name)
             mode = path.stat().st_mode if path.exists() else None
@@ -66,13 +92,7 @@ class Access:
                 f"if you trust this spec"
             )
             raise SpecError.at(location, message)
-        if mode is None:
-            raise SpecError.at(
-                location, f"there is no file {name} (relative paths start at the spec)"
-            )
-        if not stat.S_ISREG(mode):
-            raise SpecError.at(location, f"{name} is not a file")
-        return path
+        return path, mode
 
     def absolute(self, name: str) -> Path:
         """Return a path of the spec as an absolute path, with links resolved."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from kerasbatch.errors import Location, SpecError
+from kerasbatch.errors import KerasbatchError, Location, SpecError
 from kerasbatch.spec.trust import Access
 from kerasbatch.text import shortened
 from kerasbatch.user_code.imports import UserImports
@@ -28,6 +28,16 @@ _pinned: dict[Path, bytes] = {}
 def call(name: str, access: Access, location: Location, *arguments: Any) -> Any:
     """Load the function of `file.py:function` and call it.
 
+    Arguments and errors are those of `called`.
+    """
+    with called(name, access, location, *arguments) as result:
+        return result
+
+
+@contextlib.contextmanager
+def called(name: str, access: Access, location: Location, *arguments: Any) -> Iterator[Any]:
+    """Call the function of `file.py:function`; yield its result while its code may go on.
+
     Args:
         name: the name in the spec.
         access: the files and code that the spec may use.
@@ -41,7 +51,7 @@ def call(name: str, access: Access, location: Location, *arguments: Any) -> Any:
     imports = UserImports(path.parent, _pinned)
     _files[path] = imports.files
     with _working_directory(path.parent), imports.active(), _user_errors(path, location):
-        return _function(imports, path, name.rpartition(":")[2], location)(*arguments)
+        yield _function(imports, path, name.rpartition(":")[2], location)(*arguments)
 
 
 def snapshot(name: str, access: Access, location: Location) -> CodeSnapshot:
@@ -96,15 +106,25 @@ def _user_errors(path: Path, location: Location) -> Iterator[None]:
     """Turn an error of user code into a fault that shows the lines of the user."""
     try:
         yield
-    except SpecError:
+    except KerasbatchError:
         raise
     except (Exception, SystemExit) as error:
-        frames = traceback.extract_tb(error.__traceback__)
-        user_frames = [
-            frame for frame in frames if Path(frame.filename).is_relative_to(path.parent)
-        ]
-        text = "".join(_trace(user_frames))
-        raise SpecError.at(location, f"{path.name} failed: {_error_text(error)}{text}") from error
+        raise failure(path, location, error) from error
+
+
+def failure(path: Path, location: Location, error: BaseException, during: str = "") -> SpecError:
+    """Return an error of user code as a fault that shows the lines of the user.
+
+    Args:
+        path: the file of the code.
+        location: its place in the spec.
+        error: the error.
+        during: what the code did, as in ` at example 7`.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    user_frames = [frame for frame in frames if Path(frame.filename).is_relative_to(path.parent)]
+    text = "".join(_trace(user_frames))
+    return SpecError.at(location, f"{path.name} failed{during}: {_error_text(error)}{text}")
 
 
 @contextlib.contextmanager

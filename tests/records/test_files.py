@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from kerasbatch import atomic_files
 from kerasbatch.records import files
 
 
@@ -14,14 +15,14 @@ def test_a_failed_write_leaves_the_old_file(
 ) -> None:
     """And no temporary file beside it."""
     file = tmp_path / "a.txt"
-    files.write_text(file, "old")
+    atomic_files.write_text(file, "old")
 
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        files.write_text(file, "new")
+        atomic_files.write_text(file, "new")
     assert file.read_text(encoding="utf-8") == "old"
     assert list(tmp_path.iterdir()) == [file]
 

@@ -13,7 +13,7 @@ from kerasbatch.analysis.comparison.best import Best, best_values
 from kerasbatch.analysis.comparison.caveats.caveat import Caveat, caveat_lines
 from kerasbatch.analysis.comparison.critical_batch_size import Fit, NoFit
 from kerasbatch.analysis.comparison.question import Question
-from kerasbatch.records.files import write_text
+from kerasbatch.atomic_files import write_text
 from kerasbatch.text import escape_formula
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerasbatch.analysis.exporters.run_export import ExportedRun, Setting
-from kerasbatch.records.files import write_bytes
+from kerasbatch.atomic_files import write_bytes
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.event_pb2 import Event

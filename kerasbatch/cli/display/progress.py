@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, ProgressColumn, TaskID, TextColumn
 from rich.progress import Progress as Bar
 
+from kerasbatch.cache.progress import shown_by
 from kerasbatch.cli.display.tables import duration
 from kerasbatch.cli.terminal import print_note
 from kerasbatch.runs.progress import RunInfo, SweepProgress, Watcher
@@ -53,15 +54,18 @@ class Display(Watcher):
         self._tasks: dict[str, TaskID] = {}
         self._running: dict[str, RunInfo] = {}
         self._last_line = 0.0
+        self._stack = ExitStack()
 
     def __enter__(self) -> "Display":
         """Start the progress bars."""
         if self._shows_bars:
             self._bar.start()
+        self._stack.enter_context(shown_by(self.preparing))
         return self
 
     def __exit__(self, *error: object) -> None:
         """Remove the progress bars."""
+        self._stack.close()
         if self._shows_bars:
             self._bar.stop()
 
@@ -83,6 +87,14 @@ class Display(Watcher):
         elif not self._quiet and not self._last_line:
             self._console.print("checking the runs ...")
             self._last_line = time.monotonic()
+
+    def preparing(self, line: str) -> None:
+        """Show the progress of work on data; without bars, a line every few seconds."""
+        if self._shows_bars:
+            self._draw("", line, total=None)
+        elif not self._quiet and time.monotonic() - self._last_line >= PLAIN_INTERVAL:
+            self._last_line = time.monotonic()
+            self._console.print(line, soft_wrap=True)
 
     def start(self, run: RunInfo) -> None:
         """Show a run that begins."""

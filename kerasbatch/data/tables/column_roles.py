@@ -1,11 +1,11 @@
 """The roles of the columns of a table: numbers or words, and what is left out."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from kerasbatch.data.tables.dates import DATE
 from kerasbatch.data.tables.table import Table
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.spec.data_schema import TableData
@@ -17,10 +17,6 @@ MAX_CATEGORIES = 1000
 """The different words of a categorical column; each becomes a column for the model."""
 MIN_NAMES, NAMES_SHARE = 6, 0.9
 """From this number on, a column whose words are different in this share of its rows holds names."""
-_DATE = re.compile(
-    r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ]\d.*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}([T ]\d.*)?"
-    r"|(-?\d+ days? )?[+-]?\d{1,2}:\d{2}(:\d{2}.*)?|-?\d+ days?"
-)
 
 
 @dataclass(frozen=True)
@@ -103,11 +99,9 @@ def _problem(data: TableData, table: Table, name: str) -> str | None:
     """Return why a column of words cannot be used as it is, with what to write, or None."""
     cells = table.words(name)[table.filled(name, text=True)]
     count, exclude = cells.nunique(), f"leave it out: exclude: [{name}]"
-    if cells.map(lambda cell: _DATE.fullmatch(cell) is not None).all():
-        return (
-            "holds dates or times; write what matters of them as columns of numbers (year, month, "
-            f"weekday, hour), or {exclude}"
-        )
+    if cells.map(lambda cell: DATE.fullmatch(cell) is not None).all():
+        parts = f"dates: {{{name}: [year, month, weekday, hour]}}"
+        return f"holds dates or times; write what matters of them, as in {parts}, or {exclude}"
     if name in (data.categorical or ()):
         if count <= MAX_CATEGORIES:
             return None

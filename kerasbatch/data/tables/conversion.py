@@ -119,7 +119,7 @@ def matrix(
             faults += error.faults
     if faults:
         raise SpecError(faults)
-    return np.stack(arrays, axis=1)
+    return np.stack(arrays, axis=1) if arrays else np.zeros((len(table), 0))
 
 
 def _codes(cells: "pd.Series[Any]", words: tuple[str, ...]) -> Array:

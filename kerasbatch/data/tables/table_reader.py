@@ -10,10 +10,13 @@ from kerasbatch.data.arrays import RawArrays
 from kerasbatch.data.table_format import TableFormat
 from kerasbatch.data.tables.binary_tables import is_excel, read_excel, read_parquet
 from kerasbatch.data.tables.column_roles import ColumnRoles, index_columns, roles
-from kerasbatch.data.tables.conversion import Words, matrix, numbers, target, words_of
+from kerasbatch.data.tables.conversion import Words, matrix, numbers, target, texts, words_of
+from kerasbatch.data.tables.dates import with_dates
 from kerasbatch.data.tables.passed_tables import passed_tables, with_columns
+from kerasbatch.data.tables.series import in_order
 from kerasbatch.data.tables.table import Table
 from kerasbatch.data.tables.text_table import read_text
+from kerasbatch.data.windows import Window
 from kerasbatch.errors import Fault, Location, SpecError
 from kerasbatch.spec import data_schema
 from kerasbatch.spec.trust import Access
@@ -21,8 +24,13 @@ from kerasbatch.text import counted
 from kerasbatch.types import Array
 
 
-def read_table(data: data_schema.TableData, access: Access) -> RawArrays:
+def read_table(data: data_schema.TableData, access: Access, groups: str | None = None) -> RawArrays:
     """Return the columns of a table as examples, target and weights.
+
+    Args:
+        data: the keys of the spec.
+        access: the files that the spec may read.
+        groups: the column of the groups that validation keeps together, or None.
 
     Raises:
         SpecError: if a file is not a table with these columns; all faults at once.
@@ -32,9 +40,14 @@ def read_table(data: data_schema.TableData, access: Access) -> RawArrays:
         tables = dict(passed_tables(data, access))
     else:
         tables = dict(_tables(data, access))
-    columns, notices = _columns(data, tables["train"])
+    tables = {part: with_dates(table, data.dates) for part, table in tables.items()}
+    columns, notices = _columns(data, tables["train"], groups)
     notices = [*tables["train"].notices, *notices]
-    _check(data, tables, columns)
+    _check(data, tables, columns, groups)
+    if data.time is not None:
+        for part, table in tables.items():
+            tables[part], part_notices = in_order(table, data.time)
+            notices += part_notices
     orders = {name: words for name, words in (data.order or {}).items() if name in columns}
     tables = {part: table.ordered(orders) for part, table in tables.items()}
     column_roles = roles(data, tables["train"], columns)
@@ -50,8 +63,14 @@ def read_table(data: data_schema.TableData, access: Access) -> RawArrays:
             notices += part_notices
     arrays = _arrays(data, tables, columns, words)
     train = tables["train"]
+    window = None
+    if data.time is not None and data.window is not None:
+        window = Window(data.window, data.horizon or 1, data.time)
     return replace(
         arrays,
+        texts={} if data.text is None else _texts(tables, data.text.column),
+        groups=None if groups is None else tables["train"].words(groups).to_numpy(dtype=str),
+        window=window,
         orders=orders,
         units=column_roles.units,
         table_format=TableFormat.of(data).found(train.separator, train.decimal),
@@ -90,12 +109,18 @@ def _check_units(tables: Mapping[str, Table], units: Mapping[str, str], names: l
         raise SpecError(faults)
 
 
-def _columns(data: data_schema.TableData, table: Table) -> tuple[list[str], list[str]]:
+def _columns(
+    data: data_schema.TableData, table: Table, groups: str | None
+) -> tuple[list[str], list[str]]:
     """Return the columns to learn from, and messages about those that are left out."""
     if data.columns:
         return list(data.columns), []
     index, notices = index_columns(data, table)
-    others = {data.target, data.weight, *index, *(data.exclude or ())}
+    others = {data.weight, data.time, groups, *index, *(data.exclude or ())}
+    if data.text is not None:
+        others.add(data.text.column)
+    if data.window is None:  # of a series, the past of the target is known
+        others.add(data.target)
     names = dict.fromkeys(str(name) for name in table.cells.columns)
     return [name for name in names if name not in others], notices
 
@@ -121,29 +146,45 @@ def _all_faults(data: data_schema.TableData, table: Table, found: ColumnRoles) -
     return faults
 
 
-def _check(data: data_schema.TableData, tables: dict[str, Table], columns: list[str]) -> None:
+def _check(
+    data: data_schema.TableData, tables: dict[str, Table], columns: list[str], groups: str | None
+) -> None:
     """Raise an error for columns that are missing, listed twice, or have two roles."""
     named = {"target": data.target} | ({"weight": data.weight} if data.weight else {})
-    faults = tables["train"].check_columns(_places(data, columns, named))
+    others = _other_columns(data)
+    places = _places(data, columns, named) | others
+    if groups is not None:
+        places[groups] = ("validation", "groups")
+    faults = tables["train"].check_columns(places)
     for part, table in tables.items():
         if part != "train":  # only training examples have weights
-            names = dict.fromkeys([data.target, *columns], table.where)
+            names = dict.fromkeys([data.target, *others, *columns], table.where)
             faults += table.check_columns(names)
     if twice := [name for name in dict.fromkeys(columns) if columns.count(name) > 1]:
         faults.append(Fault(("data", "columns"), f"{', '.join(twice)} is listed twice"))
     faults += [
         Fault(("data", "columns"), f"{name} is the {role}; leave it out here")
         for role, name in named.items()
-        if name in columns
+        if name in columns and not (role == "target" and data.window is not None)
     ]
     if data.columns and data.exclude:
         faults.append(Fault(("data", "exclude"), "columns lists the columns already"))
     if data.weight == data.target:
         faults.append(Fault(("data", "weight"), f"{data.weight} is the target already"))
-    if not faults and not columns:
+    if not faults and not columns and data.text is None:
         faults.append(Fault(("data", data.kind), "the file has no column beside the target"))
     if faults:
         raise SpecError(faults)
+
+
+def _other_columns(data: data_schema.TableData) -> dict[str, Location]:
+    """Return the columns of text and of time, with their places in the spec."""
+    places: dict[str, Location] = {}
+    if data.text is not None:
+        places[data.text.column] = ("data", "text", "column")
+    if data.time is not None:
+        places[data.time] = ("data", "time")
+    return places
 
 
 def _places(
@@ -199,6 +240,14 @@ def _arrays(
     x_val, y_val = arrays.get("validation", (None, None))
     x_test, y_test = arrays.get("test", (None, None))
     return RawArrays(x, y, x_test, y_test, tuple(columns), x_val, y_val, weight, words)
+
+
+def _texts(tables: Mapping[str, Table], column: str) -> dict[str, Array]:
+    """Return the texts of each part; an empty cell is an empty text."""
+    return {
+        part: texts(table, column, allow_missing=True).to_numpy(dtype=object)
+        for part, table in tables.items()
+    }
 
 
 def _check_not_empty(data: data_schema.TableData, x: Array, columns: list[str]) -> None:

@@ -5,12 +5,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, Generic, TypeVar
 
+from kerasbatch.cache.progress import show
 from kerasbatch.errors import WorkerError
 from kerasbatch.records.run_status import RunStatus
 from kerasbatch.runs.executors import worker_failure
 from kerasbatch.runs.executors.base import Executor, RunQueue
 from kerasbatch.runs.executors.worker_failure import WorkerFailure
 from kerasbatch.runs.executors.worker_protocol import (
+    DataProgress,
     Order,
     OrderFailed,
     StateChanged,
@@ -200,6 +202,8 @@ class WorkerPool(Executor, Generic[W]):
                 worker.ready, self._failed_starts = True, 0  # TensorFlow is loaded
             if isinstance(message, StateChanged):
                 worker.code = None
+            elif isinstance(message, DataProgress):
+                show(message.line)
             elif not isinstance(message, WorkerReady):
                 yield worker, message
 

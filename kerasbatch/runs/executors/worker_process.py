@@ -16,8 +16,10 @@ from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from kerasbatch.cache.progress import shown_by
 from kerasbatch.runs.executors.worker_protocol import (
     CheckRuns,
+    DataProgress,
     Order,
     OrderChannel,
     OrderFailed,
@@ -82,7 +84,8 @@ class _Worker:
     def _check(self, singles: Sequence[SingleRun]) -> CheckedRuns:
         from kerasbatch.runs.prepare.checks import check_all
 
-        checked = check_all(singles, self._loader, self._notices)
+        with shown_by(lambda line: self._channel.send(DataProgress(line))):
+            checked = check_all(singles, self._loader, self._notices)
         self._loader.forget()
         return checked
 

@@ -83,6 +83,17 @@ class StateChanged:
 
 
 @dataclass(frozen=True)
+class DataProgress:
+    """The progress of work on data.
+
+    Args:
+        line: the progress in words.
+    """
+
+    line: str
+
+
+@dataclass(frozen=True)
 class OrderFailed:
     """The message that an order raised an error."""
 

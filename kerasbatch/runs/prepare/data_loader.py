@@ -4,9 +4,10 @@ import hashlib
 import json
 from collections.abc import Callable
 
-from kerasbatch.data.raw import RawData, read_raw
-from kerasbatch.data.run_data import DataSizes, RunData, data_sizes, prepare_data
+from kerasbatch.data.raw import RawData, group_column, read_raw
+from kerasbatch.data.run_data import RunData, prepare_data
 from kerasbatch.data.shared_data import SharedData
+from kerasbatch.data.sizes import DataSizes, data_sizes
 from kerasbatch.spec.data_schema import BuiltInData
 from kerasbatch.spec.schema import Spec, keys_where
 from kerasbatch.spec.trust import Access
@@ -67,9 +68,12 @@ class DataLoader:
         return self._shared.get(key, lambda: prepare_data(spec, self._read(spec)))
 
     def _read(self, spec: Spec) -> RawData:
-        key = json.dumps(spec.plain()["data"], sort_keys=True)
+        groups = group_column(spec)
+        key = json.dumps([spec.plain()["data"], groups], sort_keys=True)
         if self._raw is None or key != self._raw[0]:
-            self._raw = key, read_raw(spec.data, self.access)
+            self._raw = key, read_raw(spec.data, self.access, groups)
+            if self._raw[1].prepared:
+                self._notice(self._raw[1].prepared)
             if isinstance(spec.data, BuiltInData):
                 self.fell_back = self._raw[1].used != spec.data.name
         return self._raw[1]

@@ -7,6 +7,7 @@ between outputs of shape (n, 10) and labels of shape (n,) is broadcast silently.
 import keras
 import numpy as np
 
+from kerasbatch import array_trees
 from kerasbatch.data.run_data import RunData
 from kerasbatch.engine.sources.example_stream import scale_inputs
 from kerasbatch.errors import SpecError
@@ -32,8 +33,10 @@ def check_labels(spec: Spec, model: keras.Model, data: RunData) -> None:
     if isinstance(outputs, list | dict):
         message = f"has {len(outputs)} outputs; a spec's model has one. Use kerasbatch.fit for more"
         raise SpecError.at(("model",), message)
+    _check_embeddings(model, data)
     rows = _rows_of_all_classes(data)
-    x, y = scale_inputs(data.x_train[rows], data.scale), data.y_train[rows]
+    x = scale_inputs(array_trees.rows(data.x_train, rows), data.scale)
+    y = data.y_train[rows]
     with keras_refusals(("model",)):
         predicted = model(x)
     for labels in (data.y_train, data.y_val, data.y_test):
@@ -47,6 +50,21 @@ def check_labels(spec: Spec, model: keras.Model, data: RunData) -> None:
     with keras_refusals(("optimizer",)):
         weights = model.trainable_variables
         model.optimizer.apply([keras.ops.zeros_like(weight) for weight in weights], weights)
+
+
+def _check_embeddings(model: keras.Model, data: RunData) -> None:
+    """Raise an error for an Embedding with fewer rows than texts have different words.
+
+    On a GPU, TensorFlow reads a row of zeros beyond the last one, and says nothing.
+    """
+    words = data.preprocessing.get("vocabulary")
+    if words is None:
+        return
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.Embedding) and layer.input_dim < len(words):
+            message = f"the texts have the numbers of {len(words):,} words, and the Embedding has "
+            message += f"{layer.input_dim:,} rows; write input_dim: {len(words)}, or fewer words"
+            raise SpecError.at(("model",), message)
 
 
 def _rows_of_all_classes(data: RunData) -> Array:

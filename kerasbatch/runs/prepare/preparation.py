@@ -27,7 +27,7 @@ def prepare(single: SingleRun, data: RunData, code: Sequence[CodeSnapshot] = ())
         SpecError: if a count or the learning rate is wrong.
     """
     spec = single.spec
-    planned = plan_budget(len(data.x_train), spec.batch_size, spec.length, spec.partial_batch)
+    planned = plan_budget(data.count, spec.batch_size, spec.length, spec.partial_batch)
     rate = resolve_learning_rate(spec, planned)
     info = DataInfo(
         data.used,

@@ -74,7 +74,7 @@ class SavedModels:
 def _preprocessing(data: RunData, code: str) -> bytes:
     """Return the preprocessing of inputs and the meaning of outputs, as JSON."""
     content = {
-        "input_shape": list(data.input_shape),
+        "input_shape": data.input_shape,
         "classes": data.classes,
         "scale": data.scale,
         "code": code,

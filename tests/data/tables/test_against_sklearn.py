@@ -67,7 +67,7 @@ def spec_of(folder: Path, classes: list[str], loss: str) -> tuple[pd.DataFrame, 
 
 
 def split(source: SpecSource, codes: Any) -> tuple[Any, Any]:
-    found = split_positions(source.spec.data, source.spec.validation, len(codes), False, codes)
+    found = split_positions(source.spec, len(codes), has_other=False, labels=codes)
     return found.train, found.held
 
 

@@ -1,0 +1,1 @@
+"""Datasets of any library as arrays, read once into the cache."""

@@ -1,0 +1,173 @@
+"""The examples of a dataset of any library, one after the other or in chunks.
+
+A library is known by its protocol: `element_spec` (tf.data), `features` and a length (Hugging
+Face), a length and items (torch and others), or iteration.
+"""
+
+import inspect
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from kerasbatch.errors import SpecError
+from kerasbatch.text import counted, short_name
+from kerasbatch.types import Array
+
+Example = tuple[Array, ...]
+"""x, y and, where there is one, the weight."""
+CHUNK = 256
+"""The examples that are read at a time."""
+LABELS = ("label", "labels", "y", "target")
+"""The columns that may hold the labels of a dataset of columns, the first ones first."""
+LEGAL = "(x, y) or (x, y, weight)"
+
+
+class DatasetError(ValueError):
+    """A dataset whose examples cannot be used."""
+
+
+def known_length(dataset: Any) -> int | None:
+    """Return the number of examples as far as the dataset tells it, or None."""
+    if hasattr(dataset, "element_spec"):
+        cardinality = int(dataset.cardinality())
+        return cardinality if cardinality >= 0 else None
+    try:
+        return len(dataset)
+    except (TypeError, NotImplementedError):
+        return None
+
+
+def is_endless(dataset: Any) -> bool:
+    """Return whether a dataset says that it never ends."""
+    return hasattr(dataset, "element_spec") and int(dataset.cardinality()) == -1
+
+
+def chunks(dataset: Any, limit: int | None) -> Iterator[list[Example] | Example]:
+    """Yield the examples of a dataset: lists of them, or arrays of several at once.
+
+    Args:
+        dataset: the dataset.
+        limit: the largest number of examples, or None.
+
+    Raises:
+        DatasetError: if it is no dataset of examples.
+    """
+    if hasattr(dataset, "element_spec"):
+        yield from _of_tensorflow(dataset, limit)
+        return
+    items = itertools.islice(_items(dataset), limit)
+    while group := list(itertools.islice(items, CHUNK)):
+        yield [_example(item) for item in group]
+
+
+def _of_tensorflow(dataset: Any, limit: int | None) -> Iterator[list[Example] | Example]:
+    check_not_batched(dataset)
+    taken = dataset if limit is None else dataset.take(limit)
+    leaves = dataset.element_spec if isinstance(dataset.element_spec, tuple) else ()
+    if leaves and all(_has_fixed_shape(leaf) for leaf in leaves):
+        for arrays in taken.batch(CHUNK).as_numpy_iterator():
+            yield _example(arrays)
+        return
+    items = taken.as_numpy_iterator()
+    while group := list(itertools.islice(items, CHUNK)):
+        yield [_example(item) for item in group]
+
+
+def _has_fixed_shape(spec: Any) -> bool:
+    shape = getattr(spec, "shape", None)
+    return shape is not None and shape.is_fully_defined()
+
+
+def check_not_batched(dataset: Any) -> None:
+    """Raise DatasetError for a tf.data.Dataset of batches."""
+    spec = dataset.element_spec
+    if not isinstance(spec, tuple) or len(spec) not in (2, 3):
+        raise DatasetError(f"its elements are {_kind(spec)}; must be {LEGAL}")
+    shapes = [getattr(leaf, "shape", None) for leaf in spec]
+    has_free_length = all(
+        shape is not None and shape.rank not in (None, 0) and shape[0] is None for shape in shapes
+    )
+    if has_free_length or _ends_in_batches(dataset):
+        raise DatasetError(
+            "it is batched; a spec has the batch size, so leave batch out, or end "
+            "the dataset with .unbatch()"
+        )
+
+
+def _ends_in_batches(dataset: Any) -> bool:
+    """Return whether the last step that changes elements is `batch`."""
+    while dataset is not None:
+        name = type(dataset).__name__.lower()
+        if "batch" in name:
+            return "unbatch" not in name
+        if not any(word in name for word in ("prefetch", "take", "repeat", "shuffle", "options")):
+            return False
+        dataset = getattr(dataset, "_input_dataset", None)
+    return False
+
+
+def _items(dataset: Any) -> Iterator[Any]:
+    if type(dataset).__name__ == "DataLoader":
+        raise DatasetError("it is a DataLoader, which yields batches; return its dataset")
+    if inspect.isgeneratorfunction(dataset):
+        return iter(dataset())
+    if known_length(dataset) is not None and hasattr(dataset, "__getitem__"):
+        return (dataset[number] for number in range(len(dataset)))
+    if isinstance(dataset, Iterable):
+        return iter(dataset)
+    if callable(dataset):
+        return _items_of_call(dataset)
+    raise DatasetError(f"it is {_kind(dataset)}; must be a dataset, or a generator function")
+
+
+def _items_of_call(function: Callable[[], Any]) -> Iterator[Any]:
+    result = function()
+    if not isinstance(result, Iterable):
+        raise DatasetError(f"its function returned {_kind(result)}; must yield {LEGAL}")
+    return iter(result)
+
+
+def _example(item: Any) -> Example:
+    if isinstance(item, Mapping):
+        item = _columns(item)
+    if not isinstance(item, tuple | list) or len(item) not in (2, 3):
+        raise DatasetError(f"it is {_kind(item)}; must be {LEGAL}")
+    if isinstance(item[0], Mapping | tuple):
+        message = f"its x is {_kind(item[0])}; a spec's model has one input, so give one array"
+        raise DatasetError(message)
+    return tuple(as_array(value) for value in item)
+
+
+def _columns(row: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Return x and y of a row of named columns."""
+    labels = [name for name in LABELS if name in row]
+    others = [name for name in row if name not in labels[:1]]
+    if not labels or len(others) != 1:
+        columns = short_name(", ".join(map(str, row)))
+        message = f"it has the columns {columns}; must have one for x, and {' or '.join(LABELS)}"
+        raise DatasetError(f"{message} for y; or return a generator of (x, y)")
+    return row[others[0]], row[labels[0]]
+
+
+def as_array(value: Any) -> Array:
+    """Return a value as an array; text as str, and no float64 of Python's own numbers."""
+    if hasattr(value, "detach"):  # a tensor of torch, which may be on a device
+        value = value.detach().cpu()
+    array = np.asarray(value)
+    if array.dtype == np.float64:
+        array = array.astype(np.float32)
+    if array.dtype.kind in "SO" and all(isinstance(each, bytes) for each in array.reshape(-1)):
+        return np.char.decode(array.astype(bytes), "utf-8")
+    return array
+
+
+def _kind(value: Any) -> str:
+    count = f" of {counted(len(value), 'value')}" if isinstance(value, Sequence) else ""
+    return f"{type(value).__name__}{count}"
+
+
+def refused(problem: str, part: str, name: str) -> SpecError:
+    """Return the error of a dataset that cannot be used."""
+    return SpecError.at(("data", "dataset"), f"{name}, {part}: {problem}")

@@ -1,0 +1,138 @@
+"""A dataset of the user's own code as arrays: read whole into the cache, in its own order."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from kerasbatch.atomic_files import write_text
+from kerasbatch.cache.array_cache import ArrayCache, hashed
+from kerasbatch.cache.entry import CacheEntry
+from kerasbatch.cache.file_hashes import sha256
+from kerasbatch.cache.writer import EntryWriter
+from kerasbatch.data.arrays import RawArrays
+from kerasbatch.data.cached_arrays import cached_arrays, content_hash, prepared_message
+from kerasbatch.data.datasets.examples import DatasetError, is_endless, refused
+from kerasbatch.data.datasets.write_examples import Layout, PartWriter
+from kerasbatch.data.folders.class_folders import PARTS
+from kerasbatch.errors import KerasbatchError, Location, SpecError
+from kerasbatch.spec.data_schema import DatasetData
+from kerasbatch.spec.trust import Access
+from kerasbatch.text import short_name
+from kerasbatch.user_code import calls
+
+PLACE: Location = ("data", "dataset")
+KEPT = "functions"
+"""The folder in the cache that names the entries of functions with `cache: true`."""
+
+
+def read_dataset(data: DatasetData, access: Access) -> RawArrays:
+    """Return the examples of a dataset, mapped from the cache.
+
+    Raises:
+        SpecError: without trust, for an error of the user's code, or for what is no dataset.
+        CacheError: if the disk has no room.
+    """
+    cache, notice = ArrayCache(), None
+    entry = _kept_entry(cache, data, access) if data.cache else None
+    if entry is None:
+        entry = _written(cache, data, access)
+    else:
+        notice = f"{data.dataset} was read on {entry.written[:10]} (cache: true)"
+    return RawArrays(
+        **cached_arrays(entry),
+        notice=notice,
+        prepared=prepared_message(entry, "example"),
+        fingerprint=entry.facts["fingerprint"],
+    )
+
+
+def dataset_parts(returned: Any, name: str) -> dict[str, Any]:
+    """Return the datasets of the parts: train, and what else there is.
+
+    Args:
+        returned: what the function returned: a dataset, or a mapping of them by part.
+        name: the name of the function.
+
+    Raises:
+        SpecError: if the mapping has other keys.
+    """
+    if not isinstance(returned, Mapping):
+        return {"train": returned}
+    known = {spelling: part for part, spellings in PARTS.items() for spelling in spellings}
+    unknown = [str(key) for key in returned if key not in known]
+    parts = {known[key]: dataset for key, dataset in returned.items() if key in known}
+    if unknown or "train" not in parts or len(parts) + len(unknown) < len(returned):
+        keys = short_name(", ".join(map(str, returned))) or "nothing"
+        message = f"{name} returned a mapping of {keys}; its keys must be train and, where there "
+        raise SpecError.at(PLACE, f"{message}are any, validation (or val) and test")
+    return {part: parts[part] for part in PARTS if part in parts}
+
+
+def _written(cache: ArrayCache, data: DatasetData, access: Access) -> CacheEntry:
+    """Call the function, and write what it yields."""
+    source = f"examples of {access.absolute(data.dataset)}"
+
+    def write(writer: EntryWriter) -> Mapping[str, Any]:
+        with calls.called(data.dataset, access, PLACE) as returned:
+            layout = Layout()
+            for part, dataset in dataset_parts(returned, data.dataset).items():
+                _write_part(writer, data, access, part, dataset, layout)
+        return {"fingerprint": content_hash(writer.folder)}
+
+    access.code(data.dataset, PLACE)  # before a lock is taken
+    key = hashed(["dataset", _function_key(data, access)])
+    entry = cache.write_by_content(
+        key, source, write, lambda facts: hashed(["dataset", facts["fingerprint"]])
+    )
+    if data.cache:
+        files = calls.snapshot(data.dataset, access, PLACE).files
+        code = {file: hashlib.sha256(content).hexdigest() for file, content in files.items()}
+        kept = {"entry": entry.path.name, "code": code}
+        (cache.folder / KEPT).mkdir(mode=0o700, exist_ok=True)
+        write_text(cache.folder / KEPT / f"{key}.json", json.dumps(kept))
+    return entry
+
+
+def _write_part(
+    writer: EntryWriter,
+    data: DatasetData,
+    access: Access,
+    part: str,
+    dataset: Any,
+    layout: Layout,
+) -> None:
+    limit = data.examples if part == "train" else None
+    part_writer = PartWriter(writer, part, layout)
+    try:
+        if is_endless(dataset) and limit is None:
+            advice = "write examples: N" if part == "train" else "end it with .take(N)"
+            raise DatasetError(f"it never ends; {advice}")
+        part_writer.write(dataset, limit)
+    except DatasetError as error:
+        raise refused(str(error), part, data.dataset) from None
+    except KerasbatchError:
+        raise
+    except Exception as error:  # the dataset of the user may raise anything
+        path = access.code(data.dataset, PLACE)
+        during = f" after example {part_writer.count:,} of {part}"
+        raise calls.failure(path, PLACE, error, during) from error
+
+
+def _kept_entry(cache: ArrayCache, data: DatasetData, access: Access) -> CacheEntry | None:
+    """Return the entry of an earlier call of the function, if its code is as it was."""
+    access.code(data.dataset, PLACE)
+    key = hashed(["dataset", _function_key(data, access)])
+    try:
+        kept = json.loads((cache.folder / KEPT / f"{key}.json").read_text(encoding="utf-8"))
+        folder = access.absolute(data.dataset.rpartition(":")[0]).parent
+        files = {file: folder / file for file in kept["code"]}
+        is_same = all(sha256(path) == kept["code"][file] for file, path in files.items())
+        return cache.get(str(kept["entry"])) if is_same else None
+    except (OSError, ValueError, KeyError, TypeError):  # never read, or a damaged file
+        return None
+
+
+def _function_key(data: DatasetData, access: Access) -> list[Any]:
+    file, _, function = data.dataset.rpartition(":")
+    return [str(access.absolute(file)), function, data.examples]

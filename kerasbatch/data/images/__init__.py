@@ -1,0 +1,1 @@
+"""Images in folders, read once into the cache."""

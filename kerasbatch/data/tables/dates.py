@@ -1,0 +1,118 @@
+"""Dates in the columns of a table: their parts as columns of numbers, and their order."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kerasbatch.data.tables.table import Table
+from kerasbatch.errors import Fault, SpecError
+from kerasbatch.text import shortened, show_value
+from kerasbatch.types import Array
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DATE = re.compile(
+    r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ]\d.*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}([T ]\d.*)?"
+    r"|(-?\d+ days? )?[+-]?\d{1,2}:\d{2}(:\d{2}.*)?|-?\d+ days?"
+)
+"""What looks like a date, a time or a duration."""
+_DAY_AND_MONTH = re.compile(r"(\d{1,2})([-/.])(\d{1,2})[-/.]\d{2,4}")
+_OFFSET = re.compile(r"\s*(Z|[+-]\d{2}:?\d{2})$")
+ADVICE = "write dates as 2024-02-01 or 2024-02-01 13:30"
+
+
+def with_dates(table: Table, dates: Mapping[str, Sequence[str]] | None) -> Table:
+    """Return a table with parts of dates in place of the dates, such as `when_month`.
+
+    A part is that of the local time as it is written; a missing date has missing parts.
+
+    Args:
+        table: the table.
+        dates: the parts of each column of dates.
+
+    Raises:
+        SpecError: if there is no such column, or a cell is no date.
+    """
+    if not dates:
+        return table
+    if faults := table.check_columns({name: ("data", "dates", name) for name in dates}):
+        raise SpecError(faults)
+    cells = table.cells.copy()
+    for name, parts in dates.items():
+        place = cells.columns.get_loc(name)
+        times = parsed(table, name, local=True)
+        cells = cells.drop(columns=name)
+        for offset, part in enumerate(parts):
+            column = f"{name}_{part}"
+            if column in cells.columns:
+                message = f"the table has a column {column} already; rename it"
+                raise SpecError([Fault(("data", "dates", name), message)])
+            values = getattr(times.dt, part).astype(np.float64)
+            cells.insert(int(place) + offset, column, values)
+    return replace(table, cells=cells)
+
+
+def part_columns(dates: Mapping[str, Sequence[str]] | None) -> dict[str, str]:
+    """Return the column of dates of every column of parts."""
+    return {f"{name}_{part}": name for name, parts in (dates or {}).items() for part in parts}
+
+
+def times_of(table: Table, name: str) -> Array:
+    """Return a column of time as float64: seconds of dates, or its numbers.
+
+    Raises:
+        SpecError: if a cell is missing, or neither.
+    """
+    column, filled = table.number_column(name), table.filled(name)
+    if not filled.all():
+        raise table.fault(name, ~filled, "an empty cell", "every row needs its time")
+    if column.is_number.all():
+        return column.values
+    times = parsed(table, name, local=False)
+    nanoseconds: Array = times.astype("int64").to_numpy()
+    return nanoseconds / 1e9
+
+
+def parsed(table: Table, name: str, *, local: bool) -> "pd.Series[Any]":
+    """Return a column of dates as datetime64[ns], NaT for a missing cell.
+
+    Args:
+        table: the table.
+        name: the column.
+        local: the time as it is written, without its distance to UTC; else the time in UTC.
+
+    Raises:
+        SpecError: if a cell is no date, or may be two dates.
+    """
+    import pandas as pd
+
+    if table.cells[name].dtype == np.float64:
+        raise SpecError.at(table.where, f"column {show_value(name)} holds numbers and no dates")
+    filled = table.filled(name)
+    texts = table.cells[name].where(filled, "").astype(str).str.strip()
+    if local:
+        texts = texts.str.replace(_OFFSET, "", regex=True)
+    options = _options(table, name, texts[filled])
+    times = pd.to_datetime(texts.where(filled, None), errors="coerce", utc=not local, **options)
+    bad = filled & times.isna().to_numpy()
+    if bad.any():
+        row = int(np.argmax(bad))
+        cell = shortened(str(texts.iloc[row]), 30)
+        raise table.fault(name, bad, f"no date, {cell!r},", ADVICE)
+    return times.dt.tz_localize(None).astype("datetime64[ns]")
+
+
+def _options(table: Table, name: str, texts: "pd.Series[Any]") -> dict[str, Any]:
+    """Return the options of pandas for the order of day and month."""
+    matches = [match for text in texts if (match := _DAY_AND_MONTH.match(text))]
+    if not matches:
+        return {"format": "ISO8601"} if not texts.str.contains("/").any() else {"format": "mixed"}
+    first, second = (max(int(match[number]) for match in matches) for number in (1, 3))
+    if first <= 12 and second <= 12 and any(match[2] != "." for match in matches):
+        message = f"column {show_value(name)} holds dates such as {matches[0][0]!r}, whose day and "
+        raise SpecError.at(table.where, f"{message}month may be either way round; {ADVICE}")
+    return {"format": "mixed", "dayfirst": second <= 12}
