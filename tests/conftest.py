@@ -13,6 +13,12 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _cache_of_tests(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep the user's cache as it is; also the processes that tests start use another one."""
+    os.environ["KERASBATCH_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture
 def small() -> dict[str, Any]:
     """A spec that trains in a moment: 120 flowers, two epochs."""

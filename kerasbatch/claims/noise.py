@@ -50,7 +50,7 @@ def measure_classifier(runner: ClaimRunner) -> Noise:
     spec, data = runner.arrays(runner.classifier())
     model = build_for_batch_size(spec, Access(runner.folder), data, 32)
     subset = slice(0, 300 if runner.quick else 1000)
-    x = data.x_train[subset].astype(np.float32) * (data.scale or 1.0)
+    x = np.asarray(data.x_train)[subset].astype(np.float32) * (data.scale or 1.0)
     return _measure(runner.data, Gradients(model, x, data.y_train[subset]), quick=runner.quick)
 
 

@@ -47,7 +47,7 @@ class Arithmetic:
 def measure_arithmetic(runner: ClaimRunner) -> Arithmetic:
     """Compute a dense layer by Keras, by one product of matrices and by a loop."""
     _, data = runner.arrays(runner.classifier())
-    rows = data.x_train[:LOOPED].reshape(min(LOOPED, len(data.x_train)), -1)
+    rows = np.asarray(data.x_train)[:LOOPED].reshape(min(LOOPED, len(data.x_train)), -1)
     x = np.ascontiguousarray(rows.T.astype(np.float32) * (data.scale or 1.0))  # (N_x, m)
     layer = keras.layers.Dense(UNITS, kernel_initializer=keras.initializers.GlorotUniform(seed=0))
     output = np.asarray(layer(np.ascontiguousarray(x.T)))

@@ -20,7 +20,8 @@ from kerasbatch.data.linear_objective import line_notice
 from kerasbatch.data.preprocessing import Preprocessing, Standardization
 from kerasbatch.data.raw import RawData, group_column, read_raw
 from kerasbatch.data.sample_weights import training_weights
-from kerasbatch.data.split import evaluation_subset, split_data
+from kerasbatch.data.split import split_data
+from kerasbatch.data.split_positions import evaluation_subset
 from kerasbatch.spec.schema import Spec
 from kerasbatch.spec.trust import Access
 from kerasbatch.types import Array

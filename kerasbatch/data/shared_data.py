@@ -14,7 +14,6 @@ import numpy as np
 from kerasbatch.array_trees import mapped
 from kerasbatch.data.run_data import RunData
 from kerasbatch.errors import WorkerError
-from kerasbatch.types import Array
 
 _FIELDS = "facts.json"
 _SAVED, _INPUTS = "saved_as", "inputs"
@@ -81,7 +80,7 @@ def save_shared(data: RunData, folder: Path) -> None:
     unfinished.rename(folder)
 
 
-def _stored(array: Array, file: Path) -> dict[str, Any]:
+def _stored(array: Any, file: Path) -> dict[str, Any]:
     """Write an array unless it is an unmodified map; return the place of its file."""
     if is_unmodified_map(array):
         place = {"file": str(array.filename), "offset": array.offset}

@@ -16,7 +16,8 @@ from kerasbatch.data.labels import encode_labels
 from kerasbatch.data.raw import RawData, group_column, read_raw
 from kerasbatch.data.run_data import prepare_data
 from kerasbatch.data.sample_weights import training_weights
-from kerasbatch.data.split import part_sizes, split_data, train_size
+from kerasbatch.data.split import split_data
+from kerasbatch.data.split_positions import part_sizes, train_size
 from kerasbatch.data.texts.read_texts import text_files
 from kerasbatch.spec.data_schema import BuiltInData, BuiltInName, ImageData, TextFilesData
 from kerasbatch.spec.schema import Spec

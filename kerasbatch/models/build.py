@@ -30,7 +30,7 @@ from kerasbatch.spec import keras_registry
 from kerasbatch.spec.fields import NamedObject
 from kerasbatch.spec.learning_rate import LearningRate
 from kerasbatch.spec.schema import Spec
-from kerasbatch.spec.section_schema import OWN_CODE, LayerModel, ObjectModel, PythonModel
+from kerasbatch.spec.section_schema import LayerModel, ObjectModel, PythonModel
 from kerasbatch.spec.trust import Access
 
 _SELF_ATTENTION_PAIR = ("Attention", "AdditiveAttention")
@@ -103,16 +103,16 @@ def _precision_policy(policy: str) -> Iterator[None]:
 
 
 def _model(spec: Spec, input_shape: Shape, classes: int | None, access: Access) -> keras.Model:
-    if isinstance(input_shape, dict) and not isinstance(spec.model, OWN_CODE):
+    if isinstance(spec.model, PythonModel):
+        return model_of_function(spec.model.python, input_shape, classes, access)
+    if isinstance(spec.model, ObjectModel):
+        return passed_model(spec.model.object, input_shape, classes, access)
+    if isinstance(input_shape, dict):
         inputs = " and ".join(f"{name} of shape {each}" for name, each in input_shape.items())
         message = f"these data have several inputs, {inputs}; write the model as a Python function"
         raise SpecError.at(("model",), f"{message} with a keras.Input of each name")
     if isinstance(spec.model, LayerModel):
         return _from_layers(spec.model.layers, input_shape)
-    if isinstance(spec.model, PythonModel):
-        return model_of_function(spec.model.python, input_shape, classes, access)
-    if isinstance(spec.model, ObjectModel):
-        return passed_model(spec.model.object, input_shape, classes, access)
     layers = PRESETS[spec.model.preset](input_shape, classes)
     return keras.Sequential([keras.Input(input_shape), *layers], name=spec.model.preset)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from kerasbatch.data.images.image_format import ImageFormat
 from kerasbatch.types import Array
@@ -134,7 +134,7 @@ def _resized(image: Image.Image, form: ImageFormat) -> Image.Image:
 def _reason(error: Exception, content: bytes) -> str:
     if not content:
         return "is empty"
-    if isinstance(error, Image.UnidentifiedImageError):
+    if isinstance(error, UnidentifiedImageError):
         return "is no PNG, JPEG, GIF, BMP or WebP image"
     text = " ".join(str(error).split())
     return f"cannot be decoded ({text or type(error).__name__})"

@@ -43,7 +43,7 @@ def with_dates(table: Table, dates: Mapping[str, Sequence[str]] | None) -> Table
         raise SpecError(faults)
     cells = table.cells.copy()
     for name, parts in dates.items():
-        place = cells.columns.get_loc(name)
+        place = list(cells.columns).index(name)
         times = parsed(table, name, local=True)
         cells = cells.drop(columns=name)
         for offset, part in enumerate(parts):
@@ -52,7 +52,7 @@ def with_dates(table: Table, dates: Mapping[str, Sequence[str]] | None) -> Table
                 message = f"the table has a column {column} already; rename it"
                 raise SpecError([Fault(("data", "dates", name), message)])
             values = getattr(times.dt, part).astype(np.float64)
-            cells.insert(int(place) + offset, column, values)
+            cells.insert(place + offset, column, values)
     return replace(table, cells=cells)
 
 

@@ -26,8 +26,8 @@ def vectorized(texts: Texts, form: TextFormat) -> tuple[dict[str, Array], tuple[
         form: the form for the model.
 
     Returns:
-        For each part int32, shape (n, length), mapped from the cache: 0 for padding, 1 for an
-        unknown word; and the words in the order of their numbers.
+        For each part int32, shape (n, length): 0 for padding, 1 for an unknown word; and the
+        words in the order of their numbers.
 
     Raises:
         CacheError: if the disk has no room.
@@ -44,7 +44,7 @@ def vectorized(texts: Texts, form: TextFormat) -> tuple[dict[str, Array], tuple[
         return {"vocabulary": words}
 
     entry = ArrayCache().get_or_write(key, f"words of {len(texts['train']):,} texts", write)
-    arrays = {part: entry.arrays[f"x_{part}"] for part in texts}
+    arrays = {part: np.array(entry.arrays[f"x_{part}"]) for part in texts}
     return arrays, tuple(entry.facts["vocabulary"])
 
 

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 
-def call_builder(builder: Callable[..., Any], input_shape: tuple[int, ...], classes: Any) -> Any:
+def call_builder(builder: Callable[..., Any], input_shape: Any, classes: Any) -> Any:
     """Call what builds a model: `build()`, `build(input_shape)` or `build(input_shape, classes)`.
 
     Args:
         builder: a function or a class; arguments with a default are left alone.
-        input_shape: the shape of one example.
+        input_shape: the shape of one example, or of each of its inputs by name.
         classes: the number of classes, or None where the target is a number.
     """
     try:
