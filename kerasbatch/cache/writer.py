@@ -48,7 +48,7 @@ class EntryWriter:
         return writer
 
     def close(self) -> None:
-        """Close the files of rows."""
+        """Complete the files of rows; they may be read then."""
         for table in self._tables:
             table.close()
 

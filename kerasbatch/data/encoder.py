@@ -175,6 +175,8 @@ def cast_float32(array: Array, name: str, columns: Sequence[str] | None, where: 
     Raises:
         SpecError: if a column is too large for float32 or loses its spread; all such columns.
     """
+    if not array.size and array.dtype.kind == "f":
+        return array.astype(np.float32)
     if array.dtype.kind != "f" or array.dtype.itemsize <= np.dtype(np.float32).itemsize:
         # An array that is mapped from a file stays mapped.
         unchanged = array.dtype.kind != "f" or is_memory_mapped(array)

@@ -57,9 +57,23 @@ def chunks(dataset: Any, limit: int | None) -> Iterator[list[Example] | Example]
     if hasattr(dataset, "element_spec"):
         yield from _of_tensorflow(dataset, limit)
         return
-    items = itertools.islice(_items(dataset), limit)
-    while group := list(itertools.islice(items, CHUNK)):
-        yield [_example(item) for item in group]
+    yield from _groups(itertools.islice(_items(dataset), limit))
+
+
+def _groups(items: Iterable[Any]) -> Iterator[list[Example]]:
+    """Yield examples in lists; before an error, those that came until then."""
+    group: list[Example] = []
+    try:
+        for item in items:
+            group.append(_example(item))
+            if len(group) == CHUNK:
+                yield group
+                group = []
+    except Exception:
+        yield group
+        raise
+    if group:
+        yield group
 
 
 def _of_tensorflow(dataset: Any, limit: int | None) -> Iterator[list[Example] | Example]:
@@ -70,9 +84,7 @@ def _of_tensorflow(dataset: Any, limit: int | None) -> Iterator[list[Example] | 
         for arrays in taken.batch(CHUNK).as_numpy_iterator():
             yield _example(arrays)
         return
-    items = taken.as_numpy_iterator()
-    while group := list(itertools.islice(items, CHUNK)):
-        yield [_example(item) for item in group]
+    yield from _groups(taken.as_numpy_iterator())
 
 
 def _has_fixed_shape(spec: Any) -> bool:

@@ -78,6 +78,7 @@ def _written(cache: ArrayCache, data: DatasetData, access: Access) -> CacheEntry
             layout = Layout()
             for part, dataset in dataset_parts(returned, data.dataset).items():
                 _write_part(writer, data, access, part, dataset, layout)
+        writer.close()
         return {"fingerprint": content_hash(writer.folder)}
 
     access.code(data.dataset, PLACE)  # before a lock is taken

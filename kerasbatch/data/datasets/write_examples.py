@@ -90,6 +90,8 @@ class PartWriter:
             self._writer.save(f"y_{self._part}", np.concatenate(self._texts))
 
     def _append(self, chunk: list[Example] | Example) -> None:
+        if not chunk:
+            return
         if isinstance(chunk, tuple):
             self._layout.check(tuple(array[0] for array in chunk), self.count + 1)
             arrays = chunk

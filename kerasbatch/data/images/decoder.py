@@ -94,6 +94,8 @@ def pixels(content: bytes, form: ImageFormat) -> Array:
             return np.asarray(sized).reshape(form.shape)
     except (DamagedImageError, MemoryError):
         raise
+    except Image.DecompressionBombError:
+        raise DamagedImageError(f"has more than {MAX_PIXELS:,} pixels") from None
     except Exception as error:  # a damaged file may fail in any way
         raise DamagedImageError(_reason(error, content)) from None
 

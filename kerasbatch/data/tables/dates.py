@@ -22,6 +22,7 @@ DATE = re.compile(
 """What looks like a date, a time or a duration."""
 _DAY_AND_MONTH = re.compile(r"(\d{1,2})([-/.])(\d{1,2})[-/.]\d{2,4}")
 _OFFSET = re.compile(r"\s*(Z|[+-]\d{2}:?\d{2})$")
+_OF_PANDAS = {"weekday": "day_of_week", "dayofyear": "day_of_year"}
 ADVICE = "write dates as 2024-02-01 or 2024-02-01 13:30"
 
 
@@ -51,7 +52,7 @@ def with_dates(table: Table, dates: Mapping[str, Sequence[str]] | None) -> Table
             if column in cells.columns:
                 message = f"the table has a column {column} already; rename it"
                 raise SpecError([Fault(("data", "dates", name), message)])
-            values = getattr(times.dt, part).astype(np.float64)
+            values = getattr(times.dt, _OF_PANDAS.get(part, part)).astype(np.float64)
             cells.insert(place + offset, column, values)
     return replace(table, cells=cells)
 
