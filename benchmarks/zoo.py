@@ -6,7 +6,8 @@ Each row is a model, a batch size and a number of steps. Every way trains a fres
 first part of its steps, compilation included (the median of three fresh models where that takes
 seconds), and goes on with the same model, all ways in turn, for the seconds of a further step (the
 median of three rounds; a way whose first part took a minute, or five times as long as that of the
-fastest way, is not timed again). A training takes the first part and as many further steps. Bars: `auto` takes at most 1.15 times the time of the best
+fastest way, is not timed again). A training takes the first part and as many further steps. Bars:
+`auto` takes at most 1.15 times the time of the best
 use of XLA, and at most 1.05 times that of plain `fit` and of Keras' best.
 """
 

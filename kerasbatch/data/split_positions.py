@@ -124,8 +124,6 @@ def evaluation_subset(n: int, labels: Labels | None) -> Positions:
 def train_size(spec: Spec, total: int, has_other: bool) -> int:
     """Return n: the examples left after validation, or the `train_examples` taken from them."""
     train, wanted = part_sizes(spec, total, has_other).train, spec.data.train_examples
-    if train < 1:
-        raise SpecError.at(("validation",), f"leaves none of the {total:,} examples for training")
     if wanted is None:
         return train
     if wanted > train:
@@ -167,4 +165,6 @@ def part_sizes(spec: Spec, total: int, has_other: bool) -> PartSizes:
         held = steps.split_sizes(total, fraction=validation.last, count=None)[1]
     if isinstance(validation, ExamplesForValidation):
         held = validation.examples
+    if rest - held < 1:
+        raise SpecError.at(("validation",), f"leaves none of the {total:,} examples for training")
     return PartSizes(rest - held, held, tested)

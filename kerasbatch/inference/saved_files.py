@@ -86,7 +86,8 @@ def read_facts(folder: Path) -> ModelFacts:
 def _first_line(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
+        keys = [str(key) for key in first["loc"] if "[" not in str(key)]  # no forms of a union
+        place = ".".join(keys)
         return f"{place}: {first['msg'].lower()}" if place else str(first["msg"]).lower()
     return shortened(" ".join(str(error).split()), 200)
 

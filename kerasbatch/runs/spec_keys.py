@@ -23,6 +23,7 @@ class SpecKeys(TypedDict, total=False):
     batch_size: Any
     seed: Any
     validation: Any
+    test: Any
     evaluate_every: Any
     target: Any
     sampling: Any

@@ -112,10 +112,10 @@ class GroupsForValidation(StrictModel):
 
 AnyValidation = Annotated[
     ValidationWord
-    | GroupsForValidation  # before the fraction, which it has too
     | FractionForValidation
     | ExamplesForValidation
-    | LastForValidation,
+    | LastForValidation
+    | GroupsForValidation,
     Field(discriminator="kind"),
 ]
 

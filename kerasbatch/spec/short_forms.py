@@ -64,8 +64,14 @@ def _expand_text(name: str, value: Any) -> Any:
 
 
 def _with_kind(name: str, value: Any, *, is_text: bool) -> Any:
-    """Return a mapping with the kind of its keys, or with the first kind if no key fits."""
-    kinds = [kind for kind, model in kinds_of(name).items() if is_text or not model.is_text]
+    """Return a mapping with the kind of its keys, or with the first kind if no key fits.
+
+    Of several kinds whose key is there, as in `{groups: shop, fraction: 0.2}`, the one that has
+    most of the keys.
+    """
+    kinds = {kind: model for kind, model in kinds_of(name).items() if is_text or not model.is_text}
     if not kinds or not isinstance(value, Mapping) or KIND in value:
         return value
-    return {KIND: next((kind for kind in kinds if kind in value), kinds[0]), **value}
+    present = [kind for kind in kinds if kind in value] or list(kinds)[:1]
+    chosen = max(present, key=lambda kind: len(kinds[kind].model_fields.keys() & value.keys()))
+    return {KIND: chosen, **value}

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from kerasbatch.data import builtin, run_data
+from kerasbatch.data.sizes import data_sizes
 from kerasbatch.errors import DataUnavailableError, SpecError
 from kerasbatch.spec import reader
 from kerasbatch.spec.schema import Spec
@@ -28,9 +29,7 @@ def test_the_sizes_are_those_of_the_data(small: dict[str, Any], name: str) -> No
     assert arrays.x.shape == (facts.train_examples, *facts.input_shape)
     assert facts.classes is None or sorted(set(arrays.y.tolist())) == list(range(facts.classes))
     loaded = run_data.load_data(spec_of(small, data=name), HERE)
-    assert run_data.data_sizes(spec_of(small, data=name), HERE).train_examples == len(
-        loaded.x_train
-    )
+    assert data_sizes(spec_of(small, data=name), HERE).train_examples == len(loaded.x_train)
 
 
 @pytest.mark.skipif("KERASBATCH_DATA" not in os.environ, reason="needs the real MNIST")
@@ -58,7 +57,7 @@ def test_train_examples_are_what_is_trained_on(small: dict[str, Any]) -> None:
     """train_examples: 30 means n = 30, validation is taken before."""
     spec = spec_of(small, data={"name": "iris", "train_examples": 30})
     loaded = run_data.load_data(spec, HERE)
-    assert (len(loaded.x_train), run_data.data_sizes(spec, HERE).train_examples) == (30, 30)
+    assert (len(loaded.x_train), data_sizes(spec, HERE).train_examples) == (30, 30)
     assert np.bincount(loaded.y_train).tolist() == [10, 10, 10]
 
 
@@ -88,7 +87,7 @@ def test_without_validation_training_examples_stand_in(small: dict[str, Any]) ->
 )
 def test_sizes_that_do_not_fit(small: dict[str, Any], keys: dict[str, Any], words: str) -> None:
     """Plan and run say the same."""
-    for look in (run_data.data_sizes, run_data.load_data):
+    for look in (data_sizes, run_data.load_data):
         with pytest.raises(SpecError, match=words):
             look(spec_of(small, **keys), HERE)
 
@@ -121,7 +120,7 @@ def test_a_fallback_is_announced(small: dict[str, Any], no_mnist: Path) -> None:
     loaded = run_data.load_data(spec, HERE)
     assert loaded.used == "digits"
     assert "TRAINING ON DIGITS INSTEAD" in str(loaded.notice)
-    assert "use digits (1,437 examples)" in str(run_data.data_sizes(spec, HERE).notice)
+    assert "use digits (1,437 examples)" in str(data_sizes(spec, HERE).notice)
 
 
 def test_a_broken_npz_is_refused(small: dict[str, Any], no_mnist: Path) -> None:

@@ -12,7 +12,7 @@ from run_support import run
 from small_specs import LINE, SMALL
 
 import kerasbatch as kb
-from kerasbatch.inference import predict, saved_model
+from kerasbatch.inference import encode, predict, saved_model
 from kerasbatch.models.serialization import keras_file_content
 from kerasbatch.records.files import dump_yaml
 from kerasbatch.records.record import read_record, write_record
@@ -268,7 +268,7 @@ def test_a_single_logit_decides_at_zero(tmp_path: Path) -> None:
     kept = saved_model.load_saved_model(result.directory)
     table, _ = predict.predict_file(kept, tmp_path / "t.csv")
     assert ((table["probability_lo"] > 0.5) == (table["prediction"] == "lo")).all()
-    logits = kept.model.predict(predict.encode_examples(kept, pd.read_csv(tmp_path / "t.csv"))[0])
+    logits = kept.model.predict(encode.encode_examples(kept, pd.read_csv(tmp_path / "t.csv"))[0])
     assert ((logits[:, 0] > 0) == (table["prediction"] == "lo")).all()
 
 

@@ -11,7 +11,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import kerasbatch as kb
-from kerasbatch.data import run_data
+from kerasbatch.data.sizes import data_sizes
 from kerasbatch.records.files import dump_yaml
 from kerasbatch.spec import reader
 from kerasbatch.spec.trust import Access
@@ -62,7 +62,7 @@ def test_three_files(tmp_path: Path) -> None:
     spec = REGRESSION | csv(tmp_path, text, validation="v.csv", test="w.csv")
     loaded = load(tmp_path, spec)
     assert (len(loaded.x_train), loaded.y_val[0], loaded.y_test[0]) == (10, 1.5, 2.5)  # type: ignore[index]  # both are there
-    sizes = run_data.data_sizes(reader.spec_from_dict(spec).spec, Access(tmp_path))
+    sizes = data_sizes(reader.spec_from_dict(spec).spec, Access(tmp_path))
     assert (sizes.train_examples, sizes.held_back) == (10, 0)
     only_test = load(tmp_path, REGRESSION | csv(tmp_path, text, test="w.csv"))
     assert only_test.y_val[0] == 2.5  # type: ignore[index]  # the test part is validation, as ever

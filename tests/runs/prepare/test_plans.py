@@ -35,9 +35,9 @@ def test_user_data_are_read_once(
     reads: list[Any] = []
     read = data_loader.read_raw
 
-    def counted(data: Any, access: Access) -> Any:
+    def counted(data: Any, access: Access, groups: str | None) -> Any:
         reads.append(data)
-        return read(data, access)
+        return read(data, access, groups)
 
     monkeypatch.setattr(data_loader, "read_raw", counted)
     data = {"csv": str(tmp_path / "t.csv"), "target": "y"}
