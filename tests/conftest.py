@@ -3,6 +3,9 @@
 import copy
 import os
 import signal
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +20,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 def _cache_of_tests(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep the user's cache as it is; also the processes that tests start use another one."""
     os.environ["KERASBATCH_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _made_data() -> None:
+    """The data of the shipped experiments, which their script makes."""
+    script = Path(__file__).parents[1] / "experiments" / "make_data.py"
+    subprocess.run([sys.executable, str(script)], check=True)
 
 
 @pytest.fixture
