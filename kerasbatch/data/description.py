@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from kerasbatch.data.preprocessing import Preprocessing
-from kerasbatch.data.split import SplitData
-from kerasbatch.data.split_positions import split_validation
+from kerasbatch.data.encoding.preprocessing import Preprocessing
+from kerasbatch.data.parts.positions import split_validation
+from kerasbatch.data.parts.split import SplitData
 from kerasbatch.data.texts.text_format import TextFormat
 from kerasbatch.spec.schema import Spec
 from kerasbatch.spec.section_schema import GroupsForValidation, LastForValidation

@@ -14,14 +14,14 @@ from kerasbatch import array_trees
 from kerasbatch.array_files import FileState, file_names
 from kerasbatch.array_trees import Arrays, Shape
 from kerasbatch.data.description import describe_data
-from kerasbatch.data.encoder import Encoder
-from kerasbatch.data.labels import encode_labels
+from kerasbatch.data.encoding.encoder import Encoder
+from kerasbatch.data.encoding.labels import encode_labels
+from kerasbatch.data.encoding.preprocessing import Preprocessing, Standardization
 from kerasbatch.data.linear_objective import line_notice
-from kerasbatch.data.preprocessing import Preprocessing, Standardization
+from kerasbatch.data.parts.positions import evaluation_subset
+from kerasbatch.data.parts.split import split_data
 from kerasbatch.data.raw import RawData, group_column, read_raw
 from kerasbatch.data.sample_weights import training_weights
-from kerasbatch.data.split import split_data
-from kerasbatch.data.split_positions import evaluation_subset
 from kerasbatch.spec.schema import Spec
 from kerasbatch.spec.trust import Access
 from kerasbatch.types import Array

@@ -6,18 +6,18 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from kerasbatch.data.builtin import DATASETS, is_available_offline
-from kerasbatch.data.classes import classes_of
 from kerasbatch.data.description import class_shares, describe_data
-from kerasbatch.data.encoder import Encoder
+from kerasbatch.data.encoding.classes import classes_of
+from kerasbatch.data.encoding.encoder import Encoder
+from kerasbatch.data.encoding.labels import encode_labels
 from kerasbatch.data.folders.class_folders import ClassFiles
 from kerasbatch.data.images.image_format import ImageFormat
 from kerasbatch.data.images.read_images import image_files
-from kerasbatch.data.labels import encode_labels
+from kerasbatch.data.parts.positions import part_sizes, train_size
+from kerasbatch.data.parts.split import split_data
 from kerasbatch.data.raw import RawData, group_column, read_raw
 from kerasbatch.data.run_data import prepare_data
 from kerasbatch.data.sample_weights import training_weights
-from kerasbatch.data.split import split_data
-from kerasbatch.data.split_positions import part_sizes, train_size
 from kerasbatch.data.texts.read_texts import text_files
 from kerasbatch.spec.data_schema import BuiltInData, BuiltInName, ImageData, TextFilesData
 from kerasbatch.spec.schema import Spec

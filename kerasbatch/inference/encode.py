@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kerasbatch.array_trees import Arrays
-from kerasbatch.data.encoder import with_text
-from kerasbatch.data.preprocessing import Preprocessing
+from kerasbatch.data.encoding.encoder import with_text
+from kerasbatch.data.encoding.preprocessing import Preprocessing
 from kerasbatch.data.tables.binary_tables import typed_cells
 from kerasbatch.data.tables.conversion import matrix, texts
 from kerasbatch.data.tables.dates import part_columns, with_dates

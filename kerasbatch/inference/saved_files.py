@@ -17,7 +17,7 @@ import keras
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kerasbatch.array_trees import Shape, stored_shape
-from kerasbatch.data.preprocessing import Preprocessing
+from kerasbatch.data.encoding.preprocessing import Preprocessing
 from kerasbatch.errors import SpecError
 from kerasbatch.records.file_names import PREPROCESSING
 from kerasbatch.records.stored_files import StoredFileError, open_stored, read_stored

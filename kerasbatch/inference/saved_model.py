@@ -13,7 +13,7 @@ from typing import Any
 import keras
 
 from kerasbatch.array_trees import Shape
-from kerasbatch.data.preprocessing import Preprocessing
+from kerasbatch.data.encoding.preprocessing import Preprocessing
 from kerasbatch.engine.model_state import build_optimizer
 from kerasbatch.errors import SpecError
 from kerasbatch.inference.saved_files import ModelFacts, check_weights, read_facts

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 
 from kerasbatch.array_trees import Shape, mapped_shape
-from kerasbatch.data.preprocessing import Standardization
+from kerasbatch.data.encoding.preprocessing import Standardization
 from kerasbatch.data.run_data import RunData
 from kerasbatch.errors import Location, SpecError
 from kerasbatch.models.class_metrics import (

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasbatch.data.preprocessing import Standardization
+from kerasbatch.data.encoding.preprocessing import Standardization
 
 
 @keras.saving.register_keras_serializable(package="kerasbatch")

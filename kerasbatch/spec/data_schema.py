@@ -3,10 +3,24 @@
 `kind` is the key that is present in each form of the mapping.
 """
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, Strict
+from pydantic import AfterValidator, Field, Strict
 
+from kerasbatch.spec.data_values import (
+    MAX_LINE_EXAMPLES,
+    ColumnNames,
+    DateParts,
+    Encoding,
+    Label,
+    Labels,
+    Mark,
+    TextColumn,
+    WindowSize,
+    WordCount,
+    Words,
+    ascending,
+)
 from kerasbatch.spec.fields import (
     CODE,
     FILE,
@@ -33,103 +47,6 @@ TABLES = ("iris", "wine", "breast_cancer", "diabetes")
 TableKind = Literal["csv", "parquet", "object"]
 Resize = Literal["stretch", "crop", "pad"]
 """The ways to give an image another size: change its sides, cut the longer one, or fill with 0."""
-ColumnNames = Annotated[
-    tuple[Text, ...], Field(strict=False, min_length=1), Expected("a list of column names")
-]
-Mark = Annotated[str, Strict(), Field(pattern=r"^[!-~\t ]$")]
-
-
-def _as_text(value: Any) -> Any:
-    """Return a number or a truth value as a spec spells it."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value) if isinstance(value, int | float) else value
-
-
-def _different(values: Any) -> Any:
-    if len(set(values)) < len(values):
-        raise ValueError("values are equal")
-    return values
-
-
-Label = Annotated[
-    str,
-    BeforeValidator(_as_text),
-    Strict(),
-    Field(max_length=200),
-    Expected("the label of a class"),
-]
-Words = Annotated[
-    tuple[Label, ...],
-    Field(strict=False, min_length=1),
-    AfterValidator(_different),
-    Expected("a list of different words"),
-]
-_LabelList = Annotated[
-    tuple[Label, ...], Field(strict=False, min_length=2), AfterValidator(_different)
-]
-_LabelNames = Annotated[dict[Label, Label], Field(strict=False, min_length=2)]
-Labels = Annotated[
-    _LabelList | _LabelNames,
-    Expected("a list of labels in the order of their classes, or a mapping of labels to names"),
-]
-
-
-def _known_encoding(name: str) -> str:
-    try:
-        "".encode(name)  # raises for what is no encoding of text, such as hex
-    except (LookupError, ValueError) as error:
-        raise ValueError(str(error)) from None
-    return name
-
-
-Encoding = Annotated[
-    str,
-    Strict(),
-    AfterValidator(_known_encoding),
-    Expected("an encoding that Python knows, such as utf-8, cp1252, cp949 or utf-16"),
-]
-
-
-def _ascending(ends: tuple[float, float] | None) -> tuple[float, float] | None:
-    if ends is not None and not ends[0] < ends[1]:
-        raise ValueError(f"{ends[0]:g} is not below {ends[1]:g}")
-    return ends
-
-
-DatePart = Literal["year", "month", "day", "weekday", "hour", "minute", "dayofyear"]
-DateParts = Annotated[
-    tuple[DatePart, ...],
-    Field(strict=False, min_length=1),
-    AfterValidator(_different),
-    Expected(f"a list of parts of a date, each {one_of(DatePart)}"),
-]
-MAX_WINDOW = 10_000
-WindowSize = Annotated[
-    int,
-    Strict(),
-    Field(ge=1, le=MAX_WINDOW),
-    Expected(f"a number of rows, 1 to {MAX_WINDOW:,}"),
-]
-MAX_WORDS = 1_000_000
-WordCount = Annotated[
-    int,
-    Strict(),
-    Field(ge=3, le=MAX_WORDS),
-    Expected(f"a number of different words, 3 to {MAX_WORDS:,}"),
-]
-
-
-class TextColumn(StrictModel):
-    """A column of text, and its form for the model: the numbers of its first words."""
-
-    column: Text
-    words: WordCount = 10_000
-    length: WindowSize = 200
-
-
-MAX_LINE_EXAMPLES = 10**7
-"""The largest number of examples of a `line`."""
 PLAIN = InnerKey()
 
 
@@ -152,7 +69,7 @@ class BuiltInData(KeyedModel):
     x_range: Annotated[
         tuple[float, float] | None,
         Field(strict=False),
-        AfterValidator(_ascending),
+        AfterValidator(ascending),
         Expected("two numbers, the smaller one first, like [0, 10]"),
         PLAIN,
     ] = None

@@ -63,6 +63,8 @@ _COMPILED = Key(identity=True, swept=True, compiled=True, affects_data=False, se
 """Keys that are built into the compiled program of a model."""
 _OBSERVED = Key(identity=True, swept=True, compiled=False, affects_data=False, setting=False)
 """Keys that are part of a run and make no other setting of it."""
+_DATA = Key(identity=True, swept=True, compiled=False, affects_data=True, setting=True)
+"""Keys that decide the arrays of a run."""
 _SETTING = Key(identity=True, swept=True, compiled=False, affects_data=False, setting=True)
 """Keys that make another setting, and neither another program nor other arrays."""
 
@@ -74,15 +76,7 @@ class Spec(KeyedModel):
     name: Annotated[Text, _EXPERIMENT] = "experiment"
     data: Annotated[
         AnyData,
-        Key(
-            identity=True,
-            swept=True,
-            compiled=False,
-            affects_data=True,
-            setting=True,
-            short="name",
-            placeholder="digits",
-        ),
+        replace(_DATA, short="name", placeholder="digits"),
     ]
     model: Annotated[
         AnyModel,
@@ -139,26 +133,15 @@ class Spec(KeyedModel):
     ] = 0
     validation: Annotated[
         AnyValidation | None,
-        Key(
-            identity=True,
-            swept=True,
-            compiled=False,
-            affects_data=True,
-            setting=True,
+        replace(
+            _DATA,
             short="kind",
             must="test, none, {fraction: 0.2}, {examples: 1000}, {last: 0.2} or {groups: COLUMN}",
         ),
     ] = None
     test: Annotated[
         LastForTest | None,
-        Key(
-            identity=True,
-            swept=True,
-            compiled=False,
-            affects_data=True,
-            setting=True,
-            must="{last: 0.1}",
-        ),
+        replace(_DATA, must="{last: 0.1}"),
     ] = None
     evaluate_every: Annotated[EvaluateEvery, replace(_BUDGET, must=EVERY_FORM)] = EVERY_EPOCH
     target: Annotated[Target | None, replace(_OBSERVED, must=TARGET_FORM)] = None
@@ -203,7 +186,7 @@ class Spec(KeyedModel):
     class_weight: Annotated[
         Literal["balanced"] | dict[str, Annotated[float, Field(ge=0)]] | None,
         Expected("balanced, or a weight of 0 or more for each class, like {0: 1, 1: 5}"),
-        Key(identity=True, swept=True, compiled=False, affects_data=True, setting=True),
+        _DATA,
     ] = None
     engine: Annotated[Engine, Expected(one_of(Engine)), _BOOKKEEPING] = "auto"
     precision: Annotated[

@@ -65,7 +65,7 @@ class ClassFiles:
 
 @dataclass
 class _Scan:
-    """What a walk through a folder meets.
+    """The state of a walk through a folder.
 
     Args:
         root: the folder of the data, with links resolved.

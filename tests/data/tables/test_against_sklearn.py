@@ -11,8 +11,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils.class_weight import compute_sample_weight
 
 import kerasbatch as kb
+from kerasbatch.data.parts.positions import split_positions
 from kerasbatch.data.run_data import load_data
-from kerasbatch.data.split_positions import split_positions
 from kerasbatch.spec.reader import SpecSource, spec_from_dict
 
 NUMBERS, WORDS = ["income", "age"], ["city"]

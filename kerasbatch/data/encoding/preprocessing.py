@@ -8,7 +8,7 @@ words, so that later predictions repeat it without loading pickled code.
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -158,13 +158,14 @@ class Preprocessing:
                 words.
         """
         if not self.words:
-            return self._scaled(table)
-        is_text = _is_text(self.columns, self.words)
-        numbers = self._scaled(table[:, ~is_text])
+            return self.scaled(table)
+        is_text = is_text_column(self.columns, self.words)
+        numbers = self.scaled(table[:, ~is_text])
         encoded = self._encoder().transform(np.nan_to_num(table[:, is_text], nan=-1.0))
         return np.concatenate([numbers, encoded], axis=1)
 
-    def _scaled(self, numbers: Array) -> Array:
+    def scaled(self, numbers: Array) -> Array:
+        """Return columns of numbers, missing ones filled in, standardized."""
         if self.fill:
             numbers = np.where(np.isnan(numbers), np.array(self.fill), numbers)
         return numbers if self.standard is None else self.standard.transform(numbers)
@@ -197,72 +198,6 @@ def _adapter() -> TypeAdapter[Preprocessing]:
     return TypeAdapter(Preprocessing)
 
 
-def fit_preprocessing(
-    x: Array,
-    columns: Sequence[str] | None,
-    words: Mapping[str, tuple[str, ...]],
-    *,
-    standardize: bool,
-    fill_missing: bool,
-) -> Preprocessing:
-    """Return the preprocessing that fits the training part of a table.
-
-    Args:
-        x: shape (rows, columns), float64; a word by its number, nan for a missing value.
-        columns: the names of the columns, or None.
-        words: by column of text, the words in x, in the order of their numbers.
-        standardize: whether columns of numbers are standardized.
-        fill_missing: whether missing numbers become the mean of their column.
-    """
-    numbers = x[:, ~_is_text(columns, words)] if words else x
-    names = None if columns is None else tuple(columns)
-    fill = _means(numbers) if fill_missing else None
-    preprocessing = Preprocessing(columns=names, words=words, fill=fill)
-    if not standardize or not numbers.size:
-        return preprocessing
-    return replace(preprocessing, standard=Standardization.of(preprocessing._scaled(numbers)))
-
-
-def seen_words(
-    x: Array, columns: Sequence[str] | None, words: Mapping[str, tuple[str, ...]]
-) -> dict[str, tuple[str, ...]]:
-    """Return the words of the training part, by column of text."""
-    seen = {}
-    for name, column_words in words.items():
-        codes = x[:, list(columns or ()).index(name)]
-        seen[name] = tuple(column_words[int(code)] for code in np.unique(codes[~np.isnan(codes)]))
-    return seen
-
-
-def renumbered(
-    x: Array,
-    columns: Sequence[str] | None,
-    words: Mapping[str, tuple[str, ...]],
-    seen: Mapping[str, tuple[str, ...]],
-) -> Array:
-    """Return a table with words renumbered from `words` to `seen`; nan for words not in `seen`."""
-    if words == seen:
-        return x
-    x = x.copy()
-    for name, column_words in words.items():
-        position = list(columns or ()).index(name)
-        number = {word: float(code) for code, word in enumerate(seen[name])}
-        codes = np.array([*(number.get(word, np.nan) for word in column_words), np.nan])
-        x[:, position] = codes[
-            np.nan_to_num(x[:, position], nan=len(column_words)).astype(np.int64)
-        ]
-    return x
-
-
-def _is_text(columns: Sequence[str] | None, words: Mapping[str, tuple[str, ...]]) -> Array:
+def is_text_column(columns: Sequence[str] | None, words: Mapping[str, tuple[str, ...]]) -> Array:
+    """Return a mask of the columns of text, shape (columns,)."""
     return np.array([name in words for name in columns or ()])
-
-
-def _means(numbers: Array) -> tuple[float, ...]:
-    """Return the mean of every column without its missing values."""
-    if not numbers.size:
-        return ()
-    from sklearn.impute import SimpleImputer
-
-    fitted = SimpleImputer(strategy="mean", keep_empty_features=True).fit(numbers)
-    return tuple(fitted.statistics_.tolist())

@@ -8,16 +8,11 @@ import numpy as np
 
 from kerasbatch.array_files import is_memory_mapped
 from kerasbatch.array_trees import Arrays
+from kerasbatch.data.encoding.fitting import fit_preprocessing, renumbered, seen_words
+from kerasbatch.data.encoding.preprocessing import Preprocessing, Standardization
 from kerasbatch.data.images.image_format import ImageFormat
-from kerasbatch.data.preprocessing import (
-    Preprocessing,
-    Standardization,
-    fit_preprocessing,
-    renumbered,
-    seen_words,
-)
+from kerasbatch.data.parts.split import Part, SplitData
 from kerasbatch.data.raw import RawData
-from kerasbatch.data.split import Part, SplitData
 from kerasbatch.data.texts.text_format import TextFormat
 from kerasbatch.data.texts.vectorizer import vectorized
 from kerasbatch.errors import Fault, Location, SpecError

@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kerasbatch.data.raw import RawData
-from kerasbatch.data.split_positions import (
+from kerasbatch.data.parts.positions import (
     Positions,
     SplitPositions,
     no_positions,
     split_positions,
 )
+from kerasbatch.data.raw import RawData
 from kerasbatch.data.windows import Window
 from kerasbatch.errors import SpecError
 from kerasbatch.spec.schema import Spec

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from kerasbatch.data.arrays import RawArrays
-from kerasbatch.data.classes import Classes, classes_of
+from kerasbatch.data.encoding.classes import Classes, classes_of
 from kerasbatch.data.raw import RawData
 from kerasbatch.errors import SpecError
 from kerasbatch.spec import keras_registry

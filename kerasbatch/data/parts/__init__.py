@@ -1,0 +1,1 @@
+"""The parts of a data set: training, validation, test."""
