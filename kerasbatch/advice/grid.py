@@ -8,11 +8,11 @@ from kerasbatch.advice.spec_variants import spec_variant
 from kerasbatch.analysis.comparison.target import parse_target
 from kerasbatch.errors import SpecError
 from kerasbatch.spec.check import check_spec
+from kerasbatch.spec.document.yaml_tree import Tree
 from kerasbatch.spec.reader import SpecSource, resolve_spec
 from kerasbatch.spec.schema import BUDGETS, OF_SWEEP, Spec
 from kerasbatch.spec.sweep.auto_rate import auto_rate_of
 from kerasbatch.spec.sweep.expand import expand
-from kerasbatch.spec.yaml_tree import Tree
 
 SWEPT = ("batch_size", "optimizer.learning_rate", "learning_rate_rule.times", "seed", *BUDGETS)
 """The keys of a sweep that advice can take: the grid of one model on one set of data."""

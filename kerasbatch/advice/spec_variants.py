@@ -5,11 +5,11 @@ from typing import Any
 
 from kerasbatch.planning import plan
 from kerasbatch.spec.check import check_spec
+from kerasbatch.spec.document.yaml_tree import Tree
 from kerasbatch.spec.learning_rate import rate_at, resolve_learning_rate
 from kerasbatch.spec.overrides import AUTO, RATE
 from kerasbatch.spec.reader import SpecSource
 from kerasbatch.spec.schema import BUDGETS, Spec
-from kerasbatch.spec.yaml_tree import Tree
 
 EVALUATION_GROWTH = 1.1
 """The factor between the steps of two evaluations: a target is seen at most 10 % too late."""

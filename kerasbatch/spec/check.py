@@ -8,11 +8,11 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from kerasbatch.errors import Fault, Location, SpecError
+from kerasbatch.spec.document.yaml_tree import Tree
 from kerasbatch.spec.fields import KIND, StrictModel
 from kerasbatch.spec.rules import check_rules, names_and_arguments
 from kerasbatch.spec.schema import BUDGETS, KEYS, SWEEPING, Spec
 from kerasbatch.spec.short_forms import expand, kinds_of, models_of
-from kerasbatch.spec.yaml_tree import Tree
 from kerasbatch.text import short_name, show_value, suggestion
 
 PLACEHOLDERS = {name: key.placeholder for name, key in KEYS.items() if key.placeholder is not None}

@@ -15,6 +15,7 @@ from kerasbatch.spec.data_values import (
     Label,
     Labels,
     Mark,
+    Resize,
     TextColumn,
     WindowSize,
     WordCount,
@@ -45,8 +46,6 @@ BuiltInName = Literal[KerasData, SklearnData, "line"]
 TABLES = ("iris", "wine", "breast_cancer", "diabetes")
 """The built-in data sets with named columns."""
 TableKind = Literal["csv", "parquet", "object"]
-Resize = Literal["stretch", "crop", "pad"]
-"""The ways to give an image another size: change its sides, cut the longer one, or fill with 0."""
 PLAIN = InnerKey()
 
 

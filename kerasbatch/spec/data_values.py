@@ -65,6 +65,7 @@ Encoding = Annotated[
 
 
 def ascending(ends: tuple[float, float] | None) -> tuple[float, float] | None:
+    """Return two numbers, the smaller one first; raise ValueError for others."""
     if ends is not None and not ends[0] < ends[1]:
         raise ValueError(f"{ends[0]:g} is not below {ends[1]:g}")
     return ends
@@ -77,6 +78,8 @@ DateParts = Annotated[
     AfterValidator(_different),
     Expected(f"a list of parts of a date, each {one_of(DatePart)}"),
 ]
+Resize = Literal["stretch", "crop", "pad"]
+"""The ways to give an image another size: change its sides, cut the longer one, or fill with 0."""
 MAX_WINDOW = 10_000
 WindowSize = Annotated[
     int,

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from kerasbatch.errors import Fault, Location, SpecError
-from kerasbatch.spec import yaml_tree
+from kerasbatch.spec.document import yaml_tree
+from kerasbatch.spec.document.yaml_tree import Tree
 from kerasbatch.spec.schema import BUDGETS
 from kerasbatch.spec.short_forms import expand_key
-from kerasbatch.spec.yaml_tree import Tree
 from kerasbatch.text import short_name, show_value
 
 MAX_DIGITS = 9

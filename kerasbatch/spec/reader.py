@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from kerasbatch.errors import Fault, SpecError
-from kerasbatch.spec import yaml_tree
 from kerasbatch.spec.check import check_spec
+from kerasbatch.spec.document import yaml_tree
+from kerasbatch.spec.document.yaml_tree import Tree
 from kerasbatch.spec.overrides import move_auto_rate, override, respell, set_value
 from kerasbatch.spec.passed.objects import PassedObjects
 from kerasbatch.spec.passed.references import with_references
 from kerasbatch.spec.schema import Spec
 from kerasbatch.spec.trust import Access
-from kerasbatch.spec.yaml_tree import Tree
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from kerasbatch.errors import SpecError
-from kerasbatch.spec import yaml_tree
+from kerasbatch.spec.document import yaml_tree
 
 
 def value(text: str) -> Any:

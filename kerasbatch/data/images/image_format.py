@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from kerasbatch.spec.data_schema import ImageData, Resize
+from kerasbatch.spec.data_schema import ImageData
+from kerasbatch.spec.data_values import Resize
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from typing import Any
 
 from kerasbatch.errors import Fault, Location, SpecError
 from kerasbatch.spec.check import check_spec
+from kerasbatch.spec.document.yaml_tree import Tree
 from kerasbatch.spec.overrides import AUTO, RATE, is_auto, key_location, set_value
 from kerasbatch.spec.schema import keys_where
 from kerasbatch.spec.short_forms import expand_key
-from kerasbatch.spec.yaml_tree import Tree
 from kerasbatch.text import show_value, value_label
 
 NOT_SWEPT = keys_where(lambda key: not key.swept)

@@ -9,13 +9,13 @@ from typing import Any
 
 from kerasbatch.errors import Fault, Location, SpecError
 from kerasbatch.spec.check import check_spec, fill_swept
+from kerasbatch.spec.document.yaml_tree import Tree
 from kerasbatch.spec.overrides import AUTO, RATE, set_value
 from kerasbatch.spec.reader import SpecSource
 from kerasbatch.spec.schema import BUDGETS, OF_SWEEP, SWEEPING
 from kerasbatch.spec.sweep import auto_rate, axis, search_space
 from kerasbatch.spec.sweep.axis import SIZE, Axis
 from kerasbatch.spec.sweep.single_run import SingleRun
-from kerasbatch.spec.yaml_tree import Tree
 from kerasbatch.text import value_label
 
 MAX_RUNS = 10_000

@@ -9,9 +9,9 @@ from typing import Any
 
 from kerasbatch.errors import Location, SpecError
 from kerasbatch.spec.check import check_spec
+from kerasbatch.spec.document.yaml_tree import Tree
 from kerasbatch.spec.overrides import AUTO, RATE, set_value
 from kerasbatch.spec.schema import Spec
-from kerasbatch.spec.yaml_tree import Tree
 
 
 @dataclass(frozen=True)

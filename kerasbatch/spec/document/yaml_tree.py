@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from kerasbatch.errors import Fault, Location, SpecError, dotted
-from kerasbatch.spec.yaml_scalar import scalar
+from kerasbatch.spec.document.yaml_scalar import scalar
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 32

@@ -1,0 +1,1 @@
+"""The YAML text of a spec, with the places of its values."""
