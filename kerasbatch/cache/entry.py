@@ -63,7 +63,9 @@ def open_entry(folder: Path) -> CacheEntry | None:
         files = {name: tuple(state) for name, state in content["files"].items()}
         if any(file_state(str(folder / name)) != state for name, state in files.items()):
             return None
-        arrays = {Path(name).stem: np.load(folder / name, mmap_mode="r") for name in files}
+        arrays = {
+            name.removesuffix(".npy"): np.load(folder / name, mmap_mode="r") for name in files
+        }
         return CacheEntry(folder, arrays, content["facts"], content["written"], content["source"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # a damaged entry
         return None

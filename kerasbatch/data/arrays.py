@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from kerasbatch.array_trees import Arrays
 from kerasbatch.data.table_format import TableFormat
 from kerasbatch.data.windows import Window
 from kerasbatch.types import Array
@@ -15,7 +16,7 @@ class RawArrays:
     A table keeps float64 and the names of its columns until it is encoded.
 
     Args:
-        x: the examples.
+        x: the examples; of several inputs, such arrays by name or in a tuple.
         y: their labels or numbers.
         x_test: the examples of the test part, or None.
         y_test: their labels or numbers, or None.
@@ -36,12 +37,12 @@ class RawArrays:
         fingerprint: a hash of the arrays that is known already, or None.
     """
 
-    x: Array
+    x: Arrays
     y: Array
-    x_test: Array | None = None
+    x_test: Arrays | None = None
     y_test: Array | None = None
     columns: tuple[str, ...] | None = None
-    x_val: Array | None = None
+    x_val: Arrays | None = None
     y_val: Array | None = None
     weight: Array | None = None
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -27,7 +27,9 @@ FIELDS = {
 def cached_arrays(entry: CacheEntry) -> dict[str, Any]:
     """Return the arrays of an entry by the fields of `RawArrays`; y in memory, classes as text."""
     arrays: dict[str, Any] = {
-        field: entry.arrays[name] for name, field in FIELDS.items() if name in entry.arrays
+        field: _inputs(entry, name)
+        for name, field in FIELDS.items()
+        if any(each.partition(".")[0] == name for each in entry.arrays)
     }
     for name in arrays:
         if not name.startswith("x"):
@@ -35,6 +37,15 @@ def cached_arrays(entry: CacheEntry) -> dict[str, Any]:
         if name.startswith("y") and (classes := entry.facts.get("classes")):
             arrays[name] = np.array(classes)[arrays[name]]
     return arrays
+
+
+def _inputs(entry: CacheEntry, name: str) -> Any:
+    """Return the array of a name, or those of several inputs, such as `x_train.image`."""
+    if name in entry.arrays:
+        return entry.arrays[name]
+    order = entry.facts["inputs"]
+    inputs = {key: entry.arrays[f"{name}.{key}"] for key in order}
+    return inputs if entry.facts["are_named"] else tuple(inputs.values())
 
 
 def content_hash(folder: Path, classes: Sequence[str] = ()) -> str:
@@ -62,6 +73,6 @@ def prepared_message(entry: CacheEntry, noun: str) -> str | None:
     """Return the message about an entry that this call has written, or None."""
     if not entry.is_new:
         return None
-    count = sum(len(array) for name, array in entry.arrays.items() if name.startswith("x_"))
+    count = sum(len(array) for name, array in entry.arrays.items() if name.startswith("y_"))
     size = f"{entry.bytes / 1e6:,.1f} MB"
     return f"prepared {counted(count, noun)} ({size}), kept in {entry.path}"

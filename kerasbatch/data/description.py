@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from kerasbatch import array_trees
+from kerasbatch.array_trees import mapped
 from kerasbatch.data.encoding.preprocessing import Preprocessing
 from kerasbatch.data.parts.positions import split_validation
 from kerasbatch.data.parts.split import SplitData
@@ -43,7 +45,7 @@ def _columns(parts: SplitData, preprocessing: Preprocessing) -> str:
     """Return the columns of a table: numbers, then words with their number."""
     columns = list(preprocessing.columns or ())
     named = {*preprocessing.words, *preprocessing.orders}
-    missing = dict(zip(columns, np.isnan(parts.x).mean(axis=0), strict=True))
+    missing = dict(zip(columns, np.isnan(array_trees.single(parts.x)).mean(axis=0), strict=True))
     numbers = [name for name in columns if name not in named]
     texts = [counted(len(numbers), "number")] if numbers else []
     lacking = [name for name in numbers if missing[name] >= FROM_MISSING]
@@ -120,7 +122,7 @@ def _validation(spec: Spec, parts: SplitData) -> str:
     part = parts.validation(spec.validation)
     if part is None:
         return "none; metrics are measured on training rows"
-    rows = counted(len(part.x), "row")
+    rows = counted(array_trees.length(part.x), "row")
     if len(parts.held):
         if isinstance(split_validation(spec, has_other=False), LastForValidation):
             return f"the last {rows}"
@@ -133,6 +135,10 @@ def _validation(spec: Spec, parts: SplitData) -> str:
 
 
 def _input(spec: Spec, parts: SplitData, preprocessing: Preprocessing) -> str:
+    if not isinstance(parts.x, np.ndarray):
+        shapes = array_trees.named(mapped(lambda array: array.shape[1:], parts.x))
+        inputs = [f"{name}: {' x '.join(map(str, shape)) or '1'}" for name, shape in shapes.items()]
+        return f"{', '.join(inputs)} numbers for each of {parts.examples:,} training examples"
     shape: Any = parts.x.shape[1:]
     notes = []
     if parts.raw.is_table:

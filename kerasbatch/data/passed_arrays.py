@@ -1,10 +1,12 @@
 """Arrays that Python code passed."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from kerasbatch.array_files import is_memory_mapped
+from kerasbatch.array_trees import Arrays
 from kerasbatch.data.arrays import RawArrays
 from kerasbatch.data.tables.passed_tables import PLACE, pair_of, passed_parts
 from kerasbatch.errors import Fault, SpecError
@@ -29,14 +31,23 @@ def passed_arrays(data: ObjectData, access: Access) -> RawArrays:
     x_test, y_test = pair_of(parts, "test")
     weight = parts.get("weight")
     return RawArrays(
-        _array(parts["x"], "x"),
+        _inputs(parts["x"], "x"),
         _array(parts["y"], "y"),
-        None if x_test is None else _array(x_test, "x of test"),
+        None if x_test is None else _inputs(x_test, "x of test"),
         None if y_test is None else _array(y_test, "y of test"),
-        x_val=None if x_val is None else _array(x_val, "x of validation"),
+        x_val=None if x_val is None else _inputs(x_val, "x of validation"),
         y_val=None if y_val is None else _array(y_val, "y of validation"),
         weight=None if weight is None else _array(weight, "weight"),
     )
+
+
+def _inputs(value: Any, name: str) -> Arrays:
+    """Return one array, or those of several inputs by name or in a tuple."""
+    if isinstance(value, Mapping):
+        return {str(key): _array(each, f"{name}.{key}") for key, each in value.items()}
+    if isinstance(value, tuple):
+        return tuple(_array(each, f"{name}.{number}") for number, each in enumerate(value))
+    return _array(value, name)
 
 
 def _array(value: Any, name: str) -> Array:

@@ -7,9 +7,11 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
+from kerasbatch import array_trees
 from kerasbatch.array_files import FileState, file_states
 from kerasbatch.data.arrays import RawArrays
 from kerasbatch.data.builtin import DATASETS, load_builtin
@@ -86,11 +88,14 @@ def read_raw(data: AnyData, access: Access, groups: str | None = None) -> RawDat
             raise SpecError.at(("validation", "groups"), message)
         return _built_in(data)
     arrays = load_user_data(data, access, groups)
-    image = arrays.x.dtype == np.uint8 and arrays.x.ndim >= 3
-    rows = arrays.x.dtype.kind == "f" and arrays.x.ndim == 2
-    table = rows and not isinstance(data, NpyData | DatasetData)  # these are used unchanged
+    inputs = array_trees.leaves(arrays.x)
+    image = any(each.dtype == np.uint8 and each.ndim >= 3 for each in inputs)
+    rows = len(inputs) == 1 and inputs[0].dtype.kind == "f" and inputs[0].ndim == 2
+    table = (
+        rows and isinstance(arrays.x, np.ndarray) and not isinstance(data, NpyData | DatasetData)
+    )  # these are used unchanged
     scale = 1 / WHITE if image else None
-    files = file_states(vars(arrays).values())
+    files = file_states(array for part in vars(arrays).values() for array in _all_arrays(part))
     content = arrays.fingerprint or fingerprint(arrays)
     if isinstance(data, ObjectData) and arrays.columns is not None:
         # In a file, other names are another file; equal arrays of DataFrames may have any names.
@@ -142,7 +147,9 @@ def _select_columns(arrays: RawArrays, names: Sequence[str] | None) -> RawArrays
     if faults:
         raise SpecError(faults)
     return replace(
-        arrays, x=arrays.x[:, [columns.index(name) for name in names]], columns=tuple(names)
+        arrays,
+        x=array_trees.single(arrays.x)[:, [columns.index(name) for name in names]],
+        columns=tuple(names),
     )
 
 
@@ -173,10 +180,22 @@ def fingerprint(arrays: RawArrays) -> str:
     return digest.hexdigest()
 
 
-def _add(digest: "hashlib._Hash", content: bytes | Array) -> None:
+def _all_arrays(part: Any) -> list[Array]:
+    """Return the arrays of a field: one, or those of several inputs."""
+    parts = array_trees.leaves(part) if isinstance(part, np.ndarray | dict | tuple) else []
+    return [each for each in parts if isinstance(each, np.ndarray)]
+
+
+def _add(digest: "hashlib._Hash", content: Any) -> None:
     """Add the type, shape and bytes of an array in parts, because it may be a large file."""
     if isinstance(content, bytes):
         digest.update(content)
+        return
+    if isinstance(content, dict | tuple):
+        digest.update(type(content).__name__.encode())
+        for name, array in array_trees.named(content).items():
+            digest.update(name.encode())
+            _add(digest, array)
         return
     digest.update(f"{content.dtype.str}{content.shape}".encode())
     add_bytes(digest, content)

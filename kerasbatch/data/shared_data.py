@@ -11,12 +11,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from kerasbatch.array_trees import mapped
+from kerasbatch.array_trees import mapped, named
 from kerasbatch.data.run_data import RunData
 from kerasbatch.errors import WorkerError
 
 _FIELDS = "facts.json"
-_SAVED, _INPUTS = "saved_as", "inputs"
+_SAVED, _INPUTS, _ARE_NAMED = "saved_as", "inputs", "are_named"
 INPUTS = ("x_train", "x_val", "x_test")
 """The fields that may hold several arrays by name."""
 ARRAYS = (*INPUTS, "y_train", "y_val", "y_test", "w_train")
@@ -65,13 +65,12 @@ def save_shared(data: RunData, folder: Path) -> None:
     facts: dict[str, Any] = {}
     for field in fields(data):
         value = getattr(data, field.name)
-        if field.name in INPUTS and isinstance(value, dict):
-            facts[field.name] = {
-                _INPUTS: {
-                    name: _stored(array, unfinished / f"{field.name}.{number}.npy")
-                    for number, (name, array) in enumerate(value.items())
-                }
+        if field.name in INPUTS and isinstance(value, dict | tuple):
+            places = {
+                name: _stored(array, unfinished / f"{field.name}.{number}.npy")
+                for number, (name, array) in enumerate(named(value).items())
             }
+            facts[field.name] = {_INPUTS: places, _ARE_NAMED: isinstance(value, dict)}
         elif isinstance(value, np.ndarray):
             facts[field.name] = _stored(value, unfinished / f"{field.name}.npy")
         else:
@@ -94,7 +93,8 @@ def _loaded(fact: Any, folder: Path) -> Any:
     if not isinstance(fact, dict):
         return fact
     if _INPUTS in fact:
-        return {name: _loaded(place, folder) for name, place in fact[_INPUTS].items()}
+        inputs = {name: _loaded(place, folder) for name, place in fact[_INPUTS].items()}
+        return inputs if fact[_ARE_NAMED] else tuple(inputs.values())
     if _SAVED in fact:
         return np.load(folder / fact[_SAVED], mmap_mode="c")
     if "file" in fact:

@@ -3,18 +3,21 @@
 Errors name columns and lines, never the contents of a file.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from kerasbatch.array_files import first_not_finite, is_memory_mapped
+from kerasbatch.array_files import first_not_finite
+from kerasbatch.array_trees import Arrays, length, named
 from kerasbatch.data.arrays import RawArrays
 from kerasbatch.data.datasets.read_dataset import read_dataset
 from kerasbatch.data.images.read_images import read_images
-from kerasbatch.data.numpy_files import NPY_LOCATION, NpzError, npz_names, read_npy, read_npz
+from kerasbatch.data.npz_arrays import NPZ_LOCATION, npz_arrays
+from kerasbatch.data.numpy_files import NPY_LOCATION, read_npy
 from kerasbatch.data.passed_arrays import passed_arrays
+from kerasbatch.data.python_arrays import PYTHON_LOCATION, python_arrays
 from kerasbatch.data.sample_weights import weight_problems
 from kerasbatch.data.tables.passed_tables import PLACE, is_table
 from kerasbatch.data.tables.table_reader import read_table
@@ -31,14 +34,9 @@ from kerasbatch.spec.data_schema import (
     TextFilesData,
 )
 from kerasbatch.spec.trust import Access
-from kerasbatch.text import short_name
 from kerasbatch.types import Array
-from kerasbatch.user_code import calls
 
 _NUMBERS = "biuf"
-_NPZ_KEYS = ("x_train", "y_train", "x_val", "y_val", "x_test", "y_test", "sample_weight")
-
-
 UserData = TableData | NpzData | NpyData | PythonData | ImageData | TextFilesData | DatasetData
 
 
@@ -81,77 +79,20 @@ def _arrays(data: Any, access: Access) -> tuple[RawArrays, Location]:
     if isinstance(data, ObjectData):
         return passed_arrays(data, access), PLACE
     if isinstance(data, NpzData):
-        return _npz(access.file(data.npz, ("data", "npz"))), ("data", "npz")
+        return npz_arrays(access.file(data.npz, NPZ_LOCATION)), NPZ_LOCATION
     if isinstance(data, NpyData):
         return read_npy(data, access), NPY_LOCATION
     if isinstance(data, ImageData):
         return read_images(data, access), ("data", "images")
     if isinstance(data, DatasetData):
         return read_dataset(data, access), ("data", "dataset")
-    where: Location = ("data", "python")
-    return _python(data.python, access, where), where
+    return python_arrays(data.python, access), PYTHON_LOCATION
 
 
 def _flat(y: Array | None) -> Array | None:
     """Return labels of shape (n, 1) with shape (n,)."""
     is_column = y is not None and y.ndim == 2 and y.shape[1] == 1 and y.dtype.kind in "iuSU"
     return y[:, 0] if y is not None and is_column else y
-
-
-def _npz(path: Path) -> RawArrays:
-    location: Location = ("data", "npz")
-    try:
-        arrays = read_npz(path, _NPZ_KEYS)
-    except NpzError as error:
-        raise SpecError.at(location, f"cannot be read: {error}") from None
-    missing = [key for key in ("x_train", "y_train") if key not in arrays]
-    if missing:
-        held = short_name(", ".join(npz_names(path))) or "nothing"
-        raise SpecError.at(location, f"has no {' and no '.join(missing)}; it holds {held}")
-    others = [name for name in npz_names(path) if name not in _NPZ_KEYS]
-    notice = f"left out of {path.name}: {short_name(', '.join(others))}" if others else None
-    x, y, x_val, y_val, x_test, y_test, weight = (arrays.get(key) for key in _NPZ_KEYS)
-    return RawArrays(  # x and y are there
-        x,  # type: ignore[arg-type]
-        y,  # type: ignore[arg-type]
-        x_test,
-        y_test,
-        x_val=x_val,
-        y_val=y_val,
-        weight=weight,
-        notice=notice,
-    )
-
-
-def _python(name: str, access: Access, location: Location) -> RawArrays:
-    returned = calls.call(name, access, location)
-    legal = "(x, y) or ((x, y), (x_test, y_test))"
-    if not isinstance(returned, tuple | list) or len(returned) != 2:
-        raise SpecError.at(location, f"{name} returned {_describe(returned)}; must return {legal}")
-    first, second = returned
-    if isinstance(first, tuple) and len(first) == 2:
-        if not isinstance(second, tuple | list) or len(second) != 2:
-            raise SpecError.at(location, f"{name} returned {_describe(second)} second; {legal}")
-        parts = [*first, *second]
-    else:
-        parts = [first, second]
-    if any(isinstance(part, np.ma.MaskedArray) for part in parts):
-        message = (
-            f"{name} returned a masked array, whose masked values would be trained on; fill it"
-        )
-        raise SpecError.at(location, message)
-    try:
-        # An array that is mapped from a file stays mapped.
-        arrays = [p if is_memory_mapped(p) else np.asarray(p) for p in parts]
-        return RawArrays(arrays[0], arrays[1], *arrays[2:4])  # type: ignore[arg-type]  # at most four
-    except ValueError as error:
-        message = f"{name} returned a value that is not an array: {error}"
-        raise SpecError.at(location, message) from None
-
-
-def _describe(value: Any) -> str:
-    count = f" of {len(value)}" if isinstance(value, tuple | list | dict) else ""
-    return f"{type(value).__name__}{count}"
 
 
 def _array_problems(arrays: RawArrays) -> list[str]:
@@ -167,8 +108,22 @@ def _array_problems(arrays: RawArrays) -> list[str]:
     return problems or _weight_problems(arrays)
 
 
-def _differences(train: Array, other: Array, name: str) -> list[str]:
+def _differences(train: Arrays, other: Arrays, name: str) -> list[str]:
     """Return the problems of examples beside those of training."""
+    inputs, others = named(train), named(other)
+    if inputs.keys() != others.keys() or isinstance(train, dict) != isinstance(other, dict):
+        return [f"x_train and {name} have other inputs: {_listing(inputs)}, {_listing(others)}"]
+    pairs = (
+        (array, others[key], f"{name}.{key}" if key else name) for key, array in inputs.items()
+    )
+    return [problem for pair in pairs for problem in _array_differences(*pair)]
+
+
+def _listing(inputs: Mapping[str, Array]) -> str:
+    return " and ".join(inputs) if all(inputs) else "one array"
+
+
+def _array_differences(train: Array, other: Array, name: str) -> list[str]:
     if other.shape[1:] != train.shape[1:]:
         shapes = f"{train.shape[1:]} in x_train, {other.shape[1:]} in {name}"
         return [f"an example has shape {shapes}; they must be the same"]
@@ -180,15 +135,17 @@ def _differences(train: Array, other: Array, name: str) -> list[str]:
 
 def _weight_problems(arrays: RawArrays) -> list[str]:
     weight = arrays.weight
-    return [] if weight is None else weight_problems(weight, len(arrays.x))
+    return [] if weight is None else weight_problems(weight, length(arrays.x))
 
 
-def _pair_problems(x_name: str, x: Array, y_name: str, y: Array) -> list[str]:
+def _pair_problems(x_name: str, x: Arrays, y_name: str, y: Array) -> list[str]:
     problems = []
-    for name, array, kinds in ((x_name, x, _NUMBERS), (y_name, y, _NUMBERS + "U")):
+    inputs = {f"{x_name}.{name}" if name else x_name: a for name, a in named(x).items()}
+    arrays = [(name, array, _NUMBERS) for name, array in inputs.items()]
+    for name, array, kinds in (*arrays, (y_name, y, _NUMBERS + "U")):
         if array.dtype.kind not in kinds:
             problems.append(f"{name} has type {array.dtype}; must be numbers")
-        elif array.ndim < (2 if array is x else 1):
+        elif array.ndim < (1 if array is y or len(inputs) > 1 else 2):
             shape = f"found shape {array.shape}"
             problems.append(f"{name}: {shape}; must be (examples, ...), one row for each example")
         elif array.dtype.kind == "f" and (not_finite := first_not_finite(array)):
@@ -196,10 +153,10 @@ def _pair_problems(x_name: str, x: Array, y_name: str, y: Array) -> list[str]:
             problems.append(
                 f"{name} has {count} values that are not finite numbers, first in row {row}"
             )
-    if not problems and len(x) != len(y):
-        problems.append(
-            f"{x_name} has {len(x):,} examples and {y_name} {len(y):,}; the numbers must be equal"
-        )
-    if not problems and not x.size:
-        problems.append(f"{x_name} is empty (its shape is {x.shape})")
+    for name, array in inputs.items():
+        if not problems and len(array) != len(y):
+            counts = f"{name} has {len(array):,} examples and {y_name} {len(y):,}"
+            problems.append(f"{counts}; the numbers must be equal")
+        if not problems and not array.size:
+            problems.append(f"{name} is empty (its shape is {array.shape})")
     return problems

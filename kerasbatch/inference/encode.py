@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kerasbatch.array_trees import Arrays
+from kerasbatch.array_trees import Arrays, are_several, example_shape, mapped
 from kerasbatch.data.encoding.encoder import with_text
 from kerasbatch.data.encoding.preprocessing import Preprocessing
 from kerasbatch.data.tables.binary_tables import typed_cells
@@ -59,6 +59,8 @@ def encode_examples(saved: SavedModel, x: Any) -> tuple[Arrays, list[str]]:
         table = Table(cells, ("x",), lambda row: f"row {row}", "the DataFrame", decimal=mark)
         encoded = encode_table(saved, table)
         return encoded.examples, encoded.notices
+    if isinstance(x, Mapping | tuple) and are_several(saved.input_shape):
+        return _encoded_inputs(saved, x), []
     if isinstance(x, str | Path | Mapping):
         raise SpecError.at(("x",), f"found {type(x).__name__}; give a DataFrame or an array")
     array, preprocessing = np.asarray(x), saved.preprocessing
@@ -79,6 +81,16 @@ def encode_examples(saved: SavedModel, x: Any) -> tuple[Arrays, list[str]]:
             ("x",), f"row {row} holds a value that is not a finite number; {_ADVICE}"
         )
     return _encoded(saved, array), []
+
+
+def _encoded_inputs(saved: SavedModel, x: Mapping[str, Any] | tuple[Any, ...]) -> Arrays:
+    """Return the arrays of several inputs as the model gets them."""
+    arrays = mapped(np.asarray, dict(x) if isinstance(x, Mapping) else x)
+    if example_shape(arrays) != saved.input_shape:
+        message = f"found shapes {example_shape(arrays)}; must be {saved.input_shape}"
+        raise SpecError.at(("x",), message)
+    encoded: Arrays = scale_inputs(arrays, saved.scale)
+    return encoded
 
 
 def _check_examples(saved: SavedModel, array: Array) -> None:
@@ -178,7 +190,7 @@ def _unseen_words(saved: SavedModel, table: Table, numbers: Array) -> Iterator[s
 def _encoded(saved: SavedModel, examples: Array) -> Array:
     preprocessing = saved.preprocessing
     if saved.scale is not None:
-        return np.asarray(scale_inputs(examples, saved.scale))
+        return examples.astype(np.float32) * np.float32(saved.scale)
     if preprocessing.encodes:
         examples = preprocessing.x(examples.astype(np.float64))
     if examples.dtype.kind != "f":

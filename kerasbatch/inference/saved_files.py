@@ -16,7 +16,7 @@ import h5py
 import keras
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from kerasbatch.array_trees import Shape, stored_shape
+from kerasbatch.array_trees import Shape, input_shapes, stored_shape
 from kerasbatch.data.encoding.preprocessing import Preprocessing
 from kerasbatch.errors import SpecError
 from kerasbatch.records.file_names import PREPROCESSING
@@ -37,7 +37,11 @@ _Lengths = Annotated[list[Annotated[int, Field(ge=1, le=MAX_VALUES)]], Field(max
 
 class _Facts(BaseModel):
     model_config = ConfigDict(strict=True)
-    input_shape: _Lengths | Annotated[dict[str, _Lengths], Field(max_length=100)]
+    input_shape: (
+        _Lengths
+        | Annotated[list[_Lengths], Field(max_length=100)]
+        | Annotated[dict[str, _Lengths], Field(max_length=100)]
+    )
     classes: Annotated[int, Field(ge=1, le=10**6)] | None
     scale: Finite | None
     code: str
@@ -73,8 +77,7 @@ def read_facts(folder: Path) -> ModelFacts:
         facts = _Facts.model_validate_json(read_stored(folder / PREPROCESSING))
         preprocessing = Preprocessing.from_json(facts.preprocessing)
         shape = stored_shape(facts.input_shape)
-        sizes = shape.values() if isinstance(shape, dict) else [shape]
-        if sum(map(math.prod, sizes)) > MAX_VALUES:
+        if sum(map(math.prod, input_shapes(shape))) > MAX_VALUES:
             raise ValueError(f"an example has more than {MAX_VALUES:,} values")
     except (FileNotFoundError, StoredFileError, ValidationError, ValueError) as error:
         reason = _first_line(error)

@@ -6,11 +6,11 @@ the spec; nothing is deserialized. An error of Keras becomes a fault at its plac
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import keras
 
-from kerasbatch.array_trees import Shape, mapped_shape
+from kerasbatch.array_trees import Shape, are_several, mapped_shape
 from kerasbatch.data.encoding.preprocessing import Standardization
 from kerasbatch.data.run_data import RunData
 from kerasbatch.errors import Location, SpecError
@@ -107,14 +107,16 @@ def _model(spec: Spec, input_shape: Shape, classes: int | None, access: Access) 
         return model_of_function(spec.model.python, input_shape, classes, access)
     if isinstance(spec.model, ObjectModel):
         return passed_model(spec.model.object, input_shape, classes, access)
-    if isinstance(input_shape, dict):
-        inputs = " and ".join(f"{name} of shape {each}" for name, each in input_shape.items())
+    if are_several(input_shape):
+        named = input_shape if isinstance(input_shape, dict) else dict(enumerate(input_shape))
+        inputs = " and ".join(f"{name} of shape {each}" for name, each in named.items())
         message = f"these data have several inputs, {inputs}; write the model as a Python function"
         raise SpecError.at(("model",), f"{message} with a keras.Input of each name")
+    shape = cast("tuple[int, ...]", input_shape)
     if isinstance(spec.model, LayerModel):
-        return _from_layers(spec.model.layers, input_shape)
-    layers = PRESETS[spec.model.preset](input_shape, classes)
-    return keras.Sequential([keras.Input(input_shape), *layers], name=spec.model.preset)
+        return _from_layers(spec.model.layers, shape)
+    layers = PRESETS[spec.model.preset](shape, classes)
+    return keras.Sequential([keras.Input(shape), *layers], name=spec.model.preset)
 
 
 def _from_layers(layers: tuple[Any, ...], input_shape: tuple[int, ...]) -> keras.Model:

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from kerasbatch.array_trees import Shape, mapped_shape
+from kerasbatch.array_trees import Shape, are_several, mapped_shape
 from kerasbatch.errors import Location, SpecError
 from kerasbatch.models.refusals import keras_refusals
 from kerasbatch.spec.passed.builders import call_builder
@@ -59,7 +59,7 @@ def _built(model: Any, name: str, input_shape: Shape, location: Location) -> ker
     _RETURNED.add(model)
     if not model.built:
         with keras_refusals(location):
-            if isinstance(model, keras.Sequential) and not isinstance(input_shape, dict):
+            if isinstance(model, keras.Sequential) and not are_several(input_shape):
                 model.build((None, *input_shape))
             else:  # `build` of a subclass leaves its layers unbuilt, with a warning
                 model(mapped_shape(lambda shape: keras.ops.zeros((1, *shape)), input_shape))

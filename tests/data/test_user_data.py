@@ -123,7 +123,7 @@ def test_data_from_python_need_trust(tmp_path: Path) -> None:
         ("def other(): pass", "has no function load; it has other"),
         ("load = 3", "has no function load"),
         ("def load(): return 3", "returned int; must return"),
-        ("def load(): return 1, 2, 3", "returned tuple of 3"),
+        ("def load(): return 1, 2, 3, 4", "returned tuple of 4"),
         ("def load(): return [[1], [2, 3]], [1, 2]", "is not an array"),
         ("def load(): return ([[1.0]], [1]), 5", "returned int second"),
         (

@@ -7,16 +7,38 @@ Face), a length and items (torch and others), or iteration.
 import inspect
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from kerasbatch.array_trees import named
 from kerasbatch.errors import SpecError
 from kerasbatch.text import counted, short_name
 from kerasbatch.types import Array
 
-Example = tuple[Array, ...]
-"""x, y and, where there is one, the weight."""
+Inputs = Array | dict[str, Array] | tuple[Array, ...]
+
+
+class Example(NamedTuple):
+    """An example, or several at once.
+
+    Args:
+        x: one input, or several by name or in a tuple.
+        y: the target.
+        weight: the weight, or None.
+    """
+
+    x: Inputs
+    y: Array
+    weight: Array | None = None
+
+    def arrays(self) -> dict[str, Array]:
+        """Return all arrays by their names: `x`, or `x.NAME` of several inputs, `y`, `weight`."""
+        arrays = {f"x.{name}" if name else "x": each for name, each in named(self.x).items()}
+        arrays["y"] = self.y
+        return arrays if self.weight is None else {**arrays, "weight": self.weight}
+
+
 CHUNK = 256
 """The examples that are read at a time."""
 LABELS = ("label", "labels", "y", "target")
@@ -79,12 +101,21 @@ def _groups(items: Iterable[Any]) -> Iterator[list[Example]]:
 def _of_tensorflow(dataset: Any, limit: int | None) -> Iterator[list[Example] | Example]:
     check_not_batched(dataset)
     taken = dataset if limit is None else dataset.take(limit)
-    leaves = dataset.element_spec if isinstance(dataset.element_spec, tuple) else ()
-    if leaves and all(_has_fixed_shape(leaf) for leaf in leaves):
+    leaves = _leaves(dataset.element_spec)
+    if all(_has_fixed_shape(leaf) for leaf in leaves):
         for arrays in taken.batch(CHUNK).as_numpy_iterator():
             yield _example(arrays)
         return
     yield from _groups(taken.as_numpy_iterator())
+
+
+def _leaves(spec: Any) -> list[Any]:
+    """Return the specs of all arrays of an element."""
+    if isinstance(spec, dict):
+        return [leaf for inner in spec.values() for leaf in _leaves(inner)]
+    if isinstance(spec, tuple | list):
+        return [leaf for inner in spec for leaf in _leaves(inner)]
+    return [spec]
 
 
 def _has_fixed_shape(spec: Any) -> bool:
@@ -97,7 +128,7 @@ def check_not_batched(dataset: Any) -> None:
     spec = dataset.element_spec
     if not isinstance(spec, tuple) or len(spec) not in (2, 3):
         raise DatasetError(f"its elements are {_kind(spec)}; must be {LEGAL}")
-    shapes = [getattr(leaf, "shape", None) for leaf in spec]
+    shapes = [getattr(leaf, "shape", None) for leaf in _leaves(spec)]
     has_free_length = all(
         shape is not None and shape.rank not in (None, 0) and shape[0] is None for shape in shapes
     )
@@ -146,21 +177,24 @@ def _example(item: Any) -> Example:
         item = _columns(item)
     if not isinstance(item, tuple | list) or len(item) not in (2, 3):
         raise DatasetError(f"it is {_kind(item)}; must be {LEGAL}")
-    if isinstance(item[0], Mapping | tuple):
-        message = f"its x is {_kind(item[0])}; a spec's model has one input, so give one array"
-        raise DatasetError(message)
-    return tuple(as_array(value) for value in item)
+    inputs = item[0]
+    if isinstance(inputs, Mapping):
+        x: Inputs = {str(name): as_array(value) for name, value in inputs.items()}
+    else:
+        x = tuple(map(as_array, inputs)) if isinstance(inputs, tuple) else as_array(inputs)
+    return Example(x, *map(as_array, item[1:]))
 
 
 def _columns(row: Mapping[str, Any]) -> tuple[Any, Any]:
     """Return x and y of a row of named columns."""
     labels = [name for name in LABELS if name in row]
     others = [name for name in row if name not in labels[:1]]
-    if not labels or len(others) != 1:
+    if not labels or not others:
         columns = short_name(", ".join(map(str, row)))
-        message = f"it has the columns {columns}; must have one for x, and {' or '.join(LABELS)}"
+        message = f"it has the columns {columns}; must have some for x, and {' or '.join(LABELS)}"
         raise DatasetError(f"{message} for y; or return a generator of (x, y)")
-    return row[others[0]], row[labels[0]]
+    x = row[others[0]] if len(others) == 1 else {name: row[name] for name in others}
+    return x, row[labels[0]]
 
 
 def as_array(value: Any) -> Array:

@@ -74,18 +74,18 @@ def _written(cache: ArrayCache, data: DatasetData, access: Access) -> CacheEntry
     source = f"examples of {access.absolute(data.dataset)}"
 
     def write(writer: EntryWriter) -> Mapping[str, Any]:
+        layout = Layout()
         with calls.called(data.dataset, access, PLACE) as returned:
-            layout = Layout()
             for part, dataset in dataset_parts(returned, data.dataset).items():
                 _write_part(writer, data, access, part, dataset, layout)
         writer.close()
-        return {"fingerprint": content_hash(writer.folder)}
+        inputs = [name.partition(".")[2] for name in layout.arrays if name.startswith("x.")]
+        forms = {"inputs": inputs, "are_named": layout.form == "dict"}
+        return {"fingerprint": content_hash(writer.folder, [layout.form]), **forms}
 
     access.code(data.dataset, PLACE)  # before a lock is taken
     key = hashed(["dataset", _function_key(data, access)])
-    entry = cache.write_by_content(
-        key, source, write, lambda facts: hashed(["dataset", facts["fingerprint"]])
-    )
+    entry = cache.write_by_content(key, source, write, lambda facts: hashed(["dataset", facts]))
     if data.cache:
         files = calls.snapshot(data.dataset, access, PLACE).files
         code = {file: hashlib.sha256(content).hexdigest() for file, content in files.items()}

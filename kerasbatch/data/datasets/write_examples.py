@@ -1,17 +1,15 @@
 """Writes the examples of a dataset into the cache, each checked against the first one."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from kerasbatch.array_trees import mapped
 from kerasbatch.cache.progress import Progress
 from kerasbatch.cache.writer import EntryWriter, RowWriter
 from kerasbatch.data.datasets.examples import DatasetError, Example, chunks, known_length
 from kerasbatch.types import Array
-
-NAMES = ("x", "y", "weight")
 
 
 @dataclass
@@ -19,12 +17,12 @@ class Layout:
     """The types and shapes of examples, which those of all parts share.
 
     Args:
-        dtypes: the types of x, y and weight; None before the first example.
-        shapes: their shapes.
+        arrays: the type and the shape of each array, by its name; empty before the first example.
+        form: the form of x: `dict`, `tuple` or `array`.
     """
 
-    dtypes: list[Any] = field(default_factory=list)
-    shapes: list[tuple[int, ...]] = field(default_factory=list)
+    arrays: dict[str, tuple[Any, tuple[int, ...]]] = field(default_factory=dict)
+    form: str = ""
 
     def check(self, example: Example, number: int) -> None:
         """Compare an example with the first one.
@@ -32,20 +30,21 @@ class Layout:
         Raises:
             DatasetError: if it has another structure, shape or type.
         """
-        if not self.dtypes:
-            self.dtypes = [array.dtype for array in example]
-            self.shapes = [array.shape for array in example]
-            return
-        if len(example) != len(self.dtypes):
-            had = f"{len(self.dtypes)} values, as the first one has"
-            raise DatasetError(f"example {number:,} has {len(example)} values and not {had}")
-        for name, array, dtype, shape in zip(
-            NAMES, example, self.dtypes, self.shapes, strict=False
-        ):
+        arrays = example.arrays()
+        if not self.arrays:
+            self.arrays = {name: (array.dtype, array.shape) for name, array in arrays.items()}
+            self.form = "array" if isinstance(example.x, np.ndarray) else type(example.x).__name__
+        if arrays.keys() != self.arrays.keys():
+            first = ", ".join(self.arrays)
+            message = f"example {number:,} has {', '.join(arrays)}, and the first one {first}"
+            raise DatasetError(message)
+        for name, (dtype, shape) in self.arrays.items():
+            array = arrays[name]
             if array.shape != shape:
                 message = f"example {number:,} has {name} of shape {array.shape}, the first one of "
                 raise DatasetError(f"{message}{shape}")
-            if array.dtype.kind != dtype.kind or (dtype.kind != "U" and array.dtype != dtype):
+            is_text = dtype.kind == "U" and array.dtype.kind == "U"
+            if array.dtype != dtype and not is_text:
                 message = f"example {number:,} has {name} of type {array.dtype}, the first one of "
                 raise DatasetError(f"{message}{dtype}")
 
@@ -61,7 +60,7 @@ class PartWriter:
 
     def __init__(self, writer: EntryWriter, part: str, layout: Layout) -> None:
         self._writer, self._part, self._layout = writer, part, layout
-        self._rows: list[RowWriter | None] = []
+        self._rows: dict[str, RowWriter] = {}
         self._texts: list[Array] = []
         self.count = 0
 
@@ -90,29 +89,33 @@ class PartWriter:
             self._writer.save(f"y_{self._part}", np.concatenate(self._texts))
 
     def _append(self, chunk: list[Example] | Example) -> None:
-        if not chunk:
-            return
-        if isinstance(chunk, tuple):
-            self._layout.check(tuple(array[0] for array in chunk), self.count + 1)
-            arrays = chunk
-        else:
+        if isinstance(chunk, Example):
+            first = Example(*_map_rows(chunk))
+            self._layout.check(first, self.count + 1)
+            arrays = chunk.arrays()
+        elif chunk:
             for number, example in enumerate(chunk, start=self.count + 1):
                 self._layout.check(example, number)
-            arrays = tuple(np.stack(values) for values in zip(*chunk, strict=True))
-        for name, array, rows in zip(NAMES, arrays, self._open_rows(arrays), strict=False):
-            if rows is not None:
-                rows.append(array)
-            elif name == "y":
-                self._texts.append(array)
-        self.count += len(arrays[0])
+            each = [example.arrays() for example in chunk]
+            arrays = {name: np.stack([one[name] for one in each]) for name in each[0]}
+        else:
+            return
+        for name, array in arrays.items():
+            self._append_rows(name, array)
+        self.count += len(arrays["y"])
 
-    def _open_rows(self, arrays: Example) -> Iterator[RowWriter | None]:
-        """Yield the writers of the arrays; None for labels of text, which stay in memory."""
-        if not self._rows:
-            self._rows = [
-                None
-                if array.dtype.kind == "U" and name == "y"
-                else self._writer.rows(f"{name}_{self._part}", array.shape[1:], array.dtype)
-                for name, array in zip(NAMES, arrays, strict=False)
-            ]
-        yield from self._rows
+    def _append_rows(self, name: str, array: Array) -> None:
+        """Append rows to the file of an array; labels of text stay in memory until the end."""
+        if name == "y" and array.dtype.kind == "U":
+            self._texts.append(array)
+            return
+        if name not in self._rows:
+            kind, _, key = name.partition(".")
+            file = f"{kind}_{self._part}" + (f".{key}" if key else "")
+            self._rows[name] = self._writer.rows(file, array.shape[1:], array.dtype)
+        self._rows[name].append(array)
+
+
+def _map_rows(chunk: Example) -> list[Any]:
+    """Return the first example of several at once."""
+    return [None if part is None else mapped(lambda array: array[0], part) for part in chunk]

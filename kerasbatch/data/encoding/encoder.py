@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from kerasbatch.array_files import is_memory_mapped
-from kerasbatch.array_trees import Arrays
+from kerasbatch.array_trees import Arrays, named, single
 from kerasbatch.data.encoding.fitting import fit_preprocessing, renumbered, seen_words
 from kerasbatch.data.encoding.preprocessing import Preprocessing, Standardization
 from kerasbatch.data.images.image_format import ImageFormat
@@ -43,9 +43,9 @@ class Encoder:
         raw, preprocessing = parts.raw, Preprocessing(labels=parts.labels)
         if raw.is_table:
             columns, words = raw.arrays.columns, raw.arrays.words
-            training_words = seen_words(parts.x, columns, words)
+            training_words = seen_words(single(parts.x), columns, words)
             preprocessing = fit_preprocessing(
-                renumbered(parts.x, columns, words, training_words),
+                renumbered(single(parts.x), columns, words, training_words),
                 columns,
                 training_words,
                 standardize=spec.data.standardize,
@@ -66,8 +66,14 @@ class Encoder:
         )
         return cls(raw, preprocessing)
 
-    def x(self, part: Array) -> Array:
+    def x(self, part: Arrays) -> Any:
         """Return examples, encoded if they are a table, with floats as float32."""
+        if not isinstance(part, np.ndarray):
+            inputs = {
+                name: cast_float32(array, f"input {name} of x", None, ("data",))
+                for name, array in named(part).items()
+            }
+            return inputs if isinstance(part, dict) else tuple(inputs.values())
         preprocessing = self.preprocessing
         if self.raw.is_table:
             part = renumbered(
@@ -115,10 +121,9 @@ class Encoder:
             for part_name, part in parts.items():
                 if part is None or part_name == "train":
                     continue
-                codes = renumbered(part.x, preprocessing.columns, words, preprocessing.words)[
-                    :, position
-                ]
-                count = int((np.isnan(codes) & ~np.isnan(part.x[:, position])).sum())
+                x = single(part.x)
+                seen = renumbered(x, preprocessing.columns, words, preprocessing.words)
+                count = int((np.isnan(seen[:, position]) & ~np.isnan(x[:, position])).sum())
                 if count:
                     yield (
                         f"{counted(count, 'row')} of column {shortened(name, 60)} for {part_name} "

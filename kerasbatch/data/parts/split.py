@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kerasbatch import array_trees
+from kerasbatch.array_trees import Arrays
 from kerasbatch.data.parts.positions import (
     Positions,
     SplitPositions,
@@ -30,7 +32,7 @@ class Part(NamedTuple):
         text: their texts, or None.
     """
 
-    x: Array
+    x: Arrays
     y: Array
     text: Array | None = None
 
@@ -53,7 +55,7 @@ class SplitData:
 
     raw: RawData
     labels: tuple[str, ...] | None
-    x: Array
+    x: Arrays
     y: Array
     weight: Array | None
     held: Positions
@@ -76,9 +78,10 @@ class SplitData:
         """The targets of the training examples."""
         return self.y if self.window is None else self.window.y(self.y)
 
-    def count(self, rows: Array) -> int:
+    def count(self, x: Arrays) -> int:
         """Return the number of examples of a part."""
-        return len(rows) if self.window is None else self.window.count(len(rows))
+        rows = array_trees.length(x)
+        return rows if self.window is None else self.window.count(rows)
 
     def validation(self, validation: AnyValidation | None) -> Part | None:
         """Return the validation part, by the spec's validation."""
@@ -101,7 +104,7 @@ class SplitData:
         arrays = self.raw.arrays
         texts = arrays.texts.get("train")
         text = None if texts is None else texts[positions]
-        return Part(arrays.x[positions], arrays.y[positions], text)
+        return Part(array_trees.rows(arrays.x, positions), arrays.y[positions], text)
 
     def _separate(self, name: str) -> Part | None:
         """Return a part that the data give separately, or None."""
@@ -129,7 +132,7 @@ def split_data(spec: Spec, raw: RawData, labels: tuple[str, ...] | None) -> Spli
     Raises:
         SpecError: if the sizes do not fit each other, or a single column is constant.
     """
-    arrays, total = raw.arrays, len(raw.arrays.x)
+    arrays, total = raw.arrays, array_trees.length(raw.arrays.x)
     classes = arrays.y if raw.classes else None
     has_other = arrays.x_val is not None or arrays.x_test is not None
     if spec.test is not None and arrays.x_test is not None:
@@ -137,9 +140,10 @@ def split_data(spec: Spec, raw: RawData, labels: tuple[str, ...] | None) -> Spli
     parts = split_positions(spec, total, has_other, classes, arrays.groups)
     _check_windows(parts, arrays.window)
     is_complete = len(parts.train) == total
-    x, y = (part if is_complete else part[parts.train] for part in (arrays.x, arrays.y))
+    x = arrays.x if is_complete else array_trees.rows(arrays.x, parts.train)
+    y = arrays.y if is_complete else arrays.y[parts.train]
     weight = arrays.weight if arrays.weight is None else arrays.weight[parts.train]
-    if raw.is_table:
+    if raw.is_table and isinstance(x, np.ndarray):
         _refuse_constant(x, arrays.columns)
     texts = arrays.texts.get("train")
     text = None if texts is None else texts[parts.train]

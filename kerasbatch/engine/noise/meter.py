@@ -121,7 +121,7 @@ class NoiseMeter:
     Args:
         model: a compiled model.
         arrays: (x,), (x, y) or (x, y, sample_weight).
-        scale: the factor for x, or None.
+        scale: the factor of bytes in x, or None.
 
     Raises:
         SpecError: if the noise cannot be measured.

@@ -15,6 +15,7 @@ from kerasbatch.engine import tensorflow_private
 from kerasbatch.engine.index_checks import IndexChecks
 from kerasbatch.engine.lowering.xla_mode import XlaMode, lowering_of
 from kerasbatch.engine.options import Arrays
+from kerasbatch.engine.program.step_loop import scaled_bytes
 from kerasbatch.types import Array
 
 GroupSums = list[Array]
@@ -27,7 +28,7 @@ class NoiseProgram:
     Args:
         model: a built, compiled model; held by a weak reference, so that a cache keeps no model.
         mode: the use of XLA; it compiles all loops or nothing.
-        scale: the factor for x, or None.
+        scale: the factor of bytes in x, or None.
     """
 
     def __init__(self, model: keras.Model, *, mode: XlaMode, scale: float | None) -> None:
@@ -99,7 +100,8 @@ class NoiseProgram:
         """Trace the gradient of Keras' own loss, with the model in inference mode."""
         x, *rest = keras.tree.map_structure(lambda array: tf.gather(array, chosen), arrays)
         if self._scale is not None:
-            x = keras.tree.map_structure(lambda a: tf.cast(a, tf.float32) * self._scale, x)
+            scale = self._scale
+            x = keras.tree.map_structure(lambda array: scaled_bytes(array, scale), x)
         y, weight = (*rest, None, None)[:2]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(weights)

@@ -47,7 +47,7 @@ class ProgramFunctions:
     Args:
         model: a built, compiled model; held by a weak reference, so that a cache keeps no model.
         mode: the use of XLA.
-        scale: the factor for x, or None.
+        scale: the factor of bytes in x, or None.
         needs: the required abilities.
         trainable: the flags of the weights that the steps train.
         as_tuples: as in `StepSource`.

@@ -30,7 +30,7 @@ class StepLoop:
 
     Args:
         model: a weak reference to the model.
-        scale: the factor for x, or None.
+        scale: the factor of bytes in x, or None.
         needs: the required abilities.
         trainable: the flags of the weights that the steps train.
         as_tuples: as in `StepSource`.
@@ -146,7 +146,7 @@ class StepLoop:
     def _scale_inputs(self, x: Any) -> Any:
         if self.scale is None:
             return x
-        return keras.tree.map_structure(lambda a: tf.cast(a, tf.float32) * self.scale, x)
+        return keras.tree.map_structure(lambda array: scaled_bytes(array, self.scale), x)
 
     def _traced_step(
         self, arrays: Arrays, indices: Any, checks: IndexChecks | None, is_compiled: bool
@@ -179,3 +179,8 @@ def _length(array: Any) -> Any:
 
 def _with_dynamic_size(array: Any) -> Any:
     return tf.compat.v1.placeholder_with_default(array, (None, *array.shape[1:]))
+
+
+def scaled_bytes(array: tf.Tensor, scale: float) -> tf.Tensor:
+    """Return a tensor of bytes times a factor as float32; any other tensor unchanged."""
+    return tf.cast(array, tf.float32) * scale if array.dtype == tf.uint8 else array

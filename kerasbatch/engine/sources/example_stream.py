@@ -29,7 +29,7 @@ class ExampleStream:
         plan: the planned passes over all examples.
         seed: the seed of the order.
         sampling: the sampling method.
-        scale: the factor for x, or None.
+        scale: the factor of bytes in x, or None.
         steps_per_epoch: Keras' `steps_per_epoch` if an epoch is not a full pass: an epoch continues
             in the data after the previous one, and ends at the latest with the pass.
         requested_epochs: the epochs of `fit` if they are not full passes.
@@ -138,7 +138,14 @@ def _tuples(value: Any) -> Any:
 
 
 def scale_inputs(x: Any, scale: float | None) -> Any:
-    """Return x in the form of the model's input."""
+    """Return x in the form of the model's input: bytes are scaled, if there is a factor."""
     if scale is None:
         return x
-    return keras.tree.map_structure(lambda a: a.astype(np.float32) * np.float32(scale), x)
+    return keras.tree.map_structure(lambda array: scale_bytes(array, scale), x)
+
+
+def scale_bytes(array: Any, scale: float) -> Any:
+    """Return an array of bytes times a factor as float32; any other array unchanged."""
+    if array.dtype != np.uint8:
+        return array
+    return array.astype(np.float32) * np.float32(scale)
