@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import keras
 import tensorflow as tf
 
+from kerasbatch import array_trees
 from kerasbatch.benchmark.settings import DEFAULT_BENCHMARK, BenchmarkSettings
 from kerasbatch.data.run_data import RunData, load_data
 from kerasbatch.engine.options import FitOptions
@@ -156,11 +157,11 @@ class PlainTimer:
 
     def steps_per_second(self, count: int) -> float:
         """Take about `count` steps, in as few epochs as the data allow."""
-        epoch = plan(len(self._arrays[0]), batch_size=self._size, epochs=1)
+        epoch = plan(len(self._arrays[1]), batch_size=self._size, epochs=1)
         per_epoch = min(count, max(1, epoch.whole_batches))
         epochs = max(1, round(count / per_epoch))
         rows = epoch.batches(0, per_epoch)
-        x, y, *weight = (array[rows] for array in self._arrays)
+        x, y, *weight = (array_trees.rows(array, rows) for array in self._arrays)
         options = {"sample_weight": weight[0]} if weight else {}
         begin = time.perf_counter()
         self._model.fit(x, y, batch_size=self._size, epochs=epochs, verbose=0, **options)

@@ -51,7 +51,7 @@ def fastest_keras(benchmark: Benchmark, size: int) -> tuple[Setting, PlainTimer]
         benchmark: the model and data.
         size: the batch size.
     """
-    steps_per_epoch = len(benchmark.arrays[0]) // size
+    steps_per_epoch = benchmark.data.count // size
     tried = {each: _timer(benchmark, size, each) for each in settings_to_try(steps_per_epoch)}
     timers = {setting: timer for setting, timer in tried.items() if timer is not None}
     best = max(timers, key=lambda setting: timers[setting].speed())

@@ -37,7 +37,9 @@ class ArrayCache:
 
     def get(self, key: str) -> CacheEntry | None:
         """Return the entry of a key, or None if there is none, or a damaged one."""
-        return self._used(open_entry(self.folder / key))
+        if (self.folder / key / FACTS).exists():
+            mark_in_use(self.folder / key)  # before it is opened, so that nobody deletes it
+        return open_entry(self.folder / key)
 
     def get_or_write(self, key: str, source: str, write: Write) -> CacheEntry:
         """Return the entry of a key, and write it if there is none.
@@ -81,7 +83,9 @@ class ArrayCache:
                 facts = write(writer)
             finally:
                 writer.close()
-            return self._finish(folder, source, facts, key(facts))
+            own = key(facts)
+            with contextlib.nullcontext() if own == name else self._lock(own):
+                return self._finish(folder, source, facts, own)
 
     def _finish(self, folder: Path, source: str, facts: Facts, key: str) -> CacheEntry:
         """Give a complete folder its name, unless an equal entry has it."""
@@ -98,11 +102,6 @@ class ArrayCache:
         if entry is None:
             raise CacheError(f"{self.folder / key} was changed while it was written")
         return replace(entry, is_new=True)
-
-    def _used(self, entry: CacheEntry | None) -> CacheEntry | None:
-        if entry is not None:
-            mark_in_use(entry.path)
-        return entry
 
     @contextlib.contextmanager
     def _unfinished(self, name: str) -> Iterator[Path]:

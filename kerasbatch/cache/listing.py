@@ -14,7 +14,8 @@ from kerasbatch.cache.file_hashes import FOLDER as HASHES
 from kerasbatch.cache.in_use import is_in_use
 
 _KEY = re.compile(r"[0-9a-f]{32}")
-_FILE = re.compile(r"[\w.-]+\.npy|facts\.json")
+_FILE = re.compile(r"[\w.-]+\.(npy|shorter)|facts\.json")
+UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class ListedEntry:
 
 def entries(folder: Path) -> list[ListedEntry]:
     """Return the entries of a cache, the newest first."""
-    listed = [entry for path in _folders(folder) if (entry := _listed(path))]
+    listed = map(_listed, _folders(folder))
     return sorted(listed, key=lambda entry: entry.written, reverse=True)
 
 
@@ -75,10 +76,9 @@ def _holds_only_ours(path: Path) -> bool:
     return all(_FILE.fullmatch(file.name) and not file.is_dir() for file in path.iterdir())
 
 
-def _listed(path: Path) -> ListedEntry | None:
-    content = read_facts(path)
-    if content is None:
-        return None
+def _listed(path: Path) -> ListedEntry:
+    """Return an entry; one without readable facts was damaged, or is of another version."""
+    content = read_facts(path) or {"source": UNREADABLE, "written": ""}
     size = sum(file.stat().st_size for file in path.iterdir())
     return ListedEntry(path, str(content.get("source")), str(content.get("written")), size)
 

@@ -1,7 +1,8 @@
 """Writes the arrays of an entry: of a known length, or row by row."""
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -29,11 +30,13 @@ class EntryWriter:
 
     def array(self, name: str, shape: Sequence[int], dtype: DTypeLike) -> Array:
         """Return a new array, mapped from its file; all of it is to be filled."""
-        return np.lib.format.open_memmap(self.file(name), "w+", np.dtype(dtype), tuple(shape))
+        with self._writing():
+            return np.lib.format.open_memmap(self.file(name), "w+", np.dtype(dtype), tuple(shape))
 
     def save(self, name: str, array: Array) -> None:
         """Write an array that is in memory."""
-        np.save(self.file(name), array, allow_pickle=False)
+        with self._writing():
+            np.save(self.file(name), array, allow_pickle=False)
 
     def rows(self, name: str, shape: Sequence[int], dtype: DTypeLike) -> "RowWriter":
         """Return a writer of rows, whose number is unknown.
@@ -43,9 +46,17 @@ class EntryWriter:
             shape: the shape of a row.
             dtype: the type of its values.
         """
-        writer = RowWriter(self.file(name), tuple(shape), np.dtype(dtype))
+        with self._writing():
+            writer = RowWriter(self.file(name), tuple(shape), np.dtype(dtype))
         self._tables.append(writer)
         return writer
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise cannot_write(self.folder.parent, error) from error
 
     def close(self) -> None:
         """Complete the files of rows; they may be read then."""

@@ -31,6 +31,7 @@ class RawArrays:
         table_format: the format of the table's file.
         notice: a message for the user about the data, or None.
         texts: the texts of each part, `train`, `validation`, `test`, as str in object arrays.
+        day_first: by column of dates such as 01.02.2024, whether the day is first.
         groups: the group of each example of x, or None.
         window: the windows of a series in time, or None; x and y hold its rows.
         prepared: a message for the user that the arrays were written into the cache, or None.
@@ -51,6 +52,7 @@ class RawArrays:
     table_format: TableFormat = field(default_factory=TableFormat)
     notice: str | None = None
     texts: Mapping[str, Array] = field(default_factory=dict)
+    day_first: Mapping[str, bool] = field(default_factory=dict)
     groups: Array | None = None
     window: Window | None = None
     prepared: str | None = None

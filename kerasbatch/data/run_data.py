@@ -139,7 +139,7 @@ def prepare_data(spec: Spec, raw: RawData) -> RunData:
     labels = encode_labels(spec, raw)
     parts = split_data(spec, labels.raw, labels.names)
     named = {"train": parts.train, "validation": parts.validation(spec.validation)}
-    named["test"] = parts.test()
+    named["test"] = parts.test(spec.validation)
     encoder = Encoder.fitted(spec, parts)
     notices = [*encoder.notices(parts.notice, named)]
     encoder, encoded = encoder.encoded(named)

@@ -65,7 +65,7 @@ def encode_examples(saved: SavedModel, x: Any) -> tuple[Arrays, list[str]]:
         raise SpecError.at(("x",), f"found {type(x).__name__}; give a DataFrame or an array")
     array, preprocessing = np.asarray(x), saved.preprocessing
     if preprocessing.text is not None and preprocessing.text.column is None:
-        return _word_numbers(preprocessing, array.reshape(-1)), []
+        return _word_numbers(preprocessing, _text_array(array)), []
     if preprocessing.words or preprocessing.text is not None:
         message = "this model was trained on columns of text; give a DataFrame with their names"
         raise SpecError.at(("x",), message)
@@ -81,6 +81,15 @@ def encode_examples(saved: SavedModel, x: Any) -> tuple[Arrays, list[str]]:
             ("x",), f"row {row} holds a value that is not a finite number; {_ADVICE}"
         )
     return _encoded(saved, array), []
+
+
+def _text_array(array: Array) -> Array:
+    """Return texts as str; raise SpecError for anything else."""
+    are_text = array.dtype.kind == "U" or all(isinstance(text, str) for text in array.reshape(-1))
+    if array.ndim != 1 or not len(array) or not are_text:
+        description = f"found type {array.dtype} and shape {array.shape}"
+        raise SpecError.at(("x",), f"{description}; must be texts, as in a list of them")
+    return array
 
 
 def _encoded_inputs(saved: SavedModel, x: Mapping[str, Any] | tuple[Any, ...]) -> Arrays:
@@ -121,6 +130,8 @@ def encode_table(saved: SavedModel, table: Table) -> EncodedTable:
         SpecError: if a column is missing, or a cell does not fit the training data.
     """
     preprocessing, window = saved.preprocessing, saved.preprocessing.window
+    if preprocessing.text is not None and preprocessing.text.column is None:
+        raise SpecError.at(table.where, "this model was trained on text files; give their texts")
     if preprocessing.columns is None:
         message = "this model was not trained on a table of columns with names; give an array"
         raise SpecError.at(table.where, message)
@@ -129,15 +140,16 @@ def encode_table(saved: SavedModel, table: Table) -> EncodedTable:
         raise SpecError(faults)
     if not len(table):
         raise SpecError.at(table.where, "there is no row to predict for")
-    table = with_dates(table, preprocessing.dates)
-    if window is not None:
-        table, _ = in_order(table, window.time)
-    allow_missing = preprocessing.fill is not None
     table = replace(
         table,
         missing=frozenset(preprocessing.missing_values),
         thousands=preprocessing.table_format.thousands,
+        day_first=preprocessing.day_first,
     )
+    if window is not None:
+        table, _ = in_order(table, window.time)
+    rows, table = table, with_dates(table, preprocessing.dates)
+    allow_missing = preprocessing.fill is not None
     named = {*preprocessing.words, *preprocessing.orders}
     numbers_columns = [name for name in preprocessing.columns if name not in named]
     if faults := table.check_units(preprocessing.units, numbers_columns):
@@ -152,11 +164,11 @@ def encode_table(saved: SavedModel, table: Table) -> EncodedTable:
     examples: Arrays = _encoded(saved, numbers)
     notices = list(_unseen_words(saved, table, numbers))
     if window is not None:
-        return _windows(saved, examples, table, notices)
+        return _windows(saved, examples, rows, notices)
     if preprocessing.text is not None:
         column = texts(table, str(preprocessing.text.column), allow_missing=True)
         examples = with_text(np.asarray(examples), _word_numbers(preprocessing, column.to_numpy()))
-    return EncodedTable(examples, table, notices)
+    return EncodedTable(examples, rows, notices)
 
 
 def _windows(saved: SavedModel, rows: Any, table: Table, notices: list[str]) -> EncodedTable:
@@ -192,7 +204,9 @@ def _encoded(saved: SavedModel, examples: Array) -> Array:
     if saved.scale is not None:
         return examples.astype(np.float32) * np.float32(saved.scale)
     if preprocessing.encodes:
-        examples = preprocessing.x(examples.astype(np.float64))
+        rows = examples.astype(np.float64)
+        encoded = preprocessing.x(rows.reshape(-1, rows.shape[-1]))
+        examples = encoded.reshape(*rows.shape[:-1], encoded.shape[-1])
     if examples.dtype.kind != "f":
         return examples
     if (abs(examples) > np.finfo(np.float32).max).any():

@@ -6,7 +6,7 @@ from typing import Any
 from kerasbatch.errors import Fault
 from kerasbatch.spec.data_schema import TABLES, BuiltInData, NpyData, TableData
 from kerasbatch.spec.schema import Spec
-from kerasbatch.spec.section_schema import LastForValidation, ValidationWord
+from kerasbatch.spec.section_schema import GroupsForValidation, LastForValidation, ValidationWord
 
 
 def built_in_data(spec: Spec) -> Iterator[Fault]:
@@ -38,6 +38,8 @@ def undivided_files(spec: Spec) -> Iterator[Fault]:
         return
     validation, has_test = spec.validation, spec.data.npy.x_test is not None
     divides = validation is not None and not isinstance(validation, ValidationWord)
+    if spec.test is not None:
+        yield Fault(("test",), "npy files are not divided; name x_test and y_test")
     if divides or (validation is None and not has_test):
         message = "npy files are not divided; name x_test and y_test, or write validation: none"
         yield Fault(("validation",), message)
@@ -77,6 +79,9 @@ def last_parts(spec: Spec) -> Iterator[Fault]:
     if isinstance(spec.data, TableData) and spec.data.test:
         yield Fault(("test",), "data name a file for the test already; keep one of them")
     validation = spec.validation.last if isinstance(spec.validation, LastForValidation) else 0.0
+    if isinstance(spec.validation, GroupsForValidation):
+        message = "would put rows of one group on both sides; write a file for the test"
+        yield Fault(("test",), message)
     if is_last and validation + spec.test.last >= 1:
         yield Fault(("test", "last"), "together with validation, it leaves nothing for training")
 

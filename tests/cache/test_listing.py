@@ -5,6 +5,7 @@ import socket
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from typer.testing import CliRunner
 
@@ -61,12 +62,13 @@ def test_an_entry_in_use_is_kept(tmp_path: Path) -> None:
     entry = filled(tmp_path)
     assert not is_in_use(entry)  # by this process alone
     mark = entry.with_name(f"{entry.name}{MARK}{socket.gethostname()}-{os.getppid()}")
-    mark.touch()
+    mark.write_text(repr(psutil.Process(os.getppid()).create_time()), encoding="utf-8")
     assert is_in_use(entry)
     deleted, used = listing.clear(tmp_path)
     assert (deleted, [one.path for one in used]) == ([], [entry])
-    mark.rename(mark.with_name(f"{entry.name}{MARK}{socket.gethostname()}-{2**22 + 1}"))
+    mark.write_text("1.0", encoding="utf-8")  # another process had this number
     assert not is_in_use(entry)
+    assert not mark.exists()
     foreign = entry.with_name(f"{entry.name}{MARK}elsewhere-7")
     foreign.touch()
     assert is_in_use(entry)
@@ -83,3 +85,12 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cleared = CliRunner().invoke(app, ["cache", "--clear"])
     assert "1 entry deleted" in cleared.output
     assert "0 entries, 0.0 MB" in CliRunner().invoke(app, ["cache"]).output
+
+
+def test_a_damaged_entry_is_deleted_too(tmp_path: Path) -> None:
+    entry = filled(tmp_path)
+    (entry / "facts.json").unlink()
+    (listed,) = listing.entries(tmp_path)
+    assert listed.source == listing.UNREADABLE
+    listing.clear(tmp_path)
+    assert not entry.exists()

@@ -31,6 +31,9 @@ def test_a_test_part_beside_random_validation(tmp_path: Path) -> None:
     assert loaded.y_test.tolist() == list(range(80, 100))  # type: ignore[union-attr]
     assert len(loaded.y_val) == 20  # type: ignore[arg-type]
     assert sorted([*loaded.y_train, *loaded.y_val]) == list(range(80))  # type: ignore[misc]
+    without = load(tmp_path, keys | {"validation": "none", "test": {"last": 0.2}})
+    assert without.x_val is None
+    assert without.y_test.tolist() == list(range(80, 100))  # type: ignore[union-attr]
     validated = load(tmp_path, keys | {"validation": "test", "test": {"last": 0.2}})
     assert validated.y_val.tolist() == list(range(80, 100))  # type: ignore[union-attr]
 
@@ -63,6 +66,7 @@ def test_groups_of_other_rows_are_other_data(tmp_path: Path) -> None:
     [
         (shop_table(), {"groups": "shp"}, "no column 'shp'; did you mean shop"),
         (shop_table(shops=1), {"groups": "shop"}, "there is one group, 0"),
+        (shop_table().replace("\n3,4,", "\n,4,"), {"groups": "shop"}, "'shop' has an empty cell"),
     ],
 )
 def test_what_are_no_groups(tmp_path: Path, text: str, validation: Any, words: str) -> None:
@@ -86,5 +90,19 @@ def test_a_second_test_part_is_refused(tmp_path: Path) -> None:
         x_test=np.ones((2, 2)),
         y_test=np.arange(2.0),
     )
-    with pytest.raises(kb.SpecError, match="the data have a test part already"):
+    with pytest.raises(kb.SpecError, match="have a part for validation or test already"):
         load(tmp_path, REGRESSION | arrays | {"test": {"last": 0.2}})
+
+
+def test_groups_and_the_last_examples_exclude_each_other(tmp_path: Path) -> None:
+    keys = REGRESSION | csv(tmp_path, shop_table()) | {"test": {"last": 0.2}}
+    with pytest.raises(kb.SpecError, match="would put rows of one group on both sides"):
+        load(tmp_path, keys | {"validation": {"groups": "shop"}})
+
+
+def test_large_groups_leave_fewer_examples(tmp_path: Path) -> None:
+    """The number of training examples is known when the groups are."""
+    table = "\n".join(["shop,a,y", *(f"{n // 30},{n},{n}" for n in range(60))])
+    keys = REGRESSION | csv(tmp_path, table, train_examples=40)
+    with pytest.raises(kb.SpecError, match="found 40; must be at most the 30"):
+        load(tmp_path, keys | {"validation": {"groups": "shop", "fraction": 0.2}})

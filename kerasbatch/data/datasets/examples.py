@@ -140,13 +140,13 @@ def check_not_batched(dataset: Any) -> None:
 
 
 def _ends_in_batches(dataset: Any) -> bool:
-    """Return whether the last step that changes elements is `batch`."""
+    """Return whether elements are batches: `batch` comes after all that takes them apart."""
     while dataset is not None:
         name = type(dataset).__name__.lower()
-        if "batch" in name:
-            return "unbatch" not in name
-        if not any(word in name for word in ("prefetch", "take", "repeat", "shuffle", "options")):
+        if any(word in name for word in ("unbatch", "flatmap", "interleave", "generator")):
             return False
+        if "batch" in name:
+            return True
         dataset = getattr(dataset, "_input_dataset", None)
     return False
 
@@ -198,12 +198,10 @@ def _columns(row: Mapping[str, Any]) -> tuple[Any, Any]:
 
 
 def as_array(value: Any) -> Array:
-    """Return a value as an array; text as str, and no float64 of Python's own numbers."""
+    """Return a value as an array; text as str."""
     if hasattr(value, "detach"):  # a tensor of torch, which may be on a device
         value = value.detach().cpu()
     array = np.asarray(value)
-    if array.dtype == np.float64:
-        array = array.astype(np.float32)
     if array.dtype.kind in "SO" and all(isinstance(each, bytes) for each in array.reshape(-1)):
         return np.char.decode(array.astype(bytes), "utf-8")
     return array

@@ -24,21 +24,32 @@ class Layout:
     arrays: dict[str, tuple[Any, tuple[int, ...]]] = field(default_factory=dict)
     form: str = ""
 
-    def check(self, example: Example, number: int) -> None:
-        """Compare an example with the first one.
+    def _refuse_text(self, arrays: dict[str, Array]) -> None:
+        for name, array in arrays.items():
+            if name != "y" and array.dtype.kind not in "biuf":
+                message = f"{name} has type {array.dtype}; must be numbers"
+                advice = "; for text, write a CSV file and its column of text"
+                raise DatasetError(message + (advice if array.dtype.kind == "U" else ""))
+
+    def check(self, example: Example, number: int, *, is_train: bool = True) -> None:
+        """Compare an example with the first one; only training examples need a weight.
 
         Raises:
             DatasetError: if it has another structure, shape or type.
         """
         arrays = example.arrays()
+        self._refuse_text(arrays)
         if not self.arrays:
             self.arrays = {name: (array.dtype, array.shape) for name, array in arrays.items()}
             self.form = "array" if isinstance(example.x, np.ndarray) else type(example.x).__name__
-        if arrays.keys() != self.arrays.keys():
+        unused: set[str] = set() if is_train else {"weight"}
+        if arrays.keys() - unused != self.arrays.keys() - unused:
             first = ", ".join(self.arrays)
             message = f"example {number:,} has {', '.join(arrays)}, and the first one {first}"
             raise DatasetError(message)
         for name, (dtype, shape) in self.arrays.items():
+            if name not in arrays:
+                continue
             array = arrays[name]
             if array.shape != shape:
                 message = f"example {number:,} has {name} of shape {array.shape}, the first one of "
@@ -62,6 +73,7 @@ class PartWriter:
         self._writer, self._part, self._layout = writer, part, layout
         self._rows: dict[str, RowWriter] = {}
         self._texts: list[Array] = []
+        self._is_train = part == "train"
         self.count = 0
 
     def write(self, dataset: Any, limit: int | None) -> None:
@@ -91,17 +103,18 @@ class PartWriter:
     def _append(self, chunk: list[Example] | Example) -> None:
         if isinstance(chunk, Example):
             first = Example(*_map_rows(chunk))
-            self._layout.check(first, self.count + 1)
+            self._layout.check(first, self.count + 1, is_train=self._is_train)
             arrays = chunk.arrays()
         elif chunk:
             for number, example in enumerate(chunk, start=self.count + 1):
-                self._layout.check(example, number)
+                self._layout.check(example, number, is_train=self._is_train)
             each = [example.arrays() for example in chunk]
             arrays = {name: np.stack([one[name] for one in each]) for name in each[0]}
         else:
             return
         for name, array in arrays.items():
-            self._append_rows(name, array)
+            if name != "weight" or self._is_train:
+                self._append_rows(name, array)
         self.count += len(arrays["y"])
 
     def _append_rows(self, name: str, array: Array) -> None:

@@ -62,6 +62,7 @@ class Encoder:
             images=ImageFormat.of(spec.data) if isinstance(spec.data, ImageData) else None,
             text=TextFormat.of(spec.data),
             dates=getattr(spec.data, "dates", None) or {},
+            day_first=raw.arrays.day_first,
             window=raw.arrays.window,
         )
         return cls(raw, preprocessing)

@@ -81,6 +81,7 @@ class Preprocessing:
         text: the form of texts, or None.
         vocabulary: the words of texts in the order of their numbers, or None.
         dates: the parts of dates, by the column of dates.
+        day_first: by column of dates such as 01.02.2024, whether the day is first.
         window: the windows of a series in time, or None.
     """
 
@@ -98,6 +99,7 @@ class Preprocessing:
     text: TextFormat | None = None
     vocabulary: tuple[str, ...] | None = None
     dates: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    day_first: Mapping[str, bool] = field(default_factory=dict)
     window: Window | None = None
 
     @classmethod

@@ -85,7 +85,7 @@ class _Scan:
             name = Path(entry.path).relative_to(self.root).as_posix()
             if entry.name.startswith("."):
                 self.left_out.append(name)
-            elif entry.is_symlink() and not self._may_follow(entry):
+            elif entry.is_symlink() and not self.may_follow(Path(entry.path)):
                 self.outside.append(name)
             elif entry.is_dir():
                 if entry.is_symlink():  # a folder that is read at its own place, or a loop
@@ -97,8 +97,9 @@ class _Scan:
             else:
                 self.left_out.append(name)
 
-    def _may_follow(self, entry: "os.DirEntry[str]") -> bool:
-        return self.trusted or Path(os.path.realpath(entry.path)).is_relative_to(self.root)
+    def may_follow(self, link: Path) -> bool:
+        """Return whether the target of a link may be read."""
+        return self.trusted or Path(os.path.realpath(link)).is_relative_to(self.root)
 
 
 def class_files(
@@ -147,6 +148,10 @@ def _part_folders(scan: _Scan, where: Location) -> dict[str, Path]:
         message += "train, validation (or val) and test, so move the others elsewhere"
         raise SpecError.at(where, message)
     scan.left_out += [entry.name for entry in inside if not entry.is_dir()]
+    linked = [name for name in sorted(names) if (scan.root / name).is_symlink()]
+    scan.outside += [name for name in linked if not scan.may_follow(scan.root / name)]
+    if scan.outside:
+        raise SpecError(_outside_faults(scan, where))
     return {part: scan.root / name for name, part in known.items() if name in names}
 
 
@@ -155,7 +160,7 @@ def _by_class(scan: _Scan, place: Path) -> Iterator[tuple[str, list[tuple[str, S
     for entry in sorted(os.scandir(place), key=lambda entry: entry.name):
         is_hidden = entry.name.startswith(".")
         name = Path(entry.path).relative_to(scan.root).as_posix()
-        if entry.is_symlink() and entry.is_dir() and not scan._may_follow(entry):
+        if entry.is_symlink() and entry.is_dir() and not scan.may_follow(Path(entry.path)):
             scan.outside.append(name)
         elif entry.is_dir() and not is_hidden:
             yield entry.name, list(scan.files(Path(entry.path)))
@@ -167,10 +172,7 @@ def _check(
     scan: _Scan, found: Mapping[str, Mapping[str, list[tuple[str, Stamp]]]], noun: str, at: Location
 ) -> None:
     """Raise SpecError with all that is wrong with the folders."""
-    faults = [
-        Fault(at, f"{name} is a link to a place outside of the folder; copy it, or add --trust")
-        for name in scan.outside
-    ]
+    faults = _outside_faults(scan, at)
     train = found["train"]
     if not train:
         faults.append(Fault(at, f"it has no folders; put the {noun}s of each class into one"))
@@ -191,6 +193,11 @@ def _check(
         faults.append(Fault(at, f"{message}apart, so put the {noun}s of each class into a folder"))
     if faults:
         raise SpecError(faults)
+
+
+def _outside_faults(scan: _Scan, at: Location) -> list[Fault]:
+    message = "is a link to a place outside of the folder; copy it, or add --trust"
+    return [Fault(at, f"{name} {message}") for name in scan.outside]
 
 
 def _equal_names(names: Sequence[str]) -> Iterator[str]:

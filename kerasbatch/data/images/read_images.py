@@ -1,5 +1,6 @@
 """Images of a folder as arrays: decoded once into the cache, found there afterwards."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import chain
@@ -51,7 +52,7 @@ def read_images(data: ImageData, access: Access) -> RawArrays:
     hashes, stamps = FileHashes(cache.folder, files.folder), files.stamps
     known = hashes.of(stamps)
     entry = cache.get(_key(files, form, known)) if known is not None else None
-    if entry is None:
+    if entry is None or (entry.facts["skipped"] and not data.skip_damaged):
         entry = _written(cache, files, data, hashes)
     skipped = entry.facts["skipped"]
     notices = [files.notice, _skipped(skipped) if skipped else None]
@@ -127,6 +128,7 @@ def _without_rows(file: Path, files: Sequence[ClassFile], rows: list[int]) -> li
     if not len(kept):
         raise SpecError.at(PLACE, "all images of a part are damaged")
     images = np.load(file, mmap_mode="r")
+    check_room(file.parent, len(kept) * math.prod(images.shape[1:]))
     shorter = file.with_suffix(".shorter")
     target = np.lib.format.open_memmap(shorter, "w+", images.dtype, (len(kept), *images.shape[1:]))
     for row, kept_row in enumerate(kept):

@@ -88,6 +88,9 @@ def split_positions(
         held = stratified_sample(len(rest), sizes.held, key=_VALIDATION_KEY, classes=rest_labels)
     kept = np.setdiff1d(rest, held, assume_unique=True)
     size = train_size(spec, total, has_other) if spec.data.train_examples else len(kept)
+    if size > len(kept):  # the groups of validation hold more examples than their share
+        message = f"found {size}; must be at most the {len(kept):,} there are to train on"
+        raise SpecError.at(("data", "train_examples"), message)
     if size < len(kept):
         kept_labels = None if labels is None else labels[kept]
         kept = kept[stratified_sample(len(kept), size, key=_TRAIN_KEY, classes=kept_labels)]
@@ -139,6 +142,9 @@ def split_validation(spec: Spec, has_other: bool) -> AnyValidation | None:
         SpecError: if it is the test part of data that have none.
     """
     validation, has_test = spec.validation, has_other or spec.test is not None
+    if spec.test is not None and has_other:
+        message = "the data have a part for validation or test already; keep one of them"
+        raise SpecError.at(("test",), message)
     if validation is None and not has_other:
         is_ordered = spec.test is not None or getattr(spec.data, "time", None) is not None
         if is_ordered:

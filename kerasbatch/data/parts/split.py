@@ -7,7 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from kerasbatch import array_trees
+from kerasbatch.array_files import is_memory_mapped
 from kerasbatch.array_trees import Arrays
+from kerasbatch.data import memory
 from kerasbatch.data.parts.positions import (
     Positions,
     SplitPositions,
@@ -91,8 +93,10 @@ class SplitData:
             return None
         return self._separate("validation") or self._test_part()
 
-    def test(self) -> Part | None:
+    def test(self, validation: AnyValidation | None) -> Part | None:
         """Return the part for the test at the end, if validation does not use it."""
+        if len(self.tested) and not (validation is not None and validation.kind == "test"):
+            return self._rows(self.tested)
         if len(self.held) or self.raw.arrays.x_val is not None:
             return self._test_part()
         return None
@@ -135,11 +139,11 @@ def split_data(spec: Spec, raw: RawData, labels: tuple[str, ...] | None) -> Spli
     arrays, total = raw.arrays, array_trees.length(raw.arrays.x)
     classes = arrays.y if raw.classes else None
     has_other = arrays.x_val is not None or arrays.x_test is not None
-    if spec.test is not None and arrays.x_test is not None:
-        raise SpecError.at(("test",), "the data have a test part already; keep one of them")
     parts = split_positions(spec, total, has_other, classes, arrays.groups)
-    _check_windows(parts, arrays.window)
+    _check_windows(parts, arrays.window, len(arrays.columns or ()))
     is_complete = len(parts.train) == total
+    if not is_complete:
+        _check_memory(arrays.x)
     x = arrays.x if is_complete else array_trees.rows(arrays.x, parts.train)
     y = arrays.y if is_complete else arrays.y[parts.train]
     weight = arrays.weight if arrays.weight is None else arrays.weight[parts.train]
@@ -150,10 +154,22 @@ def split_data(spec: Spec, raw: RawData, labels: tuple[str, ...] | None) -> Spli
     return SplitData(raw, labels, x, y, weight, parts.held, parts.tested, arrays.window, text)
 
 
-def _check_windows(parts: SplitPositions, window: Window | None) -> None:
-    """Raise SpecError if a part of a series is shorter than a window."""
+def _check_memory(x: Arrays) -> None:
+    """Raise SpecError for arrays in files that are too large to be copied into memory."""
+    mapped = [array for array in array_trees.leaves(x) if is_memory_mapped(array)]
+    if problem := memory.excess(sum(array.nbytes for array in mapped)):
+        message = f"the examples would be copied for validation, and take {problem}; give "
+        raise SpecError.at(("validation",), f"{message}validation a part of its own, or write none")
+
+
+def _check_windows(parts: SplitPositions, window: Window | None, window_columns: int) -> None:
+    """Raise SpecError if a part of a series is shorter than a window, or windows are too large."""
     if window is None:
         return
+    columns = window_columns * 4
+    if problem := memory.excess(len(parts.train) * window.size * columns):
+        message = f"the windows take {problem}; write a smaller window, or fewer columns"
+        raise SpecError.at(("data", "window"), message)
     named = {"training": parts.train, "validation": parts.held, "test": parts.tested}
     for name, rows in named.items():
         if (len(rows) or name == "training") and window.count(len(rows)) < 1:

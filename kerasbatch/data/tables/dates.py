@@ -1,7 +1,7 @@
 """Dates in the columns of a table: their parts as columns of numbers, and their order."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,9 @@ DATE = re.compile(
     r"|(-?\d+ days? )?[+-]?\d{1,2}:\d{2}(:\d{2}.*)?|-?\d+ days?"
 )
 """What looks like a date, a time or a duration."""
-_DAY_AND_MONTH = re.compile(r"(\d{1,2})([-/.])(\d{1,2})[-/.]\d{2,4}")
-_OFFSET = re.compile(r"\s*(Z|[+-]\d{2}:?\d{2})$")
+_DAY_AND_MONTH = re.compile(r"(\d{1,2})([-/.])(\d{1,2})[-/.]\d{4}(?!\d)")
+_SHORT_YEAR = re.compile(r"\d{1,2}([-/.])\d{1,2}\1\d{2}(\D.*)?")
+_OFFSET = re.compile(r"(?<=:\d{2})(\.\d+)?\s*(Z|[+-]\d{2}:?\d{2})$")
 _OF_PANDAS = {"weekday": "day_of_week", "dayofyear": "day_of_year"}
 ADVICE = "write dates as 2024-02-01 or 2024-02-01 13:30"
 
@@ -74,12 +75,12 @@ def times_of(table: Table, name: str) -> Array:
     if column.is_number.all():
         return column.values
     times = parsed(table, name, local=False)
-    nanoseconds: Array = times.astype("int64").to_numpy()
-    return nanoseconds / 1e9
+    microseconds: Array = times.astype("datetime64[us]").astype("int64").to_numpy()
+    return microseconds / 1e6
 
 
 def parsed(table: Table, name: str, *, local: bool) -> "pd.Series[Any]":
-    """Return a column of dates as datetime64[ns], NaT for a missing cell.
+    """Return a column of dates as datetime64, NaT for a missing cell.
 
     Args:
         table: the table.
@@ -101,19 +102,53 @@ def parsed(table: Table, name: str, *, local: bool) -> "pd.Series[Any]":
     times = pd.to_datetime(texts.where(filled, None), errors="coerce", utc=not local, **options)
     bad = filled & times.isna().to_numpy()
     if bad.any():
-        row = int(np.argmax(bad))
-        cell = shortened(str(texts.iloc[row]), 30)
+        cell = shortened(str(table.cells[name].iloc[int(np.argmax(bad))]), 30)
         raise table.fault(name, bad, f"no date, {cell!r},", ADVICE)
-    return times.dt.tz_localize(None).astype("datetime64[ns]")
+    return times.dt.tz_localize(None)
 
 
 def _options(table: Table, name: str, texts: "pd.Series[Any]") -> dict[str, Any]:
     """Return the options of pandas for the order of day and month."""
-    matches = [match for text in texts if (match := _DAY_AND_MONTH.match(text))]
-    if not matches:
-        return {"format": "ISO8601"} if not texts.str.contains("/").any() else {"format": "mixed"}
-    first, second = (max(int(match[number]) for match in matches) for number in (1, 3))
-    if first <= 12 and second <= 12 and any(match[2] != "." for match in matches):
-        message = f"column {show_value(name)} holds dates such as {matches[0][0]!r}, whose day and "
-        raise SpecError.at(table.where, f"{message}month may be either way round; {ADVICE}")
-    return {"format": "mixed", "dayfirst": second <= 12}
+    short = texts.str.fullmatch(_SHORT_YEAR)
+    if short.any():
+        cell = shortened(str(texts[short].iloc[0]), 30)
+        message = f"column {show_value(name)} holds {cell!r}; write years of four digits: {ADVICE}"
+        raise SpecError.at(table.where, message)
+    pairs = texts[texts.str.match(_DAY_AND_MONTH)]
+    if not len(pairs):
+        return {"format": "mixed" if texts.str.contains("/").any() else "ISO8601"}
+    if name not in table.day_first:
+        cell = shortened(str(pairs.iloc[0]), 30)
+        message = f"column {show_value(name)} holds {cell!r}, and training had dates of another "
+        raise SpecError.at(table.where, f"{message}form; {ADVICE}")
+    return {"format": "mixed", "dayfirst": table.day_first[name]}
+
+
+def day_first_of(tables: Iterable[Table], names: Iterable[str]) -> dict[str, bool]:
+    """Return whether the day is first, by column with dates such as 01.02.2024.
+
+    Args:
+        tables: the tables of all parts, which have one order.
+        names: the columns of dates.
+
+    Raises:
+        SpecError: if the order is unknown, or differs.
+    """
+    orders, all_tables = dict[str, bool](), list(tables)
+    for name in names:
+        columns = [t.cells[name] for t in all_tables if name in t.cells.columns]
+        texts = [str(cell).strip() for column in columns for cell in column]
+        matches = [match for text in texts if (match := _DAY_AND_MONTH.match(text))]
+        if not matches:
+            continue
+        first, second = (max(int(match[number]) for match in matches) for number in (1, 3))
+        is_german = all(match[2] == "." for match in matches)
+        if (first > 12) == (second > 12) and not (is_german and first <= 12):
+            message = f"column {show_value(name)} holds dates such as {matches[0][0]!r}, whose day "
+            message += "and month may be either way round"
+            if first > 12:
+                message = f"column {show_value(name)} has days before months, and months before "
+                message += "days"
+            raise SpecError.at(all_tables[0].where, f"{message}; {ADVICE}")
+        orders[name] = second <= 12
+    return orders

@@ -5,7 +5,7 @@ Errors name columns and lines, never the contents of a file.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +36,7 @@ class Table:
         missing: the texts of missing values, besides the usual ones.
         notices: messages for the user about the file.
         separator: the separator of the file, or None if it is no text.
+        day_first: by column of dates such as 01.02.2024, whether the day is first.
     """
 
     cells: "pd.DataFrame"
@@ -47,6 +48,7 @@ class Table:
     missing: frozenset[str] = frozenset()
     notices: tuple[str, ...] = ()
     separator: str | None = None
+    day_first: Mapping[str, bool] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.cells)

@@ -11,7 +11,7 @@ from kerasbatch.data.table_format import TableFormat
 from kerasbatch.data.tables.binary_tables import is_excel, read_excel, read_parquet
 from kerasbatch.data.tables.column_roles import ColumnRoles, index_columns, roles
 from kerasbatch.data.tables.conversion import Words, matrix, numbers, target, texts, words_of
-from kerasbatch.data.tables.dates import with_dates
+from kerasbatch.data.tables.dates import day_first_of, with_dates
 from kerasbatch.data.tables.passed_tables import passed_tables, with_columns
 from kerasbatch.data.tables.series import in_order
 from kerasbatch.data.tables.table import Table
@@ -40,9 +40,14 @@ def read_table(data: data_schema.TableData, access: Access, groups: str | None =
         tables = dict(passed_tables(data, access))
     else:
         tables = dict(_tables(data, access))
-    tables = {part: with_dates(table, data.dates) for part, table in tables.items()}
-    columns, notices = _columns(data, tables["train"], groups)
+    index, notices = index_columns(data, tables["train"])
     notices = [*tables["train"].notices, *notices]
+    day_first = day_first_of(tables.values(), [*(data.dates or ()), *filter(None, [data.time])])
+    tables = {
+        part: with_dates(replace(table, day_first=day_first), data.dates)
+        for part, table in tables.items()
+    }
+    columns = _columns(data, tables["train"], index, groups)
     _check(data, tables, columns, groups)
     if data.time is not None:
         for part, table in tables.items():
@@ -69,8 +74,9 @@ def read_table(data: data_schema.TableData, access: Access, groups: str | None =
     return replace(
         arrays,
         texts={} if data.text is None else _texts(tables, data.text.column),
-        groups=None if groups is None else tables["train"].words(groups).to_numpy(dtype=str),
+        groups=None if groups is None else _groups(tables["train"], groups),
         window=window,
+        day_first=day_first,
         orders=orders,
         units=column_roles.units,
         table_format=TableFormat.of(data).found(train.separator, train.decimal),
@@ -110,19 +116,18 @@ def _check_units(tables: Mapping[str, Table], units: Mapping[str, str], names: l
 
 
 def _columns(
-    data: data_schema.TableData, table: Table, groups: str | None
-) -> tuple[list[str], list[str]]:
-    """Return the columns to learn from, and messages about those that are left out."""
+    data: data_schema.TableData, table: Table, index: list[str], groups: str | None
+) -> list[str]:
+    """Return the columns to learn from."""
     if data.columns:
-        return list(data.columns), []
-    index, notices = index_columns(data, table)
+        return list(data.columns)
     others = {data.weight, data.time, groups, *index, *(data.exclude or ())}
     if data.text is not None:
         others.add(data.text.column)
     if data.window is None:  # of a series, the past of the target is known
         others.add(data.target)
     names = dict.fromkeys(str(name) for name in table.cells.columns)
-    return [name for name in names if name not in others], notices
+    return [name for name in names if name not in others]
 
 
 def _all_faults(data: data_schema.TableData, table: Table, found: ColumnRoles) -> list[Fault]:
@@ -240,6 +245,14 @@ def _arrays(
     x_val, y_val = arrays.get("validation", (None, None))
     x_test, y_test = arrays.get("test", (None, None))
     return RawArrays(x, y, x_test, y_test, tuple(columns), x_val, y_val, weight, words)
+
+
+def _groups(table: Table, column: str) -> Array:
+    """Return the group of each row."""
+    filled = table.filled(column, text=True)
+    if not filled.all():
+        raise table.fault(column, ~filled, "an empty cell", "every row needs its group")
+    return table.words(column).to_numpy(dtype=str)
 
 
 def _texts(tables: Mapping[str, Table], column: str) -> dict[str, Array]:

@@ -10,6 +10,7 @@ from kerasbatch.cache.array_cache import ArrayCache, hashed
 from kerasbatch.cache.progress import Progress
 from kerasbatch.cache.writer import EntryWriter
 from kerasbatch.data.texts.text_format import TextFormat
+from kerasbatch.errors import SpecError
 from kerasbatch.types import Array
 
 CHUNK = 1024
@@ -52,7 +53,10 @@ def vocabulary(texts: Sequence[str] | Array, form: TextFormat) -> list[str]:
     """Return the most frequent words of texts, after those for padding and unknown words."""
     layer = _layer(form.length, words=form.words)
     layer.adapt(_as_list(texts), batch_size=CHUNK)
-    return [str(word) for word in layer.get_vocabulary()]
+    words = [str(word) for word in layer.get_vocabulary()]
+    if len(words) <= len(("", "[UNK]")):
+        raise SpecError.at(("data",), "the texts of the training part hold no word")
+    return words
 
 
 def numbers(texts: Sequence[str] | Array, words: Sequence[str], length: int) -> Array:

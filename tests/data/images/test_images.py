@@ -159,6 +159,8 @@ def test_damaged_files_are_named_at_once(tmp_path: Path) -> None:
     assert "skip_damaged leaves out 2 damaged images" in str(loaded.notice)
     good = Image.open(folder / "a" / "002.png")
     np.testing.assert_array_equal(loaded.x_train[1], np.asarray(good))
+    with pytest.raises(kb.SpecError, match="2 damaged files"):
+        load(tmp_path, spec())  # what another spec has left out is an error for this one
 
 
 def test_parts_of_their_own(tmp_path: Path) -> None:
@@ -248,6 +250,19 @@ def test_links_out_of_the_folder_need_trust(tmp_path: Path) -> None:
     (folder / "a" / "link.png").unlink()
     inside = kb_load(source, folder.parent)
     assert len(inside.x_train) + len(inside.x_val) == 7
+
+
+@pytest.mark.parametrize("part", ["train", "val"])
+def test_parts_that_are_links_out_of_the_folder(tmp_path: Path, part: str) -> None:
+    for name in ("train", "val"):
+        folder_of(tmp_path / "here" / "images" / name, {"a": 3, "b": 3})
+    inside = tmp_path / "here" / "images" / part
+    inside.rename(tmp_path / "elsewhere")
+    inside.symlink_to(tmp_path / "elsewhere")
+    source = reader.spec_from_dict(spec())
+    with pytest.raises(kb.SpecError, match=f"{part} is a link to a place outside"):
+        kb_load(source, tmp_path / "here")
+    assert len(kb_load(source, tmp_path / "here", trusted=True).x_train) == 6
 
 
 def kb_load(source: Any, folder: Path, *, trusted: bool = False) -> Any:
