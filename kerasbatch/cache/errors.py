@@ -12,8 +12,10 @@ class CacheError(KerasbatchError):
 
 def cannot_write(folder: Path, error: OSError) -> CacheError:
     """Return the error of a folder that cannot be written into."""
-    reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
-    return CacheError(f"the data cannot be written into {folder}: {reason}; {ADVICE}")
+    reason, advice = error.strerror or str(error), "set KERASBATCH_CACHE to another folder"
+    if error.errno == errno.ENOSPC:
+        reason, advice = "the disk is full", ADVICE
+    return CacheError(f"the data cannot be written into {folder}: {reason}; {advice}")
 
 
 ADVICE = "free some room (kerasbatch cache --clear), or set KERASBATCH_CACHE to another folder"

@@ -25,6 +25,10 @@ def predict(
         list[Path] | None,
         typer.Option(metavar="PATH", help="Images to predict: a file or a folder; repeatable."),
     ] = None,
+    texts: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="PATH", help="Text files to predict: a file or a folder; repeatable."),
+    ] = None,
     which: Annotated[
         Literal["best", "last"] | None,
         typer.Option(help="Model to use; by default the best if the run kept both."),
@@ -34,36 +38,41 @@ def predict(
         typer.Option(metavar="COLUMN", help="Column of IN to copy into OUT, such as an id."),
     ] = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse words that training never saw.")
+        bool,
+        typer.Option("--strict", help="Refuse new words and damaged images."),
     ] = False,
     trust: Trust = False,
     verbose: Verbose = False,
 ) -> None:
     """Predict new rows with a saved model (key save of the spec)."""
-    if faults := [*options.folder_faults(output, "-o"), *_faults(csv, images, output)]:
+    if faults := [*options.folder_faults(output, "-o"), *_faults(csv, images, texts, output)]:
         raise SpecError(faults)
     from kerasbatch.atomic_files import write_text
 
     display = display_with_tensorflow(quiet=False, verbose=verbose, load_optional=trust)
-    from kerasbatch.inference.predict import predict_file, predict_images
+    from kerasbatch.inference.predict import predict_file, predict_images, predict_texts
     from kerasbatch.inference.saved_model import load_saved_model
 
     with display, display.waiting_for("predicting"):
         kept = load_saved_model(run, which=which, trust=trust)
         if csv is not None:
             table, notices = predict_file(kept, csv, keep=keep or (), strict=strict)
+        elif images is not None:
+            table, notices = predict_images(kept, images, strict=strict)
         else:
-            table, notices = predict_images(kept, images or ()), []
+            table, notices = predict_texts(kept, texts or ()), []
     for notice in notices:
         display.notice(notice)
     write_text(output, table.to_csv(index=False, lineterminator="\n"))
-    rows = counted(len(table), "row" if csv is not None else "image")
+    rows = counted(len(table), "row" if csv is not None else "file")
     open_console(errors=False).print(f"{rows} predicted: {output}", soft_wrap=True)
 
 
-def _faults(csv: Path | None, images: list[Path] | None, output: Path) -> list[Fault]:
-    if (csv is None) == (images is None):
-        return [Fault(("--csv",), "give either --csv FILE or --images PATH")]
+def _faults(
+    csv: Path | None, images: list[Path] | None, texts: list[Path] | None, output: Path
+) -> list[Fault]:
+    if sum(each is not None for each in (csv, images, texts)) != 1:
+        return [Fault(("--csv",), "give one of --csv FILE, --images PATH, --texts PATH")]
     if csv is not None and csv.resolve() == output.resolve():
         return [Fault(("-o",), f"{output} is the file that is read; write into another one")]
     if output.suffix.lower() == ".parquet":

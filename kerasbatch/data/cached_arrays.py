@@ -29,7 +29,7 @@ def cached_arrays(entry: CacheEntry) -> dict[str, Any]:
     arrays: dict[str, Any] = {
         field: _inputs(entry, name)
         for name, field in FIELDS.items()
-        if any(each.partition(".")[0] == name for each in entry.arrays)
+        if any(array.partition(".")[0] == name for array in entry.arrays)
     }
     for name in arrays:
         if not name.startswith("x"):

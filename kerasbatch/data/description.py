@@ -125,7 +125,8 @@ def _validation(spec: Spec, parts: SplitData) -> str:
     rows = counted(array_trees.length(part.x), "row")
     if len(parts.held):
         if isinstance(split_validation(spec, has_other=False), LastForValidation):
-            return f"the last {rows}"
+            windows = f" ({parts.held_examples:,} windows)" if parts.window is not None else ""
+            return f"the last {rows}{windows}"
         if isinstance(spec.validation, GroupsForValidation):
             return f"{rows}: whole groups of {spec.validation.groups}, the same for every seed"
         stratified = ", stratified" if parts.raw.classes else ""

@@ -83,13 +83,10 @@ def read_raw(data: AnyData, access: Access, groups: str | None = None) -> RawDat
         SpecError: if user data cannot be read.
     """
     if isinstance(data, BuiltInData):
-        if groups is not None:
-            message = "names a column of a table of yours; write {fraction: 0.2}"
-            raise SpecError.at(("validation", "groups"), message)
         return _built_in(data)
     arrays = load_user_data(data, access, groups)
     inputs = array_trees.leaves(arrays.x)
-    image = any(each.dtype == np.uint8 and each.ndim >= 3 for each in inputs)
+    image = any(array.dtype == np.uint8 and array.ndim >= 3 for array in inputs)
     rows = len(inputs) == 1 and inputs[0].dtype.kind == "f" and inputs[0].ndim == 2
     table = (
         rows and isinstance(arrays.x, np.ndarray) and not isinstance(data, NpyData | DatasetData)
@@ -183,7 +180,7 @@ def fingerprint(arrays: RawArrays) -> str:
 def _all_arrays(part: Any) -> list[Array]:
     """Return the arrays of a field: one, or those of several inputs."""
     parts = array_trees.leaves(part) if isinstance(part, np.ndarray | dict | tuple) else []
-    return [each for each in parts if isinstance(each, np.ndarray)]
+    return [array for array in parts if isinstance(array, np.ndarray)]
 
 
 def _add(digest: "hashlib._Hash", content: Any) -> None:

@@ -71,7 +71,8 @@ def data_sizes(
         if spec.class_weight != "balanced":  # balanced needs scikit-learn, and fits any classes
             training_weights(spec, parts.targets, parts.weight, parts.labels)
         description = describe_data(spec, parts, encoding)
-        return DataSizes(raw.used, parts.examples, len(parts.held), parts.notice, description)
+        held = parts.held_examples
+        return DataSizes(raw.used, parts.examples, held, parts.notice, description)
     if data.name == "line":  # generated in a moment
         run_data = prepare_data(spec, raw_of(spec))
         held = 0 if run_data.x_val is None else len(run_data.x_val)
@@ -113,7 +114,11 @@ def _folder_sizes(
         f"{noun}s": ", ".join(parts) if has_other else counted(total, noun),
         "model gets": _model_input(data),
     }
-    return DataSizes(data.kind, train, held, files.notice, description)
+    notices = [files.notice]
+    if isinstance(data, ImageData) and data.skip_damaged:
+        notices.append("files are counted; damaged ones are left out when they are read")
+    notice = "; ".join(text for text in notices if text) or None
+    return DataSizes(data.kind, train, held, notice, description)
 
 
 def _model_input(data: ImageData | TextFilesData) -> str:

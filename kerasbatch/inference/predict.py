@@ -12,10 +12,12 @@ from kerasbatch.array_trees import Arrays
 from kerasbatch.data.images.decoder import ENDINGS
 from kerasbatch.data.images.read_images import decode_files
 from kerasbatch.data.tables.table import Table
-from kerasbatch.data.tables.table_reader import open_table
+from kerasbatch.data.tables.table_files import open_table
+from kerasbatch.data.texts.read_texts import ENDINGS as TEXT_ENDINGS
+from kerasbatch.data.texts.read_texts import texts_of
 from kerasbatch.engine.sources.example_stream import scale_inputs
-from kerasbatch.errors import Fault, SpecError
-from kerasbatch.inference.encode import encode_table
+from kerasbatch.errors import Fault, Location, SpecError
+from kerasbatch.inference.encode import encode_examples, encode_table
 from kerasbatch.inference.saved_model import SavedModel
 from kerasbatch.types import Array
 
@@ -67,39 +69,75 @@ def predict_file(
     return predictions, [*table.notices, *notices]
 
 
-def predict_images(saved: SavedModel, paths: Sequence[Path]) -> "pd.DataFrame":
+def predict_images(
+    saved: SavedModel, paths: Sequence[Path], *, strict: bool = False
+) -> tuple["pd.DataFrame", list[str]]:
     """Predict for images.
 
     Args:
         saved: the model of a run on images.
         paths: files, and folders whose images are taken, with those below.
+        strict: refuse damaged files, instead of a notice.
+
+    Returns:
+        A table of `file` and the predictions, and notices for the user.
+
+    Raises:
+        SpecError: if the model was not trained on a folder of images, or no file is one.
+    """
+    place, form = ("--images",), saved.preprocessing.images
+    if form is None:
+        raise SpecError.at(place, "this model was not trained on a folder of images")
+    files = _files(paths, ENDINGS, place, "image")
+    images, damaged = decode_files(files, form)
+    if damaged and (strict or len(damaged) == len(files)):
+        raise SpecError([Fault(place, message) for message in damaged.values()])
+    kept = [file for file in files if file not in damaged]
+    examples = scale_inputs(images, saved.scale)
+    return _file_table(saved, kept, examples), [f"left out: {text}" for text in damaged.values()]
+
+
+def predict_texts(saved: SavedModel, paths: Sequence[Path]) -> "pd.DataFrame":
+    """Predict for text files.
+
+    Args:
+        saved: the model of a run on text files.
+        paths: files, and folders whose text files are taken, with those below.
 
     Returns:
         A table of `file` and the predictions.
 
     Raises:
-        SpecError: if the model was not trained on a folder of images, or files are damaged.
+        SpecError: if the model was not trained on text files, or a file is no text.
     """
-    place, form = ("--images",), saved.preprocessing.images
-    if form is None:
-        raise SpecError.at(place, "this model was not trained on a folder of images")
-    if missing := [path for path in paths if not path.exists()]:
-        raise SpecError([Fault(place, f"there is no file or folder {path}") for path in missing])
-    files = [file for path in paths for file in _image_files(path)]
-    if not files:
-        raise SpecError.at(place, "there is no image to predict for")
-    examples = scale_inputs(decode_files(files, form, place), saved.scale)
+    place, form = ("--texts",), saved.preprocessing.text
+    if form is None or form.column is not None:
+        raise SpecError.at(place, "this model was not trained on a folder of text files")
+    files = _files(paths, TEXT_ENDINGS, place, "text")
+    examples, _ = encode_examples(saved, texts_of(files, place))
+    return _file_table(saved, files, examples)
+
+
+def _file_table(saved: SavedModel, files: Sequence[Path], examples: Arrays) -> "pd.DataFrame":
     predictions = _prediction_table(saved, model_outputs(saved, examples))
     predictions.insert(0, "file", [str(file) for file in files])
     return predictions
 
 
-def _image_files(path: Path) -> list[Path]:
-    """Return a file, or the images in a folder and below, by name."""
-    if path.is_file():
-        return [path]
-    files = (file for file in path.rglob("*") if file.suffix.lower() in ENDINGS)
-    return sorted(file for file in files if file.is_file() and not file.name.startswith("."))
+def _files(
+    paths: Sequence[Path], endings: frozenset[str], place: Location, noun: str
+) -> list[Path]:
+    """Return files, and those with some endings in folders and below, by name."""
+    if missing := [path for path in paths if not path.exists()]:
+        raise SpecError([Fault(place, f"there is no file or folder {path}") for path in missing])
+    files = list[Path]()
+    for path in paths:
+        below = (file for file in path.rglob("*") if file.suffix.lower() in endings)
+        is_shown = (file for file in below if file.is_file() and not file.name.startswith("."))
+        files += [path] if path.is_file() else sorted(is_shown)
+    if not files:
+        raise SpecError.at(place, f"there is no {noun} to predict for")
+    return files
 
 
 def _kept_column(file: Path, table: Table, name: str, *, parquet: bool) -> Any:

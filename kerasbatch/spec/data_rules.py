@@ -94,6 +94,17 @@ def dates_of_a_table(spec: Spec) -> Iterator[Fault]:
         yield Fault(("data", "dates", str(data.time)), message)
 
 
+def groups_of_a_table(spec: Spec) -> Iterator[Fault]:
+    """Groups are a column of a table that is not its target."""
+    if not isinstance(spec.validation, GroupsForValidation):
+        return
+    place = ("validation", "groups")
+    if not isinstance(spec.data, TableData):
+        yield Fault(place, "names a column, and these data are no table; write {fraction: 0.2}")
+    elif spec.validation.groups == spec.data.target:
+        yield Fault(place, f"{spec.data.target} is the target; name another column")
+
+
 DATA_RULES: tuple[Callable[[Any], Iterator[Fault]], ...] = (
     built_in_data,
     validation_of_a_table,
@@ -101,4 +112,5 @@ DATA_RULES: tuple[Callable[[Any], Iterator[Fault]], ...] = (
     series_in_time,
     last_parts,
     dates_of_a_table,
+    groups_of_a_table,
 )

@@ -16,6 +16,7 @@ from kerasbatch.spec.data_values import (
     Labels,
     Mark,
     Resize,
+    Sides,
     TextColumn,
     WindowSize,
     WordCount,
@@ -196,21 +197,12 @@ class ClassFolders(KeyedModel):
     standardize_target: ClassVar[bool] = False
 
 
-MAX_SIDE = 4096
-Side = Annotated[int, Strict(), Field(ge=1, le=MAX_SIDE)]
-
-
 class ImageData(ClassFolders):
     """Images in a folder for each class."""
 
     kind: Literal["images"] = Field("images", exclude=True)
     images: Annotated[FolderName, FOLDER]
-    size: Annotated[
-        tuple[Side, Side],
-        Field(strict=False),
-        Expected(f"height and width in pixels, each 1 to {MAX_SIDE:,}, like [64, 64]"),
-        PLAIN,
-    ]
+    size: Annotated[Sides, PLAIN]
     channels: Annotated[Literal[1, 3], Expected("3 for colours or 1 for grey"), PLAIN] = 3
     resize: Annotated[Resize, Expected(one_of(Resize)), PLAIN] = "stretch"
     skip_damaged: Annotated[Flag, PLAIN] = False

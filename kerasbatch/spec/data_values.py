@@ -80,6 +80,13 @@ DateParts = Annotated[
 ]
 Resize = Literal["stretch", "crop", "pad"]
 """The ways to give an image another size: change its sides, cut the longer one, or fill with 0."""
+MAX_SIDE = 4096
+_Side = Annotated[int, Strict(), Field(ge=1, le=MAX_SIDE)]
+Sides = Annotated[
+    tuple[_Side, _Side],
+    Field(strict=False),
+    Expected(f"height and width in pixels, each 1 to {MAX_SIDE:,}, like [64, 64]"),
+]
 MAX_WINDOW = 10_000
 WindowSize = Annotated[
     int,

@@ -5,6 +5,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from kerasbatch.atomic_files import write_text
 from kerasbatch.cache.array_cache import ArrayCache, hashed
 from kerasbatch.cache.entry import CacheEntry
@@ -22,8 +24,8 @@ from kerasbatch.text import short_name
 from kerasbatch.user_code import calls
 
 PLACE: Location = ("data", "dataset")
-KEPT = "functions"
-"""The folder in the cache that names the entries of functions with `cache: true`."""
+CALLS = "calls"
+"""The folder in the cache that names the entries of the last calls of functions."""
 
 
 def read_dataset(data: DatasetData, access: Access) -> RawArrays:
@@ -33,12 +35,22 @@ def read_dataset(data: DatasetData, access: Access) -> RawArrays:
         SpecError: without trust, for an error of the user's code, or for what is no dataset.
         CacheError: if the disk has no room.
     """
+    access.code(data.dataset, PLACE)
     cache, notice = ArrayCache(), None
-    entry = _kept_entry(cache, data, access) if data.cache else None
-    if entry is None:
-        entry = _written(cache, data, access)
-    else:
+    before = _last_call(cache, data, access)
+    entry = cache.get(before) if data.cache and before else None
+    if entry is not None:
         notice = f"{data.dataset} was read on {entry.written[:10]} (cache: true)"
+    else:
+        entry = _written(cache, data, access)
+        if before not in (None, entry.path.name):
+            notice = (
+                f"{data.dataset} yields other examples than the last time, from the same code; "
+            )
+            notice += "seed what is random, or write cache: true"
+    if entry.facts["looks_batched"]:
+        batches = "x and y of an example begin with the same length; if they are batches, yield "
+        notice = "; ".join(filter(None, [notice, f"{batches}single examples"]))
     return RawArrays(
         **cached_arrays(entry),
         notice=notice,
@@ -57,6 +69,9 @@ def dataset_parts(returned: Any, name: str) -> dict[str, Any]:
     Raises:
         SpecError: if the mapping has other keys.
     """
+    if isinstance(returned, tuple) and any(isinstance(part, np.ndarray) for part in returned):
+        message = f"{name} returned arrays, and no dataset; write data: {{python: ...}}"
+        raise SpecError.at(PLACE, message)
     if not isinstance(returned, Mapping):
         return {"train": returned}
     known = {spelling: part for part, spellings in PARTS.items() for spelling in spellings}
@@ -81,17 +96,16 @@ def _written(cache: ArrayCache, data: DatasetData, access: Access) -> CacheEntry
         writer.close()
         inputs = [name.partition(".")[2] for name in layout.arrays if name.startswith("x.")]
         forms = {"inputs": inputs, "are_named": layout.form == "dict"}
-        return {"fingerprint": content_hash(writer.folder, [layout.form]), **forms}
+        fingerprint = content_hash(writer.folder, [layout.form])
+        return {"fingerprint": fingerprint, "looks_batched": layout.looks_batched, **forms}
 
-    access.code(data.dataset, PLACE)  # before a lock is taken
     key = hashed(["dataset", _function_key(data, access)])
     entry = cache.write_by_content(key, source, write, lambda facts: hashed(["dataset", facts]))
-    if data.cache:
-        files = calls.snapshot(data.dataset, access, PLACE).files
-        code = {file: hashlib.sha256(content).hexdigest() for file, content in files.items()}
-        kept = {"entry": entry.path.name, "code": code}
-        (cache.folder / KEPT).mkdir(mode=0o700, exist_ok=True)
-        write_text(cache.folder / KEPT / f"{key}.json", json.dumps(kept))
+    files = calls.snapshot(data.dataset, access, PLACE).files
+    code = {file: hashlib.sha256(content).hexdigest() for file, content in files.items()}
+    (cache.folder / CALLS).mkdir(mode=0o700, exist_ok=True)
+    call = {"entry": entry.path.name, "code": code}
+    write_text(cache.folder / CALLS / f"{key}.json", json.dumps(call))
     return entry
 
 
@@ -120,17 +134,15 @@ def _write_part(
         raise calls.failure(path, PLACE, error, during) from error
 
 
-def _kept_entry(cache: ArrayCache, data: DatasetData, access: Access) -> CacheEntry | None:
-    """Return the entry of an earlier call of the function, if its code is as it was."""
-    access.code(data.dataset, PLACE)
+def _last_call(cache: ArrayCache, data: DatasetData, access: Access) -> str | None:
+    """Return the key of the entry of the function's last call, if its code is as it was."""
     key = hashed(["dataset", _function_key(data, access)])
     try:
-        kept = json.loads((cache.folder / KEPT / f"{key}.json").read_text(encoding="utf-8"))
+        call = json.loads((cache.folder / CALLS / f"{key}.json").read_text(encoding="utf-8"))
         folder = access.absolute(data.dataset.rpartition(":")[0]).parent
-        files = {file: folder / file for file in kept["code"]}
-        is_same = all(sha256(path) == kept["code"][file] for file, path in files.items())
-        return cache.get(str(kept["entry"])) if is_same else None
-    except (OSError, ValueError, KeyError, TypeError):  # never read, or a damaged file
+        is_same = all(sha256(folder / file) == known for file, known in call["code"].items())
+        return str(call["entry"]) if is_same else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # never, or damaged
         return None
 
 

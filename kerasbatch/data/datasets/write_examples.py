@@ -24,6 +24,12 @@ class Layout:
     arrays: dict[str, tuple[Any, tuple[int, ...]]] = field(default_factory=dict)
     form: str = ""
 
+    @property
+    def looks_batched(self) -> bool:
+        """True if x and y begin with the same length, as those of a batch do."""
+        first = [shape[:1] for name, (_, shape) in self.arrays.items() if name != "weight"]
+        return len(set(first)) == 1 and first[0] not in ((), (1,))
+
     def _refuse_text(self, arrays: dict[str, Array]) -> None:
         for name, array in arrays.items():
             if name != "y" and array.dtype.kind not in "biuf":

@@ -116,6 +116,7 @@ class Encoder:
         """Yield a notice, if any, and one for each column with words that training did not see."""
         if notice:
             yield notice
+        yield from _empty_texts(parts)
         preprocessing, words = self.preprocessing, self.raw.arrays.words
         for name in preprocessing.words:
             position = list(preprocessing.columns or ()).index(name)
@@ -134,6 +135,14 @@ class Encoder:
     def y(self, part: Array) -> Array:
         """Return labels unchanged, and numbers as float32, standardized if the spec asks for it."""
         return cast_float32(self.preprocessing.y(part), "the target", None, ("data",))
+
+
+def _empty_texts(parts: Mapping[str, Part | None]) -> Iterator[str]:
+    """Yield a notice for each part with empty texts."""
+    for name, part in parts.items():
+        texts = [] if part is None or part.text is None else [str(text) for text in part.text]
+        if empty := sum(not text.strip() for text in texts):
+            yield f"{empty:,} of {counted(len(texts), 'text')} for {name} are empty"
 
 
 def with_text(x: Array, text: Array | None) -> Arrays:

@@ -120,16 +120,16 @@ def class_files(
     """
     scan = _Scan(Path(os.path.realpath(folder)), endings, trusted)
     places = _part_folders(scan, where)
-    found = {part: dict(_by_class(scan, place)) for part, place in places.items()}
-    classes = tuple(found["train"])
-    _check(scan, found, noun, where)
+    scanned = {part: dict(_by_class(scan, place)) for part, place in places.items()}
+    classes = tuple(scanned["train"])
+    _check(scan, scanned, noun, where)
     parts = {
         part: [
             ClassFile(name, classes.index(label), stamp)
             for label in sorted(by_class)
             for name, stamp in by_class[label]
         ]
-        for part, by_class in found.items()
+        for part, by_class in scanned.items()
     }
     return ClassFiles(scan.root, classes, parts, _notice(scan.left_out, noun))
 
@@ -169,15 +169,18 @@ def _by_class(scan: _Scan, place: Path) -> Iterator[tuple[str, list[tuple[str, S
 
 
 def _check(
-    scan: _Scan, found: Mapping[str, Mapping[str, list[tuple[str, Stamp]]]], noun: str, at: Location
+    scan: _Scan,
+    scanned: Mapping[str, Mapping[str, list[tuple[str, Stamp]]]],
+    noun: str,
+    at: Location,
 ) -> None:
     """Raise SpecError with all that is wrong with the folders."""
     faults = _outside_faults(scan, at)
-    train = found["train"]
+    train = scanned["train"]
     if not train:
         faults.append(Fault(at, f"it has no folders; put the {noun}s of each class into one"))
-    for part, by_class in found.items():
-        place = "" if len(found) == 1 else f"{part}/"
+    for part, by_class in scanned.items():
+        place = "" if len(scanned) == 1 else f"{part}/"
         faults += [
             Fault(at, f"{place}{label} holds no {noun}; put some in, or delete the folder")
             for label, files in by_class.items()
@@ -214,4 +217,5 @@ def _notice(left_out: Sequence[str], noun: str) -> str | None:
         return None
     names = ", ".join(shortened(name, 40) for name in left_out[:MAX_NAMED])
     more = ", ..." if len(left_out) > MAX_NAMED else ""
-    return f"left out: {counted(len(left_out), 'file')} that are no {noun}s ({names}{more})"
+    what = f"no {noun}s, or in no folder of a class"
+    return f"left out: {counted(len(left_out), 'file')} ({what}): {names}{more}"

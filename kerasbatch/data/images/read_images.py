@@ -161,24 +161,22 @@ def _check_unchanged(files: ClassFiles) -> None:
             raise SpecError.at(PLACE, f"{file.name} was changed while it was read; run it again")
 
 
-def decode_files(paths: list[Path], form: ImageFormat, where: Location) -> Array:
-    """Return the images of some files as uint8, shape (n, height, width, channels).
+def decode_files(paths: list[Path], form: ImageFormat) -> tuple[Array, dict[Path, str]]:
+    """Return the images of some files, and messages about those that are damaged.
 
-    Raises:
-        SpecError: if files are missing or damaged; all of them.
+    Returns:
+        uint8, shape (files that are not damaged, height, width, channels); messages by file.
     """
     import warnings
 
     from kerasbatch.data.images.decoder import DamagedImageError, pixels
 
-    images, faults = np.zeros((len(paths), *form.shape), np.uint8), list[Fault]()
+    images, damaged = list[Array](), dict[Path, str]()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of Pillow, about metadata and large images
-        for row, path in enumerate(paths):
+        for path in paths:
             try:
-                images[row] = pixels(path.read_bytes(), form)
+                images.append(pixels(path.read_bytes(), form))
             except (DamagedImageError, OSError) as error:
-                faults.append(Fault(where, f"{path}: {error}"))
-    if faults:
-        raise SpecError(faults)
-    return images
+                damaged[path] = f"{path} {error}"
+    return np.array(images, np.uint8).reshape(-1, *form.shape), damaged

@@ -76,6 +76,12 @@ class SplitData:
         return self.count(self.x)
 
     @property
+    def held_examples(self) -> int:
+        """The number of examples held back for validation: rows, or windows of them."""
+        rows = len(self.held)
+        return self.window.count(rows) if rows and self.window is not None else rows
+
+    @property
     def targets(self) -> Array:
         """The targets of the training examples."""
         return self.y if self.window is None else self.window.y(self.y)

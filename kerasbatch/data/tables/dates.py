@@ -9,6 +9,7 @@ import numpy as np
 
 from kerasbatch.data.tables.table import Table
 from kerasbatch.errors import Fault, SpecError
+from kerasbatch.spec.data_schema import TableData
 from kerasbatch.text import shortened, show_value
 from kerasbatch.types import Array
 
@@ -27,7 +28,9 @@ _OF_PANDAS = {"weekday": "day_of_week", "dayofyear": "day_of_year"}
 ADVICE = "write dates as 2024-02-01 or 2024-02-01 13:30"
 
 
-def with_dates(table: Table, dates: Mapping[str, Sequence[str]] | None) -> Table:
+def with_dates(
+    table: Table, dates: Mapping[str, Sequence[str]] | None, *, allow_missing: bool = True
+) -> Table:
     """Return a table with parts of dates in place of the dates, such as `when_month`.
 
     A part is that of the local time as it is written; a missing date has missing parts.
@@ -35,6 +38,7 @@ def with_dates(table: Table, dates: Mapping[str, Sequence[str]] | None) -> Table
     Args:
         table: the table.
         dates: the parts of each column of dates.
+        allow_missing: whether dates may be missing.
 
     Raises:
         SpecError: if there is no such column, or a cell is no date.
@@ -46,6 +50,10 @@ def with_dates(table: Table, dates: Mapping[str, Sequence[str]] | None) -> Table
     cells = table.cells.copy()
     for name, parts in dates.items():
         place = list(cells.columns).index(name)
+        filled = table.filled(name)
+        if not (allow_missing or filled.all()):
+            advice = "fill it in, or write missing: mean or drop"
+            raise table.fault(name, ~filled, "an empty cell", advice)
         times = parsed(table, name, local=True)
         cells = cells.drop(columns=name)
         for offset, part in enumerate(parts):
@@ -152,3 +160,17 @@ def day_first_of(tables: Iterable[Table], names: Iterable[str]) -> dict[str, boo
             raise SpecError.at(all_tables[0].where, f"{message}; {ADVICE}")
         orders[name] = second <= 12
     return orders
+
+
+def tables_with_dates(data: TableData, tables: Mapping[str, Table]) -> dict[str, Table]:
+    """Return the tables of all parts with parts of dates in place of the dates.
+
+    Raises:
+        SpecError: if a cell is no date, or the order of day and month is unknown.
+    """
+    names = [*(data.dates or ()), *filter(None, [data.time])]
+    orders, allow = day_first_of(tables.values(), names), data.missing is not None
+    return {
+        part: with_dates(replace(table, day_first=orders), data.dates, allow_missing=allow)
+        for part, table in tables.items()
+    }

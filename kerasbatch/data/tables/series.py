@@ -22,7 +22,8 @@ def in_order(table: Table, time: str) -> tuple[Table, list[str]]:
     """
     times = times_of(table, time)
     order = np.argsort(times, kind="stable")
-    notices = list(_notices(times[order], time))
+    unit = "" if table.number_column(time).is_number.all() else " seconds"
+    notices = list(_notices(times[order], time, unit))
     if (order == np.arange(len(order))).all():
         return table, notices
     notices.insert(0, f"the rows are sorted by {time}")
@@ -30,7 +31,7 @@ def in_order(table: Table, time: str) -> tuple[Table, list[str]]:
     return replace(table, cells=cells, line=lambda row: table.line(int(order[row]))), notices
 
 
-def _notices(times: Array, time: str) -> Iterator[str]:
+def _notices(times: Array, time: str, unit: str) -> Iterator[str]:
     """Yield messages about times that occur twice, and about gaps."""
     distances = np.diff(times)
     if repeated := int((distances == 0).sum()):
@@ -42,5 +43,5 @@ def _notices(times: Array, time: str) -> Iterator[str]:
     if gaps := int((positive > usual * (1 + SAME)).sum()):
         yield (
             f"{counted(gaps, 'gap')} in {time}, where the distance is more than the usual one "
-            f"({usual:g}); windows go across them"
+            f"({usual:g}{unit}); windows go across them"
         )

@@ -1,22 +1,20 @@
 """The reader of a user's table, in up to three files: the columns of the spec as arrays."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
 from kerasbatch.data.arrays import RawArrays
 from kerasbatch.data.table_format import TableFormat
-from kerasbatch.data.tables.binary_tables import is_excel, read_excel, read_parquet
 from kerasbatch.data.tables.column_roles import ColumnRoles, index_columns, roles
-from kerasbatch.data.tables.conversion import Words, matrix, numbers, target, texts, words_of
-from kerasbatch.data.tables.dates import day_first_of, with_dates
+from kerasbatch.data.tables.conversion import Words, matrix, numbers, target, words_of
+from kerasbatch.data.tables.dates import tables_with_dates
 from kerasbatch.data.tables.passed_tables import passed_tables, with_columns
 from kerasbatch.data.tables.series import in_order
+from kerasbatch.data.tables.side_columns import groups_of, texts_of, window_of
 from kerasbatch.data.tables.table import Table
-from kerasbatch.data.tables.text_table import read_text
-from kerasbatch.data.windows import Window
+from kerasbatch.data.tables.table_files import tables_of
 from kerasbatch.errors import Fault, Location, SpecError
 from kerasbatch.spec import data_schema
 from kerasbatch.spec.trust import Access
@@ -39,14 +37,10 @@ def read_table(data: data_schema.TableData, access: Access, groups: str | None =
         data = with_columns(data, access)
         tables = dict(passed_tables(data, access))
     else:
-        tables = dict(_tables(data, access))
+        tables = dict(tables_of(data, access))
     index, notices = index_columns(data, tables["train"])
     notices = [*tables["train"].notices, *notices]
-    day_first = day_first_of(tables.values(), [*(data.dates or ()), *filter(None, [data.time])])
-    tables = {
-        part: with_dates(replace(table, day_first=day_first), data.dates)
-        for part, table in tables.items()
-    }
+    tables = tables_with_dates(data, tables)
     columns = _columns(data, tables["train"], index, groups)
     _check(data, tables, columns, groups)
     if data.time is not None:
@@ -68,41 +62,17 @@ def read_table(data: data_schema.TableData, access: Access, groups: str | None =
             notices += part_notices
     arrays = _arrays(data, tables, columns, words)
     train = tables["train"]
-    window = None
-    if data.time is not None and data.window is not None:
-        window = Window(data.window, data.horizon or 1, data.time)
     return replace(
         arrays,
-        texts={} if data.text is None else _texts(tables, data.text.column),
-        groups=None if groups is None else _groups(tables["train"], groups),
-        window=window,
-        day_first=day_first,
+        texts={} if data.text is None else texts_of(tables, data.text.column),
+        groups=None if groups is None else groups_of(train, groups),
+        window=window_of(data),
+        day_first=train.day_first,
         orders=orders,
         units=column_roles.units,
         table_format=TableFormat.of(data).found(train.separator, train.decimal),
         notice="; ".join(notices) or None,
     )
-
-
-def open_table(path: Path, where: Location, given: TableFormat, *, parquet: bool = False) -> Table:
-    """Read a table from a file of text, of Excel, or a Parquet file."""
-    if parquet:
-        return read_parquet(path, where, given)
-    return (read_excel if is_excel(path) else read_text)(path, where, given)
-
-
-def _tables(data: data_schema.TableData, access: Access) -> Iterator[tuple[str, Table]]:
-    """Yield the tables of all parts: train, validation, test."""
-    names = {
-        "train": str(getattr(data, data.kind)),
-        "validation": data.validation,
-        "test": data.test,
-    }
-    given, is_parquet = TableFormat.of(data), data.kind == "parquet"
-    for part, name in names.items():
-        if name is not None:
-            where: Location = ("data", data.kind if part == "train" else part)
-            yield part, open_table(access.file(name, where), where, given, parquet=is_parquet)
 
 
 def _check_units(tables: Mapping[str, Table], units: Mapping[str, str], names: list[str]) -> None:
@@ -245,22 +215,6 @@ def _arrays(
     x_val, y_val = arrays.get("validation", (None, None))
     x_test, y_test = arrays.get("test", (None, None))
     return RawArrays(x, y, x_test, y_test, tuple(columns), x_val, y_val, weight, words)
-
-
-def _groups(table: Table, column: str) -> Array:
-    """Return the group of each row."""
-    filled = table.filled(column, text=True)
-    if not filled.all():
-        raise table.fault(column, ~filled, "an empty cell", "every row needs its group")
-    return table.words(column).to_numpy(dtype=str)
-
-
-def _texts(tables: Mapping[str, Table], column: str) -> dict[str, Array]:
-    """Return the texts of each part; an empty cell is an empty text."""
-    return {
-        part: texts(table, column, allow_missing=True).to_numpy(dtype=object)
-        for part, table in tables.items()
-    }
 
 
 def _check_not_empty(data: data_schema.TableData, x: Array, columns: list[str]) -> None:

@@ -1,5 +1,6 @@
 """Text files in a folder for each class."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -57,13 +58,26 @@ def read_texts(data: TextFilesData, access: Access) -> RawArrays:
     )
 
 
-def _text(path: Path, name: str, faults: list[Fault]) -> str:
+def texts_of(paths: Sequence[Path], where: Location) -> Array:
+    """Return the texts of some files as str in an object array.
+
+    Raises:
+        SpecError: if files are no text in UTF-8; all of them.
+    """
+    faults = list[Fault]()
+    texts = [_text(path, str(path), faults, where) for path in paths]
+    if faults:
+        raise SpecError(faults)
+    return np.array(texts, object)
+
+
+def _text(path: Path, name: str, faults: list[Fault], where: Location = PLACE) -> str:
     """Return the text of a file; add a fault if it is none."""
     if path.stat().st_size > MAX_BYTES:
-        faults.append(Fault(PLACE, f"{name} has more than {MAX_BYTES // 2**20} MB"))
+        faults.append(Fault(where, f"{name} has more than {MAX_BYTES // 2**20} MB"))
         return ""
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        faults.append(Fault(PLACE, f"{name} is no text in UTF-8 (byte {error.start:,})"))
+        faults.append(Fault(where, f"{name} is no text in UTF-8 (byte {error.start:,})"))
         return ""

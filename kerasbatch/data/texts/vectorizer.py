@@ -44,7 +44,9 @@ def vectorized(texts: Texts, form: TextFormat) -> tuple[dict[str, Array], tuple[
             writer.save(f"x_{part}", numbers(part_texts, words, form.length))
         return {"vocabulary": words}
 
-    entry = ArrayCache().get_or_write(key, f"words of {len(texts['train']):,} texts", write)
+    entry = ArrayCache().get_or_write(
+        key, f"{form.length} of {form.words:,} words of {len(texts['train']):,} texts", write
+    )
     arrays = {part: np.array(entry.arrays[f"x_{part}"]) for part in texts}
     return arrays, tuple(entry.facts["vocabulary"])
 

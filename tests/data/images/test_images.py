@@ -234,7 +234,7 @@ def test_other_files_are_told(tmp_path: Path) -> None:
     for name in (".hidden.png", "a/notes.txt", "readme.md"):
         (folder / name).touch()
     loaded = load(tmp_path, spec())
-    assert "left out: 3 files that are no images" in str(loaded.notice)
+    assert "left out: 3 files (no images, or in no folder of a class)" in str(loaded.notice)
 
 
 def test_links_out_of_the_folder_need_trust(tmp_path: Path) -> None:
@@ -318,7 +318,8 @@ def test_a_trained_model_predicts_files(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "images", {"a": 8, "b": 8})
     result = run_in(tmp_path, spec() | {"save": "last", "name": "s"})
     saved = load_saved_model(result.directory)
-    table = predict_images(saved, [folder / "b", folder / "a" / "000.png"])
+    table, notices = predict_images(saved, [folder / "b", folder / "a" / "000.png"])
+    assert notices == []
     assert table["file"].tolist()[-1] == str(folder / "a" / "000.png")
     assert len(table) == 9
     assert set(table["prediction"]) <= {"a", "b"}
@@ -327,6 +328,12 @@ def test_a_trained_model_predicts_files(tmp_path: Path) -> None:
     np.testing.assert_allclose(table[["probability_a", "probability_b"]], expected, atol=1e-6)
     with pytest.raises(kb.SpecError, match="there is no file or folder"):
         predict_images(saved, [tmp_path / "none"])
+    (folder / "b" / "000.png").write_bytes(b"")
+    fewer, notices = predict_images(saved, [folder / "b"])
+    assert (len(fewer), len(notices)) == (7, 1)
+    assert "b/000.png is empty" in notices[0]
+    with pytest.raises(kb.SpecError, match=r"b/000\.png is empty"):
+        predict_images(saved, [folder / "b"], strict=True)
 
 
 def run_in(folder: Path, keys: dict[str, Any]) -> Any:

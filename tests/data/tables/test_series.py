@@ -88,7 +88,7 @@ def test_rows_are_sorted_and_told(tmp_path: Path) -> None:
     notice = str(load(tmp_path, spec(tmp_path, holes)).notice)
     assert "1 row with the time of the row before" in notice
     assert "2 gaps in time" in notice
-    assert "the usual one (3600)" in notice
+    assert "the usual one (3600 seconds)" in notice
 
 
 @pytest.mark.parametrize(

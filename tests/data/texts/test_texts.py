@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from own_support import load
 
@@ -90,8 +91,6 @@ def test_a_model_of_two_inputs_is_trained_and_predicts(tmp_path: Path, jobs: int
     for result in results:
         assert result.row["step_check"] == "ok"
     saved = results[0]
-    import pandas as pd
-
     frame = pd.read_csv(tmp_path / "reviews.csv")
     assert set(saved.predict(frame, trust=True)) <= {0, 1}
 
@@ -137,3 +136,28 @@ def test_no_text_is_no_column(tmp_path: Path) -> None:
     keys["data"]["text"]["column"] = "revew"
     with pytest.raises(kb.SpecError, match="no column 'revew'; did you mean review"):
         load(tmp_path, keys)
+
+
+def test_text_files_are_predicted(tmp_path: Path) -> None:
+    from kerasbatch.inference.predict import predict_texts
+    from kerasbatch.inference.saved_model import load_saved_model
+
+    folder = files(tmp_path / "texts", {"neg": 6, "pos": 6})
+    (folder / "neg" / "0.txt").write_text(" ", encoding="utf-8")
+    keys = alone(spec(tmp_path, reviews()))
+    layers = [*keys["model"]["layers"], {"Dense": {"units": 2, "activation": "softmax"}}]
+    keys |= {"data": {"texts": "texts", "words": 20, "length": 8}, "save": "last"}
+    keys |= {"model": {"layers": layers}, "validation": "none"}
+    (result,) = run(tmp_path, keys)
+    assert "1 of 12 texts for train are empty" in str(result.record["notice"])
+    saved = load_saved_model(result.directory)
+    table = predict_texts(saved, [folder / "pos", folder / "neg" / "1.txt"])
+    assert len(table) == 7
+    assert set(table["prediction"]) <= {"neg", "pos"}
+    texts = [Path(name).read_text(encoding="utf-8") for name in table["file"]]
+    assert result.predict(texts).tolist() == table["prediction"].tolist()
+    with pytest.raises(kb.SpecError, match="must be texts"):
+        result.predict(np.zeros((3, 2)))
+    frame = pd.DataFrame({"text": texts})
+    with pytest.raises(kb.SpecError, match="was trained on text files"):
+        result.predict(frame)
