@@ -18,6 +18,7 @@ from kerasbatch.data.run_data import RunData, load_data
 from kerasbatch.engine.options import FitOptions
 from kerasbatch.engine.sources.example_stream import ExampleStream, scale_inputs
 from kerasbatch.engine.training.start import start
+from kerasbatch.errors import SpecError
 from kerasbatch.models.build import build_model
 from kerasbatch.planning import plan, plan_budget
 from kerasbatch.spec.learning_rate import resolve_learning_rate
@@ -66,6 +67,9 @@ class Benchmark:
     ) -> None:
         self.spec, self._access, self._settings = spec, access, settings
         self.data = data or load_data(spec, access)
+        if self.data.stream_examples is not None:
+            message = "needs all examples at hand; leave it out to time or to advise"
+            raise SpecError.at(("data", "stream"), message)
         self.arrays = (scale_inputs(self.data.x_train, self.data.scale), *self.data.train[1:])
 
     def numeric_sizes(self, batch_sizes: Sequence[BatchSize]) -> list[int]:

@@ -32,6 +32,8 @@ class RawArrays:
         notice: a message for the user about the data, or None.
         texts: the texts of each part, `train`, `validation`, `test`, as str in object arrays.
         day_first: by column of dates such as 01.02.2024, whether the day is first.
+        stream_examples: the examples of a dataset that is trained on as it comes, of which x and y
+            are the first ones; or None.
         groups: the group of each example of x, or None.
         window: the windows of a series in time, or None; x and y hold its rows.
         prepared: a message for the user that the arrays were written into the cache, or None.
@@ -53,6 +55,7 @@ class RawArrays:
     notice: str | None = None
     texts: Mapping[str, Array] = field(default_factory=dict)
     day_first: Mapping[str, bool] = field(default_factory=dict)
+    stream_examples: int | None = None
     groups: Array | None = None
     window: Window | None = None
     prepared: str | None = None

@@ -120,6 +120,8 @@ def _positive(spec: Spec, names: Sequence[str]) -> str:
 
 def _validation(spec: Spec, parts: SplitData) -> str:
     part = parts.validation(spec.validation)
+    if part is None and parts.raw.arrays.stream_examples is not None:
+        return f"none; metrics are measured on the first {array_trees.length(parts.x):,} examples"
     if part is None:
         return "none; metrics are measured on training rows"
     rows = counted(array_trees.length(part.x), "row")

@@ -47,6 +47,8 @@ class RunData:
         notice: a message for the user, such as a fallback; or None.
         files: the state of the mapped files before the fingerprint was computed.
         description: what the model learns from, as texts by their titles.
+        stream_examples: the examples of a dataset that is trained on as it comes, of which those
+            of training are the first ones; or None.
     """
 
     used: str
@@ -64,6 +66,7 @@ class RunData:
     notice: str | None = None
     files: Mapping[str, FileState] = field(default_factory=dict)
     description: Mapping[str, str] = field(default_factory=dict)
+    stream_examples: int | None = None
 
     @property
     def train(self) -> tuple[Any, ...]:
@@ -84,7 +87,7 @@ class RunData:
     @property
     def count(self) -> int:
         """The number of training examples."""
-        return len(self.y_train)
+        return len(self.y_train) if self.stream_examples is None else self.stream_examples
 
     @property
     def target_units(self) -> Standardization | None:
@@ -113,7 +116,7 @@ class RunData:
 
     @property
     def _evaluated_rows(self) -> Array:
-        return evaluation_subset(self.count, self.y_train if self.classes else None)
+        return evaluation_subset(len(self.y_train), self.y_train if self.classes else None)
 
 
 def load_data(spec: Spec, access: Access) -> RunData:
@@ -155,6 +158,7 @@ def prepare_data(spec: Spec, raw: RawData) -> RunData:
         w_train=training_weights(spec, parts.targets, parts.weight, parts.labels),
         notice="; ".join(notices) or None,
         description=describe_data(spec, parts, encoder.preprocessing),
+        stream_examples=raw.arrays.stream_examples,
     )
     mapped = file_names(data.arrays())
     return replace(data, files={file: raw.files[file] for file in raw.files if file in mapped})

@@ -13,6 +13,7 @@ from kerasbatch.array_files import first_not_finite
 from kerasbatch.array_trees import Arrays, length, named
 from kerasbatch.data.arrays import RawArrays
 from kerasbatch.data.datasets.read_dataset import read_dataset
+from kerasbatch.data.datasets.stream import read_stream
 from kerasbatch.data.images.read_images import read_images
 from kerasbatch.data.npz_arrays import NPZ_LOCATION, npz_arrays
 from kerasbatch.data.numpy_files import NPY_LOCATION, read_npy
@@ -85,7 +86,8 @@ def _arrays(data: Any, access: Access) -> tuple[RawArrays, Location]:
     if isinstance(data, ImageData):
         return read_images(data, access), ("data", "images")
     if isinstance(data, DatasetData):
-        return read_dataset(data, access), ("data", "dataset")
+        read = read_stream if data.stream else read_dataset
+        return read(data, access), ("data", "dataset")
     return python_arrays(data.python, access), PYTHON_LOCATION
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from kerasbatch.errors import Fault
-from kerasbatch.spec.data_schema import TABLES, BuiltInData, NpyData, TableData
+from kerasbatch.spec.data_schema import TABLES, BuiltInData, DatasetData, NpyData, TableData
 from kerasbatch.spec.schema import Spec
 from kerasbatch.spec.section_schema import GroupsForValidation, LastForValidation, ValidationWord
 
@@ -105,6 +105,22 @@ def groups_of_a_table(spec: Spec) -> Iterator[Fault]:
         yield Fault(place, f"{spec.data.target} is the target; name another column")
 
 
+def streams(spec: Spec) -> Iterator[Fault]:
+    """A stream has its own order and no examples that could be looked up."""
+    data = spec.data
+    if not isinstance(data, DatasetData) or not data.stream:
+        return
+    for key in ("cache", "train_examples", "standardize_target"):
+        if getattr(data, key):
+            yield Fault(("data", key), "does not go with a stream; leave it out")
+    if spec.sampling == "replacement":
+        yield Fault(("sampling",), "a stream has its own order; leave it out")
+    if "noise" in spec.record:
+        yield Fault(("record",), "the noise needs all examples, and a stream has none at hand")
+    if spec.class_weight is not None:
+        yield Fault(("class_weight",), "let the dataset yield (x, y, weight) instead")
+
+
 DATA_RULES: tuple[Callable[[Any], Iterator[Fault]], ...] = (
     built_in_data,
     validation_of_a_table,
@@ -113,4 +129,5 @@ DATA_RULES: tuple[Callable[[Any], Iterator[Fault]], ...] = (
     last_parts,
     dates_of_a_table,
     groups_of_a_table,
+    streams,
 )

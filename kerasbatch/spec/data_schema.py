@@ -224,6 +224,7 @@ class DatasetData(KeyedModel):
     dataset: Annotated[PythonName, CODE]
     examples: Annotated[Count | None, PLAIN] = None
     cache: Annotated[Flag, InnerKey(identity=False)] = False
+    stream: Annotated[Flag, PLAIN] = False
     labels: Annotated[Labels | None, PLAIN] = None
     positive: Annotated[Label | None, PLAIN] = None
     train_examples: Annotated[Count | None, PLAIN] = None

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kerasbatch.array_trees import named
+from kerasbatch.array_trees import mapped, named
 from kerasbatch.errors import SpecError
 from kerasbatch.text import counted, short_name
 from kerasbatch.types import Array
@@ -31,6 +31,15 @@ class Example(NamedTuple):
     x: Inputs
     y: Array
     weight: Array | None = None
+
+    def first(self) -> "Example":
+        """Return the first one of several."""
+        x, y = mapped(lambda array: array[0], self.x), self.y[0]
+        return Example(x, y, None if self.weight is None else self.weight[0])
+
+    def parts(self) -> tuple[Any, ...]:
+        """Return (x, y) or (x, y, weight)."""
+        return self[:2] if self.weight is None else tuple(self)
 
     def arrays(self) -> dict[str, Array]:
         """Return all arrays by their names: `x`, or `x.NAME` of several inputs, `y`, `weight`."""

@@ -89,15 +89,9 @@ def _written(cache: ArrayCache, data: DatasetData, access: Access) -> CacheEntry
     source = f"examples of {access.absolute(data.dataset)}"
 
     def write(writer: EntryWriter) -> Mapping[str, Any]:
-        layout = Layout()
         with calls.called(data.dataset, access, PLACE) as returned:
-            for part, dataset in dataset_parts(returned, data.dataset).items():
-                _write_part(writer, data, access, part, dataset, layout)
-        writer.close()
-        inputs = [name.partition(".")[2] for name in layout.arrays if name.startswith("x.")]
-        forms = {"inputs": inputs, "are_named": layout.form == "dict"}
-        fingerprint = content_hash(writer.folder, [layout.form])
-        return {"fingerprint": fingerprint, "looks_batched": layout.looks_batched, **forms}
+            parts = dataset_parts(returned, data.dataset)
+            return write_parts(writer, data, access, parts, Layout())
 
     key = hashed(["dataset", _function_key(data, access)])
     entry = cache.write_by_content(key, source, write, lambda facts: hashed(["dataset", facts]))
@@ -107,6 +101,23 @@ def _written(cache: ArrayCache, data: DatasetData, access: Access) -> CacheEntry
     call = {"entry": entry.path.name, "code": code}
     write_text(cache.folder / CALLS / f"{key}.json", json.dumps(call))
     return entry
+
+
+def write_parts(
+    writer: EntryWriter, data: DatasetData, access: Access, parts: Mapping[str, Any], layout: Layout
+) -> Mapping[str, Any]:
+    """Write the examples of some parts into an entry; return the facts about them.
+
+    Raises:
+        SpecError: for an error of the user's code, or for what is no dataset.
+    """
+    for part, dataset in parts.items():
+        _write_part(writer, data, access, part, dataset, layout)
+    writer.close()
+    inputs = [name.partition(".")[2] for name in layout.arrays if name.startswith("x.")]
+    forms = {"inputs": inputs, "are_named": layout.form == "dict"}
+    fingerprint = content_hash(writer.folder, [layout.form])
+    return {"fingerprint": fingerprint, "looks_batched": layout.looks_batched, **forms}
 
 
 def _write_part(

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from kerasbatch.array_trees import mapped
 from kerasbatch.cache.progress import Progress
 from kerasbatch.cache.writer import EntryWriter, RowWriter
 from kerasbatch.data.datasets.examples import DatasetError, Example, chunks, known_length
@@ -108,8 +107,7 @@ class PartWriter:
 
     def _append(self, chunk: list[Example] | Example) -> None:
         if isinstance(chunk, Example):
-            first = Example(*_map_rows(chunk))
-            self._layout.check(first, self.count + 1, is_train=self._is_train)
+            self._layout.check(chunk.first(), self.count + 1, is_train=self._is_train)
             arrays = chunk.arrays()
         elif chunk:
             for number, example in enumerate(chunk, start=self.count + 1):
@@ -133,8 +131,3 @@ class PartWriter:
             file = f"{kind}_{self._part}" + (f".{key}" if key else "")
             self._rows[name] = self._writer.rows(file, array.shape[1:], array.dtype)
         self._rows[name].append(array)
-
-
-def _map_rows(chunk: Example) -> list[Any]:
-    """Return the first example of several at once."""
-    return [None if part is None else mapped(lambda array: array[0], part) for part in chunk]

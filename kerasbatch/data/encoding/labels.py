@@ -45,6 +45,8 @@ def encode_labels(spec: Spec, raw: RawData) -> EncodedLabels:
     if isinstance(spec.data, BuiltInData):
         return EncodedLabels(raw)
     kind = keras_registry.label_kind(spec.loss.name)
+    if raw.arrays.stream_examples is not None:
+        return EncodedLabels(replace(raw, classes=_classes_of_stream(spec, raw, kind)))
     raw = _from_columns(raw) if kind in CLASSES else raw
     y = raw.arrays.y
     is_list = y.ndim == 1 and y.dtype.kind in "iubU"
@@ -62,6 +64,23 @@ def encode_labels(spec: Spec, raw: RawData) -> EncodedLabels:
     dtype = np.float64 if y.dtype.kind in "iub" else None
     arrays = _labels(raw.arrays, lambda part, name: _as_type(part, dtype or part.dtype, name))
     return EncodedLabels(replace(raw, arrays=arrays, classes=None))
+
+
+def _classes_of_stream(spec: Spec, raw: RawData, kind: str) -> int | None:
+    """Return the number of classes of a stream, whose labels are not changed.
+
+    Raises:
+        SpecError: if `labels` are not 0, 1, 2, ....
+    """
+    labels, y = getattr(spec.data, "labels", None), raw.arrays.y
+    if kind not in CLASSES or y.ndim != 1:
+        return None
+    if labels is None:
+        return _number_of_classes(y)
+    if [str(label) for label in labels] != [str(number) for number in range(len(labels))]:
+        message = "a stream needs labels 0, 1, 2, ...; number them in the dataset"
+        raise SpecError.at(("data", "labels"), message)
+    return len(labels)
 
 
 def _from_columns(raw: RawData) -> RawData:

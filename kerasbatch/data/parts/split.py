@@ -72,8 +72,9 @@ class SplitData:
 
     @property
     def examples(self) -> int:
-        """The number of training examples: rows, or windows of them."""
-        return self.count(self.x)
+        """The number of training examples: rows, windows of them, or those of a stream."""
+        streamed = self.raw.arrays.stream_examples
+        return self.count(self.x) if streamed is None else streamed
 
     @property
     def held_examples(self) -> int:
@@ -145,7 +146,10 @@ def split_data(spec: Spec, raw: RawData, labels: tuple[str, ...] | None) -> Spli
     arrays, total = raw.arrays, array_trees.length(raw.arrays.x)
     classes = arrays.y if raw.classes else None
     has_other = arrays.x_val is not None or arrays.x_test is not None
-    parts = split_positions(spec, total, has_other, classes, arrays.groups)
+    if arrays.stream_examples is None:
+        parts = split_positions(spec, total, has_other, classes, arrays.groups)
+    else:
+        parts = _whole_stream(spec, total, has_other)
     _check_windows(parts, arrays.window, len(arrays.columns or ()))
     is_complete = len(parts.train) == total
     if not is_complete:
@@ -158,6 +162,19 @@ def split_data(spec: Spec, raw: RawData, labels: tuple[str, ...] | None) -> Spli
     texts = arrays.texts.get("train")
     text = None if texts is None else texts[parts.train]
     return SplitData(raw, labels, x, y, weight, parts.held, parts.tested, arrays.window, text)
+
+
+def _whole_stream(spec: Spec, total: int, has_other: bool) -> SplitPositions:
+    """Return the positions of a stream, which is not divided.
+
+    Raises:
+        SpecError: if the spec asks for a part of it.
+    """
+    has_none = spec.validation is not None and spec.validation.kind in ("none", "test")
+    if spec.test is not None or not (has_none or (spec.validation is None and has_other)):
+        message = "a stream is not divided; return a validation part too, or write none"
+        raise SpecError.at(("validation",), message)
+    return SplitPositions(np.arange(total), no_positions())
 
 
 def _check_memory(x: Arrays) -> None:

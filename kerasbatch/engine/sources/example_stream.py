@@ -8,7 +8,7 @@ its examples, and this checksum shows whether an epoch saw exactly the planned e
 import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -42,6 +42,7 @@ class ExampleStream:
     scale: float | None = None
     steps_per_epoch: int | None = None
     requested_epochs: int | None = None
+    identifies_examples: ClassVar[bool] = True
 
     @property
     def epochs(self) -> int:

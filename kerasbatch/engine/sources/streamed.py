@@ -36,9 +36,9 @@ class StreamedSource(StreamSource):
     name = "streamed"
 
     def __init__(self, stream: ExampleStream, settings: EngineSettings, chunk_bytes: int) -> None:
-        size, n = stream.plan.batch_size, stream.plan.train_examples
+        size = stream.plan.batch_size
         leaves = keras.tree.flatten(stream.arrays)
-        example_bytes = bytes_of(stream.arrays) // n
+        example_bytes = bytes_of(stream.arrays) // len(leaves[0])
         steps = min(
             steps_per_chunk(example_bytes, size, chunk_bytes, settings.chunk_steps),
             stream.plan.steps_per_epoch,

@@ -108,7 +108,9 @@ class FusedTraining:
 
         None if an interrupt came between a block and the reading of its checksum.
         """
-        if self.stream is None or steps != self._runner.steps_of_epoch:
+        if self.stream is None or not self.stream.identifies_examples:
+            return None
+        if steps != self._runner.steps_of_epoch:
             return None
         return self._runner.checksum == self.stream.checksum(epoch, steps)
 

@@ -103,7 +103,9 @@ class PlainTraining:
         return PlainTraining(self.model, stream, why=self.why, obstacle=self.obstacle)
 
     def examples_match(self, epoch: int, steps: int) -> bool | None:
-        """Return whether the steps of the last epoch saw the planned examples."""
+        """Return whether the steps of the last epoch saw the planned examples; None if unknown."""
+        if not self.stream.identifies_examples:
+            return None
         return int(self._checksum.numpy()) == self.stream.checksum(epoch, steps)
 
     def counts(self) -> StepCounts:

@@ -21,6 +21,7 @@ from kerasbatch.engine.sources.example_stream import ExampleStream
 from kerasbatch.engine.sources.resident import ResidentSource
 from kerasbatch.engine.sources.source import StepSource
 from kerasbatch.engine.sources.streamed import StreamedSource
+from kerasbatch.engine.sources.user_stream import UserSource, UserStream
 from kerasbatch.engine.training.attempted_steps import (
     attempted_step_effect,
     warn_of_attempted_steps,
@@ -164,6 +165,9 @@ def _sources(
     stream: ExampleStream, streamed: str | None, settings: EngineSettings
 ) -> Iterator[tuple[str, StepSource]]:
     """Yield a resident source unless the data must be streamed, then streams of smaller chunks."""
+    if isinstance(stream, UserStream):
+        yield ", over the dataset as it comes", UserSource(stream, settings)
+        return
     if streamed is None:
         streamed = "they do not fit into the memory of the device"
         with contextlib.suppress(*NO_ROOM):

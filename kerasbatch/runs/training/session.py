@@ -22,6 +22,7 @@ from kerasbatch.runs.messages import Emit, ProgressUpdate
 from kerasbatch.runs.training.averaged_weights import AveragedWeights
 from kerasbatch.runs.training.failures import failure_status, not_started
 from kerasbatch.runs.training.job import TrainingJob
+from kerasbatch.runs.training.job_stream import example_stream
 from kerasbatch.runs.training.noise_recorder import NoiseRecorder
 from kerasbatch.runs.training.outcome import Outcome
 from kerasbatch.runs.training.saved_models import SavedModels
@@ -45,14 +46,16 @@ def train(job: TrainingJob, emit: Emit) -> Outcome:
         job: the input of the training.
         emit: receives progress and new rows, often.
     """
-    try:
-        _refuse_changed_files(job)
-        callbacks = make_callbacks(job.spec, job.access)
-        training = _begin(job, callbacks)
-        noise = NoiseRecorder(job.spec, job.model, job.data)
-    except BaseException as error:  # user code may raise anything
-        return not_started(job.plan, error)
-    return _Session(job, training, callbacks, noise, emit).run()
+    with contextlib.ExitStack() as stack:
+        try:
+            _refuse_changed_files(job)
+            callbacks = make_callbacks(job.spec, job.access)
+            stream = stack.enter_context(example_stream(job))
+            training = _begin(job, stream, callbacks)
+            noise = NoiseRecorder(job.spec, job.model, job.data)
+        except BaseException as error:  # user code may raise anything
+            return not_started(job.plan, error)
+        return _Session(job, training, callbacks, noise, emit).run()
 
 
 def _refuse_changed_files(job: TrainingJob) -> None:
@@ -61,12 +64,14 @@ def _refuse_changed_files(job: TrainingJob) -> None:
         raise EngineError(changed)
 
 
-def _begin(job: TrainingJob, callbacks: Sequence[keras.callbacks.Callback]) -> Training:
+def _begin(
+    job: TrainingJob, stream: ExampleStream, callbacks: Sequence[keras.callbacks.Callback]
+) -> Training:
     """Choose the engine and compile."""
     spec = job.spec
     return start(
         job.model,
-        ExampleStream(job.data.train, job.plan, spec.seed, spec.sampling, job.data.scale),
+        stream,
         engine=spec.engine,
         needs=Needs(record_steps="steps" in spec.record, stop_when_diverged=True),
         cuts=_evaluation_steps(job),

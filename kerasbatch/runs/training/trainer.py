@@ -21,7 +21,7 @@ from kerasbatch.runs.training.objective import run_objective
 from kerasbatch.runs.training.outcome import Outcome
 from kerasbatch.runs.training.record import run_record
 from kerasbatch.runs.training.session import train
-from kerasbatch.spec.named_paths import file_names, has_passed_code
+from kerasbatch.spec.named_paths import file_names, has_passed_code, names_code
 from kerasbatch.spec.section_schema import OWN_CODE, EvaluateEvery
 from kerasbatch.spec.trust import Access
 from kerasbatch.user_code import calls
@@ -86,7 +86,7 @@ class Trainer:
         evaluations = sum(1 for _ in job.plan.evaluation_steps(every.kind, every.amount))
         is_whole = outcome.status == RunStatus.DONE and outcome.observed_steps == steps
         is_short = outcome.train_seconds is not None and outcome.train_seconds <= LONGEST
-        is_own = spec.callbacks or isinstance(spec.model, OWN_CODE)
+        is_own = spec.callbacks or isinstance(spec.model, OWN_CODE) or names_code(spec)
         if evaluations * DENSE < steps or not is_whole or not is_short or is_own:
             return {}
         quiet = spec.model_copy(update={"evaluate_every": EvaluateEvery(steps=steps), "record": []})
