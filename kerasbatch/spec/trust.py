@@ -6,7 +6,7 @@ before a path is checked, so that a link in the folder gives no access to other 
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,14 +49,7 @@ class Access:
         Raises:
             SpecError: if there is no such file, or if the spec may not read it.
         """
-        path, mode = self._allowed(name, location)
-        if mode is None:
-            raise SpecError.at(
-                location, f"there is no file {name} (relative paths start at the spec)"
-            )
-        if not stat.S_ISREG(mode):
-            raise SpecError.at(location, f"{name} is not a file")
-        return path
+        return self._existing(name, location, stat.S_ISREG, "file")
 
     def directory(self, name: str, location: Location) -> Path:
         """Return the path of a folder that the spec names.
@@ -64,13 +57,18 @@ class Access:
         Raises:
             SpecError: if there is no such folder, or if the spec may not read it.
         """
+        return self._existing(name, location, stat.S_ISDIR, "folder")
+
+    def _existing(
+        self, name: str, location: Location, is_kind: Callable[[int], bool], noun: str
+    ) -> Path:
+        """Return the path of a file or folder that the spec may read."""
         path, mode = self._allowed(name, location)
         if mode is None:
-            raise SpecError.at(
-                location, f"there is no folder {name} (relative paths start at the spec)"
-            )
-        if not stat.S_ISDIR(mode):
-            raise SpecError.at(location, f"{name} is not a folder")
+            message = f"there is no {noun} {name} (relative paths start at the spec)"
+            raise SpecError.at(location, message)
+        if not is_kind(mode):
+            raise SpecError.at(location, f"{name} is not a {noun}")
         return path
 
     def _allowed(self, name: str, location: Location) -> tuple[Path, int | None]:

@@ -16,7 +16,7 @@ from kerasbatch.data.arrays import RawArrays
 from kerasbatch.data.cached_arrays import cached_arrays, content_hash, prepared_message
 from kerasbatch.data.datasets.examples import DatasetError, is_endless, refused
 from kerasbatch.data.datasets.write_examples import Layout, PartWriter
-from kerasbatch.data.folders.class_folders import PARTS
+from kerasbatch.data.folders.class_folders import PART_OF, PARTS
 from kerasbatch.errors import KerasbatchError, Location, SpecError
 from kerasbatch.spec.data_schema import DatasetData
 from kerasbatch.spec.trust import Access
@@ -74,9 +74,8 @@ def dataset_parts(returned: Any, name: str) -> dict[str, Any]:
         raise SpecError.at(PLACE, message)
     if not isinstance(returned, Mapping):
         return {"train": returned}
-    known = {spelling: part for part, spellings in PARTS.items() for spelling in spellings}
-    unknown = [str(key) for key in returned if key not in known]
-    parts = {known[key]: dataset for key, dataset in returned.items() if key in known}
+    unknown = [str(key) for key in returned if key not in PART_OF]
+    parts = {PART_OF[key]: dataset for key, dataset in returned.items() if key in PART_OF}
     if unknown or "train" not in parts or len(parts) + len(unknown) < len(returned):
         keys = short_name(", ".join(map(str, returned))) or "nothing"
         message = f"{name} returned a mapping of {keys}; its keys must be train and, where there "

@@ -15,6 +15,8 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "test": ("test",),
 }
 """The parts of a data set, with the names of their folders."""
+PART_OF = {name: part for part, names in PARTS.items() for name in names}
+"""The part of each name."""
 MAX_NAMED = 3
 """The files that are left out and named one by one."""
 
@@ -142,8 +144,7 @@ def _part_folders(scan: _Scan, where: Location) -> dict[str, Path]:
         return {"train": scan.root}
     if len(names & set(PARTS["validation"])) > 1:
         raise SpecError.at(where, "it has the folders validation and val; keep one of them")
-    known = {name: part for part, spellings in PARTS.items() for name in spellings}
-    if others := sorted(names - known.keys()):
+    if others := sorted(names - PART_OF.keys()):
         message = f"beside the folder train it has {short_name(', '.join(others))}; the parts are "
         message += "train, validation (or val) and test, so move the others elsewhere"
         raise SpecError.at(where, message)
@@ -152,7 +153,7 @@ def _part_folders(scan: _Scan, where: Location) -> dict[str, Path]:
     scan.outside += [name for name in linked if not scan.may_follow(scan.root / name)]
     if scan.outside:
         raise SpecError(_outside_faults(scan, where))
-    return {part: scan.root / name for name, part in known.items() if name in names}
+    return {part: scan.root / name for name, part in PART_OF.items() if name in names}
 
 
 def _by_class(scan: _Scan, place: Path) -> Iterator[tuple[str, list[tuple[str, Stamp]]]]:

@@ -107,15 +107,10 @@ def _held_groups(groups: Array, fraction: float) -> Positions:
     if len(names) < 2:
         message = f"there is one group, {shortened(str(names[0]), 40)}; validation needs another"
         raise SpecError.at(("validation", "groups"), message)
-    order = stratified_order(len(names))
+    order = np.random.RandomState(_VALIDATION_KEY).permutation(len(names))
     counts = np.bincount(numbers)[order].cumsum()
     best = int(np.argmin(np.abs(counts[:-1] - fraction * len(groups))))
     return np.flatnonzero(np.isin(numbers, order[: best + 1]))
-
-
-def stratified_order(count: int) -> Positions:
-    """Return numbers from 0 in the constant random order of validation."""
-    return np.random.RandomState(_VALIDATION_KEY).permutation(count)
 
 
 def evaluation_subset(n: int, labels: Labels | None) -> Positions:

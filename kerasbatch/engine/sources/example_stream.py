@@ -111,22 +111,24 @@ class ExampleStream:
         x, *rest = keras.tree.map_structure(lambda array: array[chosen], self.arrays)
         return (scale_inputs(x, self.scale), *rest)
 
+    def tagged_batches(self, number: int) -> Iterator[tuple[Array, Arrays]]:
+        """Yield the tags and the examples of every batch of a pass (from 1)."""
+        for chosen in self.indices(number):
+            yield self.tags[chosen], _tuples(self.batch(chosen))
+
     def dataset(self, epoch: Callable[[], int]) -> tf.data.Dataset:
         """Return the batches of one pass, as (tags, arrays).
 
         Args:
             epoch: returns the current epoch (from 1), at the start of each iteration.
         """
-
-        def batches() -> Iterator[tuple[Array, Arrays]]:
-            for chosen in self.indices(self.start(epoch())[0]):
-                yield self.tags[chosen], _tuples(self.batch(chosen))
-
         signature = keras.tree.map_structure(
             lambda array: tf.TensorSpec((None, *array.shape[1:]), array.dtype),
             (self.tags[:1], _tuples(self.batch(np.arange(1)))),
         )
-        stream = tf.data.Dataset.from_generator(batches, output_signature=signature)
+        stream = tf.data.Dataset.from_generator(
+            lambda: self.tagged_batches(self.start(epoch())[0]), output_signature=signature
+        )
         with_length = tf.data.experimental.assert_cardinality(self.plan.steps_per_epoch)
         return stream.apply(with_length).prefetch(2)
 

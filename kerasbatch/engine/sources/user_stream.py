@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from kerasbatch.engine.options import Arrays
 from kerasbatch.engine.settings import EngineSettings
@@ -41,23 +40,12 @@ class UserStream(ExampleStream):
         x, *rest = keras.tree.map_structure(lambda array: array[chosen % len(array)], self.arrays)
         return (scale_inputs(x, self.scale), *rest)
 
-    def dataset(self, epoch: Callable[[], int]) -> tf.data.Dataset:
-        """Return the batches of one pass, as (tags, arrays); the tags are 0."""
-
-        def batches() -> Iterator[tuple[Array, Arrays]]:
-            rows = ExamplePass(self)
-            for batch in range(self.plan.steps_per_epoch):
-                x, *rest = rows.take(len(self.order(1)[self.plan.batches(batch, 1)]))
-                count = len(keras.tree.flatten(rest)[0])
-                yield np.zeros(count, np.int64), (scale_inputs(x, self.scale), *rest)
-
-        signature = keras.tree.map_structure(
-            lambda array: tf.TensorSpec((None, *array.shape[1:]), array.dtype),
-            (np.zeros(1, np.int64), self.batch(np.arange(1))),
-        )
-        stream = tf.data.Dataset.from_generator(batches, output_signature=signature)
-        with_length = tf.data.experimental.assert_cardinality(self.plan.steps_per_epoch)
-        return stream.apply(with_length).prefetch(2)
+    def tagged_batches(self, number: int) -> Iterator[tuple[Array, Arrays]]:
+        """Yield the examples of every batch of a new pass; their tags are 0."""
+        rows = ExamplePass(self)
+        for chosen in self.indices(number):
+            x, *rest = rows.take(len(chosen))
+            yield np.zeros(len(chosen), np.int64), (scale_inputs(x, self.scale), *rest)
 
 
 class ExamplePass:
