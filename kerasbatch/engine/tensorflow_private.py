@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kerasbatch.engine.keras_private import private
+from kerasbatch.engine.keras_private import PrivateName, private
 
 _READING = threading.RLock()
 """Held while `read_before_loops` patches variables; models in two threads may share layers."""
@@ -17,6 +17,14 @@ _READING = threading.RLock()
 def is_distributed(model: keras.Model) -> bool:
     """Return whether a model trains on several devices."""
     return tf.distribute.has_strategy() or getattr(model, "_distribute_strategy", None) is not None
+
+
+def uses_onednn() -> bool:
+    """Return whether TensorFlow uses oneDNN on this processor; False if that is unknown."""
+    is_enabled = PrivateName(
+        "tensorflow.python.util._pywrap_util_port", "IsMklEnabled", "choose the use of XLA"
+    ).get()
+    return bool(is_enabled and is_enabled())
 
 
 def silence_retracing(function: Any) -> None:

@@ -14,6 +14,8 @@ from kerasbatch.engine.lowering.keras_operations import RANDOM, data_format
 
 POOLS = ("max_pool", "average_pool")
 DEPTHWISE = ("depthwise_conv", "separable_conv")
+TRANSPOSED = 3
+"""So many times the patches of a transposed convolution are in memory."""
 
 
 @dataclass
@@ -23,16 +25,18 @@ class RecordedCalls:
     Args:
         convolutions: their number; a separable one is two.
         patch_bytes: the bytes of their patches, windows by elements by channels; None if one is
-            of a length that is known only at run time. Convolutions of single channels have none.
+            of a length that is known only at run time.
         is_depthwise: whether some of them are of single channels.
         pools: the number of pools.
-        random_elements: the elements of random numbers in float32.
+        random_calls: the number of draws of random numbers in float32.
+        random_elements: their elements.
     """
 
     convolutions: int = 0
     patch_bytes: int | None = 0
     is_depthwise: bool = False
     pools: int = 0
+    random_calls: int = 0
     random_elements: int = 0
 
     def add(self, name: str, arguments: Mapping[str, Any], outputs: Any) -> None:
@@ -47,6 +51,7 @@ class RecordedCalls:
             self.pools += 1
         elif name in RANDOM:
             if outputs.dtype == tf.float32 and outputs.shape.is_fully_defined():
+                self.random_calls += 1
                 self.random_elements += math.prod(outputs.shape)
         else:
             self.convolutions += 2 if name == "separable_conv" else 1
@@ -57,21 +62,24 @@ class RecordedCalls:
 
 
 def _patch_bytes(name: str, arguments: Mapping[str, Any], outputs: Any) -> int | None:
-    """Return the bytes of the patches: windows by places of a window by channels."""
-    if name == "depthwise_conv":
-        return 0
+    """Return the bytes of the patches: windows by places of a window by channels.
+
+    A transposed convolution makes them, adds them to its output, and its gradient makes them again.
+    """
     inputs = tf.convert_to_tensor(arguments["inputs"])
     if not outputs.shape.is_fully_defined() or not inputs.shape.is_fully_defined():
         return None
     channels = -1 if data_format(arguments.get("data_format")) == "channels_last" else 1
     windows, other = (inputs, outputs) if name == "conv_transpose" else (outputs, inputs)
-    places, depth = 1, other.shape[channels]
-    if name == "separable_conv":  # the pointwise part, after the depthwise one
-        depth = arguments["pointwise_kernel"].shape[-2]
+    depth = other.shape[channels]
+    if name == "separable_conv":  # the depthwise part, and the pointwise one after it
+        places = math.prod(arguments["depthwise_kernel"].shape[:-2])
+        numbers = places * depth + arguments["pointwise_kernel"].shape[-2]
     else:
-        places = math.prod(arguments["kernel"].shape[:-2])
+        numbers = math.prod(arguments["kernel"].shape[:-2]) * depth
+    times = TRANSPOSED if name == "conv_transpose" else 1
     count = math.prod(windows.shape) // windows.shape[channels]
-    return int(count * places * depth * outputs.dtype.size)
+    return int(times * count * numbers * outputs.dtype.size)
 
 
 @contextlib.contextmanager

@@ -29,6 +29,7 @@ RANDOM = (
     "RandomUniform",
     "RandomStandardNormal",
 )
+REDUCTIONS = ("Sum", "Mean", "Max", "Min", "Prod")
 LOOPS = ("While", "StatelessWhile")
 BRANCHES = ("f", "then_branch", "else_branch", "body", "cond")
 """The attributes of operations that name functions."""
@@ -51,13 +52,15 @@ class StepOperations:
     Args:
         traced: the operations that take time.
         executed: the same, those of a loop once for each of its iterations.
-        elements: the elements of their results.
+        elements: the elements of their results, and those that sums and means read.
         convolutions: the convolutions that layers call through Keras.
         patch_bytes: the bytes of the patches of these convolutions; None if one is unknown.
         is_depthwise: whether some of them are of single channels.
         native: the kinds of operations that cannot be lowered, such as `pools`: layers call
             TensorFlow's themselves.
         random_elements: the elements of random numbers that cannot be lowered.
+        lowered_random_calls: the draws of random numbers that can.
+        lowered_random_elements: their elements.
     """
 
     traced: int
@@ -68,6 +71,8 @@ class StepOperations:
     is_depthwise: bool = False
     native: tuple[str, ...] = ()
     random_elements: int = 0
+    lowered_random_calls: int = 0
+    lowered_random_elements: int = 0
 
     @property
     def convolves(self) -> bool:
@@ -152,6 +157,7 @@ def operations_of(
     types = [each.type for each in operations]
     types += [node.op for function in library.values() for node in function.node_def]
     share = WHOLE_STEP if is_whole_step else 1
+    drawn = sum(_results(each) for each in operations if each.type in RANDOM)
     return StepOperations(
         traced=sum(_traced(each, library) for each in operations) // share,
         executed=sum(_executed(each, library) for each in operations) // share,
@@ -160,8 +166,10 @@ def operations_of(
         patch_bytes=calls.patch_bytes if knows_size else None,
         is_depthwise=calls.is_depthwise,
         native=tuple(_native(types, calls, is_whole_step)),
-        random_elements=sum(_elements(each) for each in operations if each.type in RANDOM)
-        - calls.random_elements,
+        # Those in loops are recorded, and are not in the graph itself.
+        random_elements=max(drawn - calls.random_elements, 0),
+        lowered_random_calls=calls.random_calls,
+        lowered_random_elements=calls.random_elements,
     )
 
 
@@ -213,6 +221,16 @@ def _trips(loop: Any) -> int:
 
 
 def _elements(operation: Any) -> int:
-    """Return the elements of the results of an operation, as far as they are known."""
-    shapes = (output.shape for output in operation.outputs)
+    """Return the elements that an operation writes, and those that a sum or a mean reads."""
+    read = _known_elements(operation.inputs[:1]) if operation.type in REDUCTIONS else 0
+    return read + _results(operation)
+
+
+def _results(operation: Any) -> int:
+    return _known_elements(operation.outputs)
+
+
+def _known_elements(tensors: Any) -> int:
+    """Return the elements of tensors, as far as their shapes are known."""
+    shapes = (tensor.shape for tensor in tensors)
     return sum(math.prod(shape) for shape in shapes if shape.is_fully_defined())

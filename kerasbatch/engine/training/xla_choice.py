@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from kerasbatch.engine import keras_private
+from kerasbatch.engine import keras_private, tensorflow_private
 from kerasbatch.engine.lowering.xla_mode import XlaMode
 from kerasbatch.engine.settings import EngineSettings
 from kerasbatch.engine.training.step_operations import StepOperations, step_operations
 from kerasbatch.engine.training.xla_costs import (
-    DEFAULT_COSTS,
     XlaCosts,
     compilation,
+    costs_with,
     saved_per_step,
     state_size,
 )
@@ -75,8 +75,9 @@ def choose_xla(
     operations = step_operations(model, steps.inputs, steps.size)
     if isinstance(operations, str):
         return _unread(requested, by, operations)
+    costs = costs_with(onednn=tensorflow_private.uses_onednn())
     has_gpu = bool(tf.config.list_logical_devices("GPU"))
-    mode, detail = best_mode(operations, steps.size, has_gpu=has_gpu)
+    mode, detail = best_mode(operations, costs, has_gpu=has_gpu)
     if settings.xla_mode:
         mode, detail = settings.xla_mode, ""
     if requested:
@@ -85,24 +86,20 @@ def choose_xla(
         return XlaChoice("none", f"without XLA{detail}")
     after = threshold
     if after is None:
-        after = steps_to_pay(mode, operations, state_size(model), steps.share)
+        state = state_size(model, costs)
+        after = steps_to_pay(mode, operations, state, costs, steps.share)
     return _where_it_pays(mode, detail, after, steps.count)
 
 
 def best_mode(
-    operations: StepOperations,
-    size: int | None,
-    *,
-    has_gpu: bool = False,
-    costs: XlaCosts = DEFAULT_COSTS,
+    operations: StepOperations, costs: XlaCosts, *, has_gpu: bool = False
 ) -> tuple[XlaMode, str]:
     """Return the fastest use of XLA for a step, and its reason in words.
 
     Args:
         operations: the operations of a forward pass.
-        size: the batch size, or None if it is unknown.
-        has_gpu: whether there is a GPU, where XLA uses the libraries of the device.
         costs: the constants.
+        has_gpu: whether there is a GPU, where XLA uses the libraries of the device.
     """
     if has_gpu:
         return "loop", ""
@@ -110,33 +107,38 @@ def best_mode(
         return "none", ", which is slow for the gradient of TensorFlow's own pools on a CPU"
     if not operations.convolves:
         return "loop", ""
-    if operations.is_depthwise and size != 1:
-        return "none", ", which is slow for depthwise convolutions on a CPU"
+    patches, megabytes = operations.patch_bytes, "unknown"
     if "convolutions" in operations.native:
-        return "step", ", step by step, because a layer calls TensorFlow's convolutions itself"
-    if operations.patch_bytes is None:
-        return "step", ", step by step, because the sizes of convolutions are unknown beforehand"
-    megabytes = f"{max(operations.patch_bytes / 1e6, 0.1):,.1f} MB a step"
-    if operations.patch_bytes <= costs.patch_bytes:
-        return "lowered_loop", f", convolutions as matrix products with patches of {megabytes}"
-    return "step", f", step by step, because the patches of convolutions would take {megabytes}"
+        reason = "because a layer calls TensorFlow's convolutions itself"
+    elif patches is None:
+        reason = "because the sizes of convolutions are unknown beforehand"
+    else:
+        megabytes = f"{max(patches / 1e6, 0.1):,.1f} MB a step"
+        if patches <= costs.convolutions.patch_bytes:
+            return "lowered_loop", f", convolutions as matrix products with patches of {megabytes}"
+        reason = f"because the patches of convolutions would take {megabytes}"
+    if operations.is_depthwise:
+        return "none", f", which is slow for depthwise convolutions on a CPU, {reason}"
+    if not costs.convolutions.compiles_steps:
+        return "none", f", whose convolutions are slower than those of oneDNN, {reason}"
+    return "step", f", step by step, {reason}"
 
 
 def steps_to_pay(
     mode: XlaMode,
     operations: StepOperations,
-    state: int,
+    state: float,
+    costs: XlaCosts,
     share: float = 1.0,
-    costs: XlaCosts = DEFAULT_COSTS,
 ) -> int | None:
     """Return the number of steps from which on XLA pays, or None if it never does.
 
     Args:
         mode: the use of XLA.
         operations: the operations of a forward pass.
-        state: the numbers in the weights and the optimizer.
-        share: the share of the gain that remains.
+        state: the result of `state_size`.
         costs: the constants.
+        share: the share of the gain that remains.
     """
     saved = share * saved_per_step(mode, operations, state, costs)
     if saved <= 0:

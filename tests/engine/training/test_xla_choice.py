@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras import layers
 
 from kerasbatch.engine.settings import DEFAULT_SETTINGS, EngineSettings
+from kerasbatch.engine.training import xla_choice
 from kerasbatch.engine.training.step_operations import StepOperations, read_operations
 from kerasbatch.engine.training.xla_choice import (
     PlannedSteps,
@@ -16,7 +17,9 @@ from kerasbatch.engine.training.xla_choice import (
     choose_xla,
     steps_to_pay,
 )
+from kerasbatch.engine.training.xla_costs import costs_with, state_size
 
+EIGEN, ONEDNN = costs_with(onednn=False), costs_with(onednn=True)
 IMAGES = (np.zeros((2, 28, 28, 1), "float32"), np.zeros(2))
 ROWS = (np.zeros((2, 50), "float32"), np.zeros(2))
 
@@ -53,7 +56,11 @@ def test_patches_are_windows_times_elements() -> None:
     transposed = operations(
         compiled(layers.Conv2DTranspose(8, 3, strides=2), layers.Flatten(), layers.Dense(1))
     )
-    assert transposed.patch_bytes == 16 * 4 * 28 * 28 * 9 * 8
+    assert transposed.patch_bytes == 3 * 16 * 4 * 28 * 28 * 9 * 8  # made, added, made again
+    separable = operations(
+        compiled(layers.SeparableConv2D(8, 3), layers.Flatten(), layers.Dense(1))
+    )
+    assert separable.patch_bytes == 16 * 4 * 26 * 26 * (9 + 1)
 
 
 def test_the_steps_of_a_recurrent_layer_count() -> None:
@@ -88,13 +95,13 @@ def test_convolutions_that_keras_does_not_call(layer: Any) -> None:
         compiled(layer(), layers.Conv2D(2, 3), layers.Flatten(), layers.Dense(1)),
     )
     assert own.native == ("convolutions",)
-    assert best_mode(own, 16)[0] == "step"
+    assert best_mode(own, EIGEN)[0] == "step"
 
 
 def test_pools_that_keras_does_not_call() -> None:
     own = operations(compiled(OwnPool(), layers.MaxPooling2D(), layers.Flatten(), layers.Dense(1)))
     assert own.native == ("pools",)
-    assert best_mode(own, 16)[0] == "none"
+    assert best_mode(own, EIGEN)[0] == "none"
 
 
 def test_random_numbers_that_are_not_lowered_cost() -> None:
@@ -126,14 +133,14 @@ def test_groups_and_recurrent_convolutions_are_read_at_their_call() -> None:
     )
     assert recurrent.convolves
     assert recurrent.native == ()
-    assert best_mode(recurrent, 16)[0] == "lowered_loop"
+    assert best_mode(recurrent, EIGEN)[0] == "lowered_loop"
 
 
 def test_a_batch_size_that_nobody_knows() -> None:
     """Patches may be of any size."""
     unknown = operations(convnet(), size=None)
     assert unknown.patch_bytes is None
-    assert best_mode(unknown, None)[0] == "step"
+    assert best_mode(unknown, EIGEN)[0] == "step"
 
 
 class Adversary(keras.Model):
@@ -180,32 +187,57 @@ def test_a_step_that_cannot_be_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("facts", "size", "mode"),
+    ("facts", "eigen", "onednn"),
     [
-        ({}, 16, "loop"),
-        ({"convolutions": 2, "patch_bytes": 10**6}, 16, "lowered_loop"),
-        ({"convolutions": 2, "patch_bytes": 10**9}, 16, "step"),
-        ({"native": ("convolutions",)}, 16, "step"),
-        ({"native": ("pools",)}, 16, "none"),
-        ({"convolutions": 2, "is_depthwise": True}, 1, "lowered_loop"),
-        ({"convolutions": 2, "is_depthwise": True}, 16, "none"),
+        ({}, "loop", "loop"),
+        ({"convolutions": 2, "patch_bytes": 10**6}, "lowered_loop", "lowered_loop"),
+        ({"convolutions": 2, "patch_bytes": 15 * 10**6}, "lowered_loop", "none"),
+        ({"convolutions": 2, "patch_bytes": 10**9}, "step", "none"),
+        ({"convolutions": 2, "patch_bytes": None}, "step", "none"),
+        ({"native": ("convolutions",)}, "step", "none"),
+        ({"native": ("pools",)}, "none", "none"),
+        ({"convolutions": 2, "patch_bytes": 10**6, "is_depthwise": True}, *["lowered_loop"] * 2),
+        ({"convolutions": 2, "patch_bytes": 10**9, "is_depthwise": True}, "none", "none"),
     ],
 )
-def test_the_best_use(facts: dict[str, Any], size: int, mode: str) -> None:
+def test_the_best_use(facts: dict[str, Any], eigen: str, onednn: str) -> None:
+    """The convolutions of oneDNN are faster than those of XLA, and those of Eigen are not."""
     operations = StepOperations(10, 10, 1000, **facts)
-    assert best_mode(operations, size)[0] == mode
-    assert best_mode(operations, size, has_gpu=True) == ("loop", "")
+    assert best_mode(operations, EIGEN)[0] == eigen
+    assert best_mode(operations, ONEDNN)[0] == onednn
+    assert best_mode(operations, ONEDNN, has_gpu=True) == ("loop", "")
 
 
 def test_more_work_pays_earlier() -> None:
     small, large = StepOperations(10, 10, 1000), StepOperations(10, 400, 1000)
-    few = steps_to_pay("loop", large, 1000)
-    many = steps_to_pay("loop", small, 1000)
+    few = steps_to_pay("loop", large, 1000, EIGEN)
+    many = steps_to_pay("loop", small, 1000, EIGEN)
     assert few is not None
     assert many is not None
-    assert few < many / 10
-    assert steps_to_pay("loop", small, 1000, share=0.5) >= 2 * many - 1  # type: ignore[operator]
-    assert steps_to_pay("step", StepOperations(1, 1, 1), 1) is None
+    assert few < many / 5
+    assert steps_to_pay("loop", small, 1000, EIGEN, share=0.5) >= 2 * many - 1  # type: ignore[operator]
+    assert steps_to_pay("step", StepOperations(1, 1, 1), 1, EIGEN) is None
+
+
+def test_random_numbers_cost_where_they_are_lowered_too() -> None:
+    """Also in the loop of a recurrent layer, of which the graph itself holds none."""
+    plain, dropped = (
+        operations(
+            compiled(layers.LSTM(8, recurrent_dropout=rate), layers.Dense(1), shape=(20, 3)),
+            (np.zeros((2, 20, 3), "float32"), np.zeros(2)),
+        )
+        for rate in (0.0, 0.5)
+    )
+    assert (plain.lowered_random_calls, plain.random_elements) == (0, 0)
+    assert dropped.lowered_random_calls > 0
+    assert dropped.random_elements == 0
+
+
+def test_an_embedding_counts_in_part() -> None:
+    model = compiled(layers.Embedding(1000, 8), layers.Flatten(), layers.Dense(1), shape=(4,))
+    model.optimizer.build(model.trainable_variables)
+    rows, others = 1000 * 8, 4 * 8 + 1
+    assert state_size(model, EIGEN) == pytest.approx(3 * (others + 0.2 * rows), rel=0.01)
 
 
 def test_it_needs_the_steps_that_pay() -> None:
@@ -230,6 +262,18 @@ def test_it_needs_the_steps_that_pay() -> None:
     assert choice(10**6, asked=False) == ("none", "without XLA, as asked for", 0)
     assert choice(7, xla_steps=7).mode == "loop"
     assert choice(6, xla_steps=7).mode == "none"
+
+
+def test_onednn_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same training takes another path where TensorFlow has other convolutions."""
+    steps = PlannedSteps(IMAGES, 100, 10**5)
+    modes, reasons = {}, {}
+    for onednn in (False, True):
+        monkeypatch.setattr(xla_choice.tensorflow_private, "uses_onednn", lambda on=onednn: on)
+        choice = choose_xla(convnet(), steps, None, DEFAULT_SETTINGS)
+        modes[onednn], reasons[onednn] = choice.mode, choice.why
+    assert modes == {False: "lowered_loop", True: "none"}
+    assert "slower than those of oneDNN" in reasons[True]
 
 
 def test_jit_compile_of_the_user_decides_and_the_way_is_chosen() -> None:
