@@ -8,6 +8,7 @@ import numpy as np
 from kerasbatch.array_files import is_memory_mapped
 from kerasbatch.data.arrays import RawArrays
 from kerasbatch.errors import Location, SpecError
+from kerasbatch.spec.data_schema import PythonData
 from kerasbatch.spec.trust import Access
 from kerasbatch.user_code import calls
 
@@ -15,13 +16,14 @@ PYTHON_LOCATION: Location = ("data", "python")
 LEGAL = "(x, y), (x, y, weight) or ((x, y), (x_test, y_test))"
 
 
-def python_arrays(name: str, access: Access) -> RawArrays:
+def python_arrays(data: PythonData, access: Access) -> RawArrays:
     """Return the arrays that a function returns; x may be several inputs, by name or in a tuple.
 
     Raises:
         SpecError: without trust, for an error of the function, or for what are no arrays.
     """
-    returned = calls.call(name, access, PYTHON_LOCATION)
+    name = data.python
+    returned = calls.call(name, access, PYTHON_LOCATION, arguments=data.arguments or {})
     parts, weight = _parts(returned, name)
     if any(isinstance(leaf, np.ma.MaskedArray) for part in parts for leaf in _inputs(part)):
         message = (

@@ -4,6 +4,7 @@ Images keep their type; a batch is multiplied by `scale` before the model.
 Tables are encoded by the preprocessing that was fitted to the training part.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -98,6 +99,11 @@ class RunData:
     def input_shape(self) -> Shape:
         """The shape of one example, or of each of its inputs by name."""
         return array_trees.example_shape(self.x_train)
+
+    @property
+    def outputs(self) -> int:
+        """The numbers of a target: one for each class, else those of an example."""
+        return self.classes or math.prod(self.y_train.shape[1:])
 
     @property
     def evaluated(self) -> tuple[Arrays, Array]:

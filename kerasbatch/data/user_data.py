@@ -88,7 +88,7 @@ def _arrays(data: Any, access: Access) -> tuple[RawArrays, Location]:
     if isinstance(data, DatasetData):
         read = read_stream if data.stream else read_dataset
         return read(data, access), ("data", "dataset")
-    return python_arrays(data.python, access), PYTHON_LOCATION
+    return python_arrays(data, access), PYTHON_LOCATION
 
 
 def _flat(y: Array | None) -> Array | None:

@@ -43,6 +43,7 @@ class _Facts(BaseModel):
         | Annotated[dict[str, _Lengths], Field(max_length=100)]
     )
     classes: Annotated[int, Field(ge=1, le=10**6)] | None
+    outputs: Annotated[int, Field(ge=1, le=MAX_VALUES)] | None = None
     scale: Finite | None
     code: str
     preprocessing: dict[str, Any]
@@ -55,6 +56,7 @@ class ModelFacts:
     Args:
         input_shape: the shape of one example as the model gets it, or of each of its inputs.
         classes: the number of classes, or None where the target is a number.
+        outputs: the numbers of a target.
         scale: the factor of images, or None.
         code: a hash of the Python code of the model; empty if there is none.
         preprocessing: the transformations of data and outputs.
@@ -62,6 +64,7 @@ class ModelFacts:
 
     input_shape: Shape
     classes: int | None
+    outputs: int
     scale: float | None
     code: str
     preprocessing: Preprocessing
@@ -83,7 +86,8 @@ def read_facts(folder: Path) -> ModelFacts:
         reason = _first_line(error)
         message = f"{folder}: its {PREPROCESSING} is damaged or incomplete ({reason})"
         raise SpecError.at((), message) from None
-    return ModelFacts(shape, facts.classes, facts.scale, facts.code, preprocessing)
+    outputs = facts.outputs or facts.classes or 1
+    return ModelFacts(shape, facts.classes, outputs, facts.scale, facts.code, preprocessing)
 
 
 def _first_line(error: Exception) -> str:

@@ -19,11 +19,12 @@ from kerasbatch.errors import SpecError
 from kerasbatch.inference.saved_files import ModelFacts, check_weights, read_facts
 from kerasbatch.inference.stored_architecture import stored_architecture
 from kerasbatch.models.build import compile_model
+from kerasbatch.models.example_layout import ExampleLayout
 from kerasbatch.planning import plan_budget
 from kerasbatch.records.file_names import MODELS, PREPROCESSING, SPEC
 from kerasbatch.records.run_directory import RunDirectory
 from kerasbatch.records.stored_files import StoredFileError, read_stored_spec
-from kerasbatch.spec.keras_registry import SIGNED_LOSSES, class_name, has_logits, label_kind
+from kerasbatch.spec.keras_registry import SIGNED_LOSSES, class_name, has_logits
 from kerasbatch.spec.learning_rate import resolve_learning_rate
 from kerasbatch.spec.passed.objects import PassedObjects
 from kerasbatch.spec.passed.references import is_unchanged
@@ -104,7 +105,7 @@ def load_saved_model(
         model,
         facts.preprocessing,
         facts.input_shape,
-        None if label_kind(source.spec.loss.name) == "number" else facts.classes,
+        None if source.spec.label_kind == "number" else facts.classes,
         facts.scale,
         has_logits(source.spec.loss.name, source.spec.loss.arguments),
         class_name("losses", source.spec.loss.name) in SIGNED_LOSSES,
@@ -136,7 +137,8 @@ def _build(
     if isinstance(spec.model, ObjectModel) and not _is_at_hand(spec.model.object, access.objects):
         architecture = stored_architecture(file, trusted=access.trusted)
         access = replace(access, objects=PassedObjects({spec.model.object: lambda: architecture}))
-    model = compile_model(spec, shape, facts.classes, rate, access, units)
+    layout = ExampleLayout(shape, facts.classes, facts.outputs)
+    model = compile_model(spec, layout, rate, access, units)
     if isinstance(spec.model, PythonModel):
         location = ("model", "python")
         code = calls.snapshot(spec.model.python, access, location)

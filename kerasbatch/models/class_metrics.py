@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import keras
 
-from kerasbatch.spec import keras_registry
+from kerasbatch.spec.keras_registry import LabelKind
 
 TAKES_NUMBERS = (
     "SparseCategoricalAccuracy",
@@ -138,21 +138,19 @@ class ClassMetric(keras.metrics.Metric):
 
 
 def fitted_metric(
-    metric: keras.metrics.Metric, loss: str, loss_arguments: dict[str, Any], outputs: int
+    metric: keras.metrics.Metric, kind: LabelKind, outputs: int, *, has_logits: bool
 ) -> keras.metrics.Metric:
     """Return a metric of classes that gets what it compares; a metric that already does unchanged.
 
     Args:
         metric: the metric.
-        loss: the name of the loss.
-        loss_arguments: the arguments of the loss.
+        kind: the kind of labels; not numbers.
         outputs: the number of outputs of the model.
+        has_logits: whether the outputs are logits.
     """
-    kind = keras_registry.label_kind(loss)
     name, form = type(metric).__name__, form_of(type(metric).__name__)
     if speaks_of_one_class(name, metric.get_config()) and outputs == 2 and kind != "binary":
         form = "positive"
-    has_logits = keras_registry.has_logits(loss, loss_arguments)
     are_logits = has_logits and not metric.get_config().get("from_logits")
     native = {
         "index": form == "numbers",

@@ -8,6 +8,18 @@ from kerasbatch.text import shortened
 
 
 @contextlib.contextmanager
+def passed_code_errors(name: str, location: Location) -> Iterator[None]:
+    """Turn an exception of code that was passed from Python into a fault."""
+    try:
+        yield
+    except SpecError:
+        raise
+    except Exception as error:  # the code of the user may raise any type
+        text = shortened(" ".join(str(error).split()), 300)
+        raise SpecError.at(location, f"{name} failed: {type(error).__name__}: {text}") from error
+
+
+@contextlib.contextmanager
 def keras_refusals(location: Location, advice: str = "") -> Iterator[None]:
     """Turn an exception of Keras into a fault at its place in the spec, with advice."""
     try:

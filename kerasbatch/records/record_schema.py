@@ -43,15 +43,15 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
-class _NamedObject(_Part):
-    name: str
+class _CompilePart(_Part):
+    name: str = ""
 
 
 class _Spec(_Part):
     question: Text = None
     data: dict[str, Any]
-    optimizer: _NamedObject
-    metrics: list[_NamedObject] = []
+    optimizer: _CompilePart = _CompilePart()
+    metrics: list[_CompilePart] = []
     callbacks: list[str | dict[str, Any]] = []
 
 

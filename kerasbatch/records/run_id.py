@@ -14,7 +14,8 @@ from typing import Any
 from kerasbatch.errors import SpecError
 from kerasbatch.records.record import FORMAT
 from kerasbatch.spec.fields import KeyedModel, metadata
-from kerasbatch.spec.keras_registry import canonical_item, canonical_object
+from kerasbatch.spec.keras_registry import Section, canonical_item, canonical_object
+from kerasbatch.spec.own_code import is_own_code
 from kerasbatch.spec.reader import SpecSource, checked_spec
 from kerasbatch.spec.schema import KEYS, OF_SWEEP, Spec
 from kerasbatch.spec.section_schema import LayerModel, PythonModel
@@ -67,7 +68,10 @@ def identity(spec: Spec) -> dict[str, Any]:
     plain = spec.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
     plain = _identity_keys(spec, plain)
     for key, section in SECTIONS.items():
-        plain[key] = canonical_object(section, plain[key])
+        if key in plain:
+            plain[key] = _canonical_part(section, plain[key])
+    if "metrics" in plain:
+        plain["metrics"] = [_with_function(metric) for metric in plain["metrics"]]
     if isinstance(spec.model, LayerModel):
         layers = [canonical_item("layers", layer) for layer in spec.model.layers]
         plain["model"] = {"layers": layers}
@@ -97,13 +101,24 @@ def _identity_keys(model: Any, plain: Any) -> Any:
     return {name: value for name, value in plain.items() if (key := inner[name]) and key.identity}
 
 
+def _canonical_part(section: Section, part: dict[str, Any]) -> dict[str, Any]:
+    """Return an optimizer or a loss in one spelling."""
+    return canonical_object(section, part) if "name" in part else _with_function(part)
+
+
 def _canonical_callback(callback: Any) -> dict[str, Any]:
-    """Return a callback in one spelling; for a user callback, the name of its function."""
-    if isinstance(callback, dict) and "python" in callback:
-        return {"python": callback["python"].rpartition(":")[2]}
-    if isinstance(callback, dict) and "object" in callback:
-        return {"object": callback["object"]}
-    return canonical_item("callbacks", callback)
+    """Return a callback in one spelling."""
+    return (
+        _with_function(callback) if is_own_code(callback) else canonical_item("callbacks", callback)
+    )
+
+
+def _with_function(part: dict[str, Any]) -> dict[str, Any]:
+    """Return own code by the name of its function, without its file and the note of an object."""
+    known = {key: value for key, value in part.items() if key != "note" and value != {}}
+    if "python" not in part:
+        return known
+    return {**known, "python": part["python"].rpartition(":")[2]}
 
 
 def _normalized_numbers(value: Any) -> Any:

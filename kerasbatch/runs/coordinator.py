@@ -126,8 +126,9 @@ class Coordinator:
         run = self._schedule.next(worker, code)
         if run is not None:
             self._tries[run.run_id] += 1
-            self._open[run.run_id] = self._begin(run)
-            self._watcher.start(self._open[run.run_id].info)
+            self._open[run.run_id] = begun = self._begin(run)
+            self._watcher.start(begun.info)
+            run = replace(run, directory=str(begun.written.path.absolute()))
         return run
 
     def on_message(self, run: PreparedRun, message: Message) -> None:

@@ -3,13 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from kerasbatch.spec.passed.builders import call_builder
+from kerasbatch.data.encoding.classes import are_classes
+from kerasbatch.spec.passed.call_arguments import call_with
 from kerasbatch.spec.passed.references import is_data, is_model, parts_and_options
 from kerasbatch.spec.schema import BUDGETS
-from kerasbatch.types import Array
 
-MAX_CLASSES = 100
-"""The different whole numbers that are taken for classes."""
 _OPTIMIZER, _SIZE, _EPOCHS = ("optimizer", "adam"), ("batch_size", 32), ("epochs", 1)
 
 
@@ -24,11 +22,13 @@ def defaults_of(spec: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     swept = {str(key).partition(".")[0] for key in spec.get("sweep") or {}}
     set_keys = set(spec) | swept
-    missing: dict[str, Any] = {
-        key: value for key, value in (_OPTIMIZER, _SIZE) if key not in set_keys
-    }
+    missing: dict[str, Any] = {} if "batch_size" in set_keys else dict([_SIZE])
     if not set_keys & set(BUDGETS):
         missing |= [_EPOCHS]
+    if {"optimizer", "loss"} <= set_keys or _is_compiled(spec.get("model"), data):
+        return missing
+    if "optimizer" not in set_keys:
+        missing |= [_OPTIMIZER]
     if "loss" not in set_keys:
         missing["loss"] = _loss(data, spec.get("model"))
     return missing
@@ -61,19 +61,10 @@ def _loss(data: Any, model: Any) -> str:
         is_one_hot = rows.dtype.kind in "biuf" and bool((rows.sum(axis=1) == 1).all())
         return "sparse_categorical_crossentropy" if is_one_hot else "mse"
     values = np.unique(labels.ravel().astype(str) if labels.dtype == object else labels)
-    if not _are_classes(values, len(labels)):
+    if not are_classes(values, len(labels)):
         return "mse"
     single = len(values) <= 2 and _outputs(model, x, len(values)) == 1
     return "binary_crossentropy" if single else "sparse_categorical_crossentropy"
-
-
-def _are_classes(values: Array, examples: int) -> bool:
-    """Return whether the different values of labels are text, or a few whole numbers from 0 on."""
-    if values.dtype.kind not in "biuf":
-        return True
-    is_whole = values.dtype.kind in "biu" or bool((values == values.round()).all())
-    are_few = len(values) <= min(MAX_CLASSES, max(2, examples // 5))
-    return is_whole and are_few and (values.dtype.kind != "f" or set(values.tolist()) <= {0, 1})
 
 
 def _outputs(model: Any, x: Any, classes: int) -> int | None:
@@ -84,11 +75,34 @@ def _outputs(model: Any, x: Any, classes: int) -> int | None:
         return arguments.get("units") if isinstance(arguments, Mapping) else None
     if not is_model(model):
         return None
-    if not hasattr(model, "layers"):
-        shape = tuple(getattr(x, "shape", (0, 0)))[1:]
-        try:
-            model = call_builder(model, shape, classes)
-        except Exception:  # it fails again when the runs are checked, with its place
-            return None
-    output = getattr(model, "output_shape", None) if getattr(model, "built", False) else None
+    built = model if hasattr(model, "layers") else _built(model, x, classes)
+    output = getattr(built, "output_shape", None) if getattr(built, "built", False) else None
     return output[-1] if isinstance(output, tuple) and output else None
+
+
+def _built(model: Any, x: Any, classes: int) -> Any:
+    """Return what a function builds, or None if it fails with these arguments."""
+    shape = tuple(getattr(x, "shape", (0, 0)))[1:]
+    context = {"input_shape": shape, "classes": classes, "outputs": classes}
+    try:
+        return call_with(model, context, {}, ("model",))
+    except Exception:  # it fails again when the runs are checked, with its place
+        return None
+
+
+def _is_compiled(model: Any, data: Any) -> bool:
+    """Return whether a model is compiled, or is built by a function that compiles it."""
+    if not is_model(model):
+        return False
+    if not hasattr(model, "layers"):
+        parts, _ = parts_and_options(data, ("data",))
+        model = _built(model, parts["x"], _distinct(parts))
+    return bool(getattr(model, "compiled", False))
+
+
+def _distinct(parts: Mapping[str, Any]) -> int:
+    """Return the number of different labels."""
+    import numpy as np
+
+    y = parts["y"]
+    return len(np.unique(np.asarray(parts["x"][y] if isinstance(y, str) else y).astype(str)))

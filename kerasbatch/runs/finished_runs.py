@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from kerasbatch.records.experiment import Experiment
 from kerasbatch.runs import earlier_results
+from kerasbatch.runs.prepare.chosen_weights import chosen_weights
 from kerasbatch.runs.prepare.data_loader import DataLoader
 from kerasbatch.runs.prepare.equal_runs import refuse_equal_runs
 from kerasbatch.runs.prepare.notices import run_notices
@@ -44,7 +45,8 @@ def finished_runs(
         key = single.key_without(())
         if key not in prepared:
             with single.located():
-                prepared[key] = prepare(single, loader(single.spec))
+                weights = chosen_weights(single.spec, access)
+                prepared[key] = prepare(single, loader(single.spec), (), weights)
         return prepared[key]
 
     sweep = SweepRuns(spec, singles, prepare_once)

@@ -176,7 +176,7 @@ def run_all(
         KeyboardInterrupt: if it was interrupted before a run had a result.
     """
     source, folder = resolve_spec(spec, overrides), Path(results).absolute()
-    access = source.access(trust=trust)
+    access = source.access(trust=trust, results=folder)
     with source.located():
         cluster = RayOptions(ray) if isinstance(ray, str) else ray
         check_options(jobs, timeout, cluster)

@@ -111,7 +111,7 @@ def judged_metric(spec: Spec, columns: Mapping[str, Any]) -> str:
     """
     if spec.target is not None:
         return spec.target.metric
-    names = [metric.column for metric in spec.metrics]
+    names = list(spec.logged_metrics())[1:]
     prefix = "val_" if "val_loss" in columns else "train_"
     return next((prefix + name for name in names if prefix + name in columns), f"{prefix}loss")
 

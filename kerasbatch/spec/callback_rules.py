@@ -1,6 +1,6 @@
 """The callbacks of a spec: their monitored columns, and their rules with other keys."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from kerasbatch.errors import Fault
@@ -34,24 +34,11 @@ def keras_callbacks(spec: Spec) -> Iterator[tuple[int, Any]]:
             yield number, written
 
 
-def user_callbacks(spec: Spec) -> Iterator[tuple[int, str]]:
-    """Yield the position and the function of every callback of the user."""
-    for number, written in enumerate(spec.callbacks):
-        if is_user_callback(written):
-            yield number, written["python"]
-
-
 def monitored(name: str, arguments: dict[str, Any]) -> str | None:
     """Return the column that a Keras callback monitors, or None if it monitors none."""
     defaults = keras_registry.keras_table()["callbacks"][name]["optional"]
     column = arguments.get("monitor", defaults.get("monitor"))
     return None if column is None else str(column)
-
-
-def evaluated_metrics(spec: Spec) -> list[str]:
-    """Return the names of the metrics measured at fixed weights, as in history.csv."""
-    prefix = "train_" if spec.validation and spec.validation.kind == "none" else "val_"
-    return [prefix + name for name in spec.logged_metrics()]
 
 
 def callback_arguments(spec: Spec) -> Iterator[Fault]:
@@ -113,9 +100,8 @@ def evaluation_at_epoch_ends(spec: Spec) -> Iterator[Fault]:
         yield Fault(("evaluate_every",), message)
 
 
-def monitored_columns(spec: Spec) -> Iterator[Fault]:
-    """A callback monitors a column that is measured."""
-    measured = [*spec.logged_metrics(), *evaluated_metrics(spec)]
+def monitored_columns(spec: Spec, measured: Sequence[str]) -> Iterator[Fault]:
+    """Yield a fault for every callback that monitors a column that is not measured."""
     for number, written in keras_callbacks(spec):
         name, arguments = name_and_arguments(written)
         column = monitored(name, arguments)
@@ -128,13 +114,17 @@ def monitored_columns(spec: Spec) -> Iterator[Fault]:
         yield Fault(place, f"{name} watches {column}, which this spec does not measure{advice}")
 
 
+SET_RATE = ("ReduceLROnPlateau", "LearningRateScheduler")
+"""The callbacks that set the learning rate."""
+
+
 def reducible_learning_rate(spec: Spec) -> Iterator[Fault]:
-    """ReduceLROnPlateau sets a number; a schedule or a warm-up sets the rate of every step."""
+    """Two callbacks set a number; a schedule or a warm-up sets the rate of every step."""
     scheduled = isinstance(spec.optimizer.arguments.get("learning_rate"), dict)
     if not scheduled and not spec.learning_rate_rule.is_scheduled:
         return
     for number, written in keras_callbacks(spec):
-        if name_and_arguments(written)[0] == "ReduceLROnPlateau":
+        if (name := name_and_arguments(written)[0]) in SET_RATE:
             obstacle = "a schedule" if scheduled else "a warm-up or decay"
-            message = f"ReduceLROnPlateau cannot set the rate beside {obstacle}; keep one of them"
+            message = f"{name} cannot set the rate beside {obstacle}; keep one of them"
             yield Fault(("callbacks", number), message)

@@ -35,6 +35,7 @@ from kerasbatch.spec.fields import (
     FolderName,
     InnerKey,
     KeyedModel,
+    OwnArguments,
     PythonName,
     StrictModel,
     Text,
@@ -180,6 +181,7 @@ class PythonData(KeyedModel):
 
     kind: Literal["python"] = Field("python", exclude=True)
     python: Annotated[PythonName, CODE]
+    arguments: Annotated[OwnArguments, PLAIN] = None
     labels: Annotated[Labels | None, PLAIN] = None
     positive: Annotated[Label | None, PLAIN] = None
     train_examples: Annotated[Count | None, PLAIN] = None
@@ -222,6 +224,7 @@ class DatasetData(KeyedModel):
 
     kind: Literal["dataset"] = Field("dataset", exclude=True)
     dataset: Annotated[PythonName, CODE]
+    arguments: Annotated[OwnArguments, PLAIN] = None
     examples: Annotated[Count | None, PLAIN] = None
     cache: Annotated[Flag, InnerKey(identity=False)] = False
     stream: Annotated[Flag, PLAIN] = False

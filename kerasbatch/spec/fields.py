@@ -134,6 +134,11 @@ PythonName = Annotated[
 ]
 
 
+OwnArguments = Annotated[
+    dict[str, Any] | None, Expected("a mapping of the function's arguments, like {units: 64}")
+]
+
+
 class StrictModel(BaseModel):
     """A mapping of the spec: no unknown keys, no conversions, no changes."""
 
@@ -156,23 +161,6 @@ class KeyedModel(StrictModel):
         for name in cls.model_fields:
             if name != KIND and metadata(cls, name) is None:
                 raise TypeError(f"{cls.__name__}.{name} has no metadata; annotate it with a Key")
-
-
-class NamedObject(BaseModel):
-    """A Keras object by its name, with its arguments beside it; `keras_validation` checks both."""
-
-    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
-    name: Text
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """The arguments as written, without the names."""
-        return {name: value for name, value in (self.model_extra or {}).items() if name != AS}
-
-    @property
-    def column(self) -> str:
-        """The name of a metric in logs and tables: the one given by `as`, or its own."""
-        return str((self.model_extra or {}).get(AS, self.name))
 
 
 @functools.cache

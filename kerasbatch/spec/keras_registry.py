@@ -49,7 +49,7 @@ _LOWER_IS_BETTER = {
     "SquaredHinge",
 }
 Direction = Literal["lower", "higher"]
-LabelKind = Literal["index", "one_hot", "binary", "number"]
+LabelKind = Literal["index", "one_hot", "binary", "number", "any"]
 _LABEL_KINDS: dict[str, LabelKind] = {
     "SparseCategoricalCrossentropy": "index",
     "CategoricalCrossentropy": "one_hot",
@@ -124,9 +124,10 @@ def with_floats(section: Section, name: str, arguments: dict[str, Any]) -> dict[
     }
 
 
-def default_learning_rate(optimizer: str) -> float:
-    """Return the default learning rate of an optimizer."""
-    return float(optimizer_defaults(optimizer)["learning_rate"])
+def default_learning_rate(optimizer: str) -> float | None:
+    """Return the default learning rate of an optimizer; None for one of own code."""
+    rate = optimizer_defaults(optimizer).get("learning_rate")
+    return None if rate is None else float(rate)
 
 
 def optimizer_defaults(optimizer: str) -> dict[str, Any]:
@@ -140,7 +141,7 @@ def label_kind(loss: str) -> LabelKind:
     """Return the kind of labels that a loss compares with the outputs.
 
     `index` is the number of a class, `one_hot` a column per class, `binary` 0 or 1, `number` any
-    array of the shape of the outputs.
+    array of the shape of the outputs. Of a loss of own code, the kind is `any`: nobody knows it.
     """
     return _LABEL_KINDS.get(str(class_name("losses", loss)), "number")
 
@@ -185,7 +186,7 @@ def value_section(argument: str) -> Section | None:
     for ending in ("initializer", "regularizer", "constraint"):
         if argument.endswith(ending):
             return f"{ending}s"  # type: ignore[return-value]  # all three are a Section
-    return "schedules" if argument == "learning_rate" else None
+    return "schedules" if argument in ("learning_rate", "schedule") else None
 
 
 def is_learning_rate(value: Any) -> bool:

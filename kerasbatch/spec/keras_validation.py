@@ -17,10 +17,10 @@ from kerasbatch.spec.keras_registry import (
     Section,
     class_name,
     is_learning_rate,
-    is_python_name,
     keras_table,
     value_section,
 )
+from kerasbatch.spec.own_code import is_own_code, own_code_faults
 from kerasbatch.text import show_value, suggestion
 
 MAX_NUMBER = 2**53
@@ -44,14 +44,13 @@ _ITEMS = {
     "callbacks": "TerminateOnNaN, or EarlyStopping: {patience: 3}",
 }
 _UNSAFE_CALLBACKS = {
-    "BackupAndRestore": "it writes files; a run that was interrupted is trained again",
+    "BackupAndRestore": "it writes files; write save: {every: {epochs: 5}} to keep models",
     "CSVLogger": "it writes files; history.csv is there already",
     "LambdaCallback": "it runs code; write {python: file.py:make}",
-    "LearningRateScheduler": "it runs code; give optimizer.learning_rate a schedule",
-    "ModelCheckpoint": "it writes files; write save: best",
+    "ModelCheckpoint": "it writes files; write save: best, or save: {every: {epochs: 5}}",
     "RemoteMonitor": "it sends data away",
     "SwapEMAWeights": "it changes what an evaluation sees",
-    "TensorBoard": "it writes files",
+    "TensorBoard": "it writes files; `kerasbatch export --tensorboard` writes them of any run",
 }
 _UNSAFE_LAYERS = {
     "Lambda": "it runs code",
@@ -67,6 +66,11 @@ _UNSAFE_LAYERS = {
     "Input": "the input's shape comes from the data",
     "InputLayer": "the input's shape comes from the data",
 }
+
+
+RATE = "learning_rate"
+_BESIDE_OWN: Mapping[str, tuple[str, ...]] = {"optimizers": (RATE,), "metrics": (AS,)}
+"""The keys that stand beside own code."""
 
 
 def check_named(section: Section, value: Any, location: Location) -> Iterator[Fault]:
@@ -88,6 +92,29 @@ def check_named(section: Section, value: Any, location: Location) -> Iterator[Fa
         yield Fault(where, f"unknown {_SINGULAR[section]} {show_value(name)}{hint}")
     else:
         yield from check_arguments(section, keras_name, arguments, location)
+
+
+def check_part(
+    section: Section, value: Any, location: Location, *, of_model: bool
+) -> Iterator[Fault]:
+    """Yield the faults of the optimizer, the loss or a metric of a spec.
+
+    Args:
+        section: its section.
+        value: the value: a name, a mapping with one, or own code.
+        location: its place.
+        of_model: whether a mapping without a name changes that of the model.
+    """
+    if is_own_code(value):
+        yield from own_code_faults(value, location, _BESIDE_OWN.get(section, ()))
+        if AS in value:
+            yield from _column_faults(value[AS], (*location, AS))
+        if RATE in value:
+            yield from _check_value(RATE, value[RATE], (*location, RATE), None)
+    elif of_model and section == "optimizers" and isinstance(value, dict) and list(value) == [RATE]:
+        yield from _check_value(RATE, value[RATE], (*location, RATE), None)
+    else:
+        yield from check_named(section, value, location)
 
 
 def _column_faults(name: Any, location: Location) -> Iterator[Fault]:
@@ -124,13 +151,9 @@ def check_callbacks(callbacks: Any, location: Location) -> Iterator[Fault]:
 
 def _check_callback(callback: Any, location: Location) -> Iterator[Fault]:
     """Yield the faults of a Keras callback, or of `{python: "file.py:make"}`."""
-    if isinstance(callback, dict) and list(callback) == ["python"]:
-        if not is_python_name(callback["python"]):
-            message = "must be a file and a function in it, like my_code.py:make"
-            yield Fault((*location, "python"), f"found {show_value(callback['python'])}; {message}")
+    if is_own_code(callback):
+        yield from own_code_faults(callback, location)
         return
-    if isinstance(callback, dict) and {"object"} <= set(callback) <= {"object", "note"}:
-        return  # an object that Python code passed
     yield from _check_item("callbacks", _UNSAFE_CALLBACKS, callback, location)
 
 
@@ -139,8 +162,20 @@ def check_layers(layers: Any, location: Location) -> Iterator[Fault]:
     if not isinstance(layers, list | tuple) or not layers:
         yield Fault(location, f"found {show_value(layers)}; must be a list of layers, at least one")
         return
+    seen: set[str] = set()
     for number, layer in enumerate(layers):
         yield from check_layer(layer, (*location, number))
+        if (name := _layer_name(layer)) in seen:
+            place = (*location, number, next(iter(layer)), "name")
+            yield Fault(place, f"another layer is called {name}; a name is that of one layer")
+        seen |= {name} if name else set()
+
+
+def _layer_name(layer: Any) -> str | None:
+    """Return the name that a spec gives to a layer."""
+    arguments = next(iter(layer.values()), None) if isinstance(layer, dict) else None
+    name = arguments.get("name") if isinstance(arguments, dict) else None
+    return name if isinstance(name, str) else None
 
 
 def check_layer(layer: Any, location: Location) -> Iterator[Fault]:
@@ -189,7 +224,11 @@ def check_arguments(
     legal = [*entry["required"], *entry["optional"]]
     for argument, value in arguments.items():
         where = (*location, argument)
-        if argument not in legal:
+        if section == "layers" and argument == "name":
+            if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z][\w.-]{0,60}", value):
+                message = "must be a name of letters, digits, _, - and ., such as head"
+                yield Fault(where, f"found {show_value(value)}; {message}")
+        elif argument not in legal:
             takes = f"; {name} takes {', '.join(legal)}" if legal else f"; {name} takes none"
             hint = suggestion(argument, legal) or takes
             message = f"{name} has no argument {show_value(argument)}{hint}"
@@ -204,7 +243,7 @@ def check_arguments(
 def _check_value(argument: str, value: Any, location: Location, default: Any) -> Iterator[Fault]:
     if argument in ("layer", "backward_layer"):
         yield from check_layer(value, location)
-    elif argument == "learning_rate" and not isinstance(value, dict):
+    elif argument == RATE and not isinstance(value, dict):
         if not is_learning_rate(value):
             legal = "a number above 0, or a schedule such as {name: ExponentialDecay, ...}"
             yield Fault(location, f"found {show_value(value)}; must be {legal}")

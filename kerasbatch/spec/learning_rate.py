@@ -33,8 +33,8 @@ class LearningRate:
     """The learning rate and related arguments of a run's optimizer.
 
     Args:
-        base: the rate before the rule, or None for a schedule.
-        value: the rate after the rule, or None for a schedule.
+        base: the rate before the rule, or None for a schedule, or where own code decides it.
+        value: the rate after the rule, or None likewise.
         arguments: other optimizer arguments that the rule sets (betas, epsilon).
         warmup_steps: the steps in which the rate grows from 0 to its value; 0 without a warm-up.
         decay: the shape in which the rate falls after the warm-up, to the end of the run; or None.
@@ -66,14 +66,9 @@ def resolve_learning_rate(spec: Spec, plan: Plan) -> LearningRate:
     Raises:
         SpecError: if scaling would make a beta 0 or less.
     """
-    rate = spec.optimizer.arguments.get("learning_rate")
-    if isinstance(rate, dict):
+    base = written_rate(spec)
+    if base is None:
         return LearningRate(None, None, {})
-    base = (
-        float(rate)
-        if rate is not None
-        else keras_registry.default_learning_rate(spec.optimizer.name)
-    )
     rule = spec.learning_rate_rule
     growth = plan.batch_size / rule.base_batch_size
     factor = {"none": 1.0, "linear": growth, "sqrt": math.sqrt(growth)}[rule.rule]
@@ -86,6 +81,19 @@ def resolve_learning_rate(spec: Spec, plan: Plan) -> LearningRate:
         decay=rule.decay,
         final=rule.final or 0.0,
         total_steps=plan.total_steps if rule.decay else 0,
+    )
+
+
+def written_rate(spec: Spec) -> float | None:
+    """Return the learning rate of a spec, or the default of its optimizer.
+
+    None for a schedule, and for an optimizer of own code whose rate the spec does not say.
+    """
+    rate = spec.optimizer.arguments.get("learning_rate")
+    if isinstance(rate, dict):
+        return None
+    return (
+        keras_registry.default_learning_rate(spec.optimizer.name) if rate is None else float(rate)
     )
 
 
@@ -137,20 +145,24 @@ def rate_at(spec: Spec, size: int, other: int) -> float | None:
         size: its batch size.
         other: another batch size.
     """
-    rate = spec.optimizer.arguments.get("learning_rate")
+    base = written_rate(spec)
     growth = rate_growth(spec.optimizer.name, other / size)
-    if isinstance(rate, dict) or growth is None:
-        return None
-    name = spec.optimizer.name
-    base = float(rate) if rate is not None else keras_registry.default_learning_rate(name)
-    return base * growth
+    return None if base is None or growth is None else base * growth
 
 
 def learning_rate_rule(spec: Spec) -> Iterator[Fault]:
     """A rule and its schedule need a number; betas need rule: sqrt and an optimizer like Adam."""
     rule, optimizer = spec.learning_rate_rule, spec.optimizer
     scaled = rule.rule != "none" or rule.times != 1.0
-    is_schedule = isinstance(optimizer.arguments.get("learning_rate"), dict)
+    rate = optimizer.arguments.get("learning_rate")
+    is_schedule = isinstance(rate, dict)
+    if (
+        (scaled or rule.is_scheduled)
+        and rate is None
+        and (optimizer.is_own or optimizer.is_of_model)
+    ):
+        message = "a rule needs the rate of an optimizer of own code; add optimizer.learning_rate"
+        yield Fault(("learning_rate_rule",), message)
     if scaled and is_schedule:
         message = "a rule scales a number, and this spec has a schedule; write a number or no rule"
         yield Fault(("optimizer", "learning_rate"), message)

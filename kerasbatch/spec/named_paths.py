@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from kerasbatch.errors import Location
 from kerasbatch.spec.callback_rules import is_passed_callback, is_user_callback
+from kerasbatch.spec.compile_part import CompilePart
 from kerasbatch.spec.data_schema import NpyFiles
 from kerasbatch.spec.fields import InnerKey, KeyedModel, Named, metadata
-from kerasbatch.spec.schema import Spec
-from kerasbatch.spec.section_schema import ObjectModel
+from kerasbatch.spec.schema import PARTS, Spec
+from kerasbatch.spec.section_schema import OWN_CODE, ObjectModel
 from kerasbatch.spec.trust import Access
 
 
@@ -34,13 +36,37 @@ def _path_keys(kind: type[KeyedModel]) -> list[tuple[str, Named]]:
 def names_code(spec: Spec) -> bool:
     """Return whether a spec names Python code of the user."""
     named = any(kind == "code" for _, _, kind in named_paths(spec))
-    return named or any(is_user_callback(callback) for callback in spec.callbacks)
+    return named or any(True for _ in code_beside_model(spec))
 
 
 def has_passed_code(spec: Spec) -> bool:
-    """Return whether model or callbacks of a spec are objects that Python code passed."""
-    is_model = isinstance(spec.model, ObjectModel)
-    return is_model or any(is_passed_callback(callback) for callback in spec.callbacks)
+    """Return whether a part of a spec beside its data is an object that Python code passed."""
+    is_passed = any(part.object is not None for _, part in compile_parts(spec))
+    is_passed = is_passed or isinstance(spec.model, ObjectModel)
+    return is_passed or any(is_passed_callback(callback) for callback in spec.callbacks)
+
+
+def builds_anew(spec: Spec) -> bool:
+    """Return whether the model or a part of it is own code, which may keep a state of its own."""
+    return isinstance(spec.model, OWN_CODE) or any(part.is_own for _, part in compile_parts(spec))
+
+
+def compile_parts(spec: Spec) -> Iterator[tuple[Location, CompilePart]]:
+    """Yield the optimizer, the loss and the metrics of a spec with their places."""
+    yield ("optimizer",), spec.optimizer
+    yield ("loss",), spec.loss
+    for number, metric in enumerate(spec.metrics):
+        yield ("metrics", number), metric
+
+
+def code_beside_model(spec: Spec) -> Iterator[tuple[Location, str]]:
+    """Yield the functions of callbacks, optimizer, loss and metrics, with their places."""
+    for number, callback in enumerate(spec.callbacks):
+        if is_user_callback(callback):
+            yield ("callbacks", number, "python"), callback["python"]
+    for location, part in compile_parts(spec):
+        if part.python is not None:
+            yield (*location, "python"), part.python
 
 
 def file_names(spec: Spec) -> list[str]:
@@ -70,12 +96,21 @@ def with_absolute_paths(spec: Spec, access: Access) -> Spec:
     }
     if spec.callbacks:
         replacements["callbacks"] = tuple(
-            {"python": _absolute_code(callback["python"], access)}
+            {**callback, "python": _absolute_code(callback["python"], access)}
             if is_user_callback(callback)
             else callback
             for callback in spec.callbacks
         )
+    for key in PARTS:
+        replacements[key] = _absolute_part(getattr(spec, key), access)
+    replacements["metrics"] = tuple(_absolute_part(metric, access) for metric in spec.metrics)
     return spec.model_copy(update=replacements)
+
+
+def _absolute_part(part: CompilePart, access: Access) -> CompilePart:
+    if part.python is None:
+        return part
+    return part.model_copy(update={"python": _absolute_code(part.python, access)})
 
 
 def _absolute_files(files: str | NpyFiles, access: Access) -> str | NpyFiles:

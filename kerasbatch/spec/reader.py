@@ -45,9 +45,14 @@ class SpecSource:
     unchanged: Any = None
     objects: PassedObjects = field(default_factory=PassedObjects)
 
-    def access(self, *, trust: bool = False) -> Access:
-        """Return the files, code and objects that the spec may use."""
-        return Access(self.folder, trust, self.objects)
+    def access(self, *, trust: bool = False, results: Path | None = None) -> Access:
+        """Return the files, code and objects that the spec may use.
+
+        Args:
+            trust: whether it may run Python code and read files anywhere.
+            results: the folder of the experiments of this command.
+        """
+        return Access(self.folder, trust, self.objects, results)
 
     @contextlib.contextmanager
     def located(self) -> Iterator[None]:

@@ -10,26 +10,28 @@ from types import MethodType
 from typing import Any, get_args
 
 from kerasbatch.errors import Fault
-from kerasbatch.spec import keras_registry
 from kerasbatch.spec.automatic_budget import automatic_budget
 from kerasbatch.spec.callback_rules import (
     callback_arguments,
-    evaluated_metrics,
     evaluation_at_epoch_ends,
-    is_user_callback,
-    monitored_columns,
     reducible_learning_rate,
 )
 from kerasbatch.spec.data_rules import DATA_RULES
 from kerasbatch.spec.data_schema import TableData
-from kerasbatch.spec.keras_validation import check_callbacks, check_layers, check_named
+from kerasbatch.spec.keras_registry import Section
+from kerasbatch.spec.keras_validation import check_callbacks, check_layers, check_part
 from kerasbatch.spec.learning_rate import learning_rate_rule
-from kerasbatch.spec.named_paths import named_paths
+from kerasbatch.spec.measured import measured
+from kerasbatch.spec.named_paths import code_beside_model, named_paths
+from kerasbatch.spec.own_code import argument_faults, is_own_code
+from kerasbatch.spec.passed.call_arguments import ARGUMENTS
 from kerasbatch.spec.schema import BUDGETS, Spec
 from kerasbatch.text import show_value, suggestion
 from kerasbatch.types import EveryKind
 
 MAX_NAME_BYTES = 200
+PART_SECTIONS: dict[str, Section] = {"optimizer": "optimizers", "loss": "losses"}
+"""The sections of the names of the keys that a model needs that is not compiled."""
 # Windows cannot make files with these names, and a directory may be copied there.
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{p}{i}" for p in ("com", "lpt") for i in range(1, 10))}
 _UNSAFE_NAME = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|\u2028\u2029]')
@@ -79,7 +81,7 @@ def weights(spec: Spec) -> Iterator[Fault]:
         return
     if isinstance(spec.data, TableData) and spec.data.weight:
         yield Fault(("class_weight",), "data name a column of weights already; keep one of them")
-    if keras_registry.label_kind(spec.loss.name) not in ("index", "binary"):
+    if spec.label_kind not in ("index", "binary", "any"):
         message = f"weighs classes, and {spec.loss.name} compares numbers; leave it out"
         yield Fault(("class_weight",), message)
 
@@ -94,15 +96,9 @@ def one_point_rule(spec: Spec) -> Iterator[Fault]:
 
 
 def target(spec: Spec) -> Iterator[Fault]:
-    """A target names a recorded metric and one bound."""
+    """A target has one bound, in the direction in which its metric improves."""
     if spec.target is None:
         return
-    legal = evaluated_metrics(spec)
-    if spec.target.metric not in legal:
-        hint = suggestion(spec.target.metric, legal)
-        message = f"{show_value(spec.target.metric)} is not recorded by this spec{hint}"
-        listing = f" (recorded: {', '.join(legal)})"
-        yield Fault(("target", "metric"), message + ("" if hint else listing))
     if (spec.target.at_least is None) == (spec.target.at_most is None):
         yield Fault(("target",), "must have either at_least or at_most, like {at_least: 0.97}")
     elif problem := spec.target.direction_problem():
@@ -134,16 +130,25 @@ def spec_notes(spec: Spec) -> Iterator[str]:
 def names_and_arguments(raw: dict[str, Any]) -> Iterator[Fault]:
     """Yield the faults of Keras names and their arguments in a plain spec."""
     model, metrics = raw.get("model"), raw.get("metrics")
+    of_model = is_own_code(model)
     if isinstance(model, dict) and "layers" in model:
         yield from check_layers(model["layers"], ("model", "layers"))
-    if "optimizer" in raw:
-        yield from check_named("optimizers", raw["optimizer"], ("optimizer",))
-    if "loss" in raw:
-        yield from check_named("losses", raw["loss"], ("loss",))
+    for key, section in PART_SECTIONS.items():
+        if key in raw:
+            yield from check_part(section, raw[key], (key,), of_model=of_model)
+        elif not of_model and not suggestion(key, [k for k in raw if k not in Spec.model_fields]):
+            yield Fault((key,), f"is missing; add {key}: ...")
     if raw.get("callbacks") is not None:
         yield from check_callbacks(raw["callbacks"], ("callbacks",))
     for number, metric in enumerate(metrics if isinstance(metrics, list) else ()):
-        yield from check_named("metrics", metric, ("metrics", number))
+        yield from check_part("metrics", metric, ("metrics", number), of_model=False)
+
+
+def own_arguments(spec: Spec) -> Iterator[Fault]:
+    """The arguments of own models and data are values that a spec can hold."""
+    for key in ("model", "data"):
+        if arguments := getattr(getattr(spec, key), ARGUMENTS, None):
+            yield from argument_faults(arguments, (key, ARGUMENTS))
 
 
 RULES: tuple[Callable[[Any], Iterator[Fault]], ...] = (
@@ -154,9 +159,10 @@ RULES: tuple[Callable[[Any], Iterator[Fault]], ...] = (
     unique_metrics,
     saved,
     weights,
+    own_arguments,
     callback_arguments,
     evaluation_at_epoch_ends,
-    monitored_columns,
+    measured,
     reducible_learning_rate,
     learning_rate_rule,
     automatic_budget,
@@ -203,4 +209,4 @@ def check_rules(spec: Spec, wrong: frozenset[str] = frozenset()) -> Iterator[Fau
 def names_files(spec: Spec) -> bool:
     """Return whether a spec names files of the user, by paths relative to its folder."""
     named = any(True for _ in named_paths(spec))
-    return named or any(is_user_callback(callback) for callback in spec.callbacks)
+    return named or any(True for _ in code_beside_model(spec))

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, Strict
 
+from kerasbatch.spec.compile_part import CompilePart
 from kerasbatch.spec.data_schema import AnyData
 from kerasbatch.spec.fields import (
     MAX_COUNT,
@@ -19,14 +20,15 @@ from kerasbatch.spec.fields import (
     Flag,
     Key,
     KeyedModel,
-    NamedObject,
     Text,
     metadata,
     one_of,
 )
+from kerasbatch.spec.keras_registry import LabelKind, label_kind
 from kerasbatch.spec.section_schema import (
     EVERY_EPOCH,
     EVERY_FORM,
+    OWN_CODE,
     TARGET_FORM,
     AnyModel,
     AnyValidation,
@@ -36,6 +38,7 @@ from kerasbatch.spec.section_schema import (
     Preset,
     Target,
 )
+from kerasbatch.spec.weights_schema import AnyWeights, LayerNames
 from kerasbatch.steps import Budget
 from kerasbatch.types import BudgetKind, Engine, PartialBatch, Sampling
 
@@ -69,6 +72,12 @@ _SETTING = Key(identity=True, swept=True, compiled=False, affects_data=False, se
 """Keys that make another setting, and neither another program nor other arrays."""
 
 
+OF_MODEL = CompilePart()
+"""A part that the model was compiled with."""
+PARTS = ("optimizer", "loss")
+"""The keys that only a model may leave out that is compiled already."""
+
+
 class Spec(KeyedModel):
     """A spec. With `sweep` it describes many runs, without it one."""
 
@@ -87,12 +96,25 @@ class Spec(KeyedModel):
             must=one_of(Preset) + ", or {layers: [...]}",
         ),
     ]
+    initial_weights: Annotated[
+        AnyWeights | None,
+        Key(
+            identity=True,
+            swept=True,
+            compiled=False,  # the program is that of drawn weights
+            affects_data=False,
+            setting=True,
+            short="file",
+            must="a file of weights, the directory of a run, or {experiment: head}",
+        ),
+    ] = None
+    freeze: Annotated[LayerNames | None, _COMPILED] = None
     optimizer: Annotated[
-        NamedObject,
+        CompilePart,
         replace(_COMPILED, short="name", placeholder="adam", section="optimizers"),
-    ]
+    ] = OF_MODEL
     loss: Annotated[
-        NamedObject,
+        CompilePart,
         Key(
             identity=True,
             swept=True,
@@ -103,9 +125,9 @@ class Spec(KeyedModel):
             placeholder="mse",
             section="losses",
         ),
-    ]
+    ] = OF_MODEL
     metrics: Annotated[
-        tuple[NamedObject, ...],
+        tuple[CompilePart, ...],
         Field(strict=False),
         replace(_COMPILED, short="name"),
     ] = ()
@@ -220,6 +242,17 @@ class Spec(KeyedModel):
         kind = next(kind for kind in BUDGETS if getattr(self, kind) is not None)
         return Budget(kind, int(getattr(self, kind)))
 
+    @property
+    def label_kind(self) -> LabelKind:
+        """The kind of labels that the loss compares."""
+        is_known = not (self.loss.is_own or self.loss.is_of_model)
+        return label_kind(self.loss.name) if is_known else "any"
+
+    @property
+    def knows_metrics(self) -> bool:
+        """False if the metrics may be those of a model that own code compiles."""
+        return bool(self.metrics) or not isinstance(self.model, OWN_CODE)
+
     def logged_metrics(self) -> Iterator[str]:
         """Yield the names of the loss and the metrics in Keras' logs."""
         yield "loss"
@@ -228,7 +261,8 @@ class Spec(KeyedModel):
 
     def plain(self) -> dict[str, Any]:
         """Return the spec as plain values that read back as the same spec."""
-        return self.model_dump(mode="json", exclude_none=True, exclude_defaults=False)
+        plain = self.model_dump(mode="json", exclude_none=True, exclude_defaults=False)
+        return {key: value for key, value in plain.items() if key not in PARTS or value}
 
 
 def _key(name: str) -> Key:

@@ -15,6 +15,7 @@ from kerasbatch.spec.fields import (
     Fraction,
     InnerKey,
     KeyedModel,
+    OwnArguments,
     PythonName,
     StrictModel,
     Text,
@@ -53,6 +54,7 @@ class PythonModel(KeyedModel):
 
     kind: Literal["python"] = Field("python", exclude=True)
     python: Annotated[PythonName, CODE]
+    arguments: Annotated[OwnArguments, InnerKey()] = None
 
 
 class ObjectModel(KeyedModel):
@@ -61,6 +63,7 @@ class ObjectModel(KeyedModel):
     kind: Literal["object"] = Field("object", exclude=True)
     object: Annotated[Text, InnerKey()]
     note: Annotated[Text | None, InnerKey(identity=False)] = None
+    arguments: Annotated[OwnArguments, InnerKey()] = None
 
 
 OWN_CODE = (PythonModel, ObjectModel)

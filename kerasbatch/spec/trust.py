@@ -37,11 +37,13 @@ class Access:
         folder: the folder of the spec; relative paths start here.
         trusted: whether the spec may run Python code and read files anywhere.
         objects: the objects that Python code passed beside the spec.
+        results: the folder of the experiments of this command, or None.
     """
 
     folder: Path
     trusted: bool = False
     objects: PassedObjects = field(default_factory=PassedObjects, compare=False)
+    results: Path | None = None
 
     def file(self, name: str, location: Location) -> Path:
         """Return the path of a file that the spec names.
@@ -58,6 +60,10 @@ class Access:
             SpecError: if there is no such folder, or if the spec may not read it.
         """
         return self._existing(name, location, stat.S_ISDIR, "folder")
+
+    def file_or_directory(self, name: str, location: Location) -> Path:
+        """Return the path of a file or a folder that the spec names; errors as in `file`."""
+        return self._existing(name, location, lambda mode: True, "file or folder")
 
     def _existing(
         self, name: str, location: Location, is_kind: Callable[[int], bool], noun: str
@@ -98,6 +104,8 @@ class Access:
 
     def _allowed_folders(self) -> Iterator[Path]:
         yield self.folder.resolve()
+        if self.results is not None:
+            yield self.results.resolve()
         if data := data_folder():
             yield data.resolve()
 

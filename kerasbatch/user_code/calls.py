@@ -8,12 +8,13 @@ import contextlib
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from kerasbatch.errors import KerasbatchError, Location, SpecError
+from kerasbatch.spec.passed.call_arguments import call_with
 from kerasbatch.spec.trust import Access
 from kerasbatch.text import shortened
 from kerasbatch.user_code.imports import UserImports
@@ -25,33 +26,60 @@ _pinned: dict[Path, bytes] = {}
 """The content of files that are imported from a snapshot."""
 
 
-def call(name: str, access: Access, location: Location, *arguments: Any) -> Any:
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+def call(
+    name: str,
+    access: Access,
+    location: Location,
+    context: Mapping[str, Any] = _NOTHING,
+    arguments: Mapping[str, Any] = _NOTHING,
+) -> Any:
     """Load the function of `file.py:function` and call it.
 
     Arguments and errors are those of `called`.
     """
-    with called(name, access, location, *arguments) as result:
+    with called(name, access, location, context, arguments) as result:
         return result
 
 
 @contextlib.contextmanager
-def called(name: str, access: Access, location: Location, *arguments: Any) -> Iterator[Any]:
+def called(
+    name: str,
+    access: Access,
+    location: Location,
+    context: Mapping[str, Any] = _NOTHING,
+    arguments: Mapping[str, Any] = _NOTHING,
+) -> Iterator[Any]:
     """Call the function of `file.py:function`; yield its result while its code may go on.
 
     Args:
         name: the name in the spec.
         access: the files and code that the spec may use.
         location: the place of the name in the spec.
-        *arguments: the arguments of the call.
+        context: the values that the function may name as its parameters.
+        arguments: the arguments that the spec writes.
 
     Raises:
-        SpecError: without trust, without such a function, or for any error of the code.
+        SpecError: without trust, without such a function, for arguments that it does not take, or
+            for any error of the code.
+    """
+    with loaded(name, access, location) as function:
+        yield call_with(function, context, arguments, location)
+
+
+@contextlib.contextmanager
+def loaded(name: str, access: Access, location: Location) -> Iterator[Callable[..., Any]]:
+    """Load the function of `file.py:function`; yield it while its code may run.
+
+    Arguments and errors are those of `called`.
     """
     path = access.code(name, location)
     imports = UserImports(path.parent, _pinned)
     _files[path] = imports.files
     with _working_directory(path.parent), imports.active(), _user_errors(path, location):
-        yield _function(imports, path, name.rpartition(":")[2], location)(*arguments)
+        yield _function(imports, path, name.rpartition(":")[2], location)
 
 
 def snapshot(name: str, access: Access, location: Location) -> CodeSnapshot:
@@ -125,6 +153,13 @@ def failure(path: Path, location: Location, error: BaseException, during: str = 
     user_frames = [frame for frame in frames if Path(frame.filename).is_relative_to(path.parent)]
     text = "".join(_trace(user_frames))
     return SpecError.at(location, f"{path.name} failed{during}: {_error_text(error)}{text}")
+
+
+@contextlib.contextmanager
+def user_errors(name: str, access: Access, location: Location) -> Iterator[None]:
+    """Turn errors of a `file.py:function` that runs later into faults with the user's lines."""
+    with _user_errors(access.code(name, location), location):
+        yield
 
 
 @contextlib.contextmanager

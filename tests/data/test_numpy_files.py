@@ -189,7 +189,12 @@ def test_a_file_that_changed_before_a_training(folder: Path) -> None:
     np.save(folder / "x_train.npy", IMAGES[-1500:])
     again = shared_data.load_shared(folder / "shared")
     job = TrainingJob(
-        made.spec, keras.Model(), again, plan(1500, batch_size=32, epochs=2), Access(folder)
+        made.spec,
+        keras.Model(),
+        again,
+        plan(1500, batch_size=32, epochs=2),
+        Access(folder),
+        ("loss",),
     )
     outcome = train(job, lambda message: None)
     assert (outcome.status, outcome.observed_steps) == ("failed", 0)

@@ -8,6 +8,7 @@ import pytest
 from sklearn import metrics
 
 from kerasbatch.models.class_metrics import accuracy, fitted_metric
+from kerasbatch.spec.keras_registry import has_logits, label_kind
 
 RANDOM = np.random.RandomState(0)
 Y = RANDOM.randint(0, 3, 200)
@@ -29,9 +30,15 @@ def value(metric: Any, labels: Any, outputs: Any) -> float:
     return result
 
 
+def of_loss(metric: Any, loss: str, arguments: dict[str, Any], outputs: int) -> Any:
+    """Return a metric beside a loss."""
+    kind, logits = label_kind(loss), has_logits(loss, arguments)
+    return fitted_metric(metric, kind, outputs, has_logits=logits)
+
+
 def of_three(metric: Any, **loss: Any) -> float:
     outputs = LOGITS if loss.get("from_logits") else SHARES
-    fitted = fitted_metric(metric, "sparse_categorical_crossentropy", loss, 3)
+    fitted = of_loss(metric, "sparse_categorical_crossentropy", loss, 3)
     return value(fitted, Y, outputs)
 
 
@@ -81,7 +88,7 @@ def test_two_classes(loss: str) -> None:
     arguments, outputs = LOSSES[loss]
 
     def of_two(metric: Any) -> float:
-        return value(fitted_metric(metric, loss, arguments, 1), BINARY, outputs[:, None])
+        return value(of_loss(metric, loss, arguments, 1), BINARY, outputs[:, None])
 
     decided = SCORES > 0
     assert of_two(accuracy("binary", 1)) == pytest.approx(
@@ -108,7 +115,7 @@ def test_two_outputs_speak_of_class_1(kind: str) -> None:
     labels = BINARY if kind.startswith("sparse") else np.eye(2)[BINARY]
 
     def of_two(metric: Any) -> float:
-        return value(fitted_metric(metric, kind, {}, 2), labels, both)
+        return value(of_loss(metric, kind, {}, 2), labels, both)
 
     decided = CHANCES > 0.5
     for metric, expected in (
@@ -131,6 +138,6 @@ def test_several_labels_at_a_time() -> None:
     labels = (RANDOM.rand(200, 3) < 0.4).astype("float32")
     chances = 0.6 * labels + 0.4 * RANDOM.rand(200, 3)
     metric = keras.metrics.F1Score(threshold=0.5)
-    fitted = fitted_metric(metric, "binary_crossentropy", {}, 3)
+    fitted = of_loss(metric, "binary_crossentropy", {}, 3)
     expected = metrics.f1_score(labels, chances > 0.5, average="macro")
     assert value(fitted, labels, chances) == pytest.approx(expected, abs=1e-5)

@@ -116,7 +116,7 @@ OPTIMIZERS = [
     "SGD",
 ]
 # Others read or write files, need code, or change what an evaluation sees (SwapEMAWeights).
-CALLBACKS = ["EarlyStopping", "ReduceLROnPlateau", "TerminateOnNaN"]
+CALLBACKS = ["EarlyStopping", "LearningRateScheduler", "ReduceLROnPlateau", "TerminateOnNaN"]
 NOT_LOSSES = {"Loss", "LossFunctionWrapper", "CTC"}
 NOT_METRICS = {"Metric", "MeanMetricWrapper", "Mean", "Sum"}
 NOT_INITIALIZERS = {"Initializer", "STFT", "STFTInitializer", "stft"}

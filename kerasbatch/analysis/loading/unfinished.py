@@ -14,7 +14,7 @@ from kerasbatch.records.last_metrics import last_and_best
 from kerasbatch.records.run_row import RUN_COLUMNS
 from kerasbatch.records.run_status import RunStatus
 from kerasbatch.records.stored_files import StoredFileError, read_stored_spec
-from kerasbatch.spec import keras_registry
+from kerasbatch.spec.learning_rate import written_rate
 from kerasbatch.spec.schema import Spec
 from kerasbatch.text import show_value
 from kerasbatch.types import Row
@@ -54,11 +54,8 @@ def partial_record(path: Path) -> dict[str, Any]:
 
 def _learning_rate(spec: Spec) -> float | None:
     """Return the rate of a spec without a rule; None for a schedule."""
-    rate = spec.optimizer.arguments.get("learning_rate")
-    if rate is None:
-        rate = keras_registry.default_learning_rate(spec.optimizer.name)
-    is_plain = spec.learning_rate_rule.rule == "none" and isinstance(rate, int | float)
-    return rate * spec.learning_rate_rule.times if is_plain else None
+    rate, rule = written_rate(spec), spec.learning_rate_rule
+    return None if rate is None or rule.rule != "none" else rate * rule.times
 
 
 def _batch_size(spec: Spec, history: Sequence[Row]) -> int | None:

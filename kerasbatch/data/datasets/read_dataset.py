@@ -88,7 +88,7 @@ def _written(cache: ArrayCache, data: DatasetData, access: Access) -> CacheEntry
     source = f"examples of {access.absolute(data.dataset)}"
 
     def write(writer: EntryWriter) -> Mapping[str, Any]:
-        with calls.called(data.dataset, access, PLACE) as returned:
+        with calls.called(data.dataset, access, PLACE, arguments=data.arguments or {}) as returned:
             parts = dataset_parts(returned, data.dataset)
             return write_parts(writer, data, access, parts, Layout())
 
@@ -158,4 +158,4 @@ def _last_call(cache: ArrayCache, data: DatasetData, access: Access) -> str | No
 
 def _function_key(data: DatasetData, access: Access) -> list[Any]:
     file, _, function = data.dataset.rpartition(":")
-    return [str(access.absolute(file)), function, data.examples]
+    return [str(access.absolute(file)), function, data.examples, *filter(None, [data.arguments])]

@@ -36,8 +36,9 @@ def read_stream(data: DatasetData, access: Access) -> RawArrays:
         SpecError: without trust, for an error of the user's code, or for what is no dataset, or
             one of unknown length.
     """
-    with calls.called(data.dataset, access, PLACE) as returned:
+    with calls.called(data.dataset, access, PLACE, arguments=data.arguments or {}) as returned:
         parts = dataset_parts(returned, data.dataset)
+        arguments = [data.arguments] if data.arguments else []
         train = parts.pop("train")
         count = _count(data, train)
         layout = Layout()
@@ -48,14 +49,14 @@ def read_stream(data: DatasetData, access: Access) -> RawArrays:
         others = {}
         if parts:
             entry = ArrayCache().write_by_content(
-                hashed(["stream", str(access.absolute(data.dataset))]),
+                hashed(["stream", str(access.absolute(data.dataset)), *arguments]),
                 f"parts of {access.absolute(data.dataset)}",
                 lambda writer: write_parts(writer, data, access, parts, layout),
                 lambda facts: hashed(["dataset", facts]),
             )
             others = cached_arrays(entry) | {"fingerprint": entry.facts["fingerprint"]}
     code = calls.snapshot(data.dataset, access, PLACE).fingerprint
-    content = hashed([code, count, others.pop("fingerprint", None)])
+    content = hashed([code, *arguments, count, others.pop("fingerprint", None)])
     x, y, *weight = first
     if y.dtype.kind == "U":
         raise refused("labels are text; a stream needs class numbers", "train", data.dataset)
@@ -92,7 +93,7 @@ def streamed_passes(
         classes: the number of classes, or None where the target is a number.
     """
     layout = Layout()
-    with calls.called(data.dataset, access, PLACE) as returned:
+    with calls.called(data.dataset, access, PLACE, arguments=data.arguments or {}) as returned:
         dataset = dataset_parts(returned, data.dataset)["train"]
 
         def read() -> Parts:

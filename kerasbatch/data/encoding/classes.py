@@ -111,3 +111,21 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+MAX_CLASSES = 100
+"""The different whole numbers that are taken for classes."""
+
+
+def are_classes(values: Array, examples: int) -> bool:
+    """Return whether the different values of labels are text, or a few whole numbers from 0 on.
+
+    Args:
+        values: the different values.
+        examples: the number of examples.
+    """
+    if values.dtype.kind not in "biuf":
+        return True
+    is_whole = values.dtype.kind in "biu" or bool((values == values.round()).all())
+    are_few = len(values) <= min(MAX_CLASSES, max(2, examples // 5))
+    return is_whole and are_few and (values.dtype.kind != "f" or set(values.tolist()) <= {0, 1})

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from kerasbatch.data.arrays import RawArrays
-from kerasbatch.data.encoding.classes import Classes, classes_of
+from kerasbatch.data.encoding.classes import Classes, are_classes, classes_of
 from kerasbatch.data.raw import RawData
 from kerasbatch.errors import SpecError
-from kerasbatch.spec import keras_registry
 from kerasbatch.spec.data_schema import BuiltInData
+from kerasbatch.spec.keras_registry import LabelKind
 from kerasbatch.spec.schema import Spec
 from kerasbatch.text import shortened
 from kerasbatch.types import Array
@@ -44,7 +44,7 @@ def encode_labels(spec: Spec, raw: RawData) -> EncodedLabels:
     """
     if isinstance(spec.data, BuiltInData):
         return EncodedLabels(raw)
-    kind = keras_registry.label_kind(spec.loss.name)
+    kind = _kind(spec, raw.arrays.y)
     if raw.arrays.stream_examples is not None:
         return EncodedLabels(replace(raw, classes=_classes_of_stream(spec, raw, kind)))
     raw = _from_columns(raw) if kind in CLASSES else raw
@@ -64,6 +64,19 @@ def encode_labels(spec: Spec, raw: RawData) -> EncodedLabels:
     dtype = np.float64 if y.dtype.kind in "iub" else None
     arrays = _labels(raw.arrays, lambda part, name: _as_type(part, dtype or part.dtype, name))
     return EncodedLabels(replace(raw, arrays=arrays, classes=None))
+
+
+def _kind(spec: Spec, y: Array) -> LabelKind:
+    """Return the kind of labels; under a loss of own code, what the labels look like.
+
+    Text, true and false, and a few whole numbers from 0 on are classes.
+    """
+    kind = spec.label_kind
+    if kind != "any":
+        return kind
+    is_named = getattr(spec.data, "labels", None) is not None
+    is_list = y.ndim == 1 and y.dtype.kind in "iubU"
+    return "index" if is_named or (is_list and are_classes(np.unique(y), len(y))) else "number"
 
 
 def _classes_of_stream(spec: Spec, raw: RawData, kind: str) -> int | None:

@@ -1,30 +1,39 @@
 """Checks of runs, before anything is written."""
 
+import tempfile
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import keras
 
 from kerasbatch.data.run_data import RunData
 from kerasbatch.errors import Location, SpecError
+from kerasbatch.inference.initial_weights import assign_initial_weights
 from kerasbatch.models.build import build_model
 from kerasbatch.models.callbacks import make_callbacks
 from kerasbatch.models.refusals import keras_refusals
 from kerasbatch.models.serialization import keras_file_content
+from kerasbatch.runs.prepare.chosen_weights import chosen_weights
 from kerasbatch.runs.prepare.data_loader import DataLoader, data_key
 from kerasbatch.runs.prepare.equal_runs import refuse_equal_runs
 from kerasbatch.runs.prepare.label_check import check_labels
 from kerasbatch.runs.prepare.notices import run_notices
 from kerasbatch.runs.prepare.preparation import prepare
-from kerasbatch.runs.prepare.prepared_run import CheckedRuns, PreparedRun
-from kerasbatch.spec.callback_rules import user_callbacks
+from kerasbatch.runs.prepare.prepared_run import CheckedRuns, CompiledModel, PreparedRun
 from kerasbatch.spec.learning_rate import LearningRate
-from kerasbatch.spec.schema import Spec
-from kerasbatch.spec.section_schema import OWN_CODE, PythonModel
+from kerasbatch.spec.measured import measured_faults
+from kerasbatch.spec.named_paths import builds_anew, code_beside_model
+from kerasbatch.spec.schema import PARTS, Spec
+from kerasbatch.spec.section_schema import PythonModel
 from kerasbatch.spec.sweep.single_run import SingleRun
+from kerasbatch.spec.weights_schema import skipped_layers
 from kerasbatch.user_code import calls
 from kerasbatch.user_code.snapshot import CodeSnapshot
 
 MAX_RECORDED_WEIGHTS = 1000
-CheckedModels = dict[tuple[str, str, bool], int]
-"""The number of weights of every model, by its program, its data and whether it is saved."""
+CheckedModels = dict[tuple[str, str, bool], CompiledModel]
+"""The facts about every model, by its program, its data and whether it is saved."""
 
 
 def check_all(
@@ -60,40 +69,75 @@ class _Checker:
     def check(self, single: SingleRun) -> PreparedRun:
         with single.located():
             spec, data = single.spec, self._loader(single.spec)
-            prepared = prepare(single, data)
-            self._check_model(spec, prepared.rate, data, prepared.program_key)
-            code = (*self._model_code(spec), *self._callback_codes(spec))
-            return prepare(single, data, code) if code else prepared
+            weights = chosen_weights(spec, self._loader.access)
+            prepared = prepare(single, data, (), weights)
+            model = self._checked_model(prepared, data)
+            code = (*self._model_code(spec), *self._other_codes(spec))
+            prepared = prepare(single, data, code, weights) if code else prepared
+            rate = prepared.rate if prepared.rate.value is not None else _rate_of(model)
+            return replace(prepared, compiled=model, rate=rate)
 
-    def _check_model(self, spec: Spec, rate: LearningRate, data: RunData, program: str) -> None:
+    def _checked_model(self, prepared: PreparedRun, data: RunData) -> CompiledModel:
         """Build the model and compare it with the data, unless an equal model was."""
-        key = program, data_key(spec), bool(spec.save)
-        if key not in self._models or isinstance(spec.model, OWN_CODE):
-            model = build_model(spec, data, rate, self._loader.access)
+        spec, weights = prepared.single.spec, prepared.weights
+        file = weights.sha256 if weights else ""
+        key = prepared.program_key + file, data_key(spec), bool(spec.save)
+        if key not in self._models or builds_anew(spec):
+            model = build_model(spec, data, prepared.rate, self._loader.access)
+            if weights:
+                assign_initial_weights(model, weights.file, skipped_layers(spec.initial_weights))
             if spec.save:
                 with keras_refusals(("save",)):
                     keras_file_content(model)
-            check_labels(spec, model, data)
-            self._models[key] = model.count_params()
-        if "weights" in spec.record and self._models[key] > MAX_RECORDED_WEIGHTS:
+            check_labels(spec, model, data, self._loader.access)
+            self._models[key] = _compiled_model(spec, model)
+        compiled = self._models[key]
+        if "weights" in spec.record and compiled.weights > MAX_RECORDED_WEIGHTS:
             message = (
-                f"the model has {self._models[key]:,} weights; their path is recorded for at "
+                f"the model has {compiled.weights:,} weights; their path is recorded for at "
                 f"most {MAX_RECORDED_WEIGHTS:,}, so leave weights out"
             )
             raise SpecError.at(("record",), message)
+        if not spec.knows_metrics and (faults := list(measured_faults(spec, compiled.logged))):
+            raise SpecError(faults)
+        return compiled
 
     def _model_code(self, spec: Spec) -> Iterator[CodeSnapshot]:
         if isinstance(spec.model, PythonModel):
             yield self._snapshot(spec.model.python, ("model", "python"))
 
-    def _callback_codes(self, spec: Spec) -> Iterator[CodeSnapshot]:
-        """Make the callbacks of a spec, and yield the user's own code."""
+    def _other_codes(self, spec: Spec) -> Iterator[CodeSnapshot]:
+        """Make the callbacks of a spec, and yield the user's own code beside the model."""
         if spec.callbacks:
-            make_callbacks(spec, self._loader.access)
-        for number, name in user_callbacks(spec):
-            yield self._snapshot(name, ("callbacks", number, "python"))
+            with tempfile.TemporaryDirectory() as folder:
+                make_callbacks(spec, self._loader.access, Path(folder))
+        for location, name in code_beside_model(spec):
+            yield self._snapshot(name, location)
 
     def _snapshot(self, name: str, place: Location) -> CodeSnapshot:
         if name not in self._codes:
             self._codes[name] = calls.snapshot(name, self._loader.access, place)
         return self._codes[name]
+
+
+def _compiled_model(spec: Spec, model: keras.Model) -> CompiledModel:
+    """Return the facts about a model whose loss and metrics were tried on examples."""
+    rate = model.optimizer.get_config().get("learning_rate")
+    of_model = [key for key in PARTS if getattr(spec, key).is_of_model]
+    logged = tuple(spec.logged_metrics())
+    if not spec.knows_metrics:
+        logged = tuple(dict.fromkeys((*logged, *model.get_metrics_result())))
+        of_model += ["metrics"] if len(logged) > 1 else []
+    is_own = spec.optimizer.is_own or spec.optimizer.is_of_model
+    return CompiledModel(
+        weights=model.count_params(),
+        optimizer=type(model.optimizer).__name__,
+        rate=float(rate) if is_own and isinstance(rate, int | float) else None,
+        logged=logged,
+        of_model=tuple(of_model),
+    )
+
+
+def _rate_of(model: CompiledModel) -> LearningRate:
+    """Return the learning rate with which own code made its optimizer."""
+    return LearningRate(model.rate, model.rate, {})

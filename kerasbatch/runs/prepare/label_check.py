@@ -4,27 +4,37 @@ Keras detects some of these faults late, in a failed training, and some never: a
 between outputs of shape (n, 10) and labels of shape (n,) is broadcast silently.
 """
 
+from typing import Any
+
 import keras
 import numpy as np
 
 from kerasbatch import array_trees
 from kerasbatch.data.run_data import RunData
 from kerasbatch.engine.sources.example_stream import scale_inputs
-from kerasbatch.errors import SpecError
+from kerasbatch.errors import Location, SpecError
+from kerasbatch.models.own_parts import part_errors
 from kerasbatch.models.refusals import keras_refusals
-from kerasbatch.spec import keras_registry
-from kerasbatch.spec.keras_registry import SIGNED_LOSSES, class_name, label_kind
+from kerasbatch.spec.compile_part import CompilePart
+from kerasbatch.spec.keras_registry import SIGNED_LOSSES, class_name
 from kerasbatch.spec.schema import Spec
+from kerasbatch.spec.trust import Access
 from kerasbatch.types import Array
 
 FIRST_EXAMPLES, MAX_TRIED_CLASSES = 64, 200
 """The examples on which loss and metrics are tried: the first ones, and one of each class."""
 
 
-def check_labels(spec: Spec, model: keras.Model, data: RunData) -> None:
+def check_labels(spec: Spec, model: keras.Model, data: RunData, access: Access) -> None:
     """Compare labels with the loss, and try all parts on examples of all classes.
 
     The metrics and the optimizer of the model change.
+
+    Args:
+        spec: a single-run spec.
+        model: its compiled model.
+        data: its data.
+        access: the files and code that the spec may use.
 
     Raises:
         SpecError: if labels, loss, metrics and model do not fit together.
@@ -43,13 +53,54 @@ def check_labels(spec: Spec, model: keras.Model, data: RunData) -> None:
         if labels is not None:
             _check_labels(spec, tuple(predicted.shape[1:]), labels)
     _check_outputs(spec, np.asarray(predicted))
-    with keras_refusals(("loss",)):
-        model.compute_loss(x, keras.ops.convert_to_tensor(y), predicted)
-    with keras_refusals(("metrics",)):
-        model.compute_metrics(x, keras.ops.convert_to_tensor(y), predicted)
-    with keras_refusals(("optimizer",)):
+    labels = keras.ops.convert_to_tensor(y)
+    with part_errors(spec.loss, access, ("loss",)):
+        _check_loss(spec, model, x, labels, predicted)
+    place, metric = _own_metric(spec)
+    with part_errors(metric, access, place):
+        model.compute_metrics(x, labels, predicted)
+    with part_errors(spec.optimizer, access, ("optimizer",)):
         weights = model.trainable_variables
         model.optimizer.apply([keras.ops.zeros_like(weight) for weight in weights], weights)
+
+
+def _own_metric(spec: Spec) -> tuple[Location, CompilePart]:
+    """Return the first metric of own code with its place, to which errors of metrics belong."""
+    own = (n for n, metric in enumerate(spec.metrics) if metric.python is not None)
+    number = next(own, None)
+    return (
+        (("metrics",), CompilePart())
+        if number is None
+        else (("metrics", number), spec.metrics[number])
+    )
+
+
+def _check_loss(spec: Spec, model: keras.Model, x: Any, labels: Any, predicted: Any) -> None:
+    """Raise an error for a loss that fails, and for one of own code without a value."""
+    if model.loss is None:
+        return  # a train_step of the user computes it
+    value = float(model.compute_loss(x, labels, predicted))
+    if spec.label_kind != "any":
+        return
+    values = _loss_values(model.loss, labels, predicted)
+    place = ("model",) if spec.loss.is_of_model else ("loss",)
+    shape, name = tuple(values.shape), spec.loss.name or "the loss of the model"
+    if shape and shape[0] != len(labels):
+        message = f"{name} gives values of shape {shape} for {len(labels)} examples"
+        raise SpecError.at(place, f"{message}; return one for each example, or their mean")
+    if not np.isfinite(value):
+        message = f"the loss of the untrained model is {value:g}"
+        raise SpecError.at(place, f"{message}; {name} must return finite numbers")
+
+
+def _loss_values(loss: Any, labels: Any, predicted: Any) -> Any:
+    """Return the values of a loss of own code, of which `fit` takes the mean."""
+    if isinstance(loss, keras.Loss):
+        return loss.call(labels, predicted)
+    if not callable(loss):
+        return np.zeros(())  # a name of Keras, or losses by output
+    is_flat = len(labels.shape) == 1 and tuple(predicted.shape[1:]) == (1,)
+    return loss(labels[:, None] if is_flat else labels, predicted)  # as Keras calls a function
 
 
 def _check_embeddings(model: keras.Model, data: RunData) -> None:
@@ -81,9 +132,9 @@ def _check_outputs(spec: Spec, outputs: Array) -> None:
 
     Keras computes with both: the loss of clipped numbers, or probabilities of probabilities.
     """
-    kind, from_logits = label_kind(spec.loss.name), spec.loss.arguments.get("from_logits")
+    kind, from_logits = spec.label_kind, spec.loss.arguments.get("from_logits")
     is_signed = class_name("losses", spec.loss.name) in (*SIGNED_LOSSES, "CategoricalHinge")
-    if kind == "number" or is_signed or outputs.ndim > 2 or not np.isfinite(outputs).all():
+    if kind in ("number", "any") or is_signed or outputs.ndim > 2 or not np.isfinite(outputs).all():
         return
     single, low, high = outputs.shape[1:] in ((), (1,)), float(outputs.min()), float(outputs.max())
     activation = "sigmoid" if single else "softmax"
@@ -101,7 +152,9 @@ def _check_outputs(spec: Spec, outputs: Array) -> None:
 
 
 def _check_labels(spec: Spec, output: tuple[int, ...], y: Array) -> None:
-    loss, kind = spec.loss.name, keras_registry.label_kind(spec.loss.name)
+    loss, kind = spec.loss.name, spec.label_kind
+    if kind == "any":
+        return  # what it compares is known to its author alone
     if kind == "index":
         _check_index(loss, output, y)
     elif kind == "binary" and y.ndim == 1:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from kerasbatch.planning import plan_budget
 from kerasbatch.runs.prepare.data_loader import DataLoader
 from kerasbatch.runs.prepare.equal_runs import refuse_equal_runs
-from kerasbatch.spec.callback_rules import user_callbacks
 from kerasbatch.spec.learning_rate import learning_rate_notes, resolve_learning_rate
+from kerasbatch.spec.named_paths import code_beside_model
 from kerasbatch.spec.reader import SpecSource
 from kerasbatch.spec.rules import spec_notes
 from kerasbatch.spec.section_schema import PythonModel
@@ -49,8 +49,7 @@ def plan_runs(source: SpecSource, access: Access) -> list[PlannedRun]:
                 spec, sizes = single.spec, loader.sizes(single.spec)
                 if isinstance(spec.model, PythonModel):
                     access.file(spec.model.python.rpartition(":")[0], ("model", "python"))
-                for number, name in user_callbacks(spec):
-                    place = ("callbacks", number, "python")
+                for place, name in code_beside_model(spec):
                     access.file(name.rpartition(":")[0], place)
                 n = sizes.train_examples
                 run_plan = plan_budget(n, spec.batch_size, spec.length, spec.partial_batch)

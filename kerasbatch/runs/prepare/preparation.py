@@ -6,6 +6,7 @@ from dataclasses import replace
 from kerasbatch.data.run_data import RunData
 from kerasbatch.planning import plan_budget
 from kerasbatch.records.run_id import run_id
+from kerasbatch.runs.prepare.chosen_weights import ChosenWeights
 from kerasbatch.runs.prepare.prepared_run import DataInfo, PreparedRun
 from kerasbatch.runs.prepare.program_key import program_key
 from kerasbatch.spec.learning_rate import resolve_learning_rate
@@ -15,13 +16,19 @@ from kerasbatch.spec.sweep.single_run import SingleRun
 from kerasbatch.user_code.snapshot import CodeSnapshot
 
 
-def prepare(single: SingleRun, data: RunData, code: Sequence[CodeSnapshot] = ()) -> PreparedRun:
+def prepare(
+    single: SingleRun,
+    data: RunData,
+    code: Sequence[CodeSnapshot] = (),
+    weights: ChosenWeights | None = None,
+) -> PreparedRun:
     """Return a run that is ready to train, whose model was not built.
 
     Args:
         single: its spec, and its swept values.
         data: its data.
         code: the user's code; that of the model first.
+        weights: the file of its initial weights; None if they are drawn.
 
     Raises:
         SpecError: if a count or the learning rate is wrong.
@@ -41,10 +48,11 @@ def prepare(single: SingleRun, data: RunData, code: Sequence[CodeSnapshot] = ())
         single,
         planned,
         rate,
-        run_id(spec, single.swept, data.fingerprint, _code_text(spec, code)),
+        run_id(spec, single.swept, data.fingerprint, _content_text(spec, code, weights)),
         info,
         program_key(spec, rate, data),
         tuple(code),
+        weights=weights,
     )
 
 
@@ -62,11 +70,17 @@ def prepare_variant(prepared: PreparedRun, single: SingleRun) -> PreparedRun:
         single=single,
         plan=plan,
         rate=resolve_learning_rate(spec, plan),
-        run_id=run_id(spec, single.swept, fingerprint, _code_text(spec, prepared.code)),
+        run_id=run_id(
+            spec,
+            single.swept,
+            fingerprint,
+            _content_text(spec, prepared.code, prepared.weights),
+        ),
     )
 
 
-def _code_text(spec: Spec, code: Sequence[CodeSnapshot]) -> str:
-    """Return a hash of the user's code; its first line is that of the model, or empty."""
+def _content_text(spec: Spec, code: Sequence[CodeSnapshot], weights: ChosenWeights | None) -> str:
+    """Return hashes of the user's code and weights; the first is that of the model, or empty."""
     no_model = [] if isinstance(spec.model, PythonModel) else [""]
-    return "\n".join([*no_model, *(snapshot.fingerprint for snapshot in code)])
+    file = [] if weights is None else [f"weights {weights.sha256}"]
+    return "\n".join([*no_model, *(snapshot.fingerprint for snapshot in code), *file])

@@ -4,6 +4,7 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from kerasbatch.runs.prepare.chosen_weights import ChosenWeights
 from kerasbatch.spec.learning_rate import LearningRate
 from kerasbatch.spec.section_schema import PythonModel
 from kerasbatch.spec.sweep.single_run import SingleRun
@@ -38,6 +39,25 @@ class DataInfo:
 
 
 @dataclass(frozen=True)
+class CompiledModel:
+    """The facts about a model that is built and compiled.
+
+    Args:
+        weights: the number of its weights.
+        optimizer: the class of its optimizer.
+        rate: the learning rate of its optimizer, or None for a schedule.
+        logged: the names of loss and metrics in Keras' logs.
+        of_model: the keys of the spec that are left to the model's own compilation.
+    """
+
+    weights: int
+    optimizer: str
+    rate: float | None
+    logged: tuple[str, ...]
+    of_model: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Cap:
     """The end of a run that has not reached its target.
 
@@ -63,6 +83,9 @@ class PreparedRun:
         program_key: a key that is equal for runs with the same compiled model.
         code: the Python code of its model and callbacks; the model's first.
         cap: the steps at which it ends without its target; None to train it whole.
+        compiled: its compiled model, or None if it was not built.
+        weights: the file of its initial weights; None if they are drawn.
+        directory: its directory, while it is trained; else None.
     """
 
     single: SingleRun
@@ -73,6 +96,21 @@ class PreparedRun:
     program_key: str
     code: tuple[CodeSnapshot, ...] = ()
     cap: Cap | None = None
+    compiled: CompiledModel | None = None
+    weights: ChosenWeights | None = None
+    directory: str | None = None
+
+    @property
+    def logged(self) -> tuple[str, ...]:
+        """The names of loss and metrics in Keras' logs."""
+        return self.compiled.logged if self.compiled else tuple(self.single.spec.logged_metrics())
+
+    @property
+    def optimizer(self) -> str:
+        """The optimizer as the spec names it; one of own code by its class."""
+        optimizer = self.single.spec.optimizer
+        is_named = not (optimizer.is_own or optimizer.is_of_model)
+        return optimizer.name if is_named or not self.compiled else self.compiled.optimizer
 
     @functools.cached_property
     def code_key(self) -> str:

@@ -31,10 +31,15 @@ def chance_levels(job: TrainingJob) -> dict[str, float]:
 
 
 def _levels(job: TrainingJob, y: Array) -> Iterator[tuple[str, float]]:
-    kind = keras_registry.label_kind(job.spec.loss.name)
+    kind = job.spec.label_kind
+    if kind == "any":
+        kind = "number" if job.data.classes is None or y.ndim > 1 else "index"
     units = job.data.target_units
     factor = None if units is None else np.asarray(units.deviation)
-    if kind == "number" and (level := _error_level(_loss_class(job.spec.loss.name), y)) is not None:
+    if (
+        job.spec.label_kind == "number"
+        and (level := _error_level(_loss_class(job.spec.loss.name), y)) is not None
+    ):
         yield "loss", level / 2 if job.spec.loss.name == "half_mse" else level
     for metric in job.spec.metrics:
         name = keras_registry.class_name("metrics", metric.name) or metric.name

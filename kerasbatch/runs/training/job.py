@@ -1,6 +1,10 @@
 """The input of a training, and its thresholds."""
 
+import contextlib
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import keras
 
@@ -11,6 +15,9 @@ from kerasbatch.runs.prepare.prepared_run import Cap
 from kerasbatch.spec.schema import Spec
 from kerasbatch.spec.trust import Access
 from kerasbatch.steps import Plan
+
+OWN_FILES = "own"
+"""The folder of the files that callbacks of the user write, in the directory of a run."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,8 @@ class TrainingJob:
         access: the files and code that the spec may use.
         code: a hash of the Python code of the model; empty if there is none.
         cap: its end without its target, or None.
+        logged: the names of loss and metrics in Keras' logs.
+        directory: the directory of the run, or None if it has none.
         settings: the thresholds.
     """
 
@@ -49,9 +58,26 @@ class TrainingJob:
     data: RunData
     plan: Plan
     access: Access
+    logged: tuple[str, ...]
     code: str = ""
+    directory: Path | None = None
     cap: Cap | None = None
     settings: TrainingSettings = DEFAULT_TRAINING
+
+    @contextlib.contextmanager
+    def own_directory(self) -> Iterator[Path]:
+        """Yield a folder that callbacks of the user may write into; an empty one is deleted."""
+        if self.directory is None or not self.spec.callbacks:
+            with tempfile.TemporaryDirectory() as folder:
+                yield Path(folder)
+            return
+        own = self.directory / OWN_FILES
+        own.mkdir(parents=True, exist_ok=True)
+        try:
+            yield own
+        finally:
+            with contextlib.suppress(OSError):  # it is not empty
+                own.rmdir()
 
     @property
     def prefix(self) -> str:
@@ -61,8 +87,8 @@ class TrainingJob:
     @property
     def history_columns(self) -> list[str]:
         """The columns of history.csv."""
-        logged = list(self.spec.logged_metrics())
-        return [*HISTORY_COLUMNS, *logged, *(self.prefix + name for name in logged)]
+        evaluated = (self.prefix + name for name in self.logged)
+        return [*HISTORY_COLUMNS, *self.logged, *evaluated]
 
     def prefixed(self, metrics: dict[str, float]) -> dict[str, float]:
         """Return metrics at fixed weights with the prefix."""

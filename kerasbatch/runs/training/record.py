@@ -41,6 +41,8 @@ def run_record(
         "chance_level": outcome.chance_level,
         "data_fingerprint": prepared.data.fingerprint,
         "data_description": dict(prepared.data.description),
+        **_compiled(prepared),
+        **_initial_weights(prepared),
         **({"code": file_hashes(prepared.code)} if prepared.code else {}),
     }
 
@@ -50,6 +52,21 @@ def _cap(prepared: PreparedRun, outcome: Outcome) -> dict[str, Any]:
     if outcome.status != RunStatus.CAPPED or prepared.cap is None:
         return {}
     return {"cap": asdict(prepared.cap)}
+
+
+def _compiled(prepared: PreparedRun) -> dict[str, Any]:
+    """Return the parts that the model's own code compiled, where there are any."""
+    of_model = prepared.compiled.of_model if prepared.compiled else ()
+    return {"compiled_by_model": list(of_model)} if of_model else {}
+
+
+def _initial_weights(prepared: PreparedRun) -> dict[str, Any]:
+    """Return the file of the initial weights, where they were not drawn."""
+    weights = prepared.weights
+    if weights is None:
+        return {}
+    facts = {"run": weights.run, "file": weights.file.name, "sha256": weights.sha256}
+    return {"initial_weights": facts}
 
 
 def _difference(prepared: PreparedRun, taken: int) -> str:
@@ -70,7 +87,7 @@ def _row(prepared: PreparedRun, outcome: Outcome, peak_memory_mb: float | None) 
         train_examples=plan.train_examples,
         batch_size=plan.batch_size,
         epochs=plan.position(outcome.observed_steps).epochs_done,
-        optimizer=spec.optimizer.name,
+        optimizer=prepared.optimizer,
         learning_rate=prepared.rate.value,
         base_learning_rate=prepared.rate.base,
         seed=spec.seed,

@@ -76,6 +76,7 @@ def _preprocessing(data: RunData, code: str) -> bytes:
     content = {
         "input_shape": data.input_shape,
         "classes": data.classes,
+        "outputs": data.outputs,
         "scale": data.scale,
         "code": code,
         "preprocessing": dict(data.preprocessing),

@@ -49,7 +49,8 @@ def train(job: TrainingJob, emit: Emit) -> Outcome:
     with contextlib.ExitStack() as stack:
         try:
             _refuse_changed_files(job)
-            callbacks = make_callbacks(job.spec, job.access)
+            folder = stack.enter_context(job.own_directory())
+            callbacks = make_callbacks(job.spec, job.access, folder)
             stream = stack.enter_context(example_stream(job))
             training = _begin(job, stream, callbacks)
             noise = NoiseRecorder(job.spec, job.model, job.data)

@@ -1,6 +1,7 @@
 """Trains checked runs in this process, one after the other; it writes no file."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import keras
 
@@ -8,9 +9,11 @@ from kerasbatch.data.run_data import RunData
 from kerasbatch.engine import keras_private
 from kerasbatch.engine.model_state import build_optimizer, copy_model_state
 from kerasbatch.errors import SpecError
+from kerasbatch.inference.initial_weights import assign_initial_weights
 from kerasbatch.models.build import build_model
 from kerasbatch.records import provenance
 from kerasbatch.records.run_status import RunStatus
+from kerasbatch.records.stored_files import hash_stored
 from kerasbatch.runs.messages import Emit, RunEnded
 from kerasbatch.runs.prepare.data_loader import DataLoader
 from kerasbatch.runs.prepare.prepared_run import PreparedRun
@@ -21,9 +24,15 @@ from kerasbatch.runs.training.objective import run_objective
 from kerasbatch.runs.training.outcome import Outcome
 from kerasbatch.runs.training.record import run_record
 from kerasbatch.runs.training.session import train
-from kerasbatch.spec.named_paths import file_names, has_passed_code, names_code
-from kerasbatch.spec.section_schema import OWN_CODE, EvaluateEvery
+from kerasbatch.spec.named_paths import (
+    builds_anew,
+    file_names,
+    has_passed_code,
+    names_code,
+)
+from kerasbatch.spec.section_schema import EvaluateEvery
 from kerasbatch.spec.trust import Access
+from kerasbatch.spec.weights_schema import skipped_layers
 from kerasbatch.user_code import calls
 
 DENSE = 10
@@ -86,11 +95,12 @@ class Trainer:
         evaluations = sum(1 for _ in job.plan.evaluation_steps(every.kind, every.amount))
         is_whole = outcome.status == RunStatus.DONE and outcome.observed_steps == steps
         is_short = outcome.train_seconds is not None and outcome.train_seconds <= LONGEST
-        is_own = spec.callbacks or isinstance(spec.model, OWN_CODE) or names_code(spec)
+        is_own = spec.callbacks or builds_anew(spec) or names_code(spec)
         if evaluations * DENSE < steps or not is_whole or not is_short or is_own:
             return {}
         quiet = spec.model_copy(update={"evaluate_every": EvaluateEvery(steps=steps), "record": []})
         model = self._models.get(prepared, job.data)
+        _assign_weights(model, prepared)
         again = train(replace(job, spec=quiet, model=model), lambda message: None)
         if again.status != RunStatus.DONE or again.train_seconds is None:
             self._models.forget()
@@ -106,16 +116,31 @@ class Trainer:
             message = f"{files} changed after the runs were checked; run the same command again"
             raise SpecError.at(("data",), message)
         model = self._models.get(prepared, data)
+        _assign_weights(model, prepared)
         return TrainingJob(
             spec=spec,
             model=model,
             data=data,
             plan=prepared.plan,
             access=access,
+            logged=prepared.logged,
+            directory=None if prepared.directory is None else Path(prepared.directory),
             code=prepared.model_code,
             cap=prepared.cap,
             settings=self._settings,
         )
+
+
+def _assign_weights(model: keras.Model, prepared: PreparedRun) -> None:
+    """Give a model the initial weights of its run, which must be those of the check."""
+    weights = prepared.weights
+    if weights is None:
+        return
+    if hash_stored(weights.file) != weights.sha256:
+        message = f"{weights.file} changed after the runs were checked; run the same command again"
+        raise SpecError.at(("initial_weights",), message)
+    skip = skipped_layers(prepared.single.spec.initial_weights)
+    assign_initial_weights(model, weights.file, skip)
 
 
 class ModelCache:
@@ -136,7 +161,7 @@ class ModelCache:
     def get(self, prepared: PreparedRun, data: RunData) -> keras.Model:
         """Return a model with the initial weights of the run's seed."""
         spec, rate = prepared.single.spec, prepared.rate
-        if isinstance(spec.model, OWN_CODE):
+        if builds_anew(spec):
             self._last = None
             return build_model(spec, data, rate, self._access)
         if self._last is None or prepared.program_key != self._program_key:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kerasbatch.errors import Location, SpecError
+from kerasbatch.spec.fields import AS
 from kerasbatch.spec.passed.fingerprint import UnknownContentError, fingerprint
 from kerasbatch.spec.passed.objects import PassedObjects
 from kerasbatch.spec.passed.plain_values import plain_value
@@ -99,6 +100,10 @@ class _References:
             return self._reference(value, place, _name(value), _describe_model)
         if key == "callbacks" and isinstance(value, list | tuple):
             return [self._callback(item, (*place, n)) for n, item in enumerate(value)]
+        if key in ("optimizer", "loss") and _is_part(value):
+            return self._part(value, place)
+        if key == "metrics" and isinstance(value, list | tuple):
+            return [self._metric(item, (*place, n)) for n, item in enumerate(value)]
         if hasattr(value, "get_config"):
             message = f"found an object; write its name and arguments, like {_as_mapping(value)}"
             raise SpecError.at(place, message)
@@ -114,6 +119,16 @@ class _References:
         parts, options = parts_and_options(value, place)
         name = "table" if hasattr(parts["x"], "columns") else "arrays"
         return self._reference(parts, place, name, _describe_parts) | options
+
+    def _part(self, value: Any, place: Location) -> dict[str, Any]:
+        return self._reference(value, place, _name(value), _describe_object)
+
+    def _metric(self, value: Any, place: Location) -> Any:
+        """Return a metric by its name; an object has the column of its own name."""
+        if not _is_part(value):
+            return value
+        name = getattr(value, "name", None) or getattr(value, "__name__", None)
+        return self._part(value, place) | ({AS: name} if name else {})
 
     def _callback(self, value: Any, place: Location) -> Any:
         if isinstance(value, str | Mapping):
@@ -131,6 +146,17 @@ class _References:
         key = f"{name}-{content[:_HASH_LENGTH]}"
         self.objects[key] = value
         return {OBJECT: key, NOTE: f"{describe(value)}; {_PASSED}"}
+
+
+def _is_part(value: Any) -> bool:
+    """Return whether a value is an optimizer, a loss or a metric, or a function that is one."""
+    return callable(value) or hasattr(value, "get_config")
+
+
+def _describe_object(value: Any) -> str:
+    if callable(value) and not hasattr(value, "get_config"):
+        return _describe_model(value)
+    return f"a {type(value).__name__}"
 
 
 def _as_pandas(value: Any) -> Any:

@@ -4,6 +4,7 @@
 `optimizer` it is short for the same in the sweep.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -50,7 +51,7 @@ def auto_rate_of(spec: Spec, run: Spec | None = None) -> AutoRate | None:
     name, own = optimizer.name, optimizer.arguments.get("learning_rate")
     start = options.get("start", own)
     if start is None:
-        start = keras_registry.default_learning_rate(name)
+        start = keras_registry.default_learning_rate(name) or math.nan  # a fault of the spec
     has_rule = (run or spec).learning_rate_rule.rule != "none"
     return AutoRate(
         start=float(start),
@@ -119,8 +120,15 @@ def _start_faults(spec: Spec, options: dict[str, Any], place: tuple[str, ...]) -
     if isinstance(own, dict):
         message = "auto searches a number, and this spec has a schedule; write a number, or leave "
         yield Fault(("optimizer", "learning_rate"), message + "learning_rate out")
-    elif keras_registry.default_learning_rate(name) is None:
-        yield Fault(place, f"{name} has no learning rate; leave auto out")
+    elif (
+        keras_registry.default_learning_rate(name) is None
+        and own is None
+        and "start" not in options
+    ):
+        message = (
+            "the rate of an optimizer of own code is not known beforehand; write a start, like"
+        )
+        yield Fault(place, f"{message} {{auto: {{start: 0.001}}}}")
     elif own is not None and "start" in options:
         message = f"auto starts at {show_value(options['start'])}; keep one of them"
         yield Fault(("optimizer", "learning_rate"), message)

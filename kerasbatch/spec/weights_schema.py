@@ -1,0 +1,51 @@
+"""The keys under `initial_weights`: a file, a run, or a run of an experiment."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from kerasbatch.spec.fields import FILE, Expected, FileName, InnerKey, KeyedModel, Text
+
+Which = Literal["last", "best"]
+LayerNames = Annotated[
+    tuple[Text, ...],
+    Field(strict=False, min_length=1),
+    Expected('a list of layers, or of patterns such as "conv_*"'),
+]
+_ELSEWHERE = InnerKey(identity=False)
+"""Names of weights, whose content is part of a run's identity."""
+
+
+class _Weights(KeyedModel):
+    """Weights of a kept model.
+
+    Args:
+        which: the model of a run, `last` or `best`; by default the best, if it was kept.
+        skip: the layers that may stay as they were drawn.
+    """
+
+    which: Annotated[Which | None, Expected("last or best"), _ELSEWHERE] = None
+    skip: Annotated[LayerNames | None, InnerKey()] = None
+
+
+class WeightsOfFile(_Weights):
+    """Weights of a file, or of the directory of a run."""
+
+    kind: Literal["file"] = Field("file", exclude=True)
+    file: Annotated[FileName, FILE]
+
+
+class WeightsOfExperiment(_Weights):
+    """Weights of a run of an experiment in the same results folder."""
+
+    kind: Literal["experiment"] = Field("experiment", exclude=True)
+    experiment: Annotated[Text, _ELSEWHERE]
+    run: Annotated[Text, _ELSEWHERE] = "best"
+
+
+def skipped_layers(weights: "AnyWeights | None") -> tuple[str, ...]:
+    """Return the layers that may stay as they were drawn."""
+    return () if weights is None else weights.skip or ()
+
+
+AnyWeights = Annotated[WeightsOfFile | WeightsOfExperiment, Field(discriminator="kind")]

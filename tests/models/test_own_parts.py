@@ -1,0 +1,214 @@
+"""Losses, metrics and optimizers of own code, by a spec and from Python."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+import kerasbatch as kb
+from kerasbatch.records.files import dump_yaml
+
+CODE = """
+import keras
+from keras import ops
+
+
+def build(input_shape, classes, units=8):
+    layers = [keras.layers.Dense(units, "relu"), keras.layers.Dense(classes, "softmax")]
+    return keras.Sequential([keras.Input(input_shape), *layers])
+
+
+def focal(y_true, y_pred, gamma):
+    labels = ops.one_hot(ops.cast(y_true, "int32"), y_pred.shape[-1])
+    chosen = ops.sum(labels * y_pred, axis=-1)
+    return -((1 - chosen) ** gamma) * ops.log(chosen)
+
+
+class Smooth(keras.Loss):
+    def __init__(self, smoothing, name="smooth"):
+        super().__init__(name=name)
+        self.smoothing = smoothing
+
+    def call(self, y_true, y_pred):
+        labels = ops.one_hot(ops.cast(y_true, "int32"), y_pred.shape[-1])
+        return keras.losses.categorical_crossentropy(
+            labels, y_pred, label_smoothing=self.smoothing
+        )
+
+
+def make_loss(smoothing):
+    return Smooth(smoothing)
+
+
+def confidence(y_true, y_pred):
+    return ops.max(y_pred, axis=-1)
+
+
+class Calls(keras.Metric):
+    def __init__(self, name="calls"):
+        super().__init__(name=name)
+        self.number = self.add_weight(name="number", initializer="zeros")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.number.assign_add(1.0)
+
+    def result(self):
+        return self.number
+
+
+def make_optimizer(momentum=0.5):
+    return keras.optimizers.SGD(0.25, momentum=momentum)
+
+
+USED = keras.optimizers.SGD()
+USED.build([keras.Variable([1.0])])
+
+
+def used():
+    return USED
+
+
+def failing(y_true, y_pred):
+    return y_true + ops.ones((7, 7, 7)) @ y_pred
+
+
+def wrong_shape(y_true, y_pred):
+    return ops.zeros((3,)) + ops.mean(y_pred)
+
+
+def not_finite(y_true, y_pred):
+    return ops.log(-ops.max(y_pred, axis=-1))
+
+
+def nothing():
+    return None
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path, small: dict[str, Any]) -> Any:
+    (tmp_path / "mine.py").write_text(CODE, encoding="utf-8")
+
+    def run(**keys: Any) -> kb.Result:
+        path = tmp_path / "own.yaml"
+        path.write_text(dump_yaml(small | keys), encoding="utf-8")
+        return kb.run(path, results=tmp_path / "results", trust=True)
+
+    return run
+
+
+def python(function: str, **arguments: Any) -> dict[str, Any]:
+    return {"python": f"mine.py:{function}"} | ({"arguments": arguments} if arguments else {})
+
+
+def test_a_function_with_arguments_is_the_loss(own: Any) -> None:
+    """Focal loss with gamma 0 is the cross-entropy."""
+    plain = own(loss="sparse_categorical_crossentropy")
+    focal = own(loss=python("focal", gamma=0))
+    other = own(loss=python("focal", gamma=2))
+    assert focal.row["val_loss"] == pytest.approx(plain.row["val_loss"], rel=1e-5)
+    assert other.row["val_loss"] < focal.row["val_loss"]
+    assert focal.directory != other.directory
+    assert focal.row["step_check"] == "ok"
+
+
+def test_a_class_and_a_function_that_makes_it(own: Any) -> None:
+    by_class = own(loss=python("Smooth", smoothing=0.1))
+    by_function = own(loss=python("make_loss", smoothing=0.1))
+    assert by_class.row["val_loss"] == by_function.row["val_loss"]
+
+
+def test_metrics_have_the_columns_of_their_names(own: Any) -> None:
+    metrics = ["accuracy", python("confidence"), python("confidence") | {"as": "trust"}]
+    row = own(metrics=[*metrics, python("Calls") | {"as": "batches"}]).row
+    assert row["val_confidence"] == pytest.approx(row["val_trust"])
+    assert 0 < row["val_confidence"] <= 1
+    assert row["val_batches"] >= 1
+
+
+def test_an_optimizer_whose_rate_the_spec_sets(own: Any) -> None:
+    """Its own rate is recorded; the rate of the spec replaces it."""
+    made = own(optimizer=python("make_optimizer"))
+    named = own(optimizer={"name": "sgd", "learning_rate": 0.25, "momentum": 0.5})
+    assert made.row["val_loss"] == named.row["val_loss"]
+    assert (made.row["optimizer"], made.row["learning_rate"]) == ("SGD", 0.25)
+    slow = own(optimizer=python("make_optimizer", momentum=0.9) | {"learning_rate": 0.01})
+    named = own(optimizer={"name": "sgd", "learning_rate": 0.01, "momentum": 0.9})
+    assert slow.row["val_loss"] == named.row["val_loss"]
+    assert slow.row["learning_rate"] == 0.01
+
+
+def test_arguments_are_swept(own: Any, tmp_path: Path, small: dict[str, Any]) -> None:
+    spec = small | {
+        "model": python("build", units=4),
+        "loss": python("focal", gamma=0),
+        "sweep": {"model.arguments.units": [4, 16], "loss.arguments.gamma": [0, 2]},
+    }
+    (tmp_path / "s.yaml").write_text(dump_yaml(spec), encoding="utf-8")
+    kb.sweep(tmp_path / "s.yaml", results=tmp_path / "results", trust=True, jobs=1)
+    table = kb.load(tmp_path / "results" / "s").runs
+    assert len(table) == 4
+    assert sorted(table["model.arguments.units"].unique()) == [4, 16]
+    assert set(table["loss.arguments.gamma"]) == {0, 2}
+    assert (table["step_check"] == "ok").all()
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"loss": python("focal")}, r"focal\(y_true, y_pred, gamma\) needs y_true and"),
+        ({"loss": python("focal", gama=1)}, "has no argument gama; did you mean gamma"),
+        ({"loss": python("focal", gamma=2) | {"as": "x"}}, "unknown key"),
+        ({"loss": python("nothing")}, "nothing returned NoneType; must return a loss"),
+        ({"loss": python("wrong_shape")}, "wrong_shape gives values of shape"),
+        ({"loss": python("not_finite")}, "the loss of the untrained model is nan"),
+        ({"loss": python("failing")}, r"(?s)mine.py failed: .*mine.py:\d+, in failing"),
+        (
+            {"metrics": [python("failing")]},
+            r"(?s)metrics\[0\].*failed: .*in failing",
+        ),
+        ({"optimizer": python("nothing")}, "must return a keras.optimizers.Optimizer"),
+        ({"optimizer": python("used")}, "used before"),
+        ({"metrics": [python("nothing")]}, "must return a metric"),
+        ({"metrics": [python("Calls", name="other")]}, "is called 'other'; write as: other"),
+        ({"loss": {"python": "mine.py"}}, "must be a file and a function in it"),
+        ({"loss": python("focal") | {"arguments": [1]}}, "must be a mapping, like"),
+        ({"model": python("build", units="many")}, "(?s)mine.py failed: .*in build"),
+        ({"model": python("build", unit=3)}, r"build\(input_shape, classes, units=8\) has no"),
+    ],
+)
+def test_faults_of_own_code(own: Any, tmp_path: Path, keys: Any, message: str) -> None:
+    with pytest.raises(kb.SpecError, match=message):
+        own(**keys)
+    assert not list((tmp_path / "results").glob("*/*/record.json"))
+
+
+def test_objects_of_python(small: dict[str, Any], tmp_path: Path) -> None:
+    """Optimizer, loss and metrics as objects; the caller's are not changed."""
+    optimizer = keras.optimizers.AdamW(0.01, clipnorm=1.0)
+    metric = keras.metrics.SparseTopKCategoricalAccuracy(2, name="top2")
+    spec = small | {
+        "optimizer": optimizer,
+        "loss": keras.losses.SparseCategoricalCrossentropy(),
+        "metrics": [metric, "accuracy"],
+    }
+    first = kb.run(spec, results=tmp_path)
+    named = {"name": "AdamW", "learning_rate": 0.01, "clipnorm": 1.0}
+    same = kb.run(spec | {"optimizer": named}, results=tmp_path)
+    assert first.row["val_loss"] == same.row["val_loss"]
+    assert first.row["val_top2"] >= first.row["val_accuracy"]
+    assert first.row["learning_rate"] == pytest.approx(0.01)
+    assert int(optimizer.iterations) == 0
+    assert float(metric.result()) == 0
+    assert kb.run(spec, results=tmp_path).directory == first.directory
+
+
+def test_a_function_of_python_is_a_loss(small: dict[str, Any], tmp_path: Path) -> None:
+    def crossentropy(y_true: Any, y_pred: Any) -> Any:
+        return keras.losses.sparse_categorical_crossentropy(y_true, y_pred)
+
+    own = kb.run(small | {"loss": crossentropy}, results=tmp_path)
+    named = kb.run(small | {"loss": "sparse_categorical_crossentropy"}, results=tmp_path)
+    assert np.isclose(own.row["val_loss"], named.row["val_loss"])
