@@ -17,6 +17,7 @@ from kerasbatch.cli.check_advice import check_advice
 from kerasbatch.cli.claims import claims
 from kerasbatch.cli.compare import compare
 from kerasbatch.cli.export import export
+from kerasbatch.cli.init import init
 from kerasbatch.cli.plan import plan
 from kerasbatch.cli.plot import plot
 from kerasbatch.cli.predict import predict
@@ -34,6 +35,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
+    init,
     steps,
     plan,
     run,

@@ -1,7 +1,7 @@
 """The command `predict`: predict new rows with a kept model."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -30,8 +30,11 @@ def predict(
         typer.Option(metavar="PATH", help="Text files to predict: a file or a folder; repeatable."),
     ] = None,
     which: Annotated[
-        Literal["best", "last"] | None,
-        typer.Option(help="Model to use; by default the best if the run kept both."),
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Model to use: best, last, or one of the training, like checkpoint-1200.",
+        ),
     ] = None,
     keep: Annotated[
         list[str] | None,

@@ -5,6 +5,7 @@ other, and only numbers are read from the file. User code runs only with trust, 
 code of the training.
 """
 
+import fnmatch
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
@@ -21,7 +22,7 @@ from kerasbatch.inference.stored_architecture import stored_architecture
 from kerasbatch.models.build import compile_model
 from kerasbatch.models.example_layout import ExampleLayout
 from kerasbatch.planning import plan_budget
-from kerasbatch.records.file_names import MODELS, PREPROCESSING, SPEC
+from kerasbatch.records.file_names import CHECKPOINTS, MODELS, PREPROCESSING, SPEC
 from kerasbatch.records.run_directory import RunDirectory
 from kerasbatch.records.stored_files import StoredFileError, read_stored_spec
 from kerasbatch.spec.keras_registry import SIGNED_LOSSES, class_name, has_logits
@@ -29,7 +30,6 @@ from kerasbatch.spec.learning_rate import resolve_learning_rate
 from kerasbatch.spec.passed.objects import PassedObjects
 from kerasbatch.spec.passed.references import is_unchanged
 from kerasbatch.spec.reader import SpecSource
-from kerasbatch.spec.schema import Saved
 from kerasbatch.spec.section_schema import ObjectModel, PythonModel
 from kerasbatch.spec.trust import Access
 from kerasbatch.text import shortened
@@ -60,12 +60,13 @@ class SavedModel:
     gives_scores: bool = False
 
 
-def load_model(run: str | Path, *, which: Saved | None = None, trust: bool = False) -> keras.Model:
+def load_model(run: str | Path, *, which: str | None = None, trust: bool = False) -> keras.Model:
     """Load the saved model of a run, compiled as in its training.
 
     Args:
         run: the directory of the run; its spec had `save: last`, `best` or both.
-        which: `last` or `best`; None loads the best if there is one.
+        which: `last`, `best` or a model of the training, like `checkpoint-1200`; None loads the
+            best if there is one.
         trust: whether the run's spec may run Python code.
 
     Raises:
@@ -77,7 +78,7 @@ def load_model(run: str | Path, *, which: Saved | None = None, trust: bool = Fal
 def load_saved_model(
     run: str | Path,
     *,
-    which: Saved | None = None,
+    which: str | None = None,
     trust: bool = False,
     objects: PassedObjects | None = None,
 ) -> SavedModel:
@@ -112,8 +113,15 @@ def load_saved_model(
     )
 
 
-def _file(directory: RunDirectory, record: dict[str, Any], which: Saved | None) -> str:
+def _file(directory: RunDirectory, record: dict[str, Any], which: str | None) -> str:
     saved = [name for name, file in MODELS.items() if file in record["files"]]
+    during = [name for name in record["files"] if fnmatch.fnmatchcase(name, CHECKPOINTS)]
+    if which is not None and f"{which}.keras" in during:
+        return f"{which}.keras"
+    if not saved and during:
+        names = ", ".join(name.removesuffix(".keras") for name in during)
+        message = f"this run kept models of its training alone; name one of {names}"
+        raise SpecError.at((), f"{directory.path}: {message}")
     if not saved:
         message = "this run kept no model; write save: best into its spec, and run it again"
         raise SpecError.at((), f"{directory.path}: {message}")

@@ -22,7 +22,7 @@ from kerasbatch.spec import keras_registry
 from kerasbatch.spec.compile_part import CompilePart
 from kerasbatch.spec.keras_registry import LabelKind
 from kerasbatch.spec.learning_rate import LearningRate
-from kerasbatch.spec.schema import PARTS, Spec
+from kerasbatch.spec.schema import COMPILE_PARTS, Spec
 from kerasbatch.spec.trust import Access
 
 
@@ -165,7 +165,7 @@ def _options(model: keras.Model, spec: Spec) -> dict[str, Any]:
     """
     if model.compiled:
         return dict(model._compile_config.config)
-    missing = [key for key in PARTS if getattr(spec, key).is_of_model]
+    missing = [key for key in COMPILE_PARTS if getattr(spec, key).is_of_model]
     if missing:
         parts = " and ".join(missing)
         advice = ", ".join(f"{key}: ..." for key in missing)

@@ -7,5 +7,7 @@ TABLES = ("history.csv", "steps.csv", "steps_loss.csv", "weights.csv", "noise.cs
 PREPROCESSING = "preprocessing.json"
 MODELS = {"last": "model.keras", "best": "best.keras"}
 """The files of the models, by the values of the spec's `save`."""
+CHECKPOINT, CHECKPOINTS = "checkpoint-{step}.keras", "checkpoint-*.keras"
+"""The name of a model that is saved during the training, and a pattern of all of them."""
 HASHED = tuple(sorted((SPEC, *TABLES, PREPROCESSING, *MODELS.values())))
 """The files whose checksums stand in the record."""

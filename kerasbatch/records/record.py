@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasbatch.atomic_files import write_text
-from kerasbatch.records.file_names import HASHED, RECORD
+from kerasbatch.records.file_names import CHECKPOINTS, HASHED, RECORD
 from kerasbatch.records.record_schema import foreign_row_problem, record_problem
 from kerasbatch.records.stored_files import StoredFileError, hash_stored, read_stored
 
@@ -39,7 +39,9 @@ class StoredRecord:
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> dict[str, Any]:
     """Write the record of a run, with checksums of its files; return the added keys."""
-    files = {name: hash_stored(folder / name) for name in HASHED if (folder / name).exists()}
+    names = [name for name in HASHED if (folder / name).exists()]
+    names += sorted(file.name for file in folder.glob(CHECKPOINTS))
+    files = {name: hash_stored(folder / name) for name in names}
     plain = _writable({"format": FORMAT, **record, _FILES: files})
     plain[_CHECKSUM] = _checksum(plain)
     text = json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False)

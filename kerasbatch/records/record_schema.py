@@ -32,7 +32,8 @@ Count = Annotated[int, Field(strict=True, ge=0, lt=2**62)]
 Text = Annotated[str, Field(strict=True)] | None
 Scalar = bool | Number | Text
 Time = Annotated[str, AfterValidator(lambda text: datetime.fromisoformat(text) and text)] | None
-KnownFile = Annotated[str, Field(pattern=f"^({'|'.join(map(re.escape, HASHED))})$")]
+_FILES = "|".join([*map(re.escape, HASHED), r"checkpoint-[0-9]{1,18}\.keras"])
+KnownFile = Annotated[str, Field(pattern=f"^({_FILES})$")]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 _HINTS = get_type_hints(RunRow)
 TEXTS = frozenset({"target", *(name for name in _HINTS if _HINTS[name] in (str, str | None))})

@@ -13,7 +13,7 @@ from typing import Any
 
 from kerasbatch.atomic_files import write_bytes, write_text
 from kerasbatch.errors import SpecError
-from kerasbatch.records.file_names import HASHED, MODELS, RECORD, SPEC
+from kerasbatch.records.file_names import CHECKPOINTS, HASHED, MODELS, RECORD, SPEC
 from kerasbatch.records.files import columns_of, dump_yaml, write_csv
 from kerasbatch.records.record import StoredRecord, file_problems, read_record, write_record
 from kerasbatch.records.run_status import FINISHED, RunStatus
@@ -35,8 +35,8 @@ class RunDirectory:
     def start(self, spec: Spec) -> None:
         """Create the directory for a new training, and delete the files of an earlier one."""
         self.path.mkdir(parents=True, exist_ok=True)
-        for old in (RECORD, *HASHED):
-            (self.path / old).unlink(missing_ok=True)
+        for old in (*map(self.path.joinpath, (RECORD, *HASHED)), *self.path.glob(CHECKPOINTS)):
+            old.unlink(missing_ok=True)
         write_text(self.path / SPEC, dump_yaml(spec.plain()))
 
     def write(self, name: str, rows: Sequence[Mapping[str, Any]], first: Sequence[str]) -> None:
@@ -46,6 +46,10 @@ class RunDirectory:
     def save(self, name: str, content: bytes) -> None:
         """Write a file of the run that is not a table."""
         write_bytes(self.path / name, content)
+
+    def delete(self, name: str) -> None:
+        """Delete a file of the run, such as a checkpoint that is not kept."""
+        (self.path / name).unlink(missing_ok=True)
 
     def finish(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """Write the record, which gives the run a status, and return its content."""

@@ -18,7 +18,7 @@ from kerasbatch.records.stored_files import StoredFileError
 from kerasbatch.records.table_writer import TableWriter
 from kerasbatch.runs import earlier_results
 from kerasbatch.runs.executors.worker_failure import WorkerFailure
-from kerasbatch.runs.messages import Message, ProgressUpdate, SavedFile, TableRows
+from kerasbatch.runs.messages import DeletedFile, Message, ProgressUpdate, SavedFile, TableRows
 from kerasbatch.runs.open_run import OpenRun
 from kerasbatch.runs.prepare.prepared_run import PreparedRun
 from kerasbatch.runs.progress import RunInfo, SweepProgress, Watcher
@@ -141,6 +141,8 @@ class Coordinator:
         elif isinstance(message, SavedFile):
             with self._ending_if_deleted(open_run):
                 open_run.written.save(message.name, message.content)
+        elif isinstance(message, DeletedFile):
+            open_run.written.delete(message.name)
         elif isinstance(message, ProgressUpdate):
             open_run.progress = message.progress
             self._watcher.progress(open_run.info, message.progress)

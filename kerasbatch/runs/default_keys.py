@@ -6,7 +6,7 @@ from typing import Any
 from kerasbatch.data.encoding.classes import are_classes
 from kerasbatch.spec.passed.call_arguments import call_with
 from kerasbatch.spec.passed.references import is_data, is_model, parts_and_options
-from kerasbatch.spec.schema import BUDGETS
+from kerasbatch.spec.schema import BUDGETS, COMPILE_PARTS
 
 _OPTIMIZER, _SIZE, _EPOCHS = ("optimizer", "adam"), ("batch_size", 32), ("epochs", 1)
 
@@ -25,7 +25,7 @@ def defaults_of(spec: Mapping[str, Any]) -> dict[str, Any]:
     missing: dict[str, Any] = {} if "batch_size" in set_keys else dict([_SIZE])
     if not set_keys & set(BUDGETS):
         missing |= [_EPOCHS]
-    if {"optimizer", "loss"} <= set_keys or _is_compiled(spec.get("model"), data):
+    if set(COMPILE_PARTS) <= set_keys or _is_compiled(spec.get("model"), data):
         return missing
     if "optimizer" not in set_keys:
         missing |= [_OPTIMIZER]

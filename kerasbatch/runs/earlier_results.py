@@ -53,7 +53,9 @@ def finished(prepared: PreparedRun, directory: RunDirectory, watcher: Watcher) -
     if content.record is None or not is_enough(content.record, cap):
         return None
     # A run that may stop at a cap need not have its models: another setting may be the choice.
-    lacking = [] if prepared.cap else missing_models(content.record, prepared.single.spec.save)
+    lacking = (
+        [] if prepared.cap else missing_models(content.record, prepared.single.spec.saved_models)
+    )
     if lacking:
         names = " and ".join(lacking)
         message = f"has no {names}, which save asks for now; it is trained again"
@@ -69,10 +71,11 @@ def with_saved_models(prepared: PreparedRun, directory: RunDirectory) -> Prepare
     """Return a run that also saves the models that an earlier training of it saved."""
     record, spec = directory.read().record, prepared.single.spec
     files = record["files"] if record else ()
-    union = [name for name, file in MODELS.items() if name in spec.save or file in files]
-    if set(union) == set(spec.save):
+    union = [name for name, file in MODELS.items() if name in spec.saved_models or file in files]
+    if set(union) == set(spec.saved_models):
         return prepared
-    wider = spec.model_copy(update={"save": tuple(union)})
+    during = () if spec.checkpoints is None else (spec.checkpoints,)
+    wider = spec.model_copy(update={"save": (*union, *during)})
     return replace(prepared, single=replace(prepared.single, spec=wider))
 
 

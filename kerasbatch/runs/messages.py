@@ -45,6 +45,17 @@ class SavedFile:
 
 
 @dataclass(frozen=True)
+class DeletedFile:
+    """A file of the run that is not kept.
+
+    Args:
+        name: the name of the file.
+    """
+
+    name: str
+
+
+@dataclass(frozen=True)
 class RunEnded:
     """The end of the training.
 
@@ -55,6 +66,6 @@ class RunEnded:
     record: dict[str, Any]
 
 
-Message = TableRows | ProgressUpdate | SavedFile | RunEnded
+Message = TableRows | ProgressUpdate | SavedFile | DeletedFile | RunEnded
 Emit = Callable[[Message], None]
 """Receives messages; may raise KeyboardInterrupt at a `ProgressUpdate` to stop the training."""

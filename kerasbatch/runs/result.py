@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from kerasbatch.inference.saved_model import SavedModel
-    from kerasbatch.spec.schema import Saved
     from kerasbatch.types import Array
 
 
@@ -94,11 +93,11 @@ class Result:
         """The recorded gradient noise at every evaluation."""
         return self._table("noise.csv")
 
-    def model(self, which: "Saved | None" = None, *, trust: bool = False) -> "keras.Model":
+    def model(self, which: str | None = None, *, trust: bool = False) -> "keras.Model":
         """Load the model that the run saved, compiled as in training.
 
         Args:
-            which: `last` or `best`; None takes the best if it was saved.
+            which: `last`, `best`, or like `checkpoint-1200`; None takes the best if it was saved.
             trust: allow the Python code of the run's spec.
 
         Raises:
@@ -106,14 +105,14 @@ class Result:
         """
         return self._saved_model(which, trust).model
 
-    def predict(self, x: Any, which: "Saved | None" = None, *, trust: bool = False) -> "Array":
+    def predict(self, x: Any, which: str | None = None, *, trust: bool = False) -> "Array":
         """Predict with the saved model; columns, scaling and labels are those of the training.
 
         Args:
             x: a DataFrame with the columns of the training, in any order; or an array of shape
                 (n, ...) like the data before standardizing or scaling. Further columns are
                 ignored.
-            which: `last` or `best`; None takes the best if it was saved.
+            which: `last`, `best`, or like `checkpoint-1200`; None takes the best if it was saved.
             trust: allow the Python code of the run's spec.
 
         Returns:
@@ -132,7 +131,7 @@ class Result:
             warnings.warn(notice, stacklevel=2)
         return predicted_labels(saved, model_outputs(saved, examples))
 
-    def _saved_model(self, which: "Saved | None", trust: bool) -> "SavedModel":
+    def _saved_model(self, which: str | None, trust: bool) -> "SavedModel":
         from kerasbatch.inference.saved_model import load_saved_model
 
         return load_saved_model(self.directory, which=which, trust=trust, objects=self.objects)

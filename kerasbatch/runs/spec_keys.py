@@ -13,6 +13,8 @@ class SpecKeys(TypedDict, total=False):
     name: Any
     data: Any
     model: Any
+    initial_weights: Any
+    freeze: Any
     optimizer: Any
     learning_rate: Any
     loss: Any

@@ -12,7 +12,7 @@ from kerasbatch.spec.document.yaml_tree import Tree
 from kerasbatch.spec.fields import KIND, StrictModel
 from kerasbatch.spec.own_code import is_own_code
 from kerasbatch.spec.rules import check_rules, names_and_arguments
-from kerasbatch.spec.schema import BUDGETS, KEYS, PARTS, SWEEPING, Spec
+from kerasbatch.spec.schema import BUDGETS, COMPILE_PARTS, KEYS, SWEEPING, Spec
 from kerasbatch.spec.short_forms import expand, kinds_of, models_of
 from kerasbatch.text import short_name, show_value, suggestion
 
@@ -59,7 +59,9 @@ def fill_swept(raw: dict[str, Any]) -> dict[str, Any]:
     swept = {key.split(".")[0] for key in keys}
     filled = {key: value for key, value in PLACEHOLDERS.items() if key in swept}
     if is_own_code(raw.get("model")):  # it may have an optimizer, of which the rate is swept
-        filled = {key: value for key, value in filled.items() if key not in PARTS or key in keys}
+        filled = {
+            key: value for key, value in filled.items() if key not in COMPILE_PARTS or key in keys
+        }
     if swept & set(BUDGETS) and not raw.keys() & set(BUDGETS):
         filled[BUDGETS[0]] = 1
     return filled | raw

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from kerasbatch.spec import keras_registry
-from kerasbatch.spec.fields import KIND, Key
+from kerasbatch.spec.fields import AS, KIND, Key
 from kerasbatch.spec.keras_registry import CHOSEN_METRICS, OWN_LOSSES, Section
+from kerasbatch.spec.passed.call_arguments import ARGUMENTS
 from kerasbatch.spec.schema import BUDGETS, KEYS, Spec
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -30,9 +31,12 @@ def json_schema() -> Schema:
         *keras_registry.keras_table()["optimizers"],
         *map(str.lower, keras_registry.keras_table()["optimizers"]),
     ]
-    properties["optimizer"] = _named("optimizers", optimizers)
-    properties["loss"] = _named("losses", OWN_LOSSES)
-    properties["metrics"]["items"] = _named("metrics", CHOSEN_METRICS)
+    rate_alone = {"type": "object", "properties": {"learning_rate": {}}, "maxProperties": 1}
+    optimizer = [*_named("optimizers", optimizers), _python("learning_rate"), rate_alone]
+    properties["optimizer"] = {"anyOf": optimizer}
+    properties["loss"] = {"anyOf": [*_named("losses", OWN_LOSSES), _python()]}
+    metric = [*_named("metrics", CHOSEN_METRICS), _python(AS)]
+    properties["metrics"]["items"] = {"anyOf": metric}
     definitions["layer"] = _item("layers")
     properties["callbacks"]["items"] = {"anyOf": [_item("callbacks"), _python()]}
     definitions["LayerModel"]["properties"]["layers"] = {
@@ -40,7 +44,7 @@ def json_schema() -> Schema:
         "minItems": 1,
         "items": {"$ref": "#/$defs/layer"},
     }
-    for unused in ("NamedObject", "PresetModel", "ValidationWord"):
+    for unused in ("CompilePart", "PresetModel", "ValidationWord"):
         del definitions[unused]
     schema["required"] = [key for key in schema["required"] if key != "batch_size"]
     schema["if"] = {"not": {"required": ["sweep"]}}
@@ -54,7 +58,8 @@ def json_schema() -> Schema:
 def _with_short_form(long: Schema, key: Key, definitions: Schema) -> Schema:
     """Return the schema of a key that may also be written as a word."""
     if key.words is not None:
-        return {"anyOf": [{"enum": [key.words, *long["items"]["enum"]]}, long]}
+        words, *mappings = long["items"]["anyOf"]
+        return {"anyOf": [{"enum": [key.words, *words["enum"]]}, *mappings, long]}
     forms = long.get("oneOf") or [{"$ref": long["$ref"]}]
     properties = [definitions[_name(form)]["properties"] for form in forms]
     word = next(keys[str(key.short)] for keys in properties if key.short in keys)
@@ -105,24 +110,21 @@ def _clean(value: Any) -> Any:
     return kept
 
 
-def _named(section: Section, extra: Iterable[str]) -> Schema:
-    """Return the schema of a name, or of a mapping with the name and its arguments."""
+def _named(section: Section, extra: Iterable[str]) -> list[Schema]:
+    """Return the schemas of a name, and of a mapping with the name and its arguments."""
     aliases = keras_registry.keras_table()["aliases"].get(section, {})
     legal = sorted({*keras_registry.keras_table()[section], *aliases, *extra})
-    return {
-        "anyOf": [
-            {"enum": legal},
-            {"type": "object", "properties": {"name": {"enum": legal}}, "required": ["name"]},
-        ]
-    }
+    mapping = {"type": "object", "properties": {"name": {"enum": legal}}, "required": ["name"]}
+    return [{"enum": legal}, mapping]
 
 
-def _python() -> Schema:
-    """Return the schema of a function in a file of the user."""
+def _python(*beside: str) -> Schema:
+    """Return the schema of a function in a file of the user, with its arguments and other keys."""
     name = {"type": "string", "pattern": keras_registry.PYTHON_NAME}
+    others: Schema = {key: {} for key in beside}
     return {
         "type": "object",
-        "properties": {"python": name},
+        "properties": {"python": name, ARGUMENTS: {"type": "object"}, **others},
         "required": ["python"],
         "additionalProperties": False,
     }
@@ -132,12 +134,13 @@ def _item(section: Section) -> Schema:
     """Return the schema of a layer or callback: its name, or its name and arguments."""
     classes: dict[str, Any] = keras_registry.keras_table()[section]
     plain = [name for name, entry in classes.items() if not entry["required"]]
+    named = ["name"] if section == "layers" else []
     with_arguments = {
         name: {
             "type": "object" if entry["required"] else ["object", "null"],
             "properties": {
                 argument: _argument(argument)
-                for argument in [*entry["required"], *entry["optional"]]
+                for argument in [*entry["required"], *entry["optional"], *named]
             },
             "required": entry["required"],
             "additionalProperties": False,

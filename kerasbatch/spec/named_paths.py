@@ -10,7 +10,7 @@ from kerasbatch.spec.callback_rules import is_passed_callback, is_user_callback
 from kerasbatch.spec.compile_part import CompilePart
 from kerasbatch.spec.data_schema import NpyFiles
 from kerasbatch.spec.fields import InnerKey, KeyedModel, Named, metadata
-from kerasbatch.spec.schema import PARTS, Spec
+from kerasbatch.spec.schema import COMPILE_PARTS, Spec
 from kerasbatch.spec.section_schema import OWN_CODE, ObjectModel
 from kerasbatch.spec.trust import Access
 
@@ -101,7 +101,7 @@ def with_absolute_paths(spec: Spec, access: Access) -> Spec:
             else callback
             for callback in spec.callbacks
         )
-    for key in PARTS:
+    for key in COMPILE_PARTS:
         replacements[key] = _absolute_part(getattr(spec, key), access)
     replacements["metrics"] = tuple(_absolute_part(metric, access) for metric in spec.metrics)
     return spec.model_copy(update=replacements)

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from types import MethodType
-from typing import Any, get_args
+from typing import Any
 
 from kerasbatch.errors import Fault
 from kerasbatch.spec.automatic_budget import automatic_budget
@@ -18,20 +18,18 @@ from kerasbatch.spec.callback_rules import (
 )
 from kerasbatch.spec.data_rules import DATA_RULES
 from kerasbatch.spec.data_schema import TableData
-from kerasbatch.spec.keras_registry import Section
+from kerasbatch.spec.fields import KeyedModel
 from kerasbatch.spec.keras_validation import check_callbacks, check_layers, check_part
 from kerasbatch.spec.learning_rate import learning_rate_rule
 from kerasbatch.spec.measured import measured
 from kerasbatch.spec.named_paths import code_beside_model, named_paths
 from kerasbatch.spec.own_code import argument_faults, is_own_code
 from kerasbatch.spec.passed.call_arguments import ARGUMENTS
-from kerasbatch.spec.schema import BUDGETS, Spec
+from kerasbatch.spec.schema import BUDGETS, COMPILE_PARTS, KEYS, Spec
+from kerasbatch.spec.section_schema import SaveEvery
 from kerasbatch.text import show_value, suggestion
-from kerasbatch.types import EveryKind
 
 MAX_NAME_BYTES = 200
-PART_SECTIONS: dict[str, Section] = {"optimizer": "optimizers", "loss": "losses"}
-"""The sections of the names of the keys that a model needs that is not compiled."""
 # Windows cannot make files with these names, and a directory may be copied there.
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{p}{i}" for p in ("com", "lpt") for i in range(1, 10))}
 _UNSAFE_NAME = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|\u2028\u2029]')
@@ -69,10 +67,15 @@ def safe_name(spec: Spec) -> Iterator[Fault]:
 
 
 def saved(spec: Spec) -> Iterator[Fault]:
-    """Each model is saved once."""
-    for number, word in enumerate(spec.save):
-        if word in spec.save[:number]:
-            yield Fault(("save", number), f"{word} is in the list already")
+    """Each model is saved once, and those of the training at one distance."""
+    for number, item in enumerate(spec.save):
+        every = item.every if isinstance(item, SaveEvery) else None
+        if item in spec.save[:number] or (every and item != spec.checkpoints):
+            shown = "every" if every else item
+            yield Fault(("save", number), f"{shown} is in the list already")
+        elif every and len(every.units) != 1:
+            message = "must have one of epochs, steps, examples, growth, like {epochs: 5}"
+            yield Fault(("save", number, "every"), message)
 
 
 def weights(spec: Spec) -> Iterator[Fault]:
@@ -88,7 +91,7 @@ def weights(spec: Spec) -> Iterator[Fault]:
 
 def one_point_rule(spec: Spec) -> Iterator[Fault]:
     """evaluate_every has exactly one unit."""
-    units = [unit for unit in get_args(EveryKind) if getattr(spec.evaluate_every, unit) is not None]
+    units = spec.evaluate_every.units
     if len(units) != 1:
         legal = "exactly one of epochs, steps, examples, growth, like {epochs: 1}"
         shown = ", ".join(units) or "none of them"
@@ -133,8 +136,8 @@ def names_and_arguments(raw: dict[str, Any]) -> Iterator[Fault]:
     of_model = is_own_code(model)
     if isinstance(model, dict) and "layers" in model:
         yield from check_layers(model["layers"], ("model", "layers"))
-    for key, section in PART_SECTIONS.items():
-        if key in raw:
+    for key in COMPILE_PARTS:
+        if key in raw and (section := KEYS[key].section):
             yield from check_part(section, raw[key], (key,), of_model=of_model)
         elif not of_model and not suggestion(key, [k for k in raw if k not in Spec.model_fields]):
             yield Fault((key,), f"is missing; add {key}: ...")
@@ -146,8 +149,9 @@ def names_and_arguments(raw: dict[str, Any]) -> Iterator[Fault]:
 
 def own_arguments(spec: Spec) -> Iterator[Fault]:
     """The arguments of own models and data are values that a spec can hold."""
-    for key in ("model", "data"):
-        if arguments := getattr(getattr(spec, key), ARGUMENTS, None):
+    for key in KEYS:
+        section = getattr(spec, key)
+        if isinstance(section, KeyedModel) and (arguments := getattr(section, ARGUMENTS, None)):
             yield from argument_faults(arguments, (key, ARGUMENTS))
 
 

@@ -36,6 +36,7 @@ from kerasbatch.spec.section_schema import (
     LastForTest,
     LearningRateRule,
     Preset,
+    SaveEvery,
     Target,
 )
 from kerasbatch.spec.weights_schema import AnyWeights, LayerNames
@@ -74,8 +75,6 @@ _SETTING = Key(identity=True, swept=True, compiled=False, affects_data=False, se
 
 OF_MODEL = CompilePart()
 """A part that the model was compiled with."""
-PARTS = ("optimizer", "loss")
-"""The keys that only a model may leave out that is compiled already."""
 
 
 class Spec(KeyedModel):
@@ -187,9 +186,9 @@ class Spec(KeyedModel):
         _OBSERVED,
     ] = ()
     save: Annotated[
-        tuple[Saved, ...],
+        tuple[Saved | SaveEvery, ...],
         Field(strict=False),
-        Expected("none, last, best or [last, best]"),
+        Expected("none, last, best, [last, best] or {every: {epochs: 5}, keep: 3}"),
         Key(
             identity=False,
             swept=False,
@@ -232,6 +231,16 @@ class Spec(KeyedModel):
     cap: Annotated[Flag, _OF_SWEEP] = True
 
     @property
+    def saved_models(self) -> tuple[Saved, ...]:
+        """The models that are saved at the end."""
+        return tuple(item for item in self.save if not isinstance(item, SaveEvery))
+
+    @property
+    def checkpoints(self) -> SaveEvery | None:
+        """The models that are saved during the training, or None."""
+        return next((item for item in self.save if isinstance(item, SaveEvery)), None)
+
+    @property
     def makes_many(self) -> bool:
         """True if it describes many runs."""
         return any(getattr(self, key) is not None for key in SWEEPING)
@@ -262,7 +271,7 @@ class Spec(KeyedModel):
     def plain(self) -> dict[str, Any]:
         """Return the spec as plain values that read back as the same spec."""
         plain = self.model_dump(mode="json", exclude_none=True, exclude_defaults=False)
-        return {key: value for key, value in plain.items() if key not in PARTS or value}
+        return {key: value for key, value in plain.items() if key not in COMPILE_PARTS or value}
 
 
 def _key(name: str) -> Key:
@@ -280,6 +289,8 @@ def keys_where(condition: Callable[[Key], bool]) -> tuple[str, ...]:
     return tuple(name for name, key in KEYS.items() if condition(key))
 
 
+COMPILE_PARTS = keys_where(lambda key: key.section is not None)
+"""The keys that only a model may leave out that is compiled already."""
 OF_SWEEP = keys_where(lambda key: key.of_sweep)
 SWEEPING = ("sweep", "search")
 """The keys that make many runs of a spec."""

@@ -140,9 +140,14 @@ class EvaluateEvery(StrictModel):
     ] = None
 
     @property
+    def units(self) -> list[EveryKind]:
+        """Those of the four that are set; exactly one in a checked spec."""
+        return [kind for kind in get_args(EveryKind) if getattr(self, kind) is not None]
+
+    @property
     def kind(self) -> EveryKind:
         """The one of the four that is set."""
-        return next(kind for kind in get_args(EveryKind) if getattr(self, kind) is not None)
+        return self.units[0]
 
     @property
     def amount(self) -> float:
@@ -151,6 +156,13 @@ class EvaluateEvery(StrictModel):
 
 
 EVERY_EPOCH = EvaluateEvery(epochs=1)
+
+
+class SaveEvery(StrictModel):
+    """Models that are saved during the training, of which the last ones are kept."""
+
+    every: EvaluateEvery
+    keep: Count = 1
 
 
 class Target(StrictModel):

@@ -50,7 +50,7 @@ def _kinds(model: type[StrictModel]) -> tuple[str, ...]:
 
 def _expand(name: str, value: Any) -> Any:
     key = KEYS[name]
-    if key.words is not None and isinstance(value, str):
+    if key.words is not None and isinstance(value, str | Mapping):
         return [] if value == key.words else [value]
     if isinstance(value, list | tuple):
         return [_expand_text(name, item) for item in value]

@@ -24,7 +24,7 @@ from kerasbatch.runs.prepare.prepared_run import CheckedRuns, CompiledModel, Pre
 from kerasbatch.spec.learning_rate import LearningRate
 from kerasbatch.spec.measured import measured_faults
 from kerasbatch.spec.named_paths import builds_anew, code_beside_model
-from kerasbatch.spec.schema import PARTS, Spec
+from kerasbatch.spec.schema import COMPILE_PARTS, Spec
 from kerasbatch.spec.section_schema import PythonModel
 from kerasbatch.spec.sweep.single_run import SingleRun
 from kerasbatch.spec.weights_schema import skipped_layers
@@ -123,7 +123,7 @@ class _Checker:
 def _compiled_model(spec: Spec, model: keras.Model) -> CompiledModel:
     """Return the facts about a model whose loss and metrics were tried on examples."""
     rate = model.optimizer.get_config().get("learning_rate")
-    of_model = [key for key in PARTS if getattr(spec, key).is_of_model]
+    of_model = [key for key in COMPILE_PARTS if getattr(spec, key).is_of_model]
     logged = tuple(spec.logged_metrics())
     if not spec.knows_metrics:
         logged = tuple(dict.fromkeys((*logged, *model.get_metrics_result())))

@@ -32,7 +32,7 @@ class SavedModels:
     """
 
     def __init__(self, spec: Spec, model: keras.Model, prefix: str) -> None:
-        self._saved, self._model = spec.save, model
+        self._saved, self._model = spec.saved_models, model
         target = spec.target
         self._metric = target.metric if target else f"{prefix}loss"
         name = self._metric.removeprefix(prefix)
@@ -61,7 +61,7 @@ class SavedModels:
         """
         if not self._saved or ("last" not in self._saved and self._best is None):
             return
-        yield SavedFile(PREPROCESSING, _preprocessing(data, code))
+        yield SavedFile(PREPROCESSING, preprocessing_content(data, code))
         if "last" in self._saved:
             yield SavedFile(MODELS["last"], keras_file_content(self._model))
         if self._best is not None:
@@ -71,7 +71,7 @@ class SavedModels:
                 yield SavedFile(MODELS["best"], keras_file_content(self._model))
 
 
-def _preprocessing(data: RunData, code: str) -> bytes:
+def preprocessing_content(data: RunData, code: str) -> bytes:
     """Return the preprocessing of inputs and the meaning of outputs, as JSON."""
     content = {
         "input_shape": data.input_shape,

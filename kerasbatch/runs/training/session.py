@@ -20,6 +20,7 @@ from kerasbatch.models.callbacks import make_callbacks
 from kerasbatch.records.run_status import RunStatus
 from kerasbatch.runs.messages import Emit, ProgressUpdate
 from kerasbatch.runs.training.averaged_weights import AveragedWeights
+from kerasbatch.runs.training.checkpoints import Checkpoints
 from kerasbatch.runs.training.failures import failure_status, not_started
 from kerasbatch.runs.training.job import TrainingJob
 from kerasbatch.runs.training.job_stream import example_stream
@@ -127,6 +128,7 @@ class _Session:
             cap=job.cap.steps if job.cap else None,
         )
         self._saved = SavedModels(job.spec, job.model, job.prefix)
+        checkpoints = Checkpoints(job, emit)
         weights = WeightsRecorder(job.spec, job.model)
         self._tables = TableStream(
             emit,
@@ -142,6 +144,7 @@ class _Session:
             noise,
             self._stopping,
             self._saved,
+            checkpoints,
             self._tables,
         )
 

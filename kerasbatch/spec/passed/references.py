@@ -9,6 +9,7 @@ from kerasbatch.spec.fields import AS
 from kerasbatch.spec.passed.fingerprint import UnknownContentError, fingerprint
 from kerasbatch.spec.passed.objects import PassedObjects
 from kerasbatch.spec.passed.plain_values import plain_value
+from kerasbatch.spec.schema import COMPILE_PARTS
 from kerasbatch.spec.short_forms import kinds_of
 from kerasbatch.text import shortened
 
@@ -100,7 +101,7 @@ class _References:
             return self._reference(value, place, _name(value), _describe_model)
         if key == "callbacks" and isinstance(value, list | tuple):
             return [self._callback(item, (*place, n)) for n, item in enumerate(value)]
-        if key in ("optimizer", "loss") and _is_part(value):
+        if key in COMPILE_PARTS and _is_part(value):
             return self._part(value, place)
         if key == "metrics" and isinstance(value, list | tuple):
             return [self._metric(item, (*place, n)) for n, item in enumerate(value)]

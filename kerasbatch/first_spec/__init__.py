@@ -1,0 +1,1 @@
+"""The first spec for somebody's data: what `kerasbatch init` writes."""

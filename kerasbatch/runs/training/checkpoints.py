@@ -1,0 +1,54 @@
+"""The models that a run saves during its training."""
+
+from collections import deque
+
+import keras
+
+from kerasbatch.models.serialization import keras_file_content
+from kerasbatch.records.file_names import CHECKPOINT, PREPROCESSING
+from kerasbatch.runs.messages import DeletedFile, Emit, SavedFile
+from kerasbatch.runs.training.job import TrainingJob
+from kerasbatch.runs.training.saved_models import preprocessing_content
+from kerasbatch.types import Row
+
+
+class Checkpoints:
+    """Saves the model at the evaluations that the spec asks for, and keeps the last ones.
+
+    Where evaluations are rarer, it is saved at the first one from then on.
+
+    Args:
+        job: the input of the training.
+        emit: receives the files.
+    """
+
+    def __init__(self, job: TrainingJob, emit: Emit) -> None:
+        self._job, self._emit = job, emit
+        self._model: keras.Model = job.model
+        self._spec = job.spec.checkpoints
+        self._kept: deque[str] = deque()
+        if self._spec is not None:
+            every = self._spec.every
+            self._steps = job.plan.evaluation_steps(every.kind, every.amount)
+            self._next = next(self._steps, None)
+
+    def on_evaluation(self, row: Row) -> None:
+        """Save the model if it is due."""
+        step = int(row["step"])
+        if self._spec is None or not self._is_due(step):
+            return
+        if not self._kept:
+            content = preprocessing_content(self._job.data, self._job.code)
+            self._emit(SavedFile(PREPROCESSING, content))
+        name = CHECKPOINT.format(step=step)
+        self._emit(SavedFile(name, keras_file_content(self._model)))
+        self._kept.append(name)
+        while len(self._kept) > self._spec.keep:
+            self._emit(DeletedFile(self._kept.popleft()))
+
+    def _is_due(self, step: int) -> bool:
+        is_due = False
+        while self._next is not None and self._next <= step:
+            is_due = is_due or self._next > 0
+            self._next = next(self._steps, None)
+        return is_due
