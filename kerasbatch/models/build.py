@@ -105,7 +105,7 @@ def _model(spec: Spec, layout: ExampleLayout, access: Access) -> keras.Model:
     shape = cast("tuple[int, ...]", input_shape)
     if isinstance(spec.model, LayerModel):
         return _from_layers(spec.model.layers, shape)
-    layers = PRESETS[spec.model.preset](shape, layout.classes)
+    layers = PRESETS[spec.model.preset](shape, layout)
     return keras.Sequential([keras.Input(shape), *layers], name=spec.model.preset)
 
 

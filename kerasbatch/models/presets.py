@@ -5,29 +5,30 @@ from collections.abc import Callable
 import keras
 
 from kerasbatch.errors import SpecError
+from kerasbatch.models.example_layout import ExampleLayout
 from kerasbatch.spec.section_schema import Preset
 
 # With Keras' own padding, the two convolutions and poolings of `cnn` need 10 pixels a side.
 SMALLEST_VALID_IMAGE = 10
 
 
-def _output(classes: int | None) -> keras.layers.Layer:
+def _output(layout: ExampleLayout) -> keras.layers.Layer:
     # float32 with every precision: a softmax in bfloat16 loses small probabilities.
-    if classes is None:
-        return keras.layers.Dense(1, dtype="float32")
-    return keras.layers.Dense(classes, activation="softmax", dtype="float32")
+    activation = None if layout.classes is None else "softmax"
+    return keras.layers.Dense(layout.outputs, activation=activation, dtype="float32")
 
 
-def _linear(input_shape: tuple[int, ...], classes: int | None) -> list[keras.layers.Layer]:
-    return [keras.layers.Dense(1, dtype="float32")]
+def _linear(input_shape: tuple[int, ...], layout: ExampleLayout) -> list[keras.layers.Layer]:
+    units = layout.outputs if layout.classes is None else 1
+    return [keras.layers.Dense(units, dtype="float32")]
 
 
-def _mlp(input_shape: tuple[int, ...], classes: int | None) -> list[keras.layers.Layer]:
+def _mlp(input_shape: tuple[int, ...], layout: ExampleLayout) -> list[keras.layers.Layer]:
     layers = keras.layers
-    return [layers.Flatten(), layers.Dense(128, activation="relu"), _output(classes)]
+    return [layers.Flatten(), layers.Dense(128, activation="relu"), _output(layout)]
 
 
-def _cnn(input_shape: tuple[int, ...], classes: int | None) -> list[keras.layers.Layer]:
+def _cnn(input_shape: tuple[int, ...], layout: ExampleLayout) -> list[keras.layers.Layer]:
     if len(input_shape) not in (2, 3):
         message = f"cnn needs images, and these examples have shape {input_shape}; write mlp"
         raise SpecError.at(("model",), message)
@@ -43,13 +44,13 @@ def _cnn(input_shape: tuple[int, ...], classes: int | None) -> list[keras.layers
         layers.MaxPooling2D(),
         layers.Flatten(),
         layers.Dropout(0.5),
-        _output(classes),
+        _output(layout),
     ]
 
 
-PRESETS: dict[Preset, Callable[[tuple[int, ...], int | None], list[keras.layers.Layer]]] = {
+PRESETS: dict[Preset, Callable[[tuple[int, ...], ExampleLayout], list[keras.layers.Layer]]] = {
     "linear": _linear,
     "mlp": _mlp,
     "cnn": _cnn,
 }
-"""The functions that make the layers, for the shape of an example and the number of classes."""
+"""The functions that make the layers, for the shape of an example and its layout."""

@@ -101,8 +101,8 @@ def groups_of_a_table(spec: Spec) -> Iterator[Fault]:
     place = ("validation", "groups")
     if not isinstance(spec.data, TableData):
         yield Fault(place, "names a column, and these data are no table; write {fraction: 0.2}")
-    elif spec.validation.groups == spec.data.target:
-        yield Fault(place, f"{spec.data.target} is the target; name another column")
+    elif spec.validation.groups in spec.data.targets:
+        yield Fault(place, f"{spec.validation.groups} is a target; name another column")
 
 
 def streams(spec: Spec) -> Iterator[Fault]:

@@ -17,6 +17,7 @@ from kerasbatch.spec.data_values import (
     Mark,
     Resize,
     Sides,
+    Targets,
     TextColumn,
     WindowSize,
     WordCount,
@@ -84,7 +85,7 @@ class TableData(KeyedModel):
     """A table of named columns; the target is one of them."""
 
     kind: TableKind
-    target: Annotated[Text, PLAIN]
+    target: Annotated[Targets, PLAIN]
     columns: Annotated[ColumnNames | None, PLAIN] = None
     exclude: Annotated[ColumnNames | None, PLAIN] = None
     index: Annotated[
@@ -109,6 +110,11 @@ class TableData(KeyedModel):
     train_examples: Annotated[Count | None, PLAIN] = None
     standardize: Annotated[Flag, PLAIN] = True
     standardize_target: Annotated[Flag, PLAIN] = False
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The columns to predict."""
+        return (self.target,) if isinstance(self.target, str) else self.target
 
 
 class CsvData(TableData):
@@ -241,7 +247,7 @@ class ObjectData(TableData):
     kind: Literal["object"] = Field("object", exclude=True)
     object: Annotated[Text, InnerKey(identity=False)]
     note: Annotated[Text | None, InnerKey(identity=False)] = None
-    target: Annotated[Text, PLAIN] = "y"
+    target: Annotated[Targets, PLAIN] = "y"
 
 
 AnyData = Annotated[

@@ -9,6 +9,10 @@ from kerasbatch.spec.fields import Expected, StrictModel, Text, one_of
 ColumnNames = Annotated[
     tuple[Text, ...], Field(strict=False, min_length=1), Expected("a list of column names")
 ]
+Targets = Annotated[
+    Text | Annotated[tuple[Text, ...], Field(strict=False, min_length=1)],
+    Expected("the name of a column, or a list of columns of numbers"),
+]
 Mark = Annotated[str, Strict(), Field(pattern=r"^[!-~\t ]$")]
 
 

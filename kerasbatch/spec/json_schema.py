@@ -10,8 +10,9 @@ from typing import Any
 from kerasbatch.spec import keras_registry
 from kerasbatch.spec.fields import AS, KIND, Key
 from kerasbatch.spec.keras_registry import CHOSEN_METRICS, OWN_LOSSES, Section
+from kerasbatch.spec.own_code import PYTHON
 from kerasbatch.spec.passed.call_arguments import ARGUMENTS
-from kerasbatch.spec.schema import BUDGETS, KEYS, Spec
+from kerasbatch.spec.schema import BUDGETS, COMPILE_PARTS, KEYS, Spec
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Schema = dict[str, Any]
@@ -52,6 +53,8 @@ def json_schema() -> Schema:
         "required": ["batch_size"],
         "oneOf": [{"required": [budget]} for budget in BUDGETS],
     }
+    compiled = {"properties": {"model": {"type": "object", "required": [PYTHON]}}}
+    schema["allOf"] = [{"if": compiled, "else": {"required": list(COMPILE_PARTS)}}]
     return {"$schema": DIALECT, "title": "kerasbatch spec", **schema}
 
 

@@ -163,6 +163,22 @@ def target(table: Table, name: str, where: Location) -> Array:
     return values.astype(np.int64)
 
 
+def targets(table: Table, names: Sequence[str], where: Location) -> Array:
+    """Return the target: one column, or several of numbers, shape (n, columns).
+
+    Raises:
+        SpecError: as in `target`, or for words in one of several columns.
+    """
+    columns = [target(table, name, where) for name in names]
+    if len(columns) == 1:
+        return columns[0]
+    for name, column in zip(names, columns, strict=True):
+        if column.dtype.kind == "U":
+            message = f"the target column {show_value(name)} holds words; several targets must be "
+            raise SpecError.at(where, f"{message}numbers, of one output of the model")
+    return np.stack(columns, axis=1).astype(np.float64)
+
+
 def _is_spelled(cells: "pd.Series[Any]", values: Array) -> bool:
     """Return whether whole numbers are names: 01 is not 1, and comes back as 01."""
     if cells.dtype == np.float64:

@@ -38,12 +38,13 @@ def passed_tables(data: ObjectData, access: Access) -> Iterator[tuple[str, Table
     parts = passed_parts(data, access)
     weight = parts.get("weight")
     extra = {} if weight is None or isinstance(weight, str) else {WEIGHT: weight}
-    yield "train", _table(parts["x"], parts["y"], data.target, (*PLACE, "object"), extra)
+    yield "train", _table(parts["x"], parts["y"], data.targets[0], (*PLACE, "object"), extra)
     for name in ("validation", "test"):
         if parts.get(name) is not None:
             value = parts[name]
-            x, y = (value, data.target) if hasattr(value, "columns") else pair_of(parts, name)
-            yield name, _table(x, y, data.target, (*PLACE, name), {})
+            is_frame, target = hasattr(value, "columns"), data.targets[0]
+            x, y = (value, target) if is_frame else pair_of(parts, name)
+            yield name, _table(x, y, target, (*PLACE, name), {})
 
 
 def passed_parts(data: ObjectData, access: Access) -> Mapping[str, Any]:

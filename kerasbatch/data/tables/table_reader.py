@@ -8,7 +8,7 @@ import numpy as np
 from kerasbatch.data.arrays import RawArrays
 from kerasbatch.data.table_format import TableFormat
 from kerasbatch.data.tables.column_roles import ColumnRoles, index_columns, roles
-from kerasbatch.data.tables.conversion import Words, matrix, numbers, target, words_of
+from kerasbatch.data.tables.conversion import Words, matrix, numbers, targets, words_of
 from kerasbatch.data.tables.dates import tables_with_dates
 from kerasbatch.data.tables.passed_tables import passed_tables, with_columns
 from kerasbatch.data.tables.series import in_order
@@ -95,7 +95,7 @@ def _columns(
     if data.text is not None:
         others.add(data.text.column)
     if data.window is None:  # of a series, the past of the target is known
-        others.add(data.target)
+        others |= {*data.targets}
     names = dict.fromkeys(str(name) for name in table.cells.columns)
     return [name for name in names if name not in others]
 
@@ -125,7 +125,8 @@ def _check(
     data: data_schema.TableData, tables: dict[str, Table], columns: list[str], groups: str | None
 ) -> None:
     """Raise an error for columns that are missing, listed twice, or have two roles."""
-    named = {"target": data.target} | ({"weight": data.weight} if data.weight else {})
+    named = dict.fromkeys(data.targets, "target")
+    named |= {data.weight: "weight"} if data.weight and data.weight not in named else {}
     others = _other_columns(data)
     places = _places(data, columns, named) | others
     if groups is not None:
@@ -133,19 +134,21 @@ def _check(
     faults = tables["train"].check_columns(places)
     for part, table in tables.items():
         if part != "train":  # only training examples have weights
-            names = dict.fromkeys([data.target, *others, *columns], table.where)
+            names = dict.fromkeys([*data.targets, *others, *columns], table.where)
             faults += table.check_columns(names)
     if twice := [name for name in dict.fromkeys(columns) if columns.count(name) > 1]:
         faults.append(Fault(("data", "columns"), f"{', '.join(twice)} is listed twice"))
     faults += [
         Fault(("data", "columns"), f"{name} is the {role}; leave it out here")
-        for role, name in named.items()
+        for name, role in named.items()
         if name in columns and not (role == "target" and data.window is not None)
     ]
     if data.columns and data.exclude:
         faults.append(Fault(("data", "exclude"), "columns lists the columns already"))
-    if data.weight == data.target:
+    if data.weight in data.targets:
         faults.append(Fault(("data", "weight"), f"{data.weight} is the target already"))
+    if len(set(data.targets)) < len(data.targets):
+        faults.append(Fault(("data", "target"), "a column is listed twice"))
     if not faults and not columns and data.text is None:
         faults.append(Fault(("data", data.kind), "the file has no column beside the target"))
     if faults:
@@ -174,15 +177,15 @@ def _places(
             places[name] = ("data", key, name if key == "order" else number)
     if isinstance(data.index, str):
         places[data.index] = ("data", "index")
-    return places | {name: ("data", role) for role, name in named.items()}
+    return places | {name: ("data", role) for name, role in named.items()}
 
 
 def _drop_incomplete_rows(
     data: data_schema.TableData, table: Table, columns: list[str], words: Words
 ) -> tuple[Table, list[str]]:
     """Return a table without the rows that lack a value, and the notices about them."""
-    text = {*words, *([data.target] if table.is_text(data.target) else [])}
-    used = [*columns, data.target]
+    text = {*words, *filter(table.is_text, data.targets)}
+    used = [*columns, *data.targets]
     if data.weight and table.where == ("data", data.kind):
         used.append(data.weight)
     lacking = ~np.all([table.filled(name, text=name in text) for name in used], axis=0)
@@ -203,7 +206,7 @@ def _arrays(
         place: Location = ("data", "target") if part == "train" else table.where
         try:
             x = matrix(table, columns, words, allow_missing=data.missing == "mean")
-            arrays[part] = x, target(table, data.target, place)
+            arrays[part] = x, targets(table, data.targets, place)
             if part == "train" and data.weight:
                 weight = numbers(table, data.weight, allow_missing=False, advice="write a number")
         except SpecError as error:
