@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kerasbatch.data.encoding.classes import are_classes
+from kerasbatch.spec.overrides import AUTO, RATE
 from kerasbatch.spec.passed.call_arguments import call_with
 from kerasbatch.spec.passed.references import is_data, is_model, parts_and_options
 from kerasbatch.spec.schema import BUDGETS, COMPILE_PARTS
@@ -32,6 +33,21 @@ def defaults_of(spec: Mapping[str, Any]) -> dict[str, Any]:
     if "loss" not in set_keys:
         missing["loss"] = _loss(data, spec.get("model"))
     return missing
+
+
+def start_of_auto(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the search for a learning rate with the rate of a compiled model as its start.
+
+    Args:
+        spec: a spec as a mapping, with objects for data and model.
+    """
+    data = spec.get("data")
+    if spec.get(RATE) != AUTO or "optimizer" in spec or not is_data(data):
+        return {}
+    model = _model(spec.get("model"), data)
+    config = model.optimizer.get_config() if getattr(model, "compiled", False) else {}
+    rate = config.get("learning_rate")
+    return {RATE: {AUTO: {"start": float(rate)}}} if isinstance(rate, int | float) else {}
 
 
 def standardizes_for_weights(spec: Mapping[str, Any]) -> bool:
@@ -92,12 +108,15 @@ def _built(model: Any, x: Any, classes: int) -> Any:
 
 def _is_compiled(model: Any, data: Any) -> bool:
     """Return whether a model is compiled, or is built by a function that compiles it."""
-    if not is_model(model):
-        return False
-    if not hasattr(model, "layers"):
-        parts, _ = parts_and_options(data, ("data",))
-        model = _built(model, parts["x"], _distinct(parts))
-    return bool(getattr(model, "compiled", False))
+    return bool(getattr(_model(model, data), "compiled", False))
+
+
+def _model(model: Any, data: Any) -> Any:
+    """Return a model, or what a function builds; None for one of a spec."""
+    if not is_model(model) or hasattr(model, "layers"):
+        return model if is_model(model) else None
+    parts, _ = parts_and_options(data, ("data",))
+    return _built(model, parts["x"], _distinct(parts))
 
 
 def _distinct(parts: Mapping[str, Any]) -> int:

@@ -126,6 +126,9 @@ def spec_notes(spec: Spec) -> Iterator[str]:
             f"gradient_accumulation_steps is {accumulated}: the optimizer counts every batch as a "
             f"step, and changes the weights at every {accumulated}th of them"
         )
+    left = [key for key in COMPILE_PARTS if getattr(spec, key).is_of_model]
+    if left:
+        yield f"{' and '.join(left)} are those that the code of the model compiles it with"
     if spec.callbacks:
         yield "callbacks may end a run early: the planned steps are the most that it takes"
 

@@ -205,3 +205,29 @@ def test_the_weights_of_a_loop_by_hand(tmp_path: Path, run: Any) -> None:
         model.fit(x[order], y[order], batch_size=16, epochs=1, shuffle=False, verbose=0)
     for ours, theirs in zip(result.model().get_weights(), model.get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+def test_a_sweep_of_python_searches_the_rate_from_that_of_the_model(tmp_path: Path) -> None:
+    """As in a notebook: a function that compiles, data, sizes, and `auto`."""
+    x = np.random.default_rng(0).normal(size=(96, 4)).astype("float32")
+    y = (x.sum(axis=1) > 0).astype("int64")
+
+    def build(width: int = 4) -> keras.Model:
+        layers = [keras.layers.Dense(width, "relu"), keras.layers.Dense(2, "softmax")]
+        model = keras.Sequential([keras.Input((4,)), *layers])
+        model.compile(keras.optimizers.SGD(0.05), "sparse_categorical_crossentropy", ["accuracy"])
+        return model
+
+    results = kb.sweep(
+        model=build,
+        data=(x, y),
+        batch_size=[8, 32],
+        learning_rate="auto",
+        epochs=2,
+        results=tmp_path,
+        jobs=2,
+    )
+    rates = {run.row["learning_rate"] for run in results if run.row["batch_size"] == 8}
+    assert 0.05 in rates
+    assert len(rates) > 2
+    assert {run.row["step_check"] for run in results} == {"ok"}
