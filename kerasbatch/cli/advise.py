@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kerasbatch.cli import options
+from kerasbatch.cli.display.preflight import check_before_loading, display_with_tensorflow
 from kerasbatch.cli.options import Overrides, SpecPath, Target, Trust
-from kerasbatch.cli.preflight import check_before_loading, display_with_tensorflow
 from kerasbatch.cli.terminal import open_console, print_note, print_uncut
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.text import escape_formula
@@ -37,7 +37,7 @@ def advise(
 ) -> None:
     """Measure memory, speed and noise, and recommend a batch size or say what is missing."""
     from kerasbatch.spec.reader import load_spec
-    from kerasbatch.spec.rules import names_files
+    from kerasbatch.spec.rules.check_rules import names_files
 
     source = load_spec(spec, overrides or ())
     faults = [*options.folder_faults(csv, "--csv"), *options.folder_faults(output, "-o")]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kerasbatch.cli import options
+from kerasbatch.cli.display.preflight import check_before_loading, display_with_tensorflow
 from kerasbatch.cli.options import Overrides, SpecPath, Trust, Verbose
-from kerasbatch.cli.preflight import check_before_loading, display_with_tensorflow
 from kerasbatch.cli.terminal import open_console, print_uncut
 from kerasbatch.errors import SpecError
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kerasbatch.cli import options
+from kerasbatch.cli.display.preflight import check_before_loading, display_with_tensorflow
 from kerasbatch.cli.options import Overrides, Target, Trust
-from kerasbatch.cli.preflight import check_before_loading, display_with_tensorflow
 from kerasbatch.cli.terminal import open_console, print_uncut
 from kerasbatch.errors import SpecError
 from kerasbatch.text import escape_formula

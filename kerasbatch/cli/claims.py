@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from kerasbatch.cli import options
-from kerasbatch.cli.preflight import display_with_tensorflow
+from kerasbatch.cli.display.preflight import display_with_tensorflow
 from kerasbatch.cli.terminal import open_console, print_note
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.text import show_value, suggestion

@@ -94,8 +94,8 @@ def _show_time_estimate(source: "SpecSource", access: "Access", jobs: int | None
     import psutil
 
     from kerasbatch.cli.display.plan_tables import run_count
+    from kerasbatch.cli.display.preflight import display_with_tensorflow
     from kerasbatch.cli.display.tables import duration, timing_table
-    from kerasbatch.cli.preflight import display_with_tensorflow
     from kerasbatch.runs.executors import resources
     from kerasbatch.search.run_bounds import run_bounds
     from kerasbatch.spec.sweep.expand import expand

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from kerasbatch.cli import options
+from kerasbatch.cli.display.preflight import display_with_tensorflow
 from kerasbatch.cli.options import Trust, Verbose
-from kerasbatch.cli.preflight import display_with_tensorflow
 from kerasbatch.cli.terminal import open_console
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.text import counted

@@ -8,6 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kerasbatch.cli import options
+from kerasbatch.cli.display.preflight import (
+    check_before_loading,
+    display_with_tensorflow,
+    open_display,
+)
 from kerasbatch.cli.options import (
     CpusPerRun,
     GpusPerRun,
@@ -19,7 +24,6 @@ from kerasbatch.cli.options import (
     Trust,
     Verbose,
 )
-from kerasbatch.cli.preflight import check_before_loading, display_with_tensorflow, open_display
 from kerasbatch.cli.terminal import FAILED, INTERRUPTED, open_console, print_uncut
 from kerasbatch.text import counted
 

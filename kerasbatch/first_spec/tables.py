@@ -103,14 +103,14 @@ def _check_targets(table: Table, targets: list[str]) -> None:
 
 def _sorted_columns(data: Any, table: Table, names: list[str]) -> _Columns:
     """Sort columns by what a spec does with them."""
-    columns, found = _Columns(), roles(data, table, names)
+    columns, column_roles = _Columns(), roles(data, table, names)
     for name in names:
-        is_word = name in found.words
+        is_word = name in column_roles.words
         filled = table.filled(name, text=is_word)
         if not filled.any():
             columns.exclude[name] = "is empty"
         elif is_word:
-            _sort_words(columns, table, name, is_bad=name in found.bad)
+            _sort_words(columns, table, name, is_bad=name in column_roles.bad)
         elif _counts_rows(table, name):
             columns.exclude[name] = "counts the rows"
         elif not _are_numbers(table, name):

@@ -10,13 +10,13 @@ from kerasbatch.errors import Location, SpecError
 from kerasbatch.models.keras_objects import argument_values
 from kerasbatch.models.refusals import keras_refusals, passed_code_errors
 from kerasbatch.spec import keras_registry
-from kerasbatch.spec.callback_rules import (
+from kerasbatch.spec.call_arguments import ARGUMENTS, RUN_DIRECTORY, call_with
+from kerasbatch.spec.callbacks import (
     is_passed_callback,
     is_user_callback,
     monitored,
     name_and_arguments,
 )
-from kerasbatch.spec.passed.call_arguments import ARGUMENTS, RUN_DIRECTORY, call_with
 from kerasbatch.spec.schema import Spec
 from kerasbatch.spec.trust import Access
 from kerasbatch.user_code import calls
@@ -50,25 +50,25 @@ def _passed_callbacks(
 ) -> list[keras.callbacks.Callback]:
     """Return the callback itself in the process that passed it, so that its caller can read it."""
     passed = access.objects.get(written["object"], location)
-    made = passed
+    returned = passed
     if callable(passed):
         with passed_code_errors(written["object"], location):
             arguments = written.get(ARGUMENTS) or {}
-            made = call_with(passed, {RUN_DIRECTORY: directory}, arguments, location)
-    return _checked(made, written["object"], location)
+            returned = call_with(passed, {RUN_DIRECTORY: directory}, arguments, location)
+    return _checked(returned, written["object"], location)
 
 
 def _user_callbacks(
     written: Mapping[str, Any], access: Access, location: Location, directory: Path
 ) -> list[keras.callbacks.Callback]:
     name, arguments = written["python"], written.get(ARGUMENTS) or {}
-    made = calls.call(name, access, location, {RUN_DIRECTORY: directory}, arguments)
-    return _checked(made, name, location)
+    returned = calls.call(name, access, location, {RUN_DIRECTORY: directory}, arguments)
+    return _checked(returned, name, location)
 
 
-def _checked(made: Any, name: str, location: Location) -> list[keras.callbacks.Callback]:
-    """Return the callbacks that a function made: one, or a list of them."""
-    callbacks = list(made) if isinstance(made, list | tuple) else [made]
+def _checked(returned: Any, name: str, location: Location) -> list[keras.callbacks.Callback]:
+    """Return the callbacks that a function returned: one, or a list of them."""
+    callbacks = list(returned) if isinstance(returned, list | tuple) else [returned]
     for callback in callbacks:
         if not isinstance(callback, keras.callbacks.Callback):
             message = f"{name} returned {type(callback).__name__}; must return a "

@@ -9,7 +9,7 @@ from kerasbatch.array_trees import Shape, are_several, mapped_shape
 from kerasbatch.errors import Location, SpecError
 from kerasbatch.models.example_layout import ExampleLayout
 from kerasbatch.models.refusals import keras_refusals, passed_code_errors
-from kerasbatch.spec.passed.call_arguments import ARGUMENTS, call_with
+from kerasbatch.spec.call_arguments import ARGUMENTS, call_with
 from kerasbatch.spec.section_schema import ObjectModel, PythonModel
 from kerasbatch.spec.trust import Access
 from kerasbatch.text import counted

@@ -10,8 +10,8 @@ import keras
 
 from kerasbatch.errors import Location, SpecError
 from kerasbatch.models.refusals import keras_refusals, passed_code_errors
+from kerasbatch.spec.call_arguments import ARGUMENTS, call_with, required
 from kerasbatch.spec.compile_part import CompilePart
-from kerasbatch.spec.passed.call_arguments import ARGUMENTS, call_with, required
 from kerasbatch.spec.trust import Access
 from kerasbatch.user_code import calls
 

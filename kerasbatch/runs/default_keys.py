@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from kerasbatch.data.encoding.classes import are_classes
+from kerasbatch.spec.call_arguments import call_with
 from kerasbatch.spec.overrides import AUTO, RATE
-from kerasbatch.spec.passed.call_arguments import call_with
 from kerasbatch.spec.passed.references import is_data, is_model, parts_and_options
 from kerasbatch.spec.schema import BUDGETS, COMPILE_PARTS
 

@@ -11,7 +11,8 @@ from kerasbatch.errors import Fault, Location, SpecError
 from kerasbatch.spec.document.yaml_tree import Tree
 from kerasbatch.spec.fields import KIND, StrictModel
 from kerasbatch.spec.own_code import is_own_code
-from kerasbatch.spec.rules import check_rules, names_and_arguments
+from kerasbatch.spec.rules.check_rules import check_rules
+from kerasbatch.spec.rules.names import names_and_arguments
 from kerasbatch.spec.schema import BUDGETS, COMPILE_PARTS, KEYS, SWEEPING, Spec
 from kerasbatch.spec.short_forms import expand, kinds_of, models_of
 from kerasbatch.text import short_name, show_value, suggestion

@@ -11,8 +11,8 @@ from pydantic import (
     model_validator,
 )
 
+from kerasbatch.spec.call_arguments import ARGUMENTS
 from kerasbatch.spec.fields import AS, PythonName, Text
-from kerasbatch.spec.passed.call_arguments import ARGUMENTS
 
 
 class CompilePart(BaseModel):

@@ -15,6 +15,7 @@ from kerasbatch.spec.data_values import (
     Label,
     Labels,
     Mark,
+    NpyFiles,
     Resize,
     Sides,
     Targets,
@@ -38,7 +39,6 @@ from kerasbatch.spec.fields import (
     KeyedModel,
     OwnArguments,
     PythonName,
-    StrictModel,
     Text,
     one_of,
 )
@@ -153,21 +153,6 @@ class NpzData(KeyedModel):
     train_examples: Annotated[Count | None, PLAIN] = None
     standardize: Annotated[Flag, PLAIN] = True
     standardize_target: Annotated[Flag, PLAIN] = False
-
-
-class NpyFiles(StrictModel):
-    """The files of arrays, one for each."""
-
-    x_train: FileName
-    y_train: FileName
-    x_test: FileName | None = None
-    y_test: FileName | None = None
-    sample_weight: FileName | None = None
-
-    def files(self) -> dict[str, str]:
-        """Return the files by the names of their arrays."""
-        named = {name: getattr(self, name) for name in type(self).model_fields}
-        return {name: file for name, file in named.items() if file is not None}
 
 
 class NpyData(KeyedModel):

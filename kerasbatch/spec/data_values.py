@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
-from kerasbatch.spec.fields import Expected, StrictModel, Text, one_of
+from kerasbatch.spec.fields import Expected, FileName, StrictModel, Text, one_of
 
 ColumnNames = Annotated[
     tuple[Text, ...], Field(strict=False, min_length=1), Expected("a list of column names")
@@ -117,3 +117,18 @@ class TextColumn(StrictModel):
 
 MAX_LINE_EXAMPLES = 10**7
 """The largest number of examples of a `line`."""
+
+
+class NpyFiles(StrictModel):
+    """The files of arrays, one for each."""
+
+    x_train: FileName
+    y_train: FileName
+    x_test: FileName | None = None
+    y_test: FileName | None = None
+    sample_weight: FileName | None = None
+
+    def files(self) -> dict[str, str]:
+        """Return the files by the names of their arrays."""
+        named = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: file for name, file in named.items() if file is not None}

@@ -4,7 +4,7 @@
 """
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import (
@@ -84,6 +84,31 @@ FILE = InnerKey(identity=False, names="file")
 FILES = InnerKey(identity=False, names="files")
 FOLDER = InnerKey(identity=False, names="folder")
 CODE = InnerKey(identity=False, names="code")
+
+
+BOOKKEEPING = Key(identity=False, swept=False, compiled=False, affects_data=False, setting=False)
+"""Keys that change the production or storage of a run, and none of its numbers."""
+EXPERIMENT = replace(BOOKKEEPING, describes_run=False)
+"""Keys that describe the experiment and change no run."""
+SWEEP = replace(EXPERIMENT, of_sweep=True)
+"""Keys that make many runs of a spec, and are in none of them."""
+BUDGET = Key(
+    identity=True,
+    swept=True,
+    compiled=False,
+    affects_data=False,
+    setting=False,
+    per_batch_size=True,
+)
+"""Keys of the length of a run and of its evaluations; a comparison has a caveat for budgets."""
+COMPILED = Key(identity=True, swept=True, compiled=True, affects_data=False, setting=True)
+"""Keys that are built into the compiled program of a model."""
+OBSERVED = Key(identity=True, swept=True, compiled=False, affects_data=False, setting=False)
+"""Keys that are part of a run and make no other setting of it."""
+DATA = Key(identity=True, swept=True, compiled=False, affects_data=True, setting=True)
+"""Keys that decide the arrays of a run."""
+SETTING = Key(identity=True, swept=True, compiled=False, affects_data=False, setting=True)
+"""Keys that make another setting, and neither another program nor other arrays."""
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from kerasbatch.spec import keras_registry
+from kerasbatch.spec.call_arguments import ARGUMENTS
 from kerasbatch.spec.fields import AS, KIND, Key
 from kerasbatch.spec.keras_registry import CHOSEN_METRICS, OWN_LOSSES, Section
 from kerasbatch.spec.own_code import PYTHON
-from kerasbatch.spec.passed.call_arguments import ARGUMENTS
 from kerasbatch.spec.schema import BUDGETS, COMPILE_PARTS, KEYS, Spec
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

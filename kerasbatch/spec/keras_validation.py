@@ -69,8 +69,6 @@ _UNSAFE_LAYERS = {
 
 
 RATE = "learning_rate"
-_BESIDE_OWN: Mapping[str, tuple[str, ...]] = {"optimizers": (RATE,), "metrics": (AS,)}
-"""The keys that stand beside own code."""
 
 
 def check_named(section: Section, value: Any, location: Location) -> Iterator[Fault]:
@@ -78,7 +76,7 @@ def check_named(section: Section, value: Any, location: Location) -> Iterator[Fa
     arguments = dict(value) if isinstance(value, dict) else {"name": value}
     name = arguments.pop("name", None)
     if section == "metrics" and AS in arguments:
-        yield from _column_faults(arguments.pop(AS), (*location, AS))
+        yield from column_faults(arguments.pop(AS), (*location, AS))
     where = location if not isinstance(value, dict) else (*location, "name")
     if isinstance(value, dict) and "name" not in value:
         yield Fault(location, f"has no name; write {{name: ..., ...}} with a {_SINGULAR[section]}")
@@ -94,30 +92,7 @@ def check_named(section: Section, value: Any, location: Location) -> Iterator[Fa
         yield from check_arguments(section, keras_name, arguments, location)
 
 
-def check_part(
-    section: Section, value: Any, location: Location, *, of_model: bool
-) -> Iterator[Fault]:
-    """Yield the faults of the optimizer, the loss or a metric of a spec.
-
-    Args:
-        section: its section.
-        value: the value: a name, a mapping with one, or own code.
-        location: its place.
-        of_model: whether a mapping without a name changes that of the model.
-    """
-    if is_own_code(value):
-        yield from own_code_faults(value, location, _BESIDE_OWN.get(section, ()))
-        if AS in value:
-            yield from _column_faults(value[AS], (*location, AS))
-        if RATE in value:
-            yield from _check_value(RATE, value[RATE], (*location, RATE), None)
-    elif of_model and section == "optimizers" and isinstance(value, dict) and list(value) == [RATE]:
-        yield from _check_value(RATE, value[RATE], (*location, RATE), None)
-    else:
-        yield from check_named(section, value, location)
-
-
-def _column_faults(name: Any, location: Location) -> Iterator[Fault]:
+def column_faults(name: Any, location: Location) -> Iterator[Fault]:
     """Yield a fault for a name that cannot be that of a column."""
     if not isinstance(name, str) or not re.fullmatch("[A-Za-z][A-Za-z0-9_]{0,40}", name):
         message = "must be a name of letters, digits and _, such as pr_auc"
@@ -234,13 +209,21 @@ def check_arguments(
             message = f"{name} has no argument {show_value(argument)}{hint}"
             yield Fault(where, message, at_key=True)
         else:
-            yield from _check_value(argument, value, where, entry["optional"].get(argument))
+            yield from check_value(argument, value, where, entry["optional"].get(argument))
     for argument in entry["required"]:
         if argument not in arguments:
             yield Fault(location, f"{name} needs the argument {argument}; add {argument}: ...")
 
 
-def _check_value(argument: str, value: Any, location: Location, default: Any) -> Iterator[Fault]:
+def check_value(argument: str, value: Any, location: Location, default: Any) -> Iterator[Fault]:
+    """Yield the faults of the value of an argument of a Keras class.
+
+    Args:
+        argument: its name.
+        value: its value.
+        location: the place of the value.
+        default: Keras' default, or None.
+    """
     if argument in ("layer", "backward_layer"):
         yield from check_layer(value, location)
     elif argument == RATE and not isinstance(value, dict):

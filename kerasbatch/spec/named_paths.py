@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from kerasbatch.errors import Location
-from kerasbatch.spec.callback_rules import is_passed_callback, is_user_callback
+from kerasbatch.spec.callbacks import is_passed_callback, is_user_callback
 from kerasbatch.spec.compile_part import CompilePart
-from kerasbatch.spec.data_schema import NpyFiles
+from kerasbatch.spec.data_values import NpyFiles
 from kerasbatch.spec.fields import InnerKey, KeyedModel, Named, metadata
 from kerasbatch.spec.schema import COMPILE_PARTS, Spec
 from kerasbatch.spec.section_schema import OWN_CODE, ObjectModel

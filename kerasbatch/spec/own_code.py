@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kerasbatch.errors import Fault, Location
+from kerasbatch.spec.call_arguments import ARGUMENTS
 from kerasbatch.spec.keras_registry import is_python_name
-from kerasbatch.spec.passed.call_arguments import ARGUMENTS
 from kerasbatch.text import show_value, suggestion
 
 PYTHON, OBJECT = "python", "object"

@@ -14,7 +14,15 @@ from pydantic import Field, Strict
 from kerasbatch.spec.compile_part import CompilePart
 from kerasbatch.spec.data_schema import AnyData
 from kerasbatch.spec.fields import (
+    BOOKKEEPING,
+    BUDGET,
+    COMPILED,
+    DATA,
+    EXPERIMENT,
     MAX_COUNT,
+    OBSERVED,
+    SETTING,
+    SWEEP,
     Count,
     Expected,
     Flag,
@@ -47,32 +55,6 @@ Recorded = Literal["steps", "weights", "noise"]
 Saved = Literal["last", "best"]
 BUDGETS: tuple[BudgetKind, ...] = get_args(BudgetKind)
 
-
-_BOOKKEEPING = Key(identity=False, swept=False, compiled=False, affects_data=False, setting=False)
-"""Keys that change the production or storage of a run, and none of its numbers."""
-_EXPERIMENT = replace(_BOOKKEEPING, describes_run=False)
-"""Keys that describe the experiment and change no run."""
-_OF_SWEEP = replace(_EXPERIMENT, of_sweep=True)
-"""Keys that make many runs of a spec, and are in none of them."""
-_BUDGET = Key(
-    identity=True,
-    swept=True,
-    compiled=False,
-    affects_data=False,
-    setting=False,
-    per_batch_size=True,
-)
-"""Keys of the length of a run and of its evaluations; a comparison has a caveat for budgets."""
-_COMPILED = Key(identity=True, swept=True, compiled=True, affects_data=False, setting=True)
-"""Keys that are built into the compiled program of a model."""
-_OBSERVED = Key(identity=True, swept=True, compiled=False, affects_data=False, setting=False)
-"""Keys that are part of a run and make no other setting of it."""
-_DATA = Key(identity=True, swept=True, compiled=False, affects_data=True, setting=True)
-"""Keys that decide the arrays of a run."""
-_SETTING = Key(identity=True, swept=True, compiled=False, affects_data=False, setting=True)
-"""Keys that make another setting, and neither another program nor other arrays."""
-
-
 OF_MODEL = CompilePart()
 """A part that the model was compiled with."""
 
@@ -80,16 +62,16 @@ OF_MODEL = CompilePart()
 class Spec(KeyedModel):
     """A spec. With `sweep` it describes many runs, without it one."""
 
-    question: Annotated[Text | None, _EXPERIMENT] = None
-    name: Annotated[Text, _EXPERIMENT] = "experiment"
+    question: Annotated[Text | None, EXPERIMENT] = None
+    name: Annotated[Text, EXPERIMENT] = "experiment"
     data: Annotated[
         AnyData,
-        replace(_DATA, short="name", placeholder="digits"),
+        replace(DATA, short="name", placeholder="digits"),
     ]
     model: Annotated[
         AnyModel,
         replace(
-            _COMPILED,
+            COMPILED,
             short="preset",
             placeholder="mlp",
             must=one_of(Preset) + ", or {layers: [...]}",
@@ -97,138 +79,107 @@ class Spec(KeyedModel):
     ]
     initial_weights: Annotated[
         AnyWeights | None,
-        Key(
-            identity=True,
-            swept=True,
-            compiled=False,  # the program is that of drawn weights
-            affects_data=False,
-            setting=True,
+        replace(
+            SETTING,
             short="file",
             must="a file of weights, the directory of a run, or {experiment: head}",
         ),
     ] = None
-    freeze: Annotated[LayerNames | None, _COMPILED] = None
+    freeze: Annotated[LayerNames | None, COMPILED] = None
     optimizer: Annotated[
         CompilePart,
-        replace(_COMPILED, short="name", placeholder="adam", section="optimizers"),
+        replace(COMPILED, short="name", placeholder="adam", section="optimizers"),
     ] = OF_MODEL
     loss: Annotated[
         CompilePart,
-        Key(
-            identity=True,
-            swept=True,
-            compiled=True,
-            affects_data=True,  # it decides whether labels are classes
-            setting=True,
-            short="name",
-            placeholder="mse",
-            section="losses",
+        replace(  # it decides whether labels are classes
+            COMPILED, affects_data=True, short="name", placeholder="mse", section="losses"
         ),
     ] = OF_MODEL
     metrics: Annotated[
         tuple[CompilePart, ...],
         Field(strict=False),
-        replace(_COMPILED, short="name"),
+        replace(COMPILED, short="name"),
     ] = ()
-    epochs: Annotated[Count | None, _BUDGET] = None
-    steps: Annotated[Count | None, _BUDGET] = None
-    examples: Annotated[Count | None, _BUDGET] = None
+    epochs: Annotated[Count | None, BUDGET] = None
+    steps: Annotated[Count | None, BUDGET] = None
+    examples: Annotated[Count | None, BUDGET] = None
     batch_size: Annotated[
         Annotated[int, Strict(), Field(ge=1, le=MAX_COUNT)] | Literal["full"],
         Expected("a whole number from 1 up to the number of training examples, or full"),
-        Key(
-            identity=True,
-            swept=True,
-            compiled=False,  # programs are kept by batch size, beside the key of the model
-            affects_data=False,
-            setting=True,
-            placeholder=32,  # Keras' own, where the sweep alone has sizes
-        ),
+        replace(SETTING, placeholder=32),  # Keras' own, where the sweep alone has sizes
     ]
     seed: Annotated[
         int,
         Strict(),
         Field(ge=0, lt=2**32),
         Expected("a whole number, 0 to 4294967295"),
-        _OBSERVED,
+        OBSERVED,
     ] = 0
     validation: Annotated[
         AnyValidation | None,
         replace(
-            _DATA,
+            DATA,
             short="kind",
             must="test, none, {fraction: 0.2}, {examples: 1000}, {last: 0.2} or {groups: COLUMN}",
         ),
     ] = None
     test: Annotated[
         LastForTest | None,
-        replace(_DATA, must="{last: 0.1}"),
+        replace(DATA, must="{last: 0.1}"),
     ] = None
-    evaluate_every: Annotated[EvaluateEvery, replace(_BUDGET, must=EVERY_FORM)] = EVERY_EPOCH
-    target: Annotated[Target | None, replace(_OBSERVED, must=TARGET_FORM)] = None
-    sampling: Annotated[Sampling, Expected(one_of(Sampling)), _SETTING] = "shuffle"
-    partial_batch: Annotated[PartialBatch, Expected(one_of(PartialBatch)), _SETTING] = "keep"
+    evaluate_every: Annotated[EvaluateEvery, replace(BUDGET, must=EVERY_FORM)] = EVERY_EPOCH
+    target: Annotated[Target | None, replace(OBSERVED, must=TARGET_FORM)] = None
+    sampling: Annotated[Sampling, Expected(one_of(Sampling)), SETTING] = "shuffle"
+    partial_batch: Annotated[PartialBatch, Expected(one_of(PartialBatch)), SETTING] = "keep"
     learning_rate_rule: Annotated[
         LearningRateRule,
-        Key(
-            identity=True,
-            swept=True,
-            compiled=False,  # what it sets of the optimizer is part of the program key by itself
-            affects_data=False,
-            setting=True,
-            short="rule",
-        ),
+        # What it sets of the optimizer is part of the program key by itself.
+        replace(SETTING, short="rule"),
     ] = LearningRateRule()
     record: Annotated[
         tuple[Recorded, ...],
         Field(strict=False),
         Expected("a list of steps, weights and noise, like [steps]"),
-        _OBSERVED,
+        OBSERVED,
     ] = ()
     save: Annotated[
         tuple[Saved | SaveEvery, ...],
         Field(strict=False),
         Expected("none, last, best, [last, best] or {every: {epochs: 5}, keep: 3}"),
-        Key(
-            identity=False,
-            swept=False,
-            compiled=False,
-            affects_data=False,
-            setting=False,
-            words="none",
-        ),
+        replace(BOOKKEEPING, words="none"),
     ] = ()
     callbacks: Annotated[
         tuple[Any, ...],
         Field(strict=False),
         Expected("a list of callbacks, like [EarlyStopping: {patience: 3}]"),
-        _SETTING,
+        SETTING,
     ] = ()
     class_weight: Annotated[
         Literal["balanced"] | dict[str, Annotated[float, Field(ge=0)]] | None,
         Expected("balanced, or a weight of 0 or more for each class, like {0: 1, 1: 5}"),
-        _DATA,
+        DATA,
     ] = None
-    engine: Annotated[Engine, Expected(one_of(Engine)), _BOOKKEEPING] = "auto"
+    engine: Annotated[Engine, Expected(one_of(Engine)), BOOKKEEPING] = "auto"
     precision: Annotated[
         Literal["float32", "mixed_bfloat16"],
         Expected("float32 or mixed_bfloat16"),
-        _COMPILED,
+        COMPILED,
     ] = "float32"
     sweep: Annotated[
         dict[str, Any] | None,
         Field(min_length=1),
         Expected("lists by dotted key, like {batch_size: [16, 128]}"),
-        _OF_SWEEP,
+        SWEEP,
     ] = None
     search: Annotated[
         dict[str, Any] | None,
         Field(min_length=1),
         Expected("trials and ranges, like {trials: 32, optimizer.learning_rate: {log: [0.01, 1]}}"),
-        _OF_SWEEP,
+        SWEEP,
     ] = None
-    budget: Annotated[Literal["auto"] | None, Expected("auto, beside the budget"), _OF_SWEEP] = None
-    cap: Annotated[Flag, _OF_SWEEP] = True
+    budget: Annotated[Literal["auto"] | None, Expected("auto, beside the budget"), SWEEP] = None
+    cap: Annotated[Flag, SWEEP] = True
 
     @property
     def saved_models(self) -> tuple[Saved, ...]:

@@ -14,7 +14,7 @@ from types import MappingProxyType, ModuleType
 from typing import Any
 
 from kerasbatch.errors import KerasbatchError, Location, SpecError
-from kerasbatch.spec.passed.call_arguments import call_with
+from kerasbatch.spec.call_arguments import call_with
 from kerasbatch.spec.trust import Access
 from kerasbatch.text import shortened
 from kerasbatch.user_code.imports import UserImports

@@ -22,8 +22,8 @@ from kerasbatch.runs.prepare.notices import run_notices
 from kerasbatch.runs.prepare.preparation import prepare
 from kerasbatch.runs.prepare.prepared_run import CheckedRuns, CompiledModel, PreparedRun
 from kerasbatch.spec.learning_rate import LearningRate
-from kerasbatch.spec.measured import measured_faults
 from kerasbatch.spec.named_paths import builds_anew, code_beside_model
+from kerasbatch.spec.rules.measured import measured_faults
 from kerasbatch.spec.schema import COMPILE_PARTS, Spec
 from kerasbatch.spec.section_schema import PythonModel
 from kerasbatch.spec.sweep.single_run import SingleRun

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from kerasbatch.runs.prepare.prepared_run import PreparedRun
 from kerasbatch.spec.learning_rate import learning_rate_notes
-from kerasbatch.spec.rules import spec_notes
+from kerasbatch.spec.rules.check_rules import spec_notes
 
 
 def run_notices(runs: Iterable[PreparedRun], earlier: Iterable[str]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from kerasbatch.runs.prepare.equal_runs import refuse_equal_runs
 from kerasbatch.spec.learning_rate import learning_rate_notes, resolve_learning_rate
 from kerasbatch.spec.named_paths import code_beside_model
 from kerasbatch.spec.reader import SpecSource
-from kerasbatch.spec.rules import spec_notes
+from kerasbatch.spec.rules.check_rules import spec_notes
 from kerasbatch.spec.section_schema import PythonModel
 from kerasbatch.spec.sweep.expand import expand
 from kerasbatch.spec.sweep.single_run import SingleRun

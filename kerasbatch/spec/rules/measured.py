@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from kerasbatch.errors import Fault
-from kerasbatch.spec.callback_rules import monitored_columns
+from kerasbatch.spec.rules.callback_rules import monitored_columns
 from kerasbatch.spec.schema import Spec
 from kerasbatch.text import show_value, suggestion
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from kerasbatch.errors import SpecError
-from kerasbatch.spec.passed.call_arguments import call_with, required
+from kerasbatch.spec.call_arguments import call_with, required
 
 CONTEXT = {"input_shape": (4,), "classes": 3, "outputs": 3}
 

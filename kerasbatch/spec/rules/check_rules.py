@@ -10,24 +10,23 @@ from types import MethodType
 from typing import Any
 
 from kerasbatch.errors import Fault
-from kerasbatch.spec.automatic_budget import automatic_budget
-from kerasbatch.spec.callback_rules import (
+from kerasbatch.spec.call_arguments import ARGUMENTS
+from kerasbatch.spec.data_schema import TableData
+from kerasbatch.spec.fields import KeyedModel
+from kerasbatch.spec.learning_rate import learning_rate_rule
+from kerasbatch.spec.named_paths import code_beside_model, named_paths
+from kerasbatch.spec.own_code import argument_faults
+from kerasbatch.spec.rules.automatic_budget import automatic_budget
+from kerasbatch.spec.rules.callback_rules import (
     callback_arguments,
     evaluation_at_epoch_ends,
     reducible_learning_rate,
 )
-from kerasbatch.spec.data_rules import DATA_RULES
-from kerasbatch.spec.data_schema import TableData
-from kerasbatch.spec.fields import KeyedModel
-from kerasbatch.spec.keras_validation import check_callbacks, check_layers, check_part
-from kerasbatch.spec.learning_rate import learning_rate_rule
-from kerasbatch.spec.measured import measured
-from kerasbatch.spec.named_paths import code_beside_model, named_paths
-from kerasbatch.spec.own_code import argument_faults, is_own_code
-from kerasbatch.spec.passed.call_arguments import ARGUMENTS
+from kerasbatch.spec.rules.data_rules import DATA_RULES
+from kerasbatch.spec.rules.measured import measured
 from kerasbatch.spec.schema import BUDGETS, COMPILE_PARTS, KEYS, Spec
 from kerasbatch.spec.section_schema import SaveEvery
-from kerasbatch.text import show_value, suggestion
+from kerasbatch.text import show_value
 
 MAX_NAME_BYTES = 200
 # Windows cannot make files with these names, and a directory may be copied there.
@@ -131,23 +130,6 @@ def spec_notes(spec: Spec) -> Iterator[str]:
         yield f"{' and '.join(left)} are those that the code of the model compiles it with"
     if spec.callbacks:
         yield "callbacks may end a run early: the planned steps are the most that it takes"
-
-
-def names_and_arguments(raw: dict[str, Any]) -> Iterator[Fault]:
-    """Yield the faults of Keras names and their arguments in a plain spec."""
-    model, metrics = raw.get("model"), raw.get("metrics")
-    of_model = is_own_code(model)
-    if isinstance(model, dict) and "layers" in model:
-        yield from check_layers(model["layers"], ("model", "layers"))
-    for key in COMPILE_PARTS:
-        if key in raw and (section := KEYS[key].section):
-            yield from check_part(section, raw[key], (key,), of_model=of_model)
-        elif not of_model and not suggestion(key, [k for k in raw if k not in Spec.model_fields]):
-            yield Fault((key,), f"is missing; add {key}: ...")
-    if raw.get("callbacks") is not None:
-        yield from check_callbacks(raw["callbacks"], ("callbacks",))
-    for number, metric in enumerate(metrics if isinstance(metrics, list) else ()):
-        yield from check_part("metrics", metric, ("metrics", number), of_model=False)
 
 
 def own_arguments(spec: Spec) -> Iterator[Fault]:

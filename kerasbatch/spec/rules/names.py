@@ -1,0 +1,62 @@
+"""The names of Keras in a spec, with their arguments, and own code in their place."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from kerasbatch.errors import Fault, Location
+from kerasbatch.spec.fields import AS
+from kerasbatch.spec.keras_registry import Section
+from kerasbatch.spec.keras_validation import (
+    RATE,
+    check_callbacks,
+    check_layers,
+    check_named,
+    check_value,
+    column_faults,
+)
+from kerasbatch.spec.own_code import is_own_code, own_code_faults
+from kerasbatch.spec.schema import COMPILE_PARTS, KEYS, Spec
+from kerasbatch.text import suggestion
+
+_BESIDE_OWN: Mapping[str, tuple[str, ...]] = {"optimizers": (RATE,), "metrics": (AS,)}
+"""The keys that stand beside own code."""
+
+
+def names_and_arguments(raw: dict[str, Any]) -> Iterator[Fault]:
+    """Yield the faults of Keras names and their arguments in a plain spec."""
+    model, metrics = raw.get("model"), raw.get("metrics")
+    of_model = is_own_code(model)
+    if isinstance(model, dict) and "layers" in model:
+        yield from check_layers(model["layers"], ("model", "layers"))
+    for key in COMPILE_PARTS:
+        if key in raw and (section := KEYS[key].section):
+            yield from _check_part(section, raw[key], (key,), of_model=of_model)
+        elif not of_model and not suggestion(key, [k for k in raw if k not in Spec.model_fields]):
+            yield Fault((key,), f"is missing; add {key}: ...")
+    if raw.get("callbacks") is not None:
+        yield from check_callbacks(raw["callbacks"], ("callbacks",))
+    for number, metric in enumerate(metrics if isinstance(metrics, list) else ()):
+        yield from _check_part("metrics", metric, ("metrics", number), of_model=False)
+
+
+def _check_part(
+    section: Section, value: Any, location: Location, *, of_model: bool
+) -> Iterator[Fault]:
+    """Yield the faults of the optimizer, the loss or a metric of a spec.
+
+    Args:
+        section: its section.
+        value: the value: a name, a mapping with one, or own code.
+        location: its place.
+        of_model: whether a mapping without a name changes that of the model.
+    """
+    if is_own_code(value):
+        yield from own_code_faults(value, location, _BESIDE_OWN.get(section, ()))
+        if AS in value:
+            yield from column_faults(value[AS], (*location, AS))
+        if RATE in value:
+            yield from check_value(RATE, value[RATE], (*location, RATE), None)
+    elif of_model and section == "optimizers" and isinstance(value, dict) and list(value) == [RATE]:
+        yield from check_value(RATE, value[RATE], (*location, RATE), None)
+    else:
+        yield from check_named(section, value, location)
