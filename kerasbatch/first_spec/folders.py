@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
@@ -35,7 +36,7 @@ def draft_of_images(images: Path, folder: Path) -> Draft:
     every = max(1, len(train) // LOOKED_AT)
     sides, is_grey = _sizes([files.folder / file.name for file in train[::every]])
     draft = Draft("Which batch size tells these images apart best?")
-    keys = {"images": relative(images, folder), "size": sides}
+    keys: dict[str, Any] = {"images": relative(images, folder), "size": sides}
     if is_grey:
         keys["channels"] = 1
     comment = f"{counted(len(train), 'image')}; each is brought to {sides[0]} x {sides[1]} pixels"

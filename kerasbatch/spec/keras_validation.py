@@ -216,14 +216,7 @@ def check_arguments(
 
 
 def check_value(argument: str, value: Any, location: Location, default: Any) -> Iterator[Fault]:
-    """Yield the faults of the value of an argument of a Keras class.
-
-    Args:
-        argument: its name.
-        value: its value.
-        location: the place of the value.
-        default: Keras' default, or None.
-    """
+    """Yield the faults of the value of an argument of a Keras class, whose default is known."""
     if argument in ("layer", "backward_layer"):
         yield from check_layer(value, location)
     elif argument == RATE and not isinstance(value, dict):
