@@ -25,7 +25,6 @@ _PUBLIC_NAMES = {
     "callbacks.noise_scale": ("NoiseScale",),
     "callbacks.recorder": ("Recorder",),
     "callbacks.step_counter": ("StepCounter",),
-    "engine.fit.api": ("fit",),
     "engine.noise.estimate": ("GradientNoise",),
     "engine.noise.meter": ("gradient_noise",),
     "errors": (
@@ -41,6 +40,7 @@ _PUBLIC_NAMES = {
     "inference.saved_model": ("load_model",),
     "runs.executors.ray.cluster": ("RayOptions",),
     "runs.progress": ("RunInfo", "SweepProgress", "Watcher"),
+    "runs.recorded_fit": ("fit",),
     "runs.result": ("Result", "load_run"),
     "runs.runner": ("run", "run_all", "sweep"),
     "sampling": ("example_order",),

@@ -11,7 +11,6 @@ from kerasbatch.analysis.report.page import report as report
 from kerasbatch.callbacks.noise_scale import NoiseScale as NoiseScale
 from kerasbatch.callbacks.recorder import Recorder as Recorder
 from kerasbatch.callbacks.step_counter import StepCounter as StepCounter
-from kerasbatch.engine.fit.api import fit as fit
 from kerasbatch.engine.noise.estimate import GradientNoise as GradientNoise
 from kerasbatch.engine.noise.meter import gradient_noise as gradient_noise
 from kerasbatch.errors import DataUnavailableError as DataUnavailableError
@@ -28,6 +27,7 @@ from kerasbatch.runs.executors.ray.cluster import RayOptions as RayOptions
 from kerasbatch.runs.progress import RunInfo as RunInfo
 from kerasbatch.runs.progress import SweepProgress as SweepProgress
 from kerasbatch.runs.progress import Watcher as Watcher
+from kerasbatch.runs.recorded_fit import fit as fit
 from kerasbatch.runs.result import Result as Result
 from kerasbatch.runs.result import load_run as load_run
 from kerasbatch.runs.runner import run as run

@@ -31,7 +31,7 @@ def line_gradients(runner: ClaimRunner) -> tuple[keras.Model, Gradients]:
     """Return the model of the line and its gradients."""
     spec, data = runner.arrays(LINE)
     model = build_for_batch_size(spec, Access(runner.folder), data, 1)
-    return model, Gradients(model, np.asarray(data.x_train), data.y_train)
+    return model, Gradients(model, np.asarray(data.x_train), np.asarray(data.y_train))
 
 
 def measure_derivatives(runner: ClaimRunner) -> list[float]:

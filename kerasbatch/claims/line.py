@@ -88,7 +88,7 @@ class Line:
 def load_line(runner: ClaimRunner, *, standardize: bool = False) -> Line:
     """Return the line of the notes, as it is or with standardized x."""
     _, data = runner.arrays(LINE | {"data": LINE["data"] | {"standardize": standardize}})
-    x, y = np.asarray(data.x_train, np.float64), data.y_train.astype(np.float64)
+    x, y = np.asarray(data.x_train, np.float64), np.asarray(data.y_train, np.float64)
     objective = quadratic(x, y, 1.0)
     return Line(with_ones(x), y, np.array(objective["optimum"]), np.array(objective["hessian"]))
 

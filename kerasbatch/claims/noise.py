@@ -51,7 +51,8 @@ def measure_classifier(runner: ClaimRunner) -> Noise:
     model = build_for_batch_size(spec, Access(runner.folder), data, 32)
     subset = slice(0, 300 if runner.quick else 1000)
     x = np.asarray(data.x_train)[subset].astype(np.float32) * (data.scale or 1.0)
-    return _measure(runner.data, Gradients(model, x, data.y_train[subset]), quick=runner.quick)
+    y = np.asarray(data.y_train)[subset]
+    return _measure(runner.data, Gradients(model, x, y), quick=runner.quick)
 
 
 def _measure(name: str, gradients: Gradients, *, quick: bool) -> Noise:

@@ -1,4 +1,4 @@
-"""The command `export`: export runs to TensorBoard or MLflow."""
+"""The command `export`: runs for TensorBoard or MLflow, and kept models for other programs."""
 
 import logging
 import os
@@ -8,11 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kerasbatch.cli.display.preflight import display_with_tensorflow
+from kerasbatch.cli.options import Trust
 from kerasbatch.cli.terminal import open_console, print_note
+from kerasbatch.errors import SpecError
 from kerasbatch.text import counted
 
 if TYPE_CHECKING:
     from kerasbatch.analysis.exporters.run_export import ExportedRun
+
+MODEL_FORMATS = ("keras", "savedmodel", "onnx")
+"""The formats of kept models."""
 
 
 def export(
@@ -21,16 +27,24 @@ def export(
         tuple[str, str],
         typer.Option(
             "--to",
-            metavar="tensorboard DIR | mlflow URI",
-            help="Log directory of the event files, or tracking URI of the runs.",
+            metavar="tensorboard DIR | mlflow URI | keras FILE | savedmodel DIR | onnx FILE",
+            help="Event files, tracking URI, or the kept model of one run.",
         ),
     ],
+    which: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="Model to export: best, last, like checkpoint-1200."),
+    ] = None,
+    trust: Trust = False,
 ) -> None:
-    """Export runs to TensorBoard or MLflow; skip data that is already there."""
+    """Export runs to TensorBoard or MLflow; or a kept model with its preprocessing inside."""
+    kind, place = to
+    if kind in MODEL_FORMATS:
+        _export_model(paths, kind, Path(place), which, trust)
+        return
     from kerasbatch.analysis.exporters import export as analysis
     from kerasbatch.analysis.loading.load import load
 
-    kind, place = to
     analysis.check_exporter(kind)
     loaded = load(list(paths))
     _quiet_mlflow()
@@ -44,6 +58,21 @@ def export(
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _export_model(
+    paths: list[Path], kind: str, place: Path, which: str | None, trust: bool
+) -> None:
+    """Write the kept model of a run for other programs."""
+    if len(paths) != 1:
+        raise SpecError.at((), f"--to {kind} exports the model of one run; name one")
+    display = display_with_tensorflow(quiet=False, verbose=False, load_optional=trust)
+    from kerasbatch.inference.saved_model import load_saved_model
+    from kerasbatch.inference.serving import export_model
+
+    with display, display.waiting_for("exporting"):
+        export_model(load_saved_model(paths[0], which=which, trust=trust), kind, place)
+    open_console().print(f"{place}: takes raw examples", markup=False, highlight=False)
 
 
 def _quiet_mlflow() -> None:

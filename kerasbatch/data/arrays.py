@@ -17,7 +17,7 @@ class RawArrays:
 
     Args:
         x: the examples; of several inputs, such arrays by name or in a tuple.
-        y: their labels or numbers.
+        y: their labels or numbers; of several outputs of a model, such arrays by name.
         x_test: the examples of the test part, or None.
         y_test: their labels or numbers, or None.
         columns: the names of a table's columns, or None.
@@ -41,12 +41,12 @@ class RawArrays:
     """
 
     x: Arrays
-    y: Array
+    y: Arrays
     x_test: Arrays | None = None
-    y_test: Array | None = None
+    y_test: Arrays | None = None
     columns: tuple[str, ...] | None = None
     x_val: Arrays | None = None
-    y_val: Array | None = None
+    y_val: Arrays | None = None
     weight: Array | None = None
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -75,6 +75,10 @@ def _short(name: str) -> str:
 
 
 def _target(spec: Spec, parts: SplitData) -> str:
+    if isinstance(parts.y, dict | tuple):
+        return ", ".join(
+            _of_several(parts, name, y) for name, y in array_trees.named(parts.y).items()
+        )
     y = parts.y
     if parts.raw.classes is None or y.ndim > 1:
         if y.ndim > 1:
@@ -84,6 +88,15 @@ def _target(spec: Spec, parts: SplitData) -> str:
     counts = np.bincount(y.astype(np.int64), minlength=len(names)) / len(y)
     positive = _positive(spec, names) if len(names) == 2 else ""
     return f"{class_shares(names, counts)}{positive}"
+
+
+def _of_several(parts: SplitData, name: str, y: Array) -> str:
+    """Return one of several targets in words."""
+    classes = (parts.raw.target_classes or {}).get(name)
+    if classes:
+        return f"{name}: {classes} classes"
+    numbers = math.prod(y.shape[1:])
+    return f"{name}: {'a number' if numbers == 1 else f'{numbers} numbers'}"
 
 
 def class_shares(names: Sequence[str], shares: Array) -> str:

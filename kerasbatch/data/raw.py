@@ -47,10 +47,11 @@ class RawData:
         is_table: whether it is a table of rows and columns, which may be standardized.
         scale: the factor of images before the model, or None.
         classes: the number of classes of built-in data; None for numbers, and for user data,
-            whose labels depend on the loss.
+            whose labels depend on the loss, and for several targets.
         notice: a message for the user, such as a fallback; or None.
         files: the state of the mapped files before the fingerprint was computed.
         prepared: a message for the user that the arrays were written into the cache, or None.
+        target_classes: of several targets, the number of classes of each, None for numbers.
     """
 
     used: str
@@ -62,6 +63,7 @@ class RawData:
     notice: str | None = None
     files: Mapping[str, FileState] = field(default_factory=dict)
     prepared: str | None = None
+    target_classes: Mapping[str, int | None] | None = None
 
 
 def group_column(spec: Spec) -> str | None:

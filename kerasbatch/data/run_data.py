@@ -35,7 +35,7 @@ class RunData:
     Args:
         used: the name of the data that are used, which may be a fallback.
         x_train: training examples, shape (n, ...), or such arrays by the names of inputs.
-        y_train: their labels or numbers, shape (n,).
+        y_train: their labels or numbers, shape (n,); of several outputs, such arrays by name.
         x_val: examples for validation, or None.
         y_val: their labels, or None.
         x_test: examples for the test at the end, or None.
@@ -50,15 +50,16 @@ class RunData:
         description: what the model learns from, as texts by their titles.
         stream_examples: the examples of a dataset that is trained on as it comes, of which those
             of training are the first ones; or None.
+        target_classes: of several targets, the number of classes of each, None for numbers.
     """
 
     used: str
     x_train: Arrays
-    y_train: Array
+    y_train: Arrays
     x_val: Arrays | None
-    y_val: Array | None
+    y_val: Arrays | None
     x_test: Arrays | None
-    y_test: Array | None
+    y_test: Arrays | None
     scale: float | None
     classes: int | None
     fingerprint: str
@@ -68,6 +69,7 @@ class RunData:
     files: Mapping[str, FileState] = field(default_factory=dict)
     description: Mapping[str, str] = field(default_factory=dict)
     stream_examples: int | None = None
+    target_classes: Mapping[str, int | None] | None = None
 
     @property
     def train(self) -> tuple[Any, ...]:
@@ -88,7 +90,8 @@ class RunData:
     @property
     def count(self) -> int:
         """The number of training examples."""
-        return len(self.y_train) if self.stream_examples is None else self.stream_examples
+        examples = array_trees.length(self.y_train)
+        return examples if self.stream_examples is None else self.stream_examples
 
     @property
     def target_units(self) -> Standardization | None:
@@ -101,28 +104,36 @@ class RunData:
         return array_trees.example_shape(self.x_train)
 
     @property
-    def outputs(self) -> int:
-        """The numbers of a target: one for each class, else those of an example."""
-        return self.classes or math.prod(self.y_train.shape[1:])
+    def outputs(self) -> int | dict[str, int]:
+        """The numbers of a target, one for each class; of several targets, by name."""
+        if isinstance(self.y_train, dict):
+            classes = self.target_classes or {}
+            return {
+                name: classes.get(name) or math.prod(y.shape[1:])
+                for name, y in self.y_train.items()
+            }
+        return self.classes or math.prod(array_trees.single(self.y_train).shape[1:])
 
     @property
-    def evaluated(self) -> tuple[Arrays, Array]:
+    def evaluated(self) -> tuple[Arrays, Arrays]:
         """The data of the evaluations: validation data, or else a fixed sample of training data."""
         if self.x_val is not None and self.y_val is not None:
             return self.x_val, self.y_val
         rows = self._evaluated_rows
-        return array_trees.rows(self.x_train, rows), self.y_train[rows]
+        return array_trees.rows(self.x_train, rows), array_trees.rows(self.y_train, rows)
 
     @property
-    def evaluated_labels(self) -> Array:
+    def evaluated_labels(self) -> Arrays:
         """The labels of the evaluations, without a copy of their examples."""
         if self.x_val is not None and self.y_val is not None:
             return self.y_val
-        return self.y_train[self._evaluated_rows]
+        labels: Arrays = array_trees.rows(self.y_train, self._evaluated_rows)
+        return labels
 
     @property
     def _evaluated_rows(self) -> Array:
-        return evaluation_subset(len(self.y_train), self.y_train if self.classes else None)
+        labels = array_trees.single(self.y_train) if self.classes else None
+        return evaluation_subset(array_trees.length(self.y_train), labels)
 
 
 def load_data(spec: Spec, access: Access) -> RunData:
@@ -159,6 +170,7 @@ def prepare_data(spec: Spec, raw: RawData) -> RunData:
         **encoded,
         scale=raw.scale,
         classes=parts.raw.classes,
+        target_classes=parts.raw.target_classes,
         fingerprint=raw.fingerprint,
         preprocessing=encoder.preprocessing.json(),
         w_train=training_weights(spec, parts.targets, parts.weight, parts.labels),

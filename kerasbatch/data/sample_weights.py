@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from kerasbatch.array_trees import Arrays
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.spec.schema import Spec
 from kerasbatch.text import shortened
@@ -22,7 +23,7 @@ def weight_problems(weight: Array, examples: int) -> list[str]:
 
 
 def training_weights(
-    spec: Spec, y: Array, weights: Array | None, labels: tuple[str, ...] | None
+    spec: Spec, y: Arrays, weights: Array | None, labels: tuple[str, ...] | None
 ) -> Array | None:
     """Return the weight of each training example as float32, or None if all are equal.
 
@@ -39,6 +40,9 @@ def training_weights(
         return None if weights is None else weights.astype(np.float32)
     if weights is not None:
         message = "the data hold a sample_weight already; keep one of them"
+        raise SpecError.at(("class_weight",), message)
+    if isinstance(y, dict | tuple):
+        message = "weighs the classes of a single target; give weights of examples, or leave it out"
         raise SpecError.at(("class_weight",), message)
     if y.ndim != 1 or (y.dtype.kind == "f" and not (y == np.round(y)).all()) or y.min() < 0:
         message = "weighs classes 0, 1, 2, ..., and the target holds other values; leave it out"

@@ -17,9 +17,9 @@ from kerasbatch.errors import WorkerError
 
 _FIELDS = "facts.json"
 _SAVED, _INPUTS, _ARE_NAMED = "saved_as", "inputs", "are_named"
-INPUTS = ("x_train", "x_val", "x_test")
+INPUTS = ("x_train", "x_val", "x_test", "y_train", "y_val", "y_test")
 """The fields that may hold several arrays by name."""
-ARRAYS = (*INPUTS, "y_train", "y_val", "y_test", "w_train")
+ARRAYS = (*INPUTS, "w_train")
 """The fields of arrays."""
 
 

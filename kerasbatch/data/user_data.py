@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from kerasbatch.array_files import first_not_finite
-from kerasbatch.array_trees import Arrays, length, named
+from kerasbatch.array_trees import Arrays, length, mapped, named
 from kerasbatch.data.arrays import RawArrays
 from kerasbatch.data.datasets.read_dataset import read_dataset
 from kerasbatch.data.datasets.stream import read_stream
@@ -65,7 +65,7 @@ def load_user_data(data: UserData, access: Access, groups: str | None = None) ->
     if faults:
         raise SpecError(faults)
     flat = {name: _flat(getattr(arrays, name)) for name in ("y", "y_val", "y_test")}
-    return replace(arrays, **flat)  # type: ignore[arg-type]  # y stays an array
+    return replace(arrays, **flat)
 
 
 def _table(data: TableData, access: Access, groups: str | None) -> RawArrays:
@@ -91,10 +91,14 @@ def _arrays(data: Any, access: Access) -> tuple[RawArrays, Location]:
     return python_arrays(data, access), PYTHON_LOCATION
 
 
-def _flat(y: Array | None) -> Array | None:
+def _flat(y: Arrays | None) -> Any:
     """Return labels of shape (n, 1) with shape (n,)."""
-    is_column = y is not None and y.ndim == 2 and y.shape[1] == 1 and y.dtype.kind in "iuSU"
-    return y[:, 0] if y is not None and is_column else y
+    return None if y is None else mapped(_flat_array, y)
+
+
+def _flat_array(y: Array) -> Array:
+    is_column = y.ndim == 2 and y.shape[1] == 1 and y.dtype.kind in "iuSU"
+    return y[:, 0] if is_column else y
 
 
 def _array_problems(arrays: RawArrays) -> list[str]:
@@ -107,6 +111,7 @@ def _array_problems(arrays: RawArrays) -> list[str]:
         if x is not None:
             problems += _pair_problems(f"x_{part}", x, f"y_{part}", y)
             problems += [] if problems else _differences(arrays.x, x, f"x_{part}")
+            problems += [] if problems else _target_differences(arrays.y, y, f"y_{part}")
     return problems or _weight_problems(arrays)
 
 
@@ -119,6 +124,14 @@ def _differences(train: Arrays, other: Arrays, name: str) -> list[str]:
         (array, others[key], f"{name}.{key}" if key else name) for key, array in inputs.items()
     )
     return [problem for pair in pairs for problem in _array_differences(*pair)]
+
+
+def _target_differences(train: Arrays, other: Arrays, name: str) -> list[str]:
+    """Return the problems of targets beside those of training."""
+    if named(train).keys() == named(other).keys():
+        return []
+    targets = f"{_listing(named(train))}, {_listing(named(other))}"
+    return [f"y_train and {name} have other targets: {targets}"]
 
 
 def _listing(inputs: Mapping[str, Array]) -> str:
@@ -140,14 +153,17 @@ def _weight_problems(arrays: RawArrays) -> list[str]:
     return [] if weight is None else weight_problems(weight, length(arrays.x))
 
 
-def _pair_problems(x_name: str, x: Arrays, y_name: str, y: Array) -> list[str]:
+def _pair_problems(x_name: str, x: Arrays, y_name: str, y: Arrays) -> list[str]:
     problems = []
     inputs = {f"{x_name}.{name}" if name else x_name: a for name, a in named(x).items()}
-    arrays = [(name, array, _NUMBERS) for name, array in inputs.items()]
-    for name, array, kinds in (*arrays, (y_name, y, _NUMBERS + "U")):
+    targets = {f"{y_name}.{name}" if name else y_name: a for name, a in named(y).items()}
+    least = 1 if len(inputs) > 1 else 2
+    arrays = [(name, array, _NUMBERS, least) for name, array in inputs.items()]
+    arrays += [(name, array, _NUMBERS + "U", 1) for name, array in targets.items()]
+    for name, array, kinds, dimensions in arrays:
         if array.dtype.kind not in kinds:
             problems.append(f"{name} has type {array.dtype}; must be numbers")
-        elif array.ndim < (1 if array is y or len(inputs) > 1 else 2):
+        elif array.ndim < dimensions:
             shape = f"found shape {array.shape}"
             problems.append(f"{name}: {shape}; must be (examples, ...), one row for each example")
         elif array.dtype.kind == "f" and (not_finite := first_not_finite(array)):
@@ -155,9 +171,10 @@ def _pair_problems(x_name: str, x: Arrays, y_name: str, y: Array) -> list[str]:
             problems.append(
                 f"{name} has {count} values that are not finite numbers, first in row {row}"
             )
-    for name, array in inputs.items():
-        if not problems and len(array) != len(y):
-            counts = f"{name} has {len(array):,} examples and {y_name} {len(y):,}"
+    first_name, first = next(iter(targets.items()))
+    for name, array in (inputs | targets).items():
+        if not problems and len(array) != len(first):
+            counts = f"{name} has {len(array):,} examples and {first_name} {len(first):,}"
             problems.append(f"{counts}; the numbers must be equal")
         if not problems and not array.size:
             problems.append(f"{name} is empty (its shape is {array.shape})")

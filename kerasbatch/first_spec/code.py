@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasbatch.array_trees import example_shape, length
+from kerasbatch.array_trees import example_shape, length, single
 from kerasbatch.data.encoding.classes import are_classes
 from kerasbatch.data.python_arrays import python_arrays
 from kerasbatch.first_spec.draft import Draft, Task, add_training, classification, regression
@@ -30,7 +30,8 @@ def draft_of_code(build: str | None, load: str, folder: Path) -> Draft:
     """
     access = Access(folder, trusted=True)
     arrays = python_arrays(PythonData(kind="python", python=load), access)
-    task = _task(arrays.y)
+    y = single(arrays.y)
+    task = _task(y)
     draft = Draft("Which batch size trains this model best?")
     draft.add("data", {"python": load})
     examples = length(arrays.x)
@@ -40,7 +41,7 @@ def draft_of_code(build: str | None, load: str, folder: Path) -> Draft:
     if build is None:
         add_training(draft, task, examples)
         return draft
-    layout = ExampleLayout(example_shape(arrays.x), task.classes, _outputs(arrays.y, task))
+    layout = ExampleLayout(example_shape(arrays.x), task.classes, _outputs(y, task))
     model = model_of_function(PythonModel(kind="python", python=build), layout, access)
     draft.add("model", {"python": build})
     add_training(draft, task, examples, model=None)

@@ -149,6 +149,19 @@ def _kept_column(file: Path, table: Table, name: str, *, parquet: bool) -> Any:
     return pd.read_parquet(file, columns=[name])[name].to_numpy()
 
 
+def outputs_by_name(saved: SavedModel, examples: Arrays) -> dict[str, Array] | None:
+    """Return the outputs of a model with several, by their names; None for a single one."""
+    if hasattr(saved.model, "output_shape") and isinstance(saved.model.output_shape, tuple):
+        return None
+    predicted = saved.model.predict(examples, verbose=0)
+    if isinstance(predicted, dict):
+        return {str(name): np.asarray(output) for name, output in predicted.items()}
+    if isinstance(predicted, list | tuple):
+        names = getattr(saved.model, "output_names", None) or map(str, range(len(predicted)))
+        return {name: np.asarray(out) for name, out in zip(names, predicted, strict=True)}
+    return None
+
+
 def model_outputs(saved: SavedModel, examples: Arrays) -> Array:
     """Return the outputs of the model for encoded examples.
 

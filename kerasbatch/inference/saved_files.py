@@ -7,7 +7,7 @@ unpack to more than the memory.
 import io
 import math
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -35,6 +35,9 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 _Lengths = Annotated[list[Annotated[int, Field(ge=1, le=MAX_VALUES)]], Field(max_length=8)]
 
 
+_Count = Annotated[int, Field(ge=1, le=MAX_VALUES)]
+
+
 class _Facts(BaseModel):
     model_config = ConfigDict(strict=True)
     input_shape: (
@@ -43,7 +46,8 @@ class _Facts(BaseModel):
         | Annotated[dict[str, _Lengths], Field(max_length=100)]
     )
     classes: Annotated[int, Field(ge=1, le=10**6)] | None
-    outputs: Annotated[int, Field(ge=1, le=MAX_VALUES)] | None = None
+    outputs: _Count | Annotated[dict[str, _Count], Field(max_length=100)] | None = None
+    target_classes: Annotated[dict[str, _Count | None], Field(max_length=100)] | None = None
     scale: Finite | None
     code: str
     preprocessing: dict[str, Any]
@@ -55,16 +59,16 @@ class ModelFacts:
 
     Args:
         input_shape: the shape of one example as the model gets it, or of each of its inputs.
-        classes: the number of classes, or None where the target is a number.
-        outputs: the numbers of a target.
+        classes: the number of classes, or None where the target is a number; by name of several.
+        outputs: the numbers of a target, or of each.
         scale: the factor of images, or None.
         code: a hash of the Python code of the model; empty if there is none.
         preprocessing: the transformations of data and outputs.
     """
 
     input_shape: Shape
-    classes: int | None
-    outputs: int
+    classes: int | Mapping[str, int | None] | None
+    outputs: int | Mapping[str, int]
     scale: float | None
     code: str
     preprocessing: Preprocessing
@@ -87,7 +91,8 @@ def read_facts(folder: Path) -> ModelFacts:
         message = f"{folder}: its {PREPROCESSING} is damaged or incomplete ({reason})"
         raise SpecError.at((), message) from None
     outputs = facts.outputs or facts.classes or 1
-    return ModelFacts(shape, facts.classes, outputs, facts.scale, facts.code, preprocessing)
+    classes = facts.classes if facts.target_classes is None else facts.target_classes
+    return ModelFacts(shape, classes, outputs, facts.scale, facts.code, preprocessing)
 
 
 def _first_line(error: Exception) -> str:

@@ -102,11 +102,12 @@ def load_saved_model(
         access = replace(source.access(trust=trust), objects=objects or PassedObjects())
         model = _build(source, record, facts, access, file)
     _read_weights(model, file, directory)
+    kind = source.spec.label_kind
     return SavedModel(
         model,
         facts.preprocessing,
         facts.input_shape,
-        None if source.spec.label_kind == "number" else facts.classes,
+        facts.classes if isinstance(facts.classes, int) and kind != "number" else None,
         facts.scale,
         has_logits(source.spec.loss.name, source.spec.loss.arguments),
         class_name("losses", source.spec.loss.name) in SIGNED_LOSSES,

@@ -5,7 +5,7 @@ the spec; nothing is deserialized. An error of Keras becomes a fault at its plac
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 import keras
@@ -15,7 +15,7 @@ from kerasbatch.data.encoding.preprocessing import Standardization
 from kerasbatch.data.run_data import RunData
 from kerasbatch.errors import Location, SpecError
 from kerasbatch.models.compile import Compiler
-from kerasbatch.models.example_layout import ExampleLayout
+from kerasbatch.models.example_layout import ExampleLayout, OutputShapes
 from kerasbatch.models.freeze import freeze
 from kerasbatch.models.keras_objects import make_layer
 from kerasbatch.models.own_model import model_of_function, passed_model
@@ -42,7 +42,8 @@ def build_model(spec: Spec, data: RunData, rate: LearningRate, access: Access) -
         SpecError: if Keras refuses a layer, an argument or their combination.
     """
     keras.utils.set_random_seed(spec.seed)
-    layout = ExampleLayout(data.input_shape, data.classes, data.outputs)
+    classes = data.classes if data.target_classes is None else data.target_classes
+    layout = ExampleLayout(data.input_shape, classes, data.outputs)
     return compile_model(spec, layout, rate, access, data.target_units)
 
 
@@ -66,19 +67,25 @@ def compile_model(
         model = _model(spec, layout, access)
     if spec.freeze:
         freeze(model, spec.freeze)
-    shape = _output_shape(model, layout.input_shape)
-    Compiler(spec, rate, access, layout.classes, units).compile(model, shape)
+    shapes = _output_shapes(model, layout.input_shape)
+    Compiler(spec, rate, access, layout, units).compile(model, shapes)
     return model
 
 
-def _output_shape(model: keras.Model, input_shape: Shape) -> tuple[int, ...]:
-    """Return the shape of the output for one example; empty if there are several outputs."""
-    outputs = getattr(model, "output_shape", None)
-    if outputs is None:  # a subclass of Model knows it only when it is called
+def _output_shapes(model: keras.Model, input_shape: Shape) -> OutputShapes:
+    """Return the shape of the output for one example, or those of several outputs by name."""
+    shapes = getattr(model, "output_shape", None)
+    if shapes is None:  # a subclass of Model knows it only when it is called
         with keras_refusals(("model",)):
             example = mapped_shape(lambda shape: keras.KerasTensor((None, *shape)), input_shape)
-            outputs = getattr(model.compute_output_spec(example), "shape", None)
-    return tuple(outputs[1:]) if isinstance(outputs, tuple) else ()
+            spec = model.compute_output_spec(example)
+            shapes = keras.tree.map_structure(lambda tensor: tuple(tensor.shape), spec)
+    if isinstance(shapes, dict):
+        return {str(name): tuple(shape[1:]) for name, shape in shapes.items()}
+    if isinstance(shapes, list):
+        names = getattr(model, "output_names", None) or map(str, range(len(shapes)))
+        return {name: tuple(shape[1:]) for name, shape in zip(names, shapes, strict=True)}
+    return tuple(shapes[1:]) if isinstance(shapes, tuple) else ()
 
 
 @contextlib.contextmanager
@@ -102,6 +109,10 @@ def _model(spec: Spec, layout: ExampleLayout, access: Access) -> keras.Model:
         inputs = " and ".join(f"{name} of shape {each}" for name, each in named.items())
         message = f"these data have several inputs, {inputs}; write the model as a Python function"
         raise SpecError.at(("model",), f"{message} with a keras.Input of each name")
+    if isinstance(layout.outputs, Mapping):
+        names = " and ".join(layout.outputs)
+        message = f"these data have several targets, {names}; write the model as a Python function"
+        raise SpecError.at(("model",), f"{message} with an output of each name")
     shape = cast("tuple[int, ...]", input_shape)
     if isinstance(spec.model, LayerModel):
         return _from_layers(spec.model.layers, shape)

@@ -1,11 +1,12 @@
 """spec.optimizer + loss + metrics -> a compiled model, or one that its own code compiled."""
 
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import keras
 
 from kerasbatch.data.encoding.preprocessing import Standardization
-from kerasbatch.errors import SpecError
+from kerasbatch.errors import Location, SpecError
 from kerasbatch.models.class_metrics import (
     ONE_OF_EACH_CLASS,
     THRESHOLD,
@@ -13,6 +14,7 @@ from kerasbatch.models.class_metrics import (
     fitted_metric,
     speaks_of_one_class,
 )
+from kerasbatch.models.example_layout import ExampleLayout, OutputShapes
 from kerasbatch.models.keras_objects import named_object
 from kerasbatch.models.own_parts import own_loss, own_metric, own_optimizer
 from kerasbatch.models.rate_schedule import rate_schedule
@@ -33,7 +35,7 @@ class Compiler:
         spec: a single-run spec.
         rate: the learning rate, by the spec's rule.
         access: the files and code that the spec may use.
-        classes: the number of classes, or None where the target is a number.
+        layout: the shapes of an example.
         units: the standardization of the target, or None; metrics are in its own units.
     """
 
@@ -42,23 +44,24 @@ class Compiler:
         spec: Spec,
         rate: LearningRate,
         access: Access,
-        classes: int | None,
+        layout: ExampleLayout,
         units: Standardization | None,
     ) -> None:
         self._spec, self._rate, self._access = spec, rate, access
-        self._classes, self._units = classes, units
+        self._layout, self._units = layout, units
 
-    def compile(self, model: keras.Model, output: tuple[int, ...]) -> None:
+    def compile(self, model: keras.Model, shapes: OutputShapes) -> None:
         """Compile a model; what the spec leaves out is what its own code compiled it with.
 
         Args:
             model: the built model.
-            output: the shape of its output for one example; empty if there are several.
+            shapes: the shape of its output for one example; of several outputs, by their names.
 
         Raises:
-            SpecError: if Keras refuses an argument, or if a part is missing.
+            SpecError: if Keras refuses an argument, a part is missing, or outputs have other names.
         """
         options = _options(model, self._spec)
+        self._check_outputs(shapes)
         if self._is_compiled_as_written(model):
             _set_rate(model.optimizer, self._rate)
             return
@@ -68,9 +71,11 @@ class Compiler:
         else:
             changes["optimizer"] = make_optimizer(self._spec, self._rate, self._access)
         if not self._spec.loss.is_of_model:
-            changes["loss"] = _loss(self._spec.loss, self._access)
+            changes["loss"] = _losses(self._spec.loss, self._access)
+        if self._spec.loss_weights is not None:
+            changes["loss_weights"] = dict(self._spec.loss_weights)
         if self._spec.metrics or not options:
-            changes["metrics"] = [self._metric(n, output) for n in range(len(self._spec.metrics))]
+            changes["metrics"] = self._metrics(shapes)
         compiled = options | changes
         if self._units is not None:
             compiled |= _unscaled(compiled, self._units)
@@ -80,15 +85,40 @@ class Compiler:
     def _is_compiled_as_written(self, model: keras.Model) -> bool:
         """Return whether the model needs no other compilation than that of its own code."""
         spec = self._spec
-        of_model = spec.optimizer.is_of_model and spec.loss.is_of_model and not spec.metrics
+        of_model = spec.optimizer.is_of_model and spec.loss.is_of_model
+        of_model = of_model and not spec.metrics and spec.loss_weights is None
         return bool(model.compiled) and of_model and self._units is None and not spec.freeze
 
+    def _check_outputs(self, shapes: OutputShapes) -> None:
+        """Raise an error for targets, losses, weights or metrics of no output of the model."""
+        if not isinstance(shapes, dict):
+            shapes = {}
+        targets = self._layout.outputs if isinstance(self._layout.outputs, Mapping) else {}
+        of_metrics = [m.output for m in self._spec.metrics if m.output is not None]
+        _refuse_others("loss", self._spec.loss.outputs, shapes)
+        _refuse_others("loss_weights", self._spec.loss_weights or (), shapes)
+        _refuse_others("metrics", of_metrics, shapes)
+        _refuse_others("data", targets, shapes)
+
+    def _metrics(self, shapes: OutputShapes) -> Any:
+        """Return the metrics of the spec: a list, or lists by output."""
+        if not isinstance(shapes, dict):
+            return [self._metric(n, shapes) for n in range(len(self._spec.metrics))]
+        by_output: dict[str, list[Any]] = {name: [] for name in shapes}
+        for number, metric in enumerate(self._spec.metrics):
+            if metric.output is None:
+                names = ", ".join(shapes)
+                message = f"the model has the outputs {names}; write metrics by output, like "
+                raise SpecError.at(("metrics", number), f"{message}{{{next(iter(shapes))}: [...]}}")
+            by_output[metric.output].append(self._metric(number, shapes[metric.output]))
+        return by_output
+
     def _metric(self, number: int, output: tuple[int, ...]) -> Any:
-        """Return a metric of the spec, for a model with outputs of a shape."""
+        """Return a metric of the spec, for an output of a shape."""
         metric, location = self._spec.metrics[number], ("metrics", number)
         if metric.is_own:
             return own_metric(metric, self._access, location)
-        kind = self._label_kind
+        kind, loss = self._label_kind(metric.output), self._loss_of(metric.output)
         outputs = output[-1] if output else 1
         is_list = len(output) <= 1 and kind != "number"
         if metric.name in keras_registry.CHOSEN_METRICS:
@@ -103,20 +133,36 @@ class Compiler:
             )
             if class_name in ONE_OF_EACH_CLASS and single and is_list:
                 options = {"threshold": THRESHOLD} | options  # Keras takes the largest of one
-            arguments = {"name": metric.column} | options
+            arguments = {"name": metric.metric_name} | options
             chosen = named_object("metrics", metric.name, arguments, location)
             if not is_list:
                 return chosen
-        has_logits = keras_registry.has_logits(self._spec.loss.name, self._spec.loss.arguments)
+        has_logits = keras_registry.has_logits(loss.name, loss.arguments)
         return fitted_metric(chosen, kind, outputs, has_logits=has_logits)
 
-    @property
-    def _label_kind(self) -> LabelKind:
-        """The kind of labels that metrics compare."""
-        kind = self._spec.label_kind
+    def _loss_of(self, output: str | None) -> CompilePart:
+        """Return the loss of the model, or of an output."""
+        loss = self._spec.loss
+        return loss if output is None else loss.outputs.get(output, CompilePart())
+
+    def _label_kind(self, output: str | None) -> LabelKind:
+        """Return the kind of labels that metrics compare, of the model or of an output."""
+        spec, classes = self._spec, self._layout.classes
+        kind = spec.label_kind if output is None else spec.label_kind_of(output)
         if kind != "any":
             return kind
-        return "number" if self._classes is None else "index"
+        number = classes.get(output or "") if isinstance(classes, Mapping) else classes
+        return "number" if number is None else "index"
+
+
+def _refuse_others(key: str, names: Iterable[str], outputs: Collection[str]) -> None:
+    """Raise an error for names that are none of the model's outputs."""
+    if wrong := [name for name in names if name not in outputs]:
+        shown = ", ".join(outputs)
+        has = f"the outputs {shown}" if shown else "one output"
+        message = f"{key} names {', '.join(wrong)}, and the model has {has}"
+        advice = "an output has the name of its layer, or of its key in a mapping"
+        raise SpecError.at((key,), f"{message}; {advice}")
 
 
 def make_optimizer(spec: Spec, rate: LearningRate, access: Access) -> keras.optimizers.Optimizer:
@@ -149,12 +195,21 @@ def half_mse(y_true: Any, y_pred: Any) -> Any:
     return 0.5 * keras.losses.mean_squared_error(y_true, y_pred)
 
 
-def _loss(loss: CompilePart, access: Access) -> Any:
+def _losses(loss: CompilePart, access: Access) -> Any:
+    """Return a loss, or those of several outputs by their names."""
+    if loss.outputs:
+        return {
+            output: _loss(part, access, ("loss", output)) for output, part in loss.outputs.items()
+        }
+    return _loss(loss, access, ("loss",))
+
+
+def _loss(loss: CompilePart, access: Access, location: Location) -> Any:
     if loss.is_own:
-        return own_loss(loss, access, ("loss",))
+        return own_loss(loss, access, location)
     if loss.name == "half_mse":
         return half_mse
-    return named_object("losses", loss.name, loss.arguments, ("loss",))
+    return named_object("losses", loss.name, loss.arguments, location)
 
 
 def _options(model: keras.Model, spec: Spec) -> dict[str, Any]:

@@ -1,9 +1,13 @@
 """The shapes of an example, from which models are built."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from kerasbatch.array_trees import Shape
+
+OutputShapes = tuple[int, ...] | dict[str, tuple[int, ...]]
+"""The shape of the output of a model for one example; of several outputs, by their names."""
 
 
 @dataclass(frozen=True)
@@ -12,13 +16,13 @@ class ExampleLayout:
 
     Args:
         input_shape: the shape of its inputs, or of each of them by name.
-        classes: the number of classes, or None where the target is a number.
-        outputs: the numbers of its target: one for each class, 1 for a number.
+        classes: the number of classes, or None where the target is a number; by name of several.
+        outputs: the numbers of its target: one for each class, 1 for a number; by name of several.
     """
 
     input_shape: Shape
-    classes: int | None
-    outputs: int
+    classes: int | Mapping[str, int | None] | None
+    outputs: int | Mapping[str, int]
 
     def context(self) -> dict[str, Any]:
         """Return the values that a function which builds a model may name."""

@@ -71,9 +71,9 @@ def own_metric(part: CompilePart, access: Access, location: Location) -> keras.M
     """
     with _code(part, access, location) as (code, place):
         metric = _metric_of(code, part, place)
-    if metric.name != part.column:
+    if metric.name != part.metric_name:
         message = f"the metric is called {metric.name!r}; write as: {metric.name}, or give it the "
-        raise SpecError.at(place, f"{message}name {part.column}")
+        raise SpecError.at(place, f"{message}name {part.metric_name}")
     return metric
 
 
@@ -83,13 +83,13 @@ def _metric_of(code: Any, part: CompilePart, place: Location) -> keras.Metric:
     elif not isinstance(code, type) and _is_of_labels(code, part):
         metric = _with_arguments(code, part, place)
     else:
-        metric = call_with(code, {"name": part.column}, part.own_arguments, place)
+        metric = call_with(code, {"name": part.metric_name}, part.own_arguments, place)
     if isinstance(metric, keras.Metric):
         return metric
     if not callable(metric):
         message = "a metric: a function of (y_true, y_pred), or a keras.Metric"
         raise _wrong(part, metric, message, place)
-    return keras.metrics.MeanMetricWrapper(metric, name=part.column)
+    return keras.metrics.MeanMetricWrapper(metric, name=part.metric_name)
 
 
 @contextlib.contextmanager

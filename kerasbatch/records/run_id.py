@@ -19,6 +19,7 @@ from kerasbatch.spec.own_code import is_own_code
 from kerasbatch.spec.reader import SpecSource, checked_spec
 from kerasbatch.spec.schema import KEYS, OF_SWEEP, Spec
 from kerasbatch.spec.section_schema import LayerModel, PythonModel
+from kerasbatch.spec.short_forms import is_by_output
 from kerasbatch.text import value_label
 
 SECTIONS = {name: key.section for name, key in KEYS.items() if key.section is not None}
@@ -102,7 +103,9 @@ def _identity_keys(model: Any, plain: Any) -> Any:
 
 
 def _canonical_part(section: Section, part: dict[str, Any]) -> dict[str, Any]:
-    """Return an optimizer or a loss in one spelling."""
+    """Return an optimizer or a loss in one spelling; of several outputs, each of theirs."""
+    if is_by_output(part):
+        return {output: _canonical_part(section, inner) for output, inner in part.items()}
     return canonical_object(section, part) if "name" in part else _with_function(part)
 
 

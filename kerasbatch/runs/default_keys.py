@@ -23,14 +23,15 @@ def defaults_of(spec: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     swept = {str(key).partition(".")[0] for key in spec.get("sweep") or {}}
     set_keys = set(spec) | swept
-    missing: dict[str, Any] = {} if "batch_size" in set_keys else dict([_SIZE])
+    missing: dict[str, Any] = {}
+    is_needed = set(COMPILE_PARTS) - set_keys and not _is_compiled(spec.get("model"), data)
+    if is_needed and "optimizer" not in set_keys:
+        missing |= [_OPTIMIZER]
+    if "batch_size" not in set_keys:
+        missing |= [_SIZE]
     if not set_keys & set(BUDGETS):
         missing |= [_EPOCHS]
-    if set(COMPILE_PARTS) <= set_keys or _is_compiled(spec.get("model"), data):
-        return missing
-    if "optimizer" not in set_keys:
-        missing |= [_OPTIMIZER]
-    if "loss" not in set_keys:
+    if is_needed and "loss" not in set_keys:
         missing["loss"] = _loss(data, spec.get("model"))
     return missing
 
@@ -42,7 +43,8 @@ def start_of_auto(spec: Mapping[str, Any]) -> dict[str, Any]:
         spec: a spec as a mapping, with objects for data and model.
     """
     data = spec.get("data")
-    if spec.get(RATE) != AUTO or "optimizer" in spec or not is_data(data):
+    rate = spec.get(RATE, (spec.get("sweep") or {}).get(RATE))
+    if rate != AUTO or "optimizer" in spec or not is_data(data):
         return {}
     model = _model(spec.get("model"), data)
     config = model.optimizer.get_config() if getattr(model, "compiled", False) else {}

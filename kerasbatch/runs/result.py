@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from kerasbatch.inference.saved_model import SavedModel
-    from kerasbatch.types import Array
 
 
 def load_run(path: str | PathLike[str]) -> "Result":
@@ -105,7 +104,7 @@ class Result:
         """
         return self._saved_model(which, trust).model
 
-    def predict(self, x: Any, which: str | None = None, *, trust: bool = False) -> "Array":
+    def predict(self, x: Any, which: str | None = None, *, trust: bool = False) -> Any:
         """Predict with the saved model; columns, scaling and labels are those of the training.
 
         Args:
@@ -117,18 +116,21 @@ class Result:
 
         Returns:
             The label of each row, as text if labels were text; or numbers in the units of the
-            target, shape (n,), or (n, outputs) for several outputs.
+            target, shape (n,), or (n, outputs) for several numbers. Of a model with several
+            outputs, what the model returns, by their names.
 
         Raises:
             SpecError: if there is no such model, or x does not fit the training data.
         """
         from kerasbatch.inference.encode import encode_examples
-        from kerasbatch.inference.predict import model_outputs, predicted_labels
+        from kerasbatch.inference.predict import model_outputs, outputs_by_name, predicted_labels
 
         saved = self._saved_model(which, trust)
         examples, notices = encode_examples(saved, x)
         for notice in notices:
             warnings.warn(notice, stacklevel=2)
+        if (several := outputs_by_name(saved, examples)) is not None:
+            return several
         return predicted_labels(saved, model_outputs(saved, examples))
 
     def _saved_model(self, which: str | None, trust: bool) -> "SavedModel":

@@ -19,6 +19,7 @@ class SpecKeys(TypedDict, total=False):
     learning_rate: Any
     loss: Any
     metrics: Any
+    loss_weights: Any
     epochs: Any
     steps: Any
     examples: Any

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Field,
     SerializerFunctionWrapHandler,
     Strict,
     model_serializer,
@@ -20,7 +21,8 @@ class CompilePart(BaseModel):
 
     It is a Keras object by its name with its arguments beside it; own code, as `{python:
     "mine.py:focal", arguments: {gamma: 2}}`; an object that Python code passed; or nothing, where
-    the model is compiled already.
+    the model is compiled already. A loss may be one for each output, `{price: mse, kind: ...}`,
+    and a metric that of an output.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
@@ -28,6 +30,8 @@ class CompilePart(BaseModel):
     python: PythonName | None = None
     object: Text | None = None
     note: Text | None = None
+    output: Text | None = None
+    outputs: dict[str, "CompilePart"] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -41,6 +45,9 @@ class CompilePart(BaseModel):
     @model_serializer(mode="wrap")
     def _as_written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         plain: dict[str, Any] = handler(self)
+        by_output: dict[str, Any] = plain.pop("outputs", None) or {}
+        if by_output:
+            return by_output
         if self.is_own or not self.name:
             plain.pop("name", None)
         return plain
@@ -53,7 +60,7 @@ class CompilePart(BaseModel):
     @property
     def is_of_model(self) -> bool:
         """True if it is the one that the model was compiled with."""
-        return not self.name
+        return not self.name and not self.outputs
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -71,4 +78,10 @@ class CompilePart(BaseModel):
     def column(self) -> str:
         """The name of a metric in logs and tables: the one given by `as`, or its own."""
         own = self.name.rpartition(":")[2] if self.python else self.name
-        return str((self.model_extra or {}).get(AS, own))
+        name = str((self.model_extra or {}).get(AS, own))
+        return name if self.output is None else f"{self.output}_{name}"
+
+    @property
+    def metric_name(self) -> str:
+        """The name of a metric in Keras, which puts that of its output before it."""
+        return self.column if self.output is None else self.column.removeprefix(f"{self.output}_")

@@ -24,6 +24,8 @@ from kerasbatch.spec.keras_registry import PYTHON_NAME, Section
 MAX_COUNT = 10**12
 AS = "as"
 """The key that names a metric, so that a spec may have two of one kind."""
+OUTPUT = "output"
+"""The key of a metric that names the output of the model that it measures."""
 KIND = "kind"
 """The key for the form of a mapping; set by `short_forms`, never by a user."""
 Named = Literal["file", "files", "folder", "code"]

@@ -35,9 +35,11 @@ def json_schema() -> Schema:
     rate_alone = {"type": "object", "properties": {"learning_rate": {}}, "maxProperties": 1}
     optimizer = [*_named("optimizers", optimizers), _python("learning_rate"), rate_alone]
     properties["optimizer"] = {"anyOf": optimizer}
-    properties["loss"] = {"anyOf": [*_named("losses", OWN_LOSSES), _python()]}
-    metric = [*_named("metrics", CHOSEN_METRICS), _python(AS)]
-    properties["metrics"]["items"] = {"anyOf": metric}
+    loss = {"anyOf": [*_named("losses", OWN_LOSSES), _python()]}
+    properties["loss"] = {"anyOf": [*loss["anyOf"], _by_output(loss)]}
+    metric = {"anyOf": [*_named("metrics", CHOSEN_METRICS), _python(AS)]}
+    metrics = {"type": "array", "items": metric}
+    properties["metrics"] = {"anyOf": [metrics, _by_output({"anyOf": [metric, metrics]})]}
     definitions["layer"] = _item("layers")
     properties["callbacks"]["items"] = {"anyOf": [_item("callbacks"), _python()]}
     definitions["LayerModel"]["properties"]["layers"] = {
@@ -119,6 +121,12 @@ def _named(section: Section, extra: Iterable[str]) -> list[Schema]:
     legal = sorted({*keras_registry.keras_table()[section], *aliases, *extra})
     mapping = {"type": "object", "properties": {"name": {"enum": legal}}, "required": ["name"]}
     return [{"enum": legal}, mapping]
+
+
+def _by_output(part: Schema) -> Schema:
+    """Return the schema of a part for each output of a model."""
+    names = {"not": {"enum": ["name", "python"]}}
+    return {"type": "object", "propertyNames": names, "additionalProperties": part}
 
 
 def _python(*beside: str) -> Schema:

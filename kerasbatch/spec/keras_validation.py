@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from kerasbatch.errors import Fault, Location
-from kerasbatch.spec.fields import AS
+from kerasbatch.spec.fields import AS, OUTPUT
 from kerasbatch.spec.keras_registry import (
     CHOSEN_METRICS,
     OWN_LOSSES,
@@ -75,6 +75,8 @@ def check_named(section: Section, value: Any, location: Location) -> Iterator[Fa
     """Yield the faults of a `name` or a `{name: ..., argument: ...}` in a spec."""
     arguments = dict(value) if isinstance(value, dict) else {"name": value}
     name = arguments.pop("name", None)
+    if section == "metrics":
+        arguments.pop(OUTPUT, None)
     if section == "metrics" and AS in arguments:
         yield from column_faults(arguments.pop(AS), (*location, AS))
     where = location if not isinstance(value, dict) else (*location, "name")

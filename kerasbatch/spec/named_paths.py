@@ -54,7 +54,10 @@ def builds_anew(spec: Spec) -> bool:
 def compile_parts(spec: Spec) -> Iterator[tuple[Location, CompilePart]]:
     """Yield the optimizer, the loss and the metrics of a spec with their places."""
     yield ("optimizer",), spec.optimizer
-    yield ("loss",), spec.loss
+    if not spec.loss.outputs:
+        yield ("loss",), spec.loss
+    for output, loss in spec.loss.outputs.items():
+        yield ("loss", output), loss
     for number, metric in enumerate(spec.metrics):
         yield ("metrics", number), metric
 
@@ -108,6 +111,9 @@ def with_absolute_paths(spec: Spec, access: Access) -> Spec:
 
 
 def _absolute_part(part: CompilePart, access: Access) -> CompilePart:
+    if part.outputs:
+        parts = {name: _absolute_part(inner, access) for name, inner in part.outputs.items()}
+        return part.model_copy(update={"outputs": parts})
     if part.python is None:
         return part
     return part.model_copy(update={"python": _absolute_code(part.python, access)})

@@ -58,6 +58,8 @@ def move_auto_rate(tree: Tree) -> None:
         message = f"is {AUTO}, and the sweep has {RATE} already; keep one of them"
         raise tree.locate(SpecError([Fault(("optimizer", "learning_rate"), message)]))
     del optimizer["learning_rate"]
+    if not optimizer:  # the rate of a model's own optimizer
+        del raw["optimizer"]
     raw["sweep"] = {**sweep, RATE: rate}
     for marks in (tree.keys, tree.values):
         for location, mark in list(marks.items()):

@@ -101,6 +101,12 @@ class Spec(KeyedModel):
         Field(strict=False),
         replace(COMPILED, short="name"),
     ] = ()
+    loss_weights: Annotated[
+        dict[str, Annotated[float, Field(ge=0)]] | None,
+        Field(min_length=1),
+        Expected("a weight of 0 or more for each output, like {price: 0.1, kind: 1}"),
+        COMPILED,
+    ] = None
     epochs: Annotated[Count | None, BUDGET] = None
     steps: Annotated[Count | None, BUDGET] = None
     examples: Annotated[Count | None, BUDGET] = None
@@ -205,13 +211,21 @@ class Spec(KeyedModel):
     @property
     def label_kind(self) -> LabelKind:
         """The kind of labels that the loss compares."""
-        is_known = not (self.loss.is_own or self.loss.is_of_model)
+        is_known = not (self.loss.is_own or self.loss.is_of_model or self.loss.outputs)
         return label_kind(self.loss.name) if is_known else "any"
+
+    def label_kind_of(self, output: str) -> LabelKind:
+        """Return the kind of labels that the loss of an output compares."""
+        loss = self.loss.outputs.get(output)
+        if loss is None or loss.is_own:
+            return "any"
+        return label_kind(loss.name)
 
     @property
     def knows_metrics(self) -> bool:
         """False if the metrics may be those of a model that own code compiles."""
-        return bool(self.metrics) or not isinstance(self.model, OWN_CODE)
+        by_output = self.loss.outputs or any(metric.output for metric in self.metrics)
+        return not by_output and (bool(self.metrics) or not isinstance(self.model, OWN_CODE))
 
     def logged_metrics(self) -> Iterator[str]:
         """Yield the names of the loss and the metrics in Keras' logs."""

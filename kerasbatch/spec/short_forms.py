@@ -10,7 +10,12 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from kerasbatch.spec.fields import KIND, StrictModel
+from kerasbatch.spec.own_code import OBJECT, PYTHON
 from kerasbatch.spec.schema import KEYS, Spec
+
+METRICS = "metrics"
+_OF_A_PART = ("name", "learning_rate", "outputs", PYTHON, OBJECT)
+"""The keys of an optimizer or a loss; a mapping without them is one of outputs."""
 
 
 def expand(raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -52,9 +57,32 @@ def _expand(name: str, value: Any) -> Any:
     key = KEYS[name]
     if key.words is not None and isinstance(value, str | Mapping):
         return [] if value == key.words else [value]
+    if key.section is not None and is_by_output(value):
+        return {"outputs": {output: _expand_text(name, part) for output, part in value.items()}}
+    if name == METRICS and isinstance(value, Mapping):
+        return [_of_output(name, output, item) for output, item in metrics_by_output(value)]
     if isinstance(value, list | tuple):
         return [_expand_text(name, item) for item in value]
     return _with_kind(name, _expand_text(name, value), is_text=isinstance(value, str))
+
+
+def is_by_output(value: Any) -> bool:
+    """Return whether the value of a loss is a mapping of the outputs of a model."""
+    is_mapping = isinstance(value, Mapping) and bool(value)
+    return is_mapping and not value.keys() & {*_OF_A_PART}
+
+
+def metrics_by_output(value: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return the metrics of each output with its name."""
+    listed = (
+        (output, item if isinstance(item, list) else [item]) for output, item in value.items()
+    )
+    return [(output, metric) for output, metrics in listed for metric in metrics]
+
+
+def _of_output(name: str, output: str, value: Any) -> Any:
+    expanded = _expand_text(name, value)
+    return {**expanded, "output": output} if isinstance(expanded, Mapping) else expanded
 
 
 def _expand_text(name: str, value: Any) -> Any:

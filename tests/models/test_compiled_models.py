@@ -215,7 +215,9 @@ def test_a_sweep_of_python_searches_the_rate_from_that_of_the_model(tmp_path: Pa
     def build(width: int = 4) -> keras.Model:
         layers = [keras.layers.Dense(width, "relu"), keras.layers.Dense(2, "softmax")]
         model = keras.Sequential([keras.Input((4,)), *layers])
-        model.compile(keras.optimizers.SGD(0.05), "sparse_categorical_crossentropy", ["accuracy"])
+        model.compile(
+            keras.optimizers.SGD(0.05), "sparse_categorical_crossentropy", metrics=["accuracy"]
+        )
         return model
 
     results = kb.sweep(

@@ -173,7 +173,7 @@ FAULTS = {
     "a key of tables": ({"data": {"x": X, "y": Y, "exclude": ["a"]}}, "DataFrame"),
     "no model": ({"model": lambda: 3}, "returned int; must return"),
     "a failing function": ({"model": lambda: 1 / 0}, "failed: ZeroDivisionError"),
-    "no callback": ({"callbacks": [3]}, "found int; must be a keras.callbacks.Callback"),
+    "no callback": ({"callbacks": [3]}, "returned int; must return a keras.callbacks"),
     "an open file": ({"model": open(__file__).read}, "cannot be told apart"),  # noqa: PTH123, SIM115
 }
 

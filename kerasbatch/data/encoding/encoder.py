@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from kerasbatch.array_files import is_memory_mapped
-from kerasbatch.array_trees import Arrays, named, single
+from kerasbatch.array_trees import Arrays, mapped, named, single
 from kerasbatch.data.encoding.fitting import fit_preprocessing, renumbered, seen_words
 from kerasbatch.data.encoding.preprocessing import Preprocessing, Standardization
 from kerasbatch.data.images.image_format import ImageFormat
@@ -104,13 +104,13 @@ class Encoder:
             arrays |= {f"x_{end}": x, f"y_{end}": y}
         return encoder, arrays
 
-    def _examples(self, part: Part, text: Array | None) -> tuple[Arrays, Array]:
+    def _examples(self, part: Part, text: Array | None) -> tuple[Arrays, Arrays]:
         """Return the examples of a part and their targets, encoded."""
         window = self.raw.arrays.window
         x = self.x(part.x)
         if window is not None:
-            return window.x(x), self.y(window.y(part.y))
-        return with_text(x, text), self.y(part.y)
+            return window.x(x), self.y(window.y(single(part.y)))
+        return with_text(x, text), mapped(self.y, part.y)
 
     def notices(self, notice: str | None, parts: Mapping[str, Part | None]) -> Iterator[str]:
         """Yield a notice, if any, and one for each column with words that training did not see."""
@@ -157,13 +157,17 @@ def _target_scale(spec: Spec, parts: SplitData) -> Standardization | None:
     _check_target(spec, parts)
     if not spec.data.standardize_target:
         return None
-    return Standardization.of(parts.y.reshape(len(parts.y), -1))
+    y = single(parts.y)
+    return Standardization.of(y.reshape(len(y), -1))
 
 
 def _check_target(spec: Spec, parts: SplitData) -> None:
     """Raise an error if the spec standardizes a target of classes."""
     if not spec.data.standardize_target:
         return
+    if isinstance(parts.y, dict | tuple):
+        message = "belongs to a single target; scale several in the data"
+        raise SpecError.at(("data", "standardize_target"), message)
     if parts.raw.classes is not None or parts.y.dtype.kind != "f":
         message = "belongs to a target of numbers, and these are classes; leave it out"
         raise SpecError.at(("data", "standardize_target"), message)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from kerasbatch.array_trees import named, single
 from kerasbatch.data.arrays import RawArrays
 from kerasbatch.data.encoding.classes import Classes, are_classes, classes_of
 from kerasbatch.data.raw import RawData
@@ -44,11 +45,48 @@ def encode_labels(spec: Spec, raw: RawData) -> EncodedLabels:
     """
     if isinstance(spec.data, BuiltInData):
         return EncodedLabels(raw)
-    kind = _kind(spec, raw.arrays.y)
+    if isinstance(raw.arrays.y, dict | tuple):
+        return EncodedLabels(_several_targets(spec, raw))
+    return _encoded(spec, raw, _kind(spec.data, spec.label_kind, raw.arrays.y))
+
+
+def _several_targets(spec: Spec, raw: RawData) -> RawData:
+    """Return data with the labels of each target encoded for the loss of its output.
+
+    Raises:
+        SpecError: if targets have no names, or the spec has keys for those of a single one.
+    """
+    if isinstance(raw.arrays.y, tuple):
+        message = "several targets need the names of the model's outputs: return a mapping"
+        raise SpecError.at(("data",), message)
+    for key in ("labels", "positive"):
+        if getattr(spec.data, key, None) is not None:
+            message = "is for a single target; number the classes in the data"
+            raise SpecError.at(("data", key), message)
+    arrays, classes, parts = raw.arrays, dict[str, int | None](), dict[str, dict[str, Any]]()
+    for name in named(arrays.y):
+        of_target = {end: targets[name] for end, targets in _targets(arrays).items()}
+        kind = _kind(spec.data, spec.label_kind_of(name), of_target["y"])
+        encoded = _encoded(spec, replace(raw, arrays=replace(arrays, **of_target)), kind).raw
+        classes[name] = encoded.classes
+        for end in of_target:
+            parts.setdefault(end, {})[name] = getattr(encoded.arrays, end)
+    whole: dict[str, Any] = parts
+    return replace(raw, arrays=replace(arrays, **whole), classes=None, target_classes=classes)
+
+
+def _targets(arrays: RawArrays) -> dict[str, Any]:
+    """Return the targets of all parts that there are."""
+    parts = {end: getattr(arrays, end) for end in ("y", "y_val", "y_test")}
+    return {end: targets for end, targets in parts.items() if targets is not None}
+
+
+def _encoded(spec: Spec, raw: RawData, kind: LabelKind) -> EncodedLabels:
+    """Return data with the labels of a single target encoded for a kind of loss."""
     if raw.arrays.stream_examples is not None:
         return EncodedLabels(replace(raw, classes=_classes_of_stream(spec, raw, kind)))
     raw = _from_columns(raw) if kind in CLASSES else raw
-    y = raw.arrays.y
+    y = single(raw.arrays.y)
     is_list = y.ndim == 1 and y.dtype.kind in "iubU"
     if is_list and kind in CLASSES and (classes := classes_of(spec.data, y)):
         arrays = _labels(raw.arrays, lambda part, name: _numbered(part, classes, name))
@@ -60,21 +98,22 @@ def encode_labels(spec: Spec, raw: RawData) -> EncodedLabels:
         raw = replace(raw, arrays=_labels(raw.arrays, lambda part, name: _as_numbers(spec, part)))
     if kind in CLASSES and is_list:
         arrays = _labels(raw.arrays, lambda part, name: _as_type(part, np.int64, name))
-        return EncodedLabels(replace(raw, arrays=arrays, classes=_number_of_classes(arrays.y)))
+        return EncodedLabels(
+            replace(raw, arrays=arrays, classes=_number_of_classes(single(arrays.y)))
+        )
     dtype = np.float64 if y.dtype.kind in "iub" else None
     arrays = _labels(raw.arrays, lambda part, name: _as_type(part, dtype or part.dtype, name))
     return EncodedLabels(replace(raw, arrays=arrays, classes=None))
 
 
-def _kind(spec: Spec, y: Array) -> LabelKind:
+def _kind(data: Any, kind: LabelKind, y: Any) -> LabelKind:
     """Return the kind of labels; under a loss of own code, what the labels look like.
 
     Text, true and false, and a few whole numbers from 0 on are classes.
     """
-    kind = spec.label_kind
     if kind != "any":
         return kind
-    is_named = getattr(spec.data, "labels", None) is not None
+    is_named = getattr(data, "labels", None) is not None
     is_list = y.ndim == 1 and y.dtype.kind in "iubU"
     return "index" if is_named or (is_list and are_classes(np.unique(y), len(y))) else "number"
 
@@ -85,7 +124,7 @@ def _classes_of_stream(spec: Spec, raw: RawData, kind: str) -> int | None:
     Raises:
         SpecError: if `labels` are not 0, 1, 2, ....
     """
-    labels, y = getattr(spec.data, "labels", None), raw.arrays.y
+    labels, y = getattr(spec.data, "labels", None), single(raw.arrays.y)
     if kind not in CLASSES or y.ndim != 1:
         return None
     if labels is None:
@@ -98,14 +137,15 @@ def _classes_of_stream(spec: Spec, raw: RawData, kind: str) -> int | None:
 
 def _from_columns(raw: RawData) -> RawData:
     """Return data with class numbers in place of one-hot columns, and of 0.0, 1.0, ...."""
-    y = raw.arrays.y
+    y = single(raw.arrays.y)
     if y.dtype.kind == "f" and y.ndim == 1 and (y == np.round(y)).all():
         arrays = _labels(raw.arrays, lambda part, name: _as_type(part, np.int64, name))
         return replace(raw, arrays=arrays)
     if not is_one_hot(y):
         return raw
-    for part in (raw.arrays.y_val, raw.arrays.y_test):
-        if part is not None and not (is_one_hot(part) and part.shape[1] == y.shape[1]):
+    others = (raw.arrays.y_val, raw.arrays.y_test)
+    for part in [single(targets) for targets in others if targets is not None]:
+        if not (is_one_hot(part) and part.shape[1] == y.shape[1]):
             message = (
                 f"the labels of training are one-hot columns of {y.shape[1]} classes, and those "
             )
@@ -128,7 +168,7 @@ def _as_numbers(spec: Spec, labels: Array) -> Array:
     try:
         return labels.astype(np.float64)
     except ValueError:
-        message = f"holds labels as text, and {spec.loss.name} compares numbers"
+        message = f"holds labels as text, and {spec.loss.name or 'its loss'} compares numbers"
         advice = "write sparse_categorical_crossentropy"
         raise SpecError.at(("data",), f"{message}; {advice}") from None
 
@@ -140,7 +180,7 @@ def _labels(arrays: RawArrays, encode: Callable[[Array, str], Array]) -> RawArra
     if arrays.columns is not None:
         part_names["y_test"] = "the file for the test"
     encoded: dict[str, Any] = {
-        name: encode(part, part_names.get(name, name))
+        name: encode(single(part), part_names.get(name, name))
         for name, part in parts.items()
         if part is not None
     }

@@ -35,7 +35,7 @@ class Part(NamedTuple):
     """
 
     x: Arrays
-    y: Array
+    y: Arrays
     text: Array | None = None
 
 
@@ -58,7 +58,7 @@ class SplitData:
     raw: RawData
     labels: tuple[str, ...] | None
     x: Arrays
-    y: Array
+    y: Arrays
     weight: Array | None
     held: Positions
     tested: Positions = field(default_factory=no_positions)
@@ -83,9 +83,9 @@ class SplitData:
         return self.window.count(rows) if rows and self.window is not None else rows
 
     @property
-    def targets(self) -> Array:
+    def targets(self) -> Arrays:
         """The targets of the training examples."""
-        return self.y if self.window is None else self.window.y(self.y)
+        return self.y if self.window is None else self.window.y(array_trees.single(self.y))
 
     def count(self, x: Arrays) -> int:
         """Return the number of examples of a part."""
@@ -115,7 +115,8 @@ class SplitData:
         arrays = self.raw.arrays
         texts = arrays.texts.get("train")
         text = None if texts is None else texts[positions]
-        return Part(array_trees.rows(arrays.x, positions), arrays.y[positions], text)
+        x, y = (array_trees.rows(part, positions) for part in (arrays.x, arrays.y))
+        return Part(x, y, text)
 
     def _separate(self, name: str) -> Part | None:
         """Return a part that the data give separately, or None."""
@@ -128,7 +129,10 @@ class SplitData:
     @property
     def notice(self) -> str | None:
         """A message for the user about the data, or None."""
-        notices = [self.raw.notice, _one_class(self.y if self.raw.classes else None)]
+        notices = [
+            self.raw.notice,
+            _one_class(array_trees.single(self.y) if self.raw.classes else None),
+        ]
         return "; ".join(text for text in notices if text) or None
 
 
@@ -144,7 +148,7 @@ def split_data(spec: Spec, raw: RawData, labels: tuple[str, ...] | None) -> Spli
         SpecError: if the sizes do not fit each other, or a single column is constant.
     """
     arrays, total = raw.arrays, array_trees.length(raw.arrays.x)
-    classes = arrays.y if raw.classes else None
+    classes = array_trees.single(arrays.y) if raw.classes else None
     has_other = arrays.x_val is not None or arrays.x_test is not None
     if arrays.stream_examples is None:
         parts = split_positions(spec, total, has_other, classes, arrays.groups)
@@ -155,7 +159,7 @@ def split_data(spec: Spec, raw: RawData, labels: tuple[str, ...] | None) -> Spli
     if not is_complete:
         _check_memory(arrays.x)
     x = arrays.x if is_complete else array_trees.rows(arrays.x, parts.train)
-    y = arrays.y if is_complete else arrays.y[parts.train]
+    y = arrays.y if is_complete else array_trees.rows(arrays.y, parts.train)
     weight = arrays.weight if arrays.weight is None else arrays.weight[parts.train]
     if raw.is_table and isinstance(x, np.ndarray):
         _refuse_constant(x, arrays.columns)

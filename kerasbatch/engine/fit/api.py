@@ -90,15 +90,33 @@ def fit(
         EngineError: if `engine` is fused and cannot work, or if an environment variable would cut
             the training short.
     """
+    arguments = bind_arguments(model, args, kwargs)
+    return train(
+        model, arguments, seed=seed, engine=engine, jit_compile=jit_compile, settings=settings
+    )
+
+
+def train(
+    model: keras.Model,
+    arguments: FitArguments,
+    *,
+    seed: int | None = None,
+    engine: Engine = "auto",
+    jit_compile: bool | None = None,
+    settings: EngineSettings = DEFAULT_SETTINGS,
+) -> keras.callbacks.History:
+    """Train with bound arguments; they, the result and the errors are those of `fit`.
+
+    Warnings name the line that called the caller of this function.
+    """
     _check_environment()
     _check_choices(engine, jit_compile, seed)
-    arguments = bind_arguments(model, args, kwargs)
     training, options = _begin(model, arguments, engine, jit_compile, seed, settings)
     if training.obstacle and engine == "auto":
-        warnings.warn(f"training by plain model.fit, because {training.obstacle}", stacklevel=2)
+        warnings.warn(f"training by plain model.fit, because {training.obstacle}", stacklevel=3)
     stream = training.stream if isinstance(training, FusedTraining) else None
     if stream and (warning := short_epoch_warning(stream)):
-        warnings.warn(warning, stacklevel=2)
+        warnings.warn(warning, stacklevel=3)
     history = training.fit(options)
     history.kerasbatch = Report(
         training.name,

@@ -4,7 +4,8 @@ Keras detects some of these faults late, in a failed training, and some never: a
 between outputs of shape (n, 10) and labels of shape (n,) is broadcast silently.
 """
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -15,8 +16,9 @@ from kerasbatch.engine.sources.example_stream import scale_inputs
 from kerasbatch.errors import Location, SpecError
 from kerasbatch.models.own_parts import part_errors
 from kerasbatch.models.refusals import keras_refusals
+from kerasbatch.runs.prepare.label_problems import label_problem
 from kerasbatch.spec.compile_part import CompilePart
-from kerasbatch.spec.keras_registry import SIGNED_LOSSES, class_name
+from kerasbatch.spec.keras_registry import SIGNED_LOSSES, LabelKind, class_name
 from kerasbatch.spec.schema import Spec
 from kerasbatch.spec.trust import Access
 from kerasbatch.types import Array
@@ -39,21 +41,21 @@ def check_labels(spec: Spec, model: keras.Model, data: RunData, access: Access) 
     Raises:
         SpecError: if labels, loss, metrics and model do not fit together.
     """
-    outputs = model.output_shape if hasattr(model, "output_shape") else None
-    if isinstance(outputs, list | dict):
-        message = f"has {len(outputs)} outputs; a spec's model has one. Use kerasbatch.fit for more"
-        raise SpecError.at(("model",), message)
     _check_embeddings(model, data)
     rows = _rows_of_all_classes(data)
     x = scale_inputs(array_trees.rows(data.x_train, rows), data.scale)
-    y = data.y_train[rows]
+    y = array_trees.rows(data.y_train, rows)
     with keras_refusals(("model",)):
         predicted = model(x)
-    for labels in (data.y_train, data.y_val, data.y_test):
-        if labels is not None:
-            _check_labels(spec, tuple(predicted.shape[1:]), labels)
-    _check_outputs(spec, np.asarray(predicted))
-    labels = keras.ops.convert_to_tensor(y)
+    for output in _named_outputs(spec, model, data, predicted):
+        for targets in (data.y_train, data.y_val, data.y_test):
+            if targets is not None:
+                labels = array_trees.named(targets)[output.target]
+                shape = tuple(output.values.shape[1:])
+                if problem := label_problem(output.loss.name, output.kind, shape, labels):
+                    raise SpecError.at(output.place, problem)
+        _check_outputs(output)
+    labels = array_trees.mapped(keras.ops.convert_to_tensor, y)
     with part_errors(spec.loss, access, ("loss",)):
         _check_loss(spec, model, x, labels, predicted)
     place, metric = _own_metric(spec)
@@ -80,7 +82,7 @@ def _check_loss(spec: Spec, model: keras.Model, x: Any, labels: Any, predicted: 
     if model.loss is None:
         return  # a train_step of the user computes it
     value = float(model.compute_loss(x, labels, predicted))
-    if spec.label_kind != "any":
+    if spec.label_kind != "any" or isinstance(labels, dict):
         return
     values = _loss_values(model.loss, labels, predicted)
     place = ("model",) if spec.loss.is_of_model else ("loss",)
@@ -91,6 +93,57 @@ def _check_loss(spec: Spec, model: keras.Model, x: Any, labels: Any, predicted: 
     if not np.isfinite(value):
         message = f"the loss of the untrained model is {value:g}"
         raise SpecError.at(place, f"{message}; {name} must return finite numbers")
+
+
+class _Output(NamedTuple):
+    """An output of a model, with its loss.
+
+    Args:
+        target: the name of its target; empty if there is one alone.
+        values: its values for some examples.
+        loss: its loss.
+        kind: the kind of labels that the loss compares.
+    """
+
+    target: str
+    values: Any
+    loss: CompilePart
+    kind: LabelKind
+
+    @property
+    def place(self) -> Location:
+        """The place of its loss in the spec."""
+        return ("loss", self.target) if self.target else ("loss",)
+
+
+def _named_outputs(
+    spec: Spec, model: keras.Model, data: RunData, predicted: Any
+) -> Iterator[_Output]:
+    """Yield the outputs of a model that have targets.
+
+    Raises:
+        SpecError: if the data have one target, and the model several outputs, or the other way.
+    """
+    is_single = not isinstance(predicted, list | tuple | dict)
+    if is_single and not isinstance(data.y_train, dict):
+        yield _Output("", predicted, spec.loss, spec.label_kind)
+        return
+    if is_single or not isinstance(data.y_train, dict):
+        names = " and ".join(array_trees.named(data.y_train))
+        targets = f"the targets {names}" if is_single else "one target"
+        outputs = "one output" if is_single else f"{len(predicted)} outputs"
+        message = (
+            f"the model has {outputs}, and the data {targets}; give a target for each output, "
+        )
+        raise SpecError.at(("model",), f"{message}as a mapping by their names")
+    values = (
+        predicted
+        if isinstance(predicted, dict)
+        else dict(zip(model.output_names, predicted, strict=True))
+    )
+    for name in data.y_train:
+        loss = spec.loss.outputs.get(name, CompilePart())
+        yield _Output(name, values[name], loss, spec.label_kind_of(name))
 
 
 def _loss_values(loss: Any, labels: Any, predicted: Any) -> Any:
@@ -120,20 +173,21 @@ def _check_embeddings(model: keras.Model, data: RunData) -> None:
 
 def _rows_of_all_classes(data: RunData) -> Array:
     """Return the positions of an example of each class, and of the first ones."""
-    first = np.arange(min(FIRST_EXAMPLES, len(data.y_train)))
-    if data.classes is None or data.y_train.ndim != 1:
+    first = np.arange(min(FIRST_EXAMPLES, array_trees.length(data.y_train)))
+    if data.classes is None or isinstance(data.y_train, dict | tuple) or data.y_train.ndim != 1:
         return first
     _, of_class = np.unique(np.asarray(data.y_train), return_index=True)
     return np.union1d(first, of_class[:MAX_TRIED_CLASSES])
 
 
-def _check_outputs(spec: Spec, outputs: Array) -> None:
+def _check_outputs(output: _Output) -> None:
     """Raise an error for outputs that are no probabilities where the loss expects them, or are.
 
     Keras computes with both: the loss of clipped numbers, or probabilities of probabilities.
     """
-    kind, from_logits = spec.label_kind, spec.loss.arguments.get("from_logits")
-    is_signed = class_name("losses", spec.loss.name) in (*SIGNED_LOSSES, "CategoricalHinge")
+    loss, kind, outputs = output.loss, output.kind, np.asarray(output.values)
+    from_logits = loss.arguments.get("from_logits")
+    is_signed = class_name("losses", loss.name) in (*SIGNED_LOSSES, "CategoricalHinge")
     if kind in ("number", "any") or is_signed or outputs.ndim > 2 or not np.isfinite(outputs).all():
         return
     single, low, high = outputs.shape[1:] in ((), (1,)), float(outputs.min()), float(outputs.max())
@@ -141,66 +195,11 @@ def _check_outputs(spec: Spec, outputs: Array) -> None:
     if not from_logits and (low < 0 or high > 1):
         message = f"expects probabilities, and the model gives numbers from {low:.3g} to {high:.3g}"
         advice = f"end it with activation: {activation}, or write from_logits: true"
-        raise SpecError.at(("loss",), f"{spec.loss.name} {message}; {advice}")
+        raise SpecError.at(output.place, f"{loss.name} {message}; {advice}")
     are_probabilities = (
         low > 0 and high < 1 and (single or np.allclose(outputs.sum(-1), 1, atol=1e-3))
     )
     if from_logits and are_probabilities:
         message = "from_logits: true expects logits, and the model gives probabilities already"
         advice = f"leave from_logits out, or the activation {activation}"
-        raise SpecError.at(("loss",), f"{message}; {advice}")
-
-
-def _check_labels(spec: Spec, output: tuple[int, ...], y: Array) -> None:
-    loss, kind = spec.loss.name, spec.label_kind
-    if kind == "any":
-        return  # what it compares is known to its author alone
-    if kind == "index":
-        _check_index(loss, output, y)
-    elif kind == "binary" and y.ndim == 1:
-        _check_binary(loss, output, y)
-    elif y.ndim == 1 and kind == "one_hot":
-        message = f"{loss} needs a column per class, and the labels are class numbers"
-        raise SpecError.at(("loss",), f"{message}; write sparse_categorical_crossentropy")
-    elif tuple(y.shape[1:]) not in (output, output[:-1] if output[-1:] == (1,) else output):
-        message = (
-            f"the model gives {_values(output)} for an example and the target is "
-            f"{_values(tuple(y.shape[1:]))}; {loss} compares them one by one, so end the model "
-            f"with Dense: {{units: {y.shape[1] if y.ndim > 1 else 1}}}"
-        )
-        raise SpecError.at(("loss",), message)
-
-
-def _check_index(loss: str, output: tuple[int, ...], y: Array) -> None:
-    if y.dtype.kind not in "iu":
-        message = f"{loss} needs class numbers 0, 1, 2, ..., and the target holds other numbers"
-        raise SpecError.at(("loss",), f"{message}; write mse for a regression")
-    classes, low, high = output[-1] if output else 1, int(y.min()), int(y.max())
-    if low < 0 or high >= classes:
-        message = (
-            f"the labels go from {low} to {high}, and the model has {classes} outputs for classes "
-            f"0 to {classes - 1}; end the model with Dense: {{units: {high + 1}, activation: "
-            f"softmax}}"
-        )
-        raise SpecError.at(
-            ("loss",), message if low >= 0 else f"labels go from {low}; count from 0"
-        )
-
-
-def _check_binary(loss: str, output: tuple[int, ...], y: Array) -> None:
-    if not np.isin(y, (0, 1)).all():
-        message = f"{loss} needs labels 0 and 1, and the target holds others"
-        raise SpecError.at(("loss",), f"{message}; write sparse_categorical_crossentropy")
-    if output not in ((), (1,)):
-        message = (
-            f"{loss} compares one output with labels 0 and 1, and the model gives "
-            f"{_values(output)}; write sparse_categorical_crossentropy, or end the model with "
-            f"Dense: {{units: 1, activation: sigmoid}}"
-        )
-        raise SpecError.at(("loss",), message)
-
-
-def _values(shape: tuple[int, ...]) -> str:
-    if shape in ((), (1,)):
-        return "one number"
-    return f"{' x '.join(map(str, shape))} numbers"
+        raise SpecError.at(output.place, f"{message}; {advice}")

@@ -26,7 +26,10 @@ def chance_levels(job: TrainingJob) -> dict[str, float]:
     Metrics without a simple level are left out, such as a cross-entropy: the untrained model's
     value in the first row of the history takes its place.
     """
-    y = np.asarray(job.data.evaluated_labels)
+    labels = job.data.evaluated_labels
+    if isinstance(labels, dict | tuple):
+        return {}
+    y = np.asarray(labels)
     return {f"{job.prefix}{name}": float(level) for name, level in _levels(job, y)}
 
 

@@ -66,6 +66,7 @@ def run_objective(spec: Spec, model: keras.Model, data: RunData) -> RunObjective
         or len(dense) != 1
         or not _is_linear(dense[0])
         or not isinstance(data.x_train, np.ndarray)
+        or not isinstance(data.y_train, np.ndarray)
         or data.x_train.ndim != 2
         or data.classes is not None
         or data.w_train is not None

@@ -77,6 +77,7 @@ def preprocessing_content(data: RunData, code: str) -> bytes:
         "input_shape": data.input_shape,
         "classes": data.classes,
         "outputs": data.outputs,
+        **({} if data.target_classes is None else {"target_classes": data.target_classes}),
         "scale": data.scale,
         "code": code,
         "preprocessing": dict(data.preprocessing),

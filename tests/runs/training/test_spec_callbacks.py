@@ -96,7 +96,7 @@ def test_a_metric_that_is_better_higher_is_known_as_such(tmp_path: Path) -> None
 def _make(spec: dict[str, Any]) -> list[Any]:
     from kerasbatch.models import callbacks
 
-    return callbacks.make_callbacks(reader.spec_from_dict(spec).spec, Access(Path()))
+    return callbacks.make_callbacks(reader.spec_from_dict(spec).spec, Access(Path()), Path())
 
 
 def test_evaluations_further_apart_are_what_patience_counts(tmp_path: Path) -> None:

@@ -1,0 +1,247 @@
+"""`kerasbatch.fit`: the drop-in for `model.fit`, which with `results` is an ordinary run."""
+
+import hashlib
+import inspect
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from kerasbatch.callbacks.recorder import Recorder
+from kerasbatch.callbacks.step_counter import StepCounter
+from kerasbatch.columns import HISTORY_COLUMNS, STEP_COLUMNS
+from kerasbatch.engine.fit import api
+from kerasbatch.engine.fit.arguments import FitArguments, bind_arguments
+from kerasbatch.engine.fit.arrays import makes_batches
+from kerasbatch.engine.keras_private import split_for_validation
+from kerasbatch.errors import SpecError
+from kerasbatch.records import provenance
+from kerasbatch.records.experiment import Experiment
+from kerasbatch.records.last_metrics import last_and_best
+from kerasbatch.records.run_directory import RunDirectory
+from kerasbatch.records.run_row import RunRow, per_second
+from kerasbatch.records.run_status import RunStatus
+from kerasbatch.records.runs_csv import RunsCsv
+from kerasbatch.records.table_writer import TableWriter
+from kerasbatch.runs.training.failures import describe_failure, traceback_of
+from kerasbatch.spec.passed.fingerprint import fingerprint
+from kerasbatch.spec.reader import checked_spec
+from kerasbatch.spec.schema import Spec
+
+KERAS_BATCH_SIZE = 32
+_OURS = ("seed", "engine", "jit_compile", "settings")
+
+
+def fit(
+    model: keras.Model,
+    *args: Any,
+    results: str | os.PathLike[str] | None = None,
+    **kwargs: Any,
+) -> keras.callbacks.History:
+    """Train a compiled Keras model as `model.fit` does; see `kerasbatch.engine.fit.api.fit`.
+
+    Args:
+        model: a compiled model.
+        *args: the positional arguments of `model.fit`.
+        results: the directory of an experiment, such as `results/mine`: the training becomes a new
+            run in it, with history, step check and record, which `compare`, `report` and `load`
+            read. The data must be arrays, and trained on in whole epochs.
+        **kwargs: the named arguments of `model.fit`, and `seed`, `engine`, `jit_compile` and
+            `settings`.
+
+    Returns:
+        Keras' History, with a Report as `history.kerasbatch`.
+
+    Raises:
+        SpecError: if the data or a number are wrong, or cannot be recorded.
+        EngineError: if `engine` is fused and cannot work.
+    """
+    ours = {name: kwargs.pop(name) for name in _OURS if name in kwargs}
+    arguments = bind_arguments(model, args, kwargs)
+    if results is None:
+        return api.train(model, arguments, **ours)
+    recording = _Recording(model, arguments, Path(results), ours.get("seed"))
+    callbacks = [*keras.tree.flatten(arguments.callbacks or []), *recording.callbacks]
+    try:
+        history = api.train(model, arguments.replaced(callbacks=callbacks), **ours)
+    except BaseException as error:
+        recording.finish(error=error)
+        raise
+    recording.finish(report=history.kerasbatch)
+    return history
+
+
+fit.__signature__ = inspect.signature(api.fit).replace(  # type: ignore[attr-defined]
+    parameters=[
+        *inspect.signature(api.fit).parameters.values(),
+        inspect.signature(fit).parameters["results"],
+    ]
+)
+
+
+class _Recording:
+    """The run directory of a `fit`.
+
+    Args:
+        model: the model, before its training.
+        arguments: the arguments of `fit`.
+        experiment: the directory of the experiment.
+        seed: the seed of the order, or None.
+    """
+
+    def __init__(
+        self, model: keras.Model, arguments: FitArguments, experiment: Path, seed: int | None
+    ) -> None:
+        examples = _training_examples(arguments)
+        size = _batch_size(arguments.batch_size, examples)
+        self._model, self._experiment = model, Experiment(experiment.absolute())
+        self._data = fingerprint([arguments.x, arguments.y])
+        epochs = max(int(arguments.epochs), 1)
+        self._spec = _spec(
+            experiment.name, model, self._data, epochs=epochs, batch_size=size, seed=seed or 0
+        )
+        self._rate = _rate(model)
+        self._started = provenance.utc_now()
+        self._counter = StepCounter(examples, size)
+        self._recorder = Recorder(examples, size, on_row=lambda row: self._write())
+        run_id = f"batch_size={size}-{secrets.token_hex(4)}"
+        self._directory = RunDirectory(self._experiment.path / run_id)
+        self._directory.start(self._spec)
+        self._tables = TableWriter(self._directory)
+        self.callbacks = [self._counter, self._recorder]
+
+    def _write(self) -> None:
+        """Write the tables if that is due."""
+        rows = {"history.csv": self._recorder.rows, "steps.csv": self._counter.rows}
+        columns = {"history.csv": HISTORY_COLUMNS, "steps.csv": STEP_COLUMNS}
+        for name, table in rows.items():
+            self._tables.put(name, 0, tuple(table), columns[name])
+        self._tables.write_if_due()
+
+    def finish(self, report: api.Report | None = None, error: BaseException | None = None) -> None:
+        """Write all files of the run, and the table of the experiment.
+
+        Args:
+            report: the engine of a training that ended, or None.
+            error: the exception that ended it, or None.
+        """
+        self._recorder.pause()
+        self._write()
+        self._tables.write()
+        with self._experiment.locked(trusted=True):
+            record = self._directory.finish(self._record(report, error))
+            table = RunsCsv(self._experiment)
+            table.put(self._directory.run_id, record)
+            table.write()
+
+    def _record(self, report: api.Report | None, error: BaseException | None) -> dict[str, Any]:
+        counter, total = self._counter, self._planned_steps()
+        step = counter.observed_steps
+        status, message = RunStatus.DONE, f"took {step:,} of {total:,} planned steps"
+        if error is not None:
+            status, message = describe_failure(error, step, total)
+            counter.end("interrupted" if status == RunStatus.INTERRUPTED else "failed")
+        engine = None if report is None else report.engine
+        return {
+            "run_id": self._directory.run_id,
+            "status": status,
+            "message": message,
+            "swept": {},
+            "spec": self._spec.plain(),
+            "row": self._row(engine, report, status),
+            "difference": "" if error else counter.plan.difference,
+            "engine": {
+                "name": engine,
+                "why": "" if report is None else report.why,
+                "jit_compile": None,
+            },
+            "notice": "recorded by kerasbatch.fit",
+            "error": traceback_of(error),
+            "classes": None,
+            "chance_level": {},
+            "data_fingerprint": self._data,
+            "data_description": {},
+            "started": self._started,
+            "ended": provenance.utc_now(),
+            **provenance.provenance(),
+            "git_commit": provenance.git_commit(Path.cwd()),
+        }
+
+    def _planned_steps(self) -> int:
+        return self._counter.plan.total_steps if self._counter.rows else 0
+
+    def _row(self, engine: str | None, report: api.Report | None, status: RunStatus) -> Any:
+        counter, seconds = self._counter, round(self._recorder.train_seconds, 6) or None
+        plan, step = counter.plan, counter.observed_steps
+        counts = [row["observed_examples"] for row in counter.rows]
+        examples = None if None in counts else sum(counts)
+        rows = self._recorder.rows
+        prefix = "val_" if rows and "val_loss" in rows[-1] else "train_"
+        return RunRow(
+            run_id=self._directory.run_id,
+            status=status,
+            data_used="object",
+            train_examples=plan.train_examples,
+            batch_size=plan.batch_size,
+            epochs=plan.position(step).epochs_done,
+            optimizer=type(self._model.optimizer).__name__,
+            learning_rate=self._rate,
+            base_learning_rate=self._rate,
+            seed=self._spec.seed,
+            engine=engine,
+            planned_steps=plan.total_steps,
+            observed_steps=step,
+            document_steps=plan.document_steps_at(step),
+            step_check=counter.verdict(),
+            examples=examples,
+            train_seconds=seconds,
+            compile_seconds=None if report is None else report.compile_seconds,
+            evaluate_seconds=None,
+            examples_per_second=per_second(examples, seconds),
+            steps_per_second=per_second(step, seconds),
+            peak_memory_mb=None,
+        ).with_metrics(last_and_best(rows, prefix))
+
+
+def _training_examples(arguments: FitArguments) -> int:
+    """Return the number of examples of an epoch.
+
+    Raises:
+        SpecError: if the data are no arrays, or an epoch is not a whole pass.
+    """
+    if makes_batches(arguments.x):
+        message = "records arrays; for datasets, write a spec with data: {dataset: ...}"
+        raise SpecError.at(("results",), message)
+    for name in ("steps_per_epoch", "initial_epoch"):
+        if getattr(arguments, name):
+            raise SpecError.at(("results",), f"records whole trainings; leave {name} out")
+    train = [arguments.x, arguments.y]
+    if arguments.validation_data is None and arguments.validation_split:
+        train, _ = split_for_validation(train, arguments.validation_split)
+    return len(keras.tree.flatten(train[0])[0])
+
+
+def _batch_size(written: Any, examples: int) -> int:
+    if written == "full":
+        return examples
+    return min(KERAS_BATCH_SIZE, examples) if written is None else int(written)
+
+
+def _spec(experiment: str, model: keras.Model, content: str, **keys: Any) -> Spec:
+    """Return a spec that says what was trained; its data and its model are not kept."""
+    weights = [(variable.name, tuple(variable.shape)) for variable in model.weights]
+    layers = [type(layer).__name__ for layer in model.layers]
+    built = hashlib.sha256(repr([layers, weights]).encode()).hexdigest()
+    note = f"{model.count_params():,} weights; trained by kerasbatch.fit, and not kept here"
+    keys["name"] = experiment
+    keys["data"] = {"object": f"arrays-{content[:8]}", "note": note}
+    keys["model"] = {"object": f"{type(model).__name__}-{built[:8]}", "note": note}
+    return checked_spec(keys)
+
+
+def _rate(model: keras.Model) -> float | None:
+    """Return the learning rate of a model's optimizer, or None for a schedule."""
+    rate = model.optimizer.get_config().get("learning_rate")
+    return float(rate) if isinstance(rate, int | float) else None

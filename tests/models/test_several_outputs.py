@@ -1,0 +1,185 @@
+"""Models with several outputs: losses, weights and metrics by output, labels for each."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+import kerasbatch as kb
+from kerasbatch.records.files import dump_yaml
+
+CODE = """
+import keras
+import numpy as np
+from keras import ops
+
+N = 120
+
+
+def load():
+    random = np.random.default_rng(0)
+    image = random.random((N, 6, 6, 1), dtype="float32")
+    table = random.normal(size=(N, 3)).astype("float32")
+    price = (table.sum(axis=1) + image.mean(axis=(1, 2, 3))).astype("float32")
+    kind = np.where(price > 1, "high", np.where(price > 0, "middle", "low"))
+    return {"image": image, "table": table}, {"price": price, "kind": kind}
+
+
+def build(input_shape, classes, outputs, units=8):
+    image = keras.Input(input_shape["image"], name="image")
+    table = keras.Input(input_shape["table"], name="table")
+    flat = keras.layers.Flatten()(image)
+    hidden = keras.layers.Dense(units, "relu")(keras.layers.Concatenate()([flat, table]))
+    price = keras.layers.Dense(outputs["price"], name="price")(hidden)
+    kind = keras.layers.Dense(classes["kind"], "softmax", name="kind")(hidden)
+    return keras.Model({"image": image, "table": table}, {"price": price, "kind": kind})
+
+
+def listed(input_shape, classes, outputs):
+    made = build(input_shape, classes, outputs)
+    return keras.Model(made.inputs, [made.get_layer("price").output, made.get_layer("kind").output])
+
+
+def crossentropy(y_true, y_pred):
+    return keras.losses.sparse_categorical_crossentropy(y_true, y_pred)
+
+
+def confidence(y_true, y_pred):
+    return ops.max(y_pred, axis=-1)
+
+
+def compiled(input_shape, classes, outputs, units=8):
+    model = build(input_shape, classes, outputs, units)
+    model.compile(
+        keras.optimizers.AdamW(0.01, clipnorm=1.0),
+        loss={"price": "mse", "kind": crossentropy},
+        loss_weights={"price": 0.5, "kind": 1.0},
+        metrics={"price": ["mae"], "kind": ["accuracy", confidence]},
+    )
+    return model
+
+
+def one(input_shape):
+    image = keras.Input(input_shape["image"], name="image")
+    table = keras.Input(input_shape["table"], name="table")
+    return keras.Model({"image": image, "table": table}, keras.layers.Dense(1)(table))
+"""
+INDEX = "sparse_categorical_crossentropy"
+SPEC: dict[str, Any] = {
+    "data": {"python": "mine.py:load"},
+    "model": {"python": "mine.py:build"},
+    "optimizer": {"name": "AdamW", "learning_rate": 0.01, "clipnorm": 1.0},
+    "loss": {"price": "mse", "kind": {"python": "mine.py:crossentropy"}},
+    "loss_weights": {"price": 0.5, "kind": 1},
+    "metrics": {"price": ["mae"], "kind": ["accuracy", {"python": "mine.py:confidence"}]},
+    "epochs": 2,
+    "batch_size": 16,
+    "save": "last",
+}
+COMPILED = {
+    **{key: SPEC[key] for key in ("data", "epochs", "batch_size", "save")},
+    "model": {"python": "mine.py:compiled", "arguments": {"units": 8}},
+}
+COLUMNS = ["val_loss", "val_price_mae", "val_kind_accuracy", "val_kind_confidence"]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(CODE, encoding="utf-8")
+
+    def run(spec: dict[str, Any], **keys: Any) -> kb.Result:
+        Path("outputs.yaml").write_text(dump_yaml(spec | keys), encoding="utf-8")
+        return kb.run("outputs.yaml", trust=True)
+
+    return run
+
+
+def test_by_a_spec_and_compiled_in_code(run: Any) -> None:
+    """The same numbers, with the columns that Keras gives them."""
+    by_spec, in_code = run(SPEC), run(COMPILED, name="compiled")
+    assert by_spec.row["step_check"] == in_code.row["step_check"] == "ok"
+    for column in COLUMNS:
+        assert by_spec.row[column] == pytest.approx(in_code.row[column], rel=1e-5)
+    assert {*COLUMNS} <= {*by_spec.history.columns}
+    listed = run(SPEC, model={"python": "mine.py:listed"}, name="listed")
+    assert listed.row["val_kind_accuracy"] == pytest.approx(by_spec.row["val_kind_accuracy"])
+
+
+def test_the_weights_of_a_loop_by_hand(run: Any, tmp_path: Path) -> None:
+    result = run(COMPILED, validation="none", optimizer={"name": "sgd", "learning_rate": 0.1})
+    space: dict[str, Any] = {}
+    exec(CODE, space)  # noqa: S102
+    x, y = space["load"]()
+    names = np.unique(y["kind"])
+    y["kind"] = np.searchsorted(names, y["kind"])
+    keras.utils.set_random_seed(0)
+    shapes = {name: array.shape[1:] for name, array in x.items()}
+    model = space["compiled"](shapes, {"price": None, "kind": 3}, {"price": 1, "kind": 3})
+    options = dict(model._compile_config.config) | {"optimizer": keras.optimizers.SGD(0.1)}
+    model.compile(**options)
+    for epoch in (1, 2):
+        order = kb.example_order(120, seed=0, epoch=epoch)
+        model.fit(
+            {name: array[order] for name, array in x.items()},
+            {name: array[order] for name, array in y.items()},
+            batch_size=16,
+            epochs=1,
+            shuffle=False,
+            verbose=0,
+        )
+    trained = result.model(trust=True)
+    for ours, theirs in zip(trained.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    predicted = result.predict(x, trust=True)
+    np.testing.assert_allclose(predicted["price"], model.predict(x, verbose=0)["price"], atol=1e-5)
+
+
+def test_swept_over_size_and_units(run: Any, tmp_path: Path) -> None:
+    spec = COMPILED | {"sweep": {"batch_size": [16, 40], "model.arguments.units": [4, 8]}}
+    spec["target"] = {"metric": "val_kind_accuracy", "at_least": 0.3}
+    Path("swept.yaml").write_text(dump_yaml(spec), encoding="utf-8")
+    kb.sweep("swept.yaml", trust=True, jobs=2)
+    table = kb.load("results/swept").runs
+    assert len(table) == 4
+    assert (table["step_check"] == "ok").all()
+    assert kb.compare("results/swept").table is not None
+
+
+@pytest.mark.parametrize(
+    ("spec", "keys", "message"),
+    [
+        (
+            SPEC,
+            {"loss": {"prize": "mse", "kind": INDEX}},
+            "names prize, and the model has the",
+        ),
+        (SPEC, {"loss": {"price": "mze", "kind": "mse"}}, "unknown loss 'mze'"),
+        (SPEC, {"metrics": ["mae"]}, "write metrics by output, like {kind:"),
+        (SPEC, {"metrics": {"sort": ["accuracy"]}}, "metrics names sort"),
+        (SPEC, {"loss_weights": {"x": 1}}, "loss_weights names x"),
+        (
+            SPEC,
+            {
+                "model": {"python": "mine.py:one"},
+                "loss": "mse",
+                "metrics": [],
+                "loss_weights": {"price": 1},
+            },
+            "and the model has one output",
+        ),
+        (SPEC, {"model": "mlp"}, "has no name"),
+        (SPEC, {"class_weight": "balanced"}, "weighs the classes of a single target"),
+        (
+            SPEC,
+            {"loss": {"price": INDEX, "kind": INDEX}},
+            "loss.price: sparse_categorical_crossentropy needs class numbers",
+        ),
+    ],
+)
+def test_faults(run: Any, spec: dict[str, Any], keys: dict[str, Any], message: str) -> None:
+    with pytest.raises(kb.SpecError, match=message):
+        run(spec, **keys)
+    assert not Path("results").exists()
