@@ -140,8 +140,7 @@ class Spec(KeyedModel):
     partial_batch: Annotated[PartialBatch, Expected(one_of(PartialBatch)), SETTING] = "keep"
     learning_rate_rule: Annotated[
         LearningRateRule,
-        # What it sets of the optimizer is part of the program key by itself.
-        replace(SETTING, short="rule"),
+        replace(SETTING, short="rule"),  # what it sets is part of the program key by itself
     ] = LearningRateRule()
     record: Annotated[
         tuple[Recorded, ...],
