@@ -231,6 +231,6 @@ class _Adviser:
         spec = self._source.spec
         changes: dict[str, Any] = {"batch_size": size}
         if rate is not None:
-            optimizer = {**spec.plain()["optimizer"], "learning_rate": float(f"{rate:.4g}")}
+            optimizer = {**spec.plain().get("optimizer", {}), "learning_rate": float(f"{rate:.4g}")}
             changes["optimizer"] = optimizer
         return dump_yaml(spec_variant(self._source, **changes).spec.plain())

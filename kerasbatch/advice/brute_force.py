@@ -194,7 +194,7 @@ def _time_sizes(
     """Train each size at its best rate, one run at a time; return a row for each size."""
     for seed in seeds:
         for size, rate in rates.items():
-            optimizer = source.spec.plain()["optimizer"] | {"learning_rate": rate}
+            optimizer = source.spec.plain().get("optimizer", {}) | {"learning_rate": rate}
             variant = train_to_target(
                 source, name="timed", batch_size=size, optimizer=optimizer, seed=seed
             )

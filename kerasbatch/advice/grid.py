@@ -81,7 +81,7 @@ def _grid(source: SpecSource, specs: Sequence[Spec]) -> AdviceGrid:
 def _start(spec: Spec, rate: float) -> Spec:
     """Return the single run from which a search for the learning rate starts."""
     plain = {key: value for key, value in spec.plain().items() if key not in OF_SWEEP}
-    plain["optimizer"] = {**plain["optimizer"], "learning_rate": rate}
+    plain["optimizer"] = {**plain.get("optimizer", {}), "learning_rate": rate}
     return check_spec(Tree(plain), spec.name)
 
 

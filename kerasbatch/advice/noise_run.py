@@ -58,7 +58,7 @@ def run_noise_training(
     spec, small = source.spec, min(SMALL, n)
     changes: dict[str, Any] = {"evaluate_every": {"growth": GROWTH}, "save": [], "callbacks": []}
     if (rate := rate_at(spec, numeric_batch_size(spec, n), small)) is not None:
-        changes["optimizer"] = {**spec.plain()["optimizer"], "learning_rate": rate}
+        changes["optimizer"] = {**spec.plain().get("optimizer", {}), "learning_rate": rate}
     if spec.target is not None:
         changes["target"] = {**spec.plain()["target"], "stop": True}
     variant = spec_variant(source, name="noise", batch_size=small, record=["noise"], **changes)

@@ -86,7 +86,7 @@ def without_rule(source: SpecSource, n: int) -> SpecSource:
     rate = resolve_learning_rate(spec, plan(n, batch_size=spec.batch_size, epochs=1))
     if rule.rule == "none" or rate.value is None:
         return source
-    optimizer = {**spec.plain()["optimizer"], "learning_rate": rate.value, **rate.arguments}
+    optimizer = {**spec.plain().get("optimizer", {}), "learning_rate": rate.value, **rate.arguments}
     plain = spec.plain()["learning_rate_rule"]
     schedule = {key: plain[key] for key in ("warmup", "decay", "final") if key in plain}
     return spec_variant(source, optimizer=optimizer, learning_rate_rule=schedule or None)

@@ -21,6 +21,10 @@ def predict(
     csv: Annotated[
         Path | None, typer.Option(metavar="IN", help="Rows to predict: a CSV or .parquet file.")
     ] = None,
+    npz: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Arrays to predict for: x, or x.NAME of several inputs."),
+    ] = None,
     images: Annotated[
         list[Path] | None,
         typer.Option(metavar="PATH", help="Images to predict: a file or a folder; repeatable."),
@@ -48,17 +52,24 @@ def predict(
     verbose: Verbose = False,
 ) -> None:
     """Predict new rows with a saved model (key save of the spec)."""
-    if faults := [*options.folder_faults(output, "-o"), *_faults(csv, images, texts, output)]:
+    if faults := [*options.folder_faults(output, "-o"), *_faults(csv, npz, images, texts, output)]:
         raise SpecError(faults)
     from kerasbatch.atomic_files import write_text
 
     display = display_with_tensorflow(quiet=False, verbose=verbose, load_optional=trust)
-    from kerasbatch.inference.predict import predict_file, predict_images, predict_texts
+    from kerasbatch.inference.predict import (
+        predict_file,
+        predict_images,
+        predict_npz,
+        predict_texts,
+    )
     from kerasbatch.inference.saved_model import load_saved_model
 
     with display, display.waiting_for("predicting"):
         kept = load_saved_model(run, which=which, trust=trust)
-        if csv is not None:
+        if npz is not None:
+            table, notices = predict_npz(kept, npz), []
+        elif csv is not None:
             table, notices = predict_file(kept, csv, keep=keep or (), strict=strict)
         elif images is not None:
             table, notices = predict_images(kept, images, strict=strict)
@@ -67,16 +78,22 @@ def predict(
     for notice in notices:
         display.notice(notice)
     write_text(output, table.to_csv(index=False, lineterminator="\n"))
-    rows = counted(len(table), "row" if csv is not None else "file")
+    rows = counted(len(table), "file" if images or texts else "row")
     open_console(errors=False).print(f"{rows} predicted: {output}", soft_wrap=True)
 
 
 def _faults(
-    csv: Path | None, images: list[Path] | None, texts: list[Path] | None, output: Path
+    csv: Path | None,
+    npz: Path | None,
+    images: list[Path] | None,
+    texts: list[Path] | None,
+    output: Path,
 ) -> list[Fault]:
-    if sum(each is not None for each in (csv, images, texts)) != 1:
-        return [Fault(("--csv",), "give one of --csv FILE, --images PATH, --texts PATH")]
-    if csv is not None and csv.resolve() == output.resolve():
+    if sum(source is not None for source in (csv, npz, images, texts)) != 1:
+        message = "give one of --csv FILE, --npz FILE, --images PATH, --texts PATH"
+        return [Fault(("--csv",), message)]
+    file = csv or npz
+    if file is not None and file.resolve() == output.resolve():
         return [Fault(("-o",), f"{output} is the file that is read; write into another one")]
     if output.suffix.lower() == ".parquet":
         return [Fault(("-o",), f"found {output.name!r}; predictions are written as CSV")]

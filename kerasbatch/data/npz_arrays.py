@@ -12,8 +12,8 @@ from kerasbatch.text import short_name
 
 NPZ_LOCATION: Location = ("data", "npz")
 KEYS = ("x_train", "y_train", "x_val", "y_val", "x_test", "y_test", "sample_weight")
-SEVERAL = ("x_train", "x_val", "x_test")
-"""The arrays that may be several inputs, as in `x_train.image` and `x_train.table`."""
+SEVERAL = ("x_train", "x_val", "x_test", "y_train", "y_val", "y_test")
+"""The arrays that may be several inputs or targets, as in `x_train.image` and `y_train.price`."""
 
 
 def npz_arrays(path: Path) -> RawArrays:

@@ -43,6 +43,8 @@ def _parts(returned: Any, name: str) -> tuple[list[Any], Any]:
     """Return x and y, of one part or of two, and the weights or None."""
     if not isinstance(returned, tuple | list) or len(returned) not in (2, 3):
         message = f"{name} returned {_describe(returned)}; must return {LEGAL}"
+        if hasattr(returned, "element_spec") or hasattr(returned, "__next__"):
+            message += f"; for a dataset or a generator, write data: {{dataset: {name}}}"
         raise SpecError.at(PYTHON_LOCATION, message)
     first, second = returned[:2]
     if len(returned) == 3:

@@ -11,6 +11,7 @@ from scipy.special import expit, softmax
 from kerasbatch.array_trees import Arrays
 from kerasbatch.data.images.decoder import ENDINGS
 from kerasbatch.data.images.read_images import decode_files
+from kerasbatch.data.numpy_files import NpzError, npz_names, read_npz
 from kerasbatch.data.tables.table import Table
 from kerasbatch.data.tables.table_files import open_table
 from kerasbatch.data.texts.read_texts import ENDINGS as TEXT_ENDINGS
@@ -56,7 +57,7 @@ def predict_file(
     examples, rows, notices = encode_table(saved, table)
     if strict and notices:
         raise SpecError([Fault(table.where, notice) for notice in notices])
-    predictions = _prediction_table(saved, model_outputs(saved, examples))
+    predictions = _predictions(saved, examples)
     window = saved.preprocessing.window
     kept = list(dict.fromkeys([*([window.time] if window else []), *keep]))
     for number, name in enumerate(kept):
@@ -67,6 +68,36 @@ def predict_file(
         column = _kept_column(file, rows if window else table, name, parquet=is_exact)
         predictions.insert(number, name, column)
     return predictions, [*table.notices, *notices]
+
+
+def predict_npz(saved: SavedModel, file: Path) -> "pd.DataFrame":
+    """Predict for the arrays in an npz file: `x`, or `x.NAME` for each of several inputs.
+
+    Args:
+        saved: the model.
+        file: the file.
+
+    Returns:
+        A table of the predictions.
+
+    Raises:
+        SpecError: if the file has no such arrays, or they do not fit the training data.
+    """
+    place: Location = ("--npz",)
+    if not file.is_file():
+        raise SpecError.at(place, f"there is no file {file}")
+    names = list(saved.input_shape) if isinstance(saved.input_shape, dict) else []
+    keys = [f"x.{name}" for name in names] or ["x"]
+    try:
+        arrays = read_npz(file, keys)
+        held = ", ".join(npz_names(file))
+    except NpzError as error:
+        raise SpecError.at(place, f"cannot be read: {error}") from None
+    if missing := [key for key in keys if key not in arrays]:
+        raise SpecError.at(place, f"has no {' and no '.join(missing)}; it holds {held}")
+    x = {name: arrays[f"x.{name}"] for name in names} if names else arrays["x"]
+    examples, _ = encode_examples(saved, x)
+    return _predictions(saved, examples)
 
 
 def predict_images(
@@ -119,7 +150,7 @@ def predict_texts(saved: SavedModel, paths: Sequence[Path]) -> "pd.DataFrame":
 
 
 def _file_table(saved: SavedModel, files: Sequence[Path], examples: Arrays) -> "pd.DataFrame":
-    predictions = _prediction_table(saved, model_outputs(saved, examples))
+    predictions = _predictions(saved, examples)
     predictions.insert(0, "file", [str(file) for file in files])
     return predictions
 
@@ -202,6 +233,23 @@ def _names(saved: SavedModel, outputs: int) -> list[str]:
     """Return a name for each class, and for outputs beyond the classes."""
     names = list(saved.preprocessing.labels or map(str, range(saved.classes or 0)))
     return names + [f"output_{number}" for number in range(len(names), max(outputs, 2))]
+
+
+def _predictions(saved: SavedModel, examples: Arrays) -> "pd.DataFrame":
+    """Return the predictions for encoded examples; of several outputs, their numbers by name."""
+    import pandas as pd
+
+    outputs = outputs_by_name(saved, examples)
+    if outputs is None:
+        return _prediction_table(saved, model_outputs(saved, examples))
+    columns: dict[str, Array] = {}
+    for name, output in outputs.items():
+        wide = output.reshape(len(output), -1)
+        single = wide.shape[1] == 1
+        columns |= {
+            name if single else f"{name}_{number}": column for number, column in enumerate(wide.T)
+        }
+    return pd.DataFrame(columns)
 
 
 def _prediction_table(saved: SavedModel, outputs: Array) -> "pd.DataFrame":

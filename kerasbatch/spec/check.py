@@ -133,13 +133,24 @@ def _translate(details: Mapping[str, Any], raw: dict[str, Any], tree: Tree) -> F
         return Fault(location, f"is missing; add {location[-1]}: ...")
     if details["type"] == "extra_forbidden":
         legal = [key for key in _model_at(details["loc"][:-1]).model_fields if key != KIND]
-        hint = suggestion(str(location[-1]), legal)
+        hint = suggestion(str(location[-1]), legal) or _kinds_hint(location, raw)
         message = f"unknown key{hint or '; the keys here are ' + ', '.join(legal)}"
         return Fault(location, message, at_key=True)
     mark, value = tree.mark_of(location), _as_written(raw, location, details["input"])
     shown = short_name(mark.text) if mark and mark.text else show_value(value)
     expected = _expected(details, location)
     return Fault(location, f"found {shown}; must be {expected}{_hint(value, expected)}")
+
+
+def _kinds_hint(location: Location, raw: dict[str, Any]) -> str:
+    """Return the forms of a key whose value has the key of none of them, or an empty text."""
+    key, forms = str(location[0]), kinds_of(str(location[0]))
+    written = raw.get(key)
+    if len(location) != 2 or not forms or not isinstance(written, dict) or written.keys() & forms:
+        return ""
+    hint = suggestion(str(location[-1]), list(forms))
+    listed = ", ".join(form for form in forms if form != "object")
+    return hint or f"; {key} is one of {listed}"
 
 
 def _written_location(location: Location, raw: dict[str, Any]) -> Location:

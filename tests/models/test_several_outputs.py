@@ -5,9 +5,12 @@ from typing import Any
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 import kerasbatch as kb
+from kerasbatch.cli.app import app
 from kerasbatch.records.files import dump_yaml
 
 CODE = """
@@ -15,13 +18,12 @@ import keras
 import numpy as np
 from keras import ops
 
-N = 120
 
 
-def load():
+def load(n=120):
     random = np.random.default_rng(0)
-    image = random.random((N, 6, 6, 1), dtype="float32")
-    table = random.normal(size=(N, 3)).astype("float32")
+    image = random.random((n, 6, 6, 1), dtype="float32")
+    table = random.normal(size=(n, 3)).astype("float32")
     price = (table.sum(axis=1) + image.mean(axis=(1, 2, 3))).astype("float32")
     kind = np.where(price > 1, "high", np.where(price > 0, "middle", "low"))
     return {"image": image, "table": table}, {"price": price, "kind": kind}
@@ -135,6 +137,33 @@ def test_the_weights_of_a_loop_by_hand(run: Any, tmp_path: Path) -> None:
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
     predicted = result.predict(x, trust=True)
     np.testing.assert_allclose(predicted["price"], model.predict(x, verbose=0)["price"], atol=1e-5)
+
+
+def test_predictions_of_arrays_in_a_file(run: Any, tmp_path: Path) -> None:
+    result = run(SPEC)
+    space: dict[str, Any] = {}
+    exec(CODE, space)  # noqa: S102
+    x, _ = space["load"]()
+    np.savez("new.npz", **{f"x.{name}": array[:7] for name, array in x.items()})
+    options = ["predict", str(result.directory), "--npz", "new.npz", "-o", "out.csv", "--trust"]
+    assert CliRunner().invoke(app, options, catch_exceptions=False).exit_code == 0
+    table = pd.read_csv("out.csv")
+    assert list(table.columns) == ["kind_0", "kind_1", "kind_2", "price"]
+    expected = result.predict({name: array[:7] for name, array in x.items()}, trust=True)
+    np.testing.assert_allclose(table["price"], expected["price"][:, 0], rtol=1e-5)
+    np.savez("new.npz", image=x["image"])
+    with pytest.raises(kb.SpecError, match=r"has no x\.image and no x\.table; it holds image"):
+        CliRunner().invoke(app, options, catch_exceptions=False)
+
+
+@pytest.mark.slow
+def test_advised(run: Any, tmp_path: Path) -> None:
+    """Memory, speed and noise of a compiled model with two inputs and two outputs."""
+    spec = COMPILED | {"target": {"metric": "val_kind_accuracy", "at_least": 0.3}}
+    spec["data"] = {"python": "mine.py:load", "arguments": {"n": 600}}
+    Path("advised.yaml").write_text(dump_yaml(spec), encoding="utf-8")
+    advice = kb.advise("advised.yaml", trust=True)
+    assert len(advice.table) > 1
 
 
 def test_swept_over_size_and_units(run: Any, tmp_path: Path) -> None:

@@ -149,7 +149,8 @@ def result_facts(result: "Result") -> Iterator[Fact]:
     yield "evaluating", _seconds(row["evaluate_seconds"]), ""
     yield "engine", record["engine"]["name"] or "", record["engine"]["why"]
     if kept := [file for file in MODELS.values() if file in record["files"]]:
-        yield "kept", kept[-1], f"{', '.join(kept)}: for kerasbatch predict and kb.load_model"
+        use = "for kerasbatch predict and kb.load_model"
+        yield "kept", kept[-1], f"{', '.join(kept)}: {use}; kerasbatch export for other programs"
     yield "status", result.status, result.message
 
 
