@@ -1,6 +1,9 @@
 """Whole trainings of sixteen models in every use of XLA, beside plain `fit` and Keras' own best.
 
     python benchmarks/zoo.py [--models NAME...] [--csv FILE]
+    python benchmarks/zoo.py --table FILE
+
+The whole takes 100 minutes; a FILE that is there goes on where it ended.
 
 Each row is a model, a batch size and a number of steps. Every way trains a fresh model for the
 first part of its steps, compilation included (the median of three fresh models where that takes
@@ -15,6 +18,7 @@ import argparse
 import gc
 import statistics
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -370,10 +374,17 @@ def rate(way: str, model: keras.Model, x: Any, y: Any, size: int, steps: int) ->
     return (time.perf_counter() - start) / taken
 
 
-def rows(names: list[str]) -> Iterator[dict[str, Any]]:
-    """Yield a row for each cell; the best ways are timed once for both numbers of steps."""
+def rows(names: list[str], done: set[tuple[str, int]]) -> Iterator[dict[str, Any]]:
+    """Yield a row for each cell; the best ways are timed once for both numbers of steps.
+
+    Args:
+        names: the models.
+        done: the models and batch sizes that were measured already.
+    """
     for name in names:
         for size in SIZES:
+            if (name, size) in done:
+                continue
             timings: dict[str, Timing] = {}
             for steps in STEPS:
                 ways = ["none", "auto"] if timings else ways_of(name)
@@ -401,14 +412,42 @@ def row(name: str, size: int, steps: int, seconds: dict[str, float]) -> dict[str
     }
 
 
+def markdown(table: pd.DataFrame) -> Iterator[str]:
+    """Yield the lines of a table, a line for each cell of the zoo."""
+    names = ("model", "batch size", "steps", "`fit`", "Keras' best", "none", "loop", "lowered")
+    yield f"| {' | '.join((*names, 'step', 'auto'))} |"
+    yield "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
+    for cell in table.to_dict("records"):
+        best = min(cell[mode] for mode in MODES if cell[mode] == cell[mode])
+        shown = [_seconds(cell["plain"]), _seconds(min(cell["keras"], cell["keras_xla"]))]
+        for mode in MODES:
+            text = _seconds(cell[mode])
+            shown.append(f"**{text}**" if cell[mode] == best else text)
+        name = cell["model"].replace("_", " ")
+        sizes = f"{cell['batch_size']} | {cell['steps']:,}"
+        yield f"| {name} | {sizes} | {' | '.join(shown)} | {_seconds(cell['auto'])} |"
+
+
+def _seconds(value: float) -> str:
+    if value != value:
+        return ""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def main() -> None:
     """Print and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", nargs="*", default=list(MODELS), choices=list(MODELS))
     parser.add_argument("--csv", type=Path)
+    parser.add_argument("--table", type=Path)
     options = parser.parse_args()
-    done = []
-    for each in rows(options.models):
+    if options.table:
+        print("\n".join(markdown(pd.read_csv(options.table))))
+        return
+    is_begun = options.csv is not None and options.csv.exists()
+    done: list[Any] = pd.read_csv(options.csv).to_dict("records") if is_begun else []
+    cells = Counter((row["model"], row["batch_size"]) for row in done)
+    for each in rows(options.models, {cell for cell, n in cells.items() if n == len(STEPS)}):
         done.append(each)
         print({k: round(v, 3) if isinstance(v, float) else v for k, v in each.items()}, flush=True)
         if options.csv:
