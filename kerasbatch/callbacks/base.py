@@ -31,6 +31,11 @@ class PlannedCallback(keras.callbacks.Callback):
         self.epoch = 0
 
     @property
+    def has_begun(self) -> bool:
+        """True if a training has begun, so that there is a plan."""
+        return self._plan is not None
+
+    @property
     def plan(self) -> Plan:
         """The plan of the training.
 

@@ -7,6 +7,7 @@ import typer
 
 from kerasbatch.cli.terminal import open_console, print_note
 from kerasbatch.errors import Fault, SpecError
+from kerasbatch.spec.keras_registry import is_python_name
 
 if TYPE_CHECKING:
     from kerasbatch.first_spec.draft import Draft
@@ -97,6 +98,10 @@ def _faults(
         faults.append(Fault((), "--target names a column of --csv"))
     if python is not None and data is None:
         faults.append(Fault((), "--python needs --data: the function that returns (x, y)"))
+    for name, function in (("--python", python), ("--data", data)):
+        if function is not None and not is_python_name(function):
+            message = "must be a file and a function in it, like mine.py:build"
+            faults.append(Fault((), f"{name}: found {function}; {message}"))
     for name, path in (("--csv", csv), ("--images", images), ("--texts", texts)):
         if path is not None and not path.exists():
             faults.append(Fault((), f"{name}: there is no {path}"))

@@ -95,7 +95,7 @@ def _is_finished(source: "SpecSource", results: Path, trust: bool) -> bool:
 
     experiment = Experiment(results.absolute() / source.spec.name)
     with source.located():
-        access = source.access(trust=trust)
+        access = source.access(trust=trust, results=results)
         runs = finished_runs(source.spec, expand(source), experiment, access)
     return runs is not None
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasbatch.array_trees import example_shape, length, single
+from kerasbatch.array_trees import example_shape, length
 from kerasbatch.data.encoding.classes import are_classes
 from kerasbatch.data.python_arrays import python_arrays
+from kerasbatch.errors import SpecError
 from kerasbatch.first_spec.draft import Draft, Task, add_training, classification, regression
 from kerasbatch.models.example_layout import ExampleLayout
 from kerasbatch.models.own_model import model_of_function
@@ -30,7 +31,10 @@ def draft_of_code(build: str | None, load: str, folder: Path) -> Draft:
     """
     access = Access(folder, trusted=True)
     arrays = python_arrays(PythonData(kind="python", python=load), access)
-    y = single(arrays.y)
+    if isinstance(arrays.y, dict | tuple):
+        message = f"{load} returns several targets; write the spec by hand, as in docs/own-code.md"
+        raise SpecError.at((), message)
+    y = arrays.y
     task = _task(y)
     draft = Draft("Which batch size trains this model best?")
     draft.add("data", {"python": load})

@@ -76,7 +76,7 @@ def draft_of_table(file: Path, folder: Path, targets: list[str]) -> Draft:
         message = "no column is left to learn from; "
         reasons = "; ".join(f"{name} {why}" for name, why in columns.exclude.items())
         raise SpecError([Fault((), message + short_name(reasons))])
-    draft.add("data", form | _keys_of(columns), _comment(columns))
+    draft.add("data", form | _keys_of(columns) | keys, _comment(columns))
     draft.add("validation", {"fraction": VALIDATION})
     add_training(draft, task, round(len(table) * (1 - VALIDATION)))
     return draft

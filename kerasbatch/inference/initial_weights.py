@@ -32,7 +32,7 @@ def assign_initial_weights(model: keras.Model, file: Path, skip: Sequence[str] =
     Args:
         model: the model.
         file: a `.keras` or `.weights.h5` file; nothing in it is run.
-        skip: the layers that may stay as they are, or patterns of their names.
+        skip: the layers that stay as they are, or patterns of their names.
 
     Raises:
         SpecError: if a layer has no weights in the file and is not skipped, or the file is none.
@@ -45,15 +45,21 @@ def assign_initial_weights(model: keras.Model, file: Path, skip: Sequence[str] =
                 for name, datasets in layer_arrays(weights).items()
                 if name[-1] != _SEEDS
             }
+        unknown = list(_unknown(skip, wanted))
+        wanted = {name: shapes for name, shapes in wanted.items() if not _is_skipped(name, skip)}
         try:
             arrays, present = read_arrays(file, wanted)
         except StoredFileError as error:
             raise SpecError.at(PLACE, f"{file.name} {error}") from error
-        if faults := [*_unknown(skip, wanted), *_missing(wanted, present, skip, file)]:
+        if faults := [*unknown, *_missing(wanted, present, file)]:
             raise SpecError(faults)
         replace_arrays(own, arrays)
         with keras_refusals(PLACE):
             model.load_weights(own)
+
+
+def _is_skipped(name: Name, skip: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name[0], pattern) for pattern in skip)
 
 
 def _unknown(skip: Sequence[str], wanted: Mapping[Name, _Shapes]) -> Iterator[Fault]:
@@ -67,11 +73,11 @@ def _unknown(skip: Sequence[str], wanted: Mapping[Name, _Shapes]) -> Iterator[Fa
 
 
 def _missing(
-    wanted: Mapping[Name, _Shapes], present: Mapping[Name, _Shapes], skip: Sequence[str], file: Path
+    wanted: Mapping[Name, _Shapes], present: Mapping[Name, _Shapes], file: Path
 ) -> Iterator[Fault]:
     """Yield a fault for every layer that would silently stay as it was drawn."""
     for name, shapes in wanted.items():
-        if shapes == present.get(name) or any(fnmatch.fnmatchcase(name[0], p) for p in skip):
+        if shapes == present.get(name):
             continue
         layer = "/".join(name)
         theirs = f"has {_shown(present[name])}" if name in present else "has no such layer"

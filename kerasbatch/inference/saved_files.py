@@ -49,6 +49,8 @@ class _Facts(BaseModel):
     outputs: _Count | Annotated[dict[str, _Count], Field(max_length=100)] | None = None
     target_classes: Annotated[dict[str, _Count | None], Field(max_length=100)] | None = None
     scale: Finite | None
+    from_logits: bool = False
+    gives_scores: bool = False
     code: str
     preprocessing: dict[str, Any]
 
@@ -64,6 +66,8 @@ class ModelFacts:
         scale: the factor of images, or None.
         code: a hash of the Python code of the model; empty if there is none.
         preprocessing: the transformations of data and outputs.
+        from_logits: whether a loss of own code takes the outputs for logits.
+        gives_scores: whether it is a hinge loss.
     """
 
     input_shape: Shape
@@ -72,6 +76,8 @@ class ModelFacts:
     scale: float | None
     code: str
     preprocessing: Preprocessing
+    from_logits: bool = False
+    gives_scores: bool = False
 
 
 def read_facts(folder: Path) -> ModelFacts:
@@ -91,8 +97,9 @@ def read_facts(folder: Path) -> ModelFacts:
         message = f"{folder}: its {PREPROCESSING} is damaged or incomplete ({reason})"
         raise SpecError.at((), message) from None
     outputs = facts.outputs or facts.classes or 1
+    logits = facts.from_logits, facts.gives_scores
     classes = facts.classes if facts.target_classes is None else facts.target_classes
-    return ModelFacts(shape, classes, outputs, facts.scale, facts.code, preprocessing)
+    return ModelFacts(shape, classes, outputs, facts.scale, facts.code, preprocessing, *logits)
 
 
 def _first_line(error: Exception) -> str:
@@ -122,7 +129,7 @@ def check_weights(file: Path, model: keras.Model) -> None:
                 raise StoredFileError(f"unpacks to {size:,} bytes, more than the model has")
             content = io.BytesIO(archive.read(_WEIGHTS))
         with h5py.File(content, "r") as weights:
-            total = sum(_dataset_bytes(weights, set()))
+            total = check_datasets(weights)
     except (StoredFileError, FileNotFoundError):
         raise
     except Exception as error:  # a damaged archive raises any type
@@ -131,9 +138,19 @@ def check_weights(file: Path, model: keras.Model) -> None:
         raise StoredFileError(f"unpacks to {total:,} bytes, more than the model has")
 
 
+def check_datasets(weights: h5py.File) -> int:
+    """Return the unpacked size of all arrays in a file of weights.
+
+    Raises:
+        StoredFileError: if a part of it is a link, or lies in another file.
+    """
+    return sum(_dataset_bytes(weights, set()))
+
+
 def _variables(model: keras.Model) -> Iterator[Any]:
     yield from model.variables
-    yield from model.optimizer.variables
+    if model.optimizer is not None:
+        yield from model.optimizer.variables
 
 
 def _dataset_bytes(group: h5py.Group, seen: set[int]) -> Iterator[int]:

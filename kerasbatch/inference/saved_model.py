@@ -17,9 +17,10 @@ from kerasbatch.array_trees import Shape
 from kerasbatch.data.encoding.preprocessing import Preprocessing
 from kerasbatch.engine.model_state import build_optimizer
 from kerasbatch.errors import SpecError
+from kerasbatch.inference.initial_weights import assign_initial_weights
 from kerasbatch.inference.saved_files import ModelFacts, check_weights, read_facts
 from kerasbatch.inference.stored_architecture import stored_architecture
-from kerasbatch.models.build import compile_model
+from kerasbatch.models.build import build_uncompiled, compile_model
 from kerasbatch.models.example_layout import ExampleLayout
 from kerasbatch.planning import plan_budget
 from kerasbatch.records.file_names import CHECKPOINTS, MODELS, PREPROCESSING, SPEC
@@ -27,9 +28,11 @@ from kerasbatch.records.run_directory import RunDirectory
 from kerasbatch.records.stored_files import StoredFileError, read_stored_spec
 from kerasbatch.spec.keras_registry import SIGNED_LOSSES, class_name, has_logits
 from kerasbatch.spec.learning_rate import resolve_learning_rate
+from kerasbatch.spec.named_paths import compile_parts
 from kerasbatch.spec.passed.objects import PassedObjects
 from kerasbatch.spec.passed.references import is_unchanged
 from kerasbatch.spec.reader import SpecSource
+from kerasbatch.spec.schema import Spec
 from kerasbatch.spec.section_schema import ObjectModel, PythonModel
 from kerasbatch.spec.trust import Access
 from kerasbatch.text import shortened
@@ -62,6 +65,8 @@ class SavedModel:
 
 def load_model(run: str | Path, *, which: str | None = None, trust: bool = False) -> keras.Model:
     """Load the saved model of a run, compiled as in its training.
+
+    It is not compiled if optimizer, loss or a metric were objects that this process does not have.
 
     Args:
         run: the directory of the run; its spec had `save: last`, `best` or both.
@@ -102,16 +107,25 @@ def load_saved_model(
         access = replace(source.access(trust=trust), objects=objects or PassedObjects())
         model = _build(source, record, facts, access, file)
     _read_weights(model, file, directory)
-    kind = source.spec.label_kind
+    name = source.spec.loss.name
     return SavedModel(
         model,
         facts.preprocessing,
         facts.input_shape,
-        facts.classes if isinstance(facts.classes, int) and kind != "number" else None,
+        _classes(facts, source.spec, model),
         facts.scale,
-        has_logits(source.spec.loss.name, source.spec.loss.arguments),
-        class_name("losses", source.spec.loss.name) in SIGNED_LOSSES,
+        has_logits(name, source.spec.loss.arguments) or facts.from_logits,
+        class_name("losses", name) in SIGNED_LOSSES or facts.gives_scores,
     )
+
+
+def _classes(facts: ModelFacts, spec: Spec, model: keras.Model) -> int | None:
+    """Return the number of classes; of a loss of own code, if the model has as many outputs."""
+    if not isinstance(facts.classes, int) or spec.label_kind == "number":
+        return None
+    shape = getattr(model, "output_shape", None)
+    fits = isinstance(shape, tuple) and shape[-1] == facts.classes
+    return facts.classes if fits or spec.label_kind != "any" else None
 
 
 def _file(directory: RunDirectory, record: dict[str, Any], which: str | None) -> str:
@@ -139,15 +153,19 @@ def _file(directory: RunDirectory, record: dict[str, Any], which: str | None) ->
 def _build(
     source: SpecSource, record: dict[str, Any], facts: ModelFacts, access: Access, file: Path
 ) -> keras.Model:
-    spec, n = source.spec, record["row"]["train_examples"]
+    spec, n, objects = source.spec, record["row"]["train_examples"], access.objects
     plan = plan_budget(n, spec.batch_size, spec.length, spec.partial_batch)
     rate = resolve_learning_rate(spec, plan)
     shape, units = facts.input_shape, facts.preprocessing.target
     if isinstance(spec.model, ObjectModel) and not _is_at_hand(spec.model.object, access.objects):
         architecture = stored_architecture(file, trusted=access.trusted)
-        access = replace(access, objects=PassedObjects({spec.model.object: lambda: architecture}))
+        values = {**access.objects.values, spec.model.object: lambda: architecture}
+        access = replace(access, objects=PassedObjects(values))
     layout = ExampleLayout(shape, facts.classes, facts.outputs)
-    model = compile_model(spec, layout, rate, access, units)
+    if _is_compiled_elsewhere(spec, objects):
+        model = build_uncompiled(spec, layout, access)
+    else:
+        model = compile_model(spec, layout, rate, access, units)
     if isinstance(spec.model, PythonModel):
         location = ("model", "python")
         code = calls.snapshot(spec.model.python, access, location)
@@ -156,6 +174,15 @@ def _build(
             message = f"{files} changed after this run was trained; restore the old content"
             raise SpecError.at(location, message)
     return model
+
+
+def _is_compiled_elsewhere(spec: Spec, objects: PassedObjects) -> bool:
+    """Return whether a part of `compile` is an object of Python that this process does not have."""
+    parts = [part for _, part in compile_parts(spec)]
+    lost = any(part.object is not None and not objects.holds(part.object) for part in parts)
+    is_of_model = any(part.is_of_model for part in parts)
+    own = isinstance(spec.model, ObjectModel) and not _is_at_hand(spec.model.object, objects)
+    return lost or (is_of_model and own)
 
 
 def _is_at_hand(name: str, objects: PassedObjects) -> bool:
@@ -171,6 +198,9 @@ def _changed_files(code: CodeSnapshot, record: dict[str, Any]) -> list[str]:
 
 
 def _read_weights(model: keras.Model, file: Path, directory: RunDirectory) -> None:
+    if not model.compiled:
+        assign_initial_weights(model, file)
+        return
     build_optimizer(model)
     try:
         check_weights(file, model)

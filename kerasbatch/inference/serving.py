@@ -1,6 +1,7 @@
 """A kept model for other programs: with its preprocessing inside, in three formats."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +40,15 @@ def serving_model(saved: SavedModel) -> keras.Model:
     for name, reason in _UNSUPPORTED.items():
         if getattr(preprocessing, name):
             raise SpecError.at((), f"this model was trained on {reason}")
-    if preprocessing.columns is not None:
-        inputs, examples = _table(preprocessing)
-    else:
-        inputs, examples = _arrays(saved)
-    return keras.Model(inputs, _outputs(saved, saved.model(examples)))
+    if saved.scale is not None and are_several(saved.input_shape):
+        message = "this model has several inputs, of which kerasbatch predict alone scales images"
+        raise SpecError.at((), message)
+    with keras_refusals(()):
+        if preprocessing.columns is not None:
+            inputs, examples = _table(preprocessing)
+        else:
+            inputs, examples = _arrays(saved)
+        return keras.Model(inputs, _outputs(saved, saved.model(examples)))
 
 
 def export_model(saved: SavedModel, kind: str, path: Path) -> None:
@@ -68,18 +73,24 @@ def export_model(saved: SavedModel, kind: str, path: Path) -> None:
         with keras_refusals(()):
             model.save(path)
         return
+    with keras_refusals(()), _missing_libraries(kind):
+        model.export(path, format="onnx" if kind == "onnx" else "tf_saved_model", verbose=False)
+
+
+@contextlib.contextmanager
+def _missing_libraries(kind: str) -> Iterator[None]:
+    """Turn the error of a library that is not installed into one that names it."""
     try:
-        with keras_refusals(()):
-            model.export(path, format="onnx" if kind == "onnx" else "tf_saved_model", verbose=False)
+        yield
     except ImportError as error:
-        message = f"{kind} needs {error.name}; pip install {error.name}"
-        raise SpecError.at((), message) from error
+        library = error.name or "tf2onnx"
+        raise SpecError.at((), f"{kind} needs {library}; pip install {library}") from error
 
 
 def _table(preprocessing: Preprocessing) -> tuple[dict[str, Any], Any]:
     """Return an input for each column of a table, and the encoded examples."""
     inputs = {
-        name: keras.Input((1,), name=name, dtype="string" if name in preprocessing.words else None)
+        name: keras.Input((1,), dtype="string" if name in preprocessing.words else None)
         for name in preprocessing.columns or ()
     }
     numbers = [inputs[name] for name in inputs if name not in preprocessing.words]

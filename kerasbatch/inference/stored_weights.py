@@ -17,12 +17,15 @@ import h5py
 import keras
 import numpy as np
 
+from kerasbatch.inference.saved_files import check_datasets
 from kerasbatch.models.layer_names import own_name
 from kerasbatch.records.stored_files import StoredFileError, open_stored
 from kerasbatch.types import Array
 
 Name = tuple[str, ...]
 """The name of a layer, after those of the layers around it."""
+_LAYERS = "layers"
+"""The list of the layers of a model, which is no part of their names."""
 VARIABLES = "vars"
 """The group of the arrays of a layer."""
 _NOT_OF_LAYERS = ("optimizer",)
@@ -47,7 +50,9 @@ def opened_weights(file: Path) -> Iterator[h5py.File]:
             if zipfile.is_zipfile(stream):
                 content = stack.enter_context(tempfile.TemporaryFile())
                 _unpack(stream, content)
-            yield stack.enter_context(h5py.File(content, "r"))
+            weights = stack.enter_context(h5py.File(content, "r"))
+            check_datasets(weights)
+            yield weights
     except (OSError, KeyError, zipfile.BadZipFile) as error:
         raise StoredFileError(f"holds no weights of Keras ({error})") from error
 
@@ -97,7 +102,7 @@ def _children(group: h5py.Group, name: Name) -> Iterator[tuple[Name, h5py.Group]
     parts = [part for part in group if part != VARIABLES and _is_group(group, part)]
     if not is_list:
         for part in parts:
-            inner = () if _is_list(group[part]) else (part,)
+            inner = () if part == _LAYERS and _is_list(group[part]) else (part,)
             yield (*name, *inner), group[part]
         return
     counts: Counter[str] = Counter()

@@ -63,12 +63,18 @@ def compile_model(
         access: the files and code that the spec may use.
         units: the standardization of the target, or None; metrics are in its own units.
     """
+    model = build_uncompiled(spec, layout, access)
+    shapes = _output_shapes(model, layout.input_shape)
+    Compiler(spec, rate, access, layout, units).compile(model, shapes)
+    return model
+
+
+def build_uncompiled(spec: Spec, layout: ExampleLayout, access: Access) -> keras.Model:
+    """Return the model of a spec before `compile`; arguments and errors as in `compile_model`."""
     with _precision_policy(spec.precision):
         model = _model(spec, layout, access)
     if spec.freeze:
         freeze(model, spec.freeze)
-    shapes = _output_shapes(model, layout.input_shape)
-    Compiler(spec, rate, access, layout, units).compile(model, shapes)
     return model
 
 

@@ -15,7 +15,7 @@ from kerasbatch.models.class_metrics import (
     speaks_of_one_class,
 )
 from kerasbatch.models.example_layout import ExampleLayout, OutputShapes
-from kerasbatch.models.keras_objects import named_object
+from kerasbatch.models.keras_objects import argument_values, named_object
 from kerasbatch.models.own_parts import own_loss, own_metric, own_optimizer
 from kerasbatch.models.rate_schedule import rate_schedule
 from kerasbatch.models.refusals import keras_refusals
@@ -49,6 +49,7 @@ class Compiler:
     ) -> None:
         self._spec, self._rate, self._access = spec, rate, access
         self._layout, self._units = layout, units
+        self._losses: Any = None
 
     def compile(self, model: keras.Model, shapes: OutputShapes) -> None:
         """Compile a model; what the spec leaves out is what its own code compiled it with.
@@ -63,15 +64,16 @@ class Compiler:
         options = _options(model, self._spec)
         self._check_outputs(shapes)
         if self._is_compiled_as_written(model):
-            _set_rate(model.optimizer, self._rate)
+            _set_rate(model.optimizer, self._rate, self._spec)
             return
         changes: dict[str, Any] = {}
         if self._spec.optimizer.is_of_model:
-            _set_rate(model.optimizer, self._rate)
+            _set_rate(model.optimizer, self._rate, self._spec)
         else:
             changes["optimizer"] = make_optimizer(self._spec, self._rate, self._access)
         if not self._spec.loss.is_of_model:
             changes["loss"] = _losses(self._spec.loss, self._access)
+        self._losses = changes.get("loss", options.get("loss"))
         if self._spec.loss_weights is not None:
             changes["loss_weights"] = dict(self._spec.loss_weights)
         if self._spec.metrics or not options:
@@ -118,7 +120,7 @@ class Compiler:
         metric, location = self._spec.metrics[number], ("metrics", number)
         if metric.is_own:
             return own_metric(metric, self._access, location)
-        kind, loss = self._label_kind(metric.output), self._loss_of(metric.output)
+        kind = self._label_kind(metric.output)
         outputs = output[-1] if output else 1
         is_list = len(output) <= 1 and kind != "number"
         if metric.name in keras_registry.CHOSEN_METRICS:
@@ -137,13 +139,8 @@ class Compiler:
             chosen = named_object("metrics", metric.name, arguments, location)
             if not is_list:
                 return chosen
-        has_logits = keras_registry.has_logits(loss.name, loss.arguments)
+        has_logits = takes_logits(self._losses, metric.output)
         return fitted_metric(chosen, kind, outputs, has_logits=has_logits)
-
-    def _loss_of(self, output: str | None) -> CompilePart:
-        """Return the loss of the model, or of an output."""
-        loss = self._spec.loss
-        return loss if output is None else loss.outputs.get(output, CompilePart())
 
     def _label_kind(self, output: str | None) -> LabelKind:
         """Return the kind of labels that metrics compare, of the model or of an output."""
@@ -165,11 +162,27 @@ def _refuse_others(key: str, names: Iterable[str], outputs: Collection[str]) -> 
         raise SpecError.at((key,), f"{message}; {advice}")
 
 
+def takes_logits(losses: Any, output: str | None = None) -> bool:
+    """Return whether a loss takes the outputs of a model for logits: their sign is the class.
+
+    Args:
+        losses: the loss that a model is compiled with, or losses by output.
+        output: the name of the output; None for a single one.
+    """
+    loss = losses.get(output) if isinstance(losses, dict) else losses
+    if isinstance(loss, str):
+        return keras_registry.has_logits(loss, {})
+    if not isinstance(loss, keras.Loss):
+        return False
+    options = loss.get_config() if type(loss).__module__.startswith("keras") else {}
+    return keras_registry.has_logits(type(loss).__name__, options)
+
+
 def make_optimizer(spec: Spec, rate: LearningRate, access: Access) -> keras.optimizers.Optimizer:
     """Return the optimizer of a spec with its learning rate."""
     if spec.optimizer.is_own:
         optimizer = own_optimizer(spec.optimizer, access, ("optimizer",))
-        _set_rate(optimizer, rate)
+        _set_rate(optimizer, rate, spec)
         return optimizer
     arguments = spec.optimizer.arguments | rate.arguments
     if rate.value is not None:
@@ -177,13 +190,19 @@ def make_optimizer(spec: Spec, rate: LearningRate, access: Access) -> keras.opti
     return named_object("optimizers", spec.optimizer.name, arguments, ("optimizer",))
 
 
-def _set_rate(optimizer: keras.optimizers.Optimizer, rate: LearningRate) -> None:
+def _set_rate(optimizer: keras.optimizers.Optimizer, rate: LearningRate, spec: Spec) -> None:
     """Set the learning rate of an optimizer that own code made, if the spec has one."""
-    if rate.value is None:
+    written = spec.optimizer.arguments.get("learning_rate")
+    if isinstance(written, dict):
+        values = argument_values({"learning_rate": written}, ("optimizer",))
+        chosen: Any = values["learning_rate"]
+    elif rate.value is None or written is None:
         return
+    else:
+        chosen = rate_schedule(rate) or rate.value
     try:
-        optimizer.learning_rate = rate_schedule(rate) or rate.value
-    except TypeError as error:
+        optimizer.learning_rate = chosen
+    except (TypeError, AttributeError) as error:
         message = "the optimizer was made with a schedule, which says the rate of every step; "
         place = ("optimizer", "learning_rate")
         raise SpecError.at(place, f"{message}leave learning_rate out") from error

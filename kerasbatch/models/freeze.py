@@ -24,12 +24,13 @@ def freeze(model: keras.Model, patterns: Sequence[str]) -> None:
     Raises:
         SpecError: if a pattern fits no layer, or nothing is left to train.
     """
-    layers = dict(_named(model))
+    layers = list(_named(model))
+    names = list(dict.fromkeys(name for name, _ in layers))
     faults = []
     for number, pattern in enumerate(patterns):
-        chosen = [layer for name, layer in layers.items() if fnmatch.fnmatchcase(name, pattern)]
+        chosen = [layer for name, layer in layers if fnmatch.fnmatchcase(name, pattern)]
         if not chosen:
-            hint = suggestion(pattern, list(layers)) or f"; it has {', '.join(layers)}"
+            hint = suggestion(pattern, names) or f"; it has {', '.join(names)}"
             message = f"the model has no layer {pattern}{shortened(hint, 300)}"
             faults.append(Fault(("freeze", number), message))
         for layer in chosen:

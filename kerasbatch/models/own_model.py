@@ -48,7 +48,12 @@ def passed_model(written: ObjectModel, layout: ExampleLayout, access: Access) ->
         if arguments:
             message = "a model that is built already takes no arguments; pass a function"
             raise SpecError.at((*location, ARGUMENTS), message)
-        return _built(access.objects.copy(name, location), name, layout.input_shape, location)
+        copy = access.objects.copy(name, location)
+        if copy.compiled:  # its weights begin the training, and the state of its optimizer does not
+            options = dict(copy._compile_config.config)
+            fresh = type(copy.optimizer).from_config(copy.optimizer.get_config())
+            copy.compile(**options | {"optimizer": fresh})
+        return _built(copy, name, layout.input_shape, location)
     with passed_code_errors(name, location):
         model = call_with(passed, layout.context(), arguments, location)
     return _built(model, name, layout.input_shape, location)

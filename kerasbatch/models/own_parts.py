@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import re
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import keras
 
 from kerasbatch.errors import Location, SpecError
+from kerasbatch.models.layer_names import snake_case
 from kerasbatch.models.refusals import keras_refusals, passed_code_errors
 from kerasbatch.spec.call_arguments import ARGUMENTS, call_with, required
 from kerasbatch.spec.compile_part import CompilePart
@@ -71,6 +73,9 @@ def own_metric(part: CompilePart, access: Access, location: Location) -> keras.M
     """
     with _code(part, access, location) as (code, place):
         metric = _metric_of(code, part, place)
+    base = snake_case(type(metric).__name__)
+    if re.fullmatch(rf"{re.escape(base)}(_\d+)?", metric.name):
+        metric._name = part.metric_name  # Keras counted the objects of its class
     if metric.name != part.metric_name:
         message = f"the metric is called {metric.name!r}; write as: {metric.name}, or give it the "
         raise SpecError.at(place, f"{message}name {part.metric_name}")
@@ -120,7 +125,16 @@ def _fresh(passed: Any, part: CompilePart, location: Location) -> Any:
     if part.own_arguments:
         message = "an object that is made already takes no arguments; pass its class"
         raise SpecError.at((*location, ARGUMENTS), message)
-    return type(passed).from_config(passed.get_config())
+    if isinstance(passed, keras.Loss):
+        return passed  # it has no state
+    copy = type(passed).from_config(passed.get_config())
+    if isinstance(passed, keras.Metric):
+        for name, value in vars(passed).items():
+            if isinstance(value, str | int | float) and name != "built":
+                setattr(copy, name, value)
+    elif excluded := getattr(passed, "_exclude_from_weight_decay", None):
+        copy._exclude_from_weight_decay = excluded
+    return copy
 
 
 def _is_of_labels(code: Callable[..., Any], part: CompilePart) -> bool:

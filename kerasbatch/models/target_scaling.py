@@ -63,7 +63,9 @@ def unscale_metric(metric: Any, units: Standardization) -> UnscaledMetric:
     """Return a metric in the target's own units.
 
     Args:
-        metric: a metric, or its name in Keras.
+        metric: a metric, its name in Keras, or a function of labels and outputs.
         units: the standardization of the target.
     """
+    if callable(metric) and not isinstance(metric, keras.Metric):
+        metric = keras.metrics.MeanMetricWrapper(metric, name=metric.__name__)
     return UnscaledMetric(metric, list(units.mean), list(units.deviation))

@@ -21,7 +21,7 @@ def last_and_best(rows: Sequence[Row], prefix: str) -> dict[str, float]:
     best = {}
     for name in [key for key in last if key.startswith(prefix)]:
         values = [row[name] for row in trained if name in row and row[name] == row[name]]
-        if values:  # nan is never best
-            lower = keras_registry.lower_is_better(name.removeprefix(prefix))
-            best[f"best_{name}"] = min(values) if lower else max(values)
+        better = keras_registry.better_direction(name)
+        if values and better is not None:  # nan is never best; of own metrics, nobody knows it
+            best[f"best_{name}"] = min(values) if better == "lower" else max(values)
     return last | best

@@ -8,6 +8,7 @@ A run is finished if its record.json says so and its files match the checksums o
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,8 @@ class RunDirectory:
     def is_kept(self) -> bool:
         """Return whether a new training must keep the result: it is finished, or has a model."""
         stored = self.read()
-        return is_finished(stored) or bool(_models(stored))
+        begun = stored.record is None and any(self.path.glob(CHECKPOINTS))  # its process was killed
+        return is_finished(stored) or bool(_models(stored)) or begun
 
     def replaces(self, old: "RunDirectory") -> bool:
         """Return whether a new training takes the place of an old result.
@@ -129,8 +131,10 @@ def _not_a_run(path: Path) -> str:
 
 def _models(stored: StoredRecord) -> set[str]:
     """Return the files of the models in a record of this version."""
-    usable = stored.record is not None and not stored.other_format
-    return {name for name in MODELS.values() if usable and name in (stored.record or {})["files"]}
+    if stored.record is None or stored.other_format:
+        return set()
+    files = stored.record["files"]
+    return {name for name in files if name in MODELS.values() or fnmatch(name, CHECKPOINTS)}
 
 
 def is_finished(stored: StoredRecord) -> bool:
@@ -139,13 +143,18 @@ def is_finished(stored: StoredRecord) -> bool:
     return record is not None and record["status"] in FINISHED
 
 
-def missing_models(record: Mapping[str, Any], saved: Iterable[str]) -> list[str]:
+def missing_models(
+    record: Mapping[str, Any], saved: Iterable[str], *, checkpoints: bool = False
+) -> list[str]:
     """Return the files of requested models that a run does not have.
 
     Args:
         record: the record of a settled run; a diverged or capped run needs no models.
         saved: the models that its spec requests: last, best.
+        checkpoints: whether it requests those of the training.
     """
     if record["status"] in (RunStatus.DIVERGED, RunStatus.CAPPED):
         return []
-    return [MODELS[which] for which in saved if MODELS[which] not in record["files"]]
+    missing = [MODELS[which] for which in saved if MODELS[which] not in record["files"]]
+    has_checkpoints = any(fnmatch(name, CHECKPOINTS) for name in record["files"])
+    return missing if has_checkpoints or not checkpoints else [*missing, CHECKPOINTS]

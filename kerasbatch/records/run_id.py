@@ -15,6 +15,7 @@ from kerasbatch.errors import SpecError
 from kerasbatch.records.record import FORMAT
 from kerasbatch.spec.fields import KeyedModel, metadata
 from kerasbatch.spec.keras_registry import Section, canonical_item, canonical_object
+from kerasbatch.spec.named_paths import compile_parts
 from kerasbatch.spec.own_code import is_own_code
 from kerasbatch.spec.reader import SpecSource, checked_spec
 from kerasbatch.spec.schema import KEYS, OF_SWEEP, Spec
@@ -89,9 +90,15 @@ def identity_with_code(spec: Spec) -> dict[str, Any]:
 
     The name of a run holds a hash of this code instead, but a stored spec has no code.
     """
-    if not isinstance(spec.model, PythonModel):
-        return identity(spec)
-    return identity(spec) | {"model": {"python": PurePath(spec.model.python).name}}
+    plain = identity(spec)
+    if isinstance(spec.model, PythonModel):
+        plain["model"] = {**plain.get("model", {}), "python": PurePath(spec.model.python).name}
+    named = [part.python for _, part in compile_parts(spec) if part.python is not None]
+    if named:
+        plain["compile"] = [PurePath(name).name for name in named]
+    if spec.initial_weights is not None:
+        plain["initial_weights"] = spec.plain()["initial_weights"]
+    return plain
 
 
 def _identity_keys(model: Any, plain: Any) -> Any:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from kerasbatch.array_trees import example_shape, mapped
 from kerasbatch.data.encoding.classes import are_classes
 from kerasbatch.spec.call_arguments import call_with
 from kerasbatch.spec.overrides import AUTO, RATE
@@ -98,10 +99,11 @@ def _outputs(model: Any, x: Any, classes: int) -> int | None:
     return output[-1] if isinstance(output, tuple) and output else None
 
 
-def _built(model: Any, x: Any, classes: int) -> Any:
+def _built(model: Any, x: Any, classes: int | None) -> Any:
     """Return what a function builds, or None if it fails with these arguments."""
-    shape = tuple(getattr(x, "shape", (0, 0)))[1:]
-    context = {"input_shape": shape, "classes": classes, "outputs": classes}
+    inputs = dict(x) if isinstance(x, Mapping) else x
+    shape = example_shape(mapped(_as_array, inputs))
+    context = {"input_shape": shape, "classes": classes, "outputs": classes or 1}
     try:
         return call_with(model, context, {}, ("model",))
     except Exception:  # it fails again when the runs are checked, with its place
@@ -121,9 +123,19 @@ def _model(model: Any, data: Any) -> Any:
     return _built(model, parts["x"], _distinct(parts))
 
 
-def _distinct(parts: Mapping[str, Any]) -> int:
-    """Return the number of different labels."""
+def _as_array(part: Any) -> Any:
     import numpy as np
 
-    y = parts["y"]
-    return len(np.unique(np.asarray(parts["x"][y] if isinstance(y, str) else y).astype(str)))
+    return part if hasattr(part, "shape") else np.asarray(part)
+
+
+def _distinct(parts: Mapping[str, Any]) -> int | None:
+    """Return the number of classes of the labels, or None if they are numbers, or not known."""
+    import numpy as np
+
+    x, y = parts["x"], parts["y"]
+    if isinstance(y, Mapping) or (isinstance(y, str) and y not in x):
+        return None
+    labels = np.asarray(x[y] if isinstance(y, str) else y)
+    values = np.unique(labels.astype(str) if labels.dtype == object else labels)
+    return len(values) if are_classes(values, len(labels)) else None

@@ -53,9 +53,10 @@ def finished(prepared: PreparedRun, directory: RunDirectory, watcher: Watcher) -
     if content.record is None or not is_enough(content.record, cap):
         return None
     # A run that may stop at a cap need not have its models: another setting may be the choice.
-    lacking = (
-        [] if prepared.cap else missing_models(content.record, prepared.single.spec.saved_models)
-    )
+    spec = prepared.single.spec
+    during = spec.checkpoints is not None
+    lacking = missing_models(content.record, spec.saved_models, checkpoints=during)
+    lacking = [] if prepared.cap else lacking
     if lacking:
         names = " and ".join(lacking)
         message = f"has no {names}, which save asks for now; it is trained again"

@@ -1,9 +1,12 @@
 """`kerasbatch.fit`: the drop-in for `model.fit`, which with `results` is an ordinary run."""
 
+import contextlib
 import hashlib
 import inspect
 import os
 import secrets
+import shutil
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ from kerasbatch.engine.fit import api
 from kerasbatch.engine.fit.arguments import FitArguments, bind_arguments
 from kerasbatch.engine.fit.arrays import makes_batches
 from kerasbatch.engine.keras_private import split_for_validation
-from kerasbatch.errors import SpecError
+from kerasbatch.errors import KerasbatchError, SpecError
 from kerasbatch.records import provenance
 from kerasbatch.records.experiment import Experiment
 from kerasbatch.records.last_metrics import last_and_best
@@ -28,7 +31,7 @@ from kerasbatch.records.table_writer import TableWriter
 from kerasbatch.runs.training.failures import describe_failure, traceback_of
 from kerasbatch.spec.passed.fingerprint import fingerprint
 from kerasbatch.spec.reader import checked_spec
-from kerasbatch.spec.schema import Spec
+from kerasbatch.spec.schema import COMPILE_PARTS, Spec
 
 KERAS_BATCH_SIZE = 32
 _OURS = ("seed", "engine", "jit_compile", "settings")
@@ -67,9 +70,15 @@ def fit(
     try:
         history = api.train(model, arguments.replaced(callbacks=callbacks), **ours)
     except BaseException as error:
-        recording.finish(error=error)
+        with contextlib.suppress(KerasbatchError, OSError):  # the error of the training counts
+            recording.finish(error=error)
         raise
-    recording.finish(report=history.kerasbatch)
+    try:
+        recording.finish(report=history.kerasbatch)
+    except (KerasbatchError, OSError) as error:
+        warnings.warn(
+            f"the training ended, and its record could not be written: {error}", stacklevel=2
+        )
     return history
 
 
@@ -127,6 +136,9 @@ class _Recording:
             report: the engine of a training that ended, or None.
             error: the exception that ended it, or None.
         """
+        if not self._counter.has_begun:
+            shutil.rmtree(self._directory.path)
+            return
         self._recorder.pause()
         self._write()
         self._tables.write()
@@ -226,7 +238,7 @@ def _training_examples(arguments: FitArguments) -> int:
 def _batch_size(written: Any, examples: int) -> int:
     if written == "full":
         return examples
-    return min(KERAS_BATCH_SIZE, examples) if written is None else int(written)
+    return min(KERAS_BATCH_SIZE if written is None else int(written), examples)
 
 
 def _spec(experiment: str, model: keras.Model, content: str, **keys: Any) -> Spec:
@@ -234,7 +246,13 @@ def _spec(experiment: str, model: keras.Model, content: str, **keys: Any) -> Spe
     weights = [(variable.name, tuple(variable.shape)) for variable in model.weights]
     layers = [type(layer).__name__ for layer in model.layers]
     built = hashlib.sha256(repr([layers, weights]).encode()).hexdigest()
-    note = f"{model.count_params():,} weights; trained by kerasbatch.fit, and not kept here"
+    count = f"{model.count_params():,} weights" if model.built else "a new model"
+    note = f"{count}; trained by kerasbatch.fit, and not kept here"
+    for key in COMPILE_PARTS:
+        part = getattr(model, key)
+        config = part.get_config() if hasattr(part, "get_config") else str(part)
+        short = hashlib.sha256(repr(config).encode()).hexdigest()[:8]
+        keys[key] = {"object": f"{type(part).__name__}-{short}"}
     keys["name"] = experiment
     keys["data"] = {"object": f"arrays-{content[:8]}", "note": note}
     keys["model"] = {"object": f"{type(model).__name__}-{built[:8]}", "note": note}

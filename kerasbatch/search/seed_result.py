@@ -113,7 +113,8 @@ def judged_metric(spec: Spec, columns: Mapping[str, Any]) -> str:
         return spec.target.metric
     names = list(spec.logged_metrics())[1:]
     prefix = "val_" if "val_loss" in columns else "train_"
-    return next((prefix + name for name in names if prefix + name in columns), f"{prefix}loss")
+    known = (prefix + name for name in names if keras_registry.better_direction(name) is not None)
+    return next((column for column in known if column in columns), f"{prefix}loss")
 
 
 def _badness(metric: str, value: float | None, record: Record, history: Sequence[Row]) -> float:

@@ -11,7 +11,7 @@ ARGUMENTS = "arguments"
 """The key of arguments beside the name of a function."""
 RUN_DIRECTORY = "run_directory"
 """The folder of a run that its callbacks may write into."""
-_BY_NAME = ("outputs", RUN_DIRECTORY)
+_BY_NAME = ("outputs", "name", RUN_DIRECTORY)
 """The values that only a parameter of the same name gets."""
 _ANY_NAME = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _NAMED = (*_ANY_NAME, inspect.Parameter.KEYWORD_ONLY)

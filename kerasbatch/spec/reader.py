@@ -50,9 +50,9 @@ class SpecSource:
 
         Args:
             trust: whether it may run Python code and read files anywhere.
-            results: the folder of the experiments of this command.
+            results: the folder of the experiments of this command; by default that of `run`.
         """
-        return Access(self.folder, trust, self.objects, results)
+        return Access(self.folder, trust, self.objects, (results or Path("results")).absolute())
 
     @contextlib.contextmanager
     def located(self) -> Iterator[None]:

@@ -215,10 +215,10 @@ class Spec(KeyedModel):
 
     def label_kind_of(self, output: str) -> LabelKind:
         """Return the kind of labels that the loss of an output compares."""
+        if not self.loss.outputs:
+            return self.label_kind
         loss = self.loss.outputs.get(output)
-        if loss is None or loss.is_own:
-            return "any"
-        return label_kind(loss.name)
+        return "any" if loss is None or loss.is_own else label_kind(loss.name)
 
     @property
     def knows_metrics(self) -> bool:

@@ -6,7 +6,7 @@ before a path is checked, so that a link in the folder gives no access to other 
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,14 +62,23 @@ class Access:
         return self._existing(name, location, stat.S_ISDIR, "folder")
 
     def file_or_directory(self, name: str, location: Location) -> Path:
-        """Return the path of a file or a folder that the spec names; errors as in `file`."""
-        return self._existing(name, location, lambda mode: True, "file or folder")
+        """Return the path of a file or a folder that the spec names, or one of the results.
+
+        Errors are those of `file`.
+        """
+        others = () if self.results is None else (self.results,)
+        return self._existing(name, location, lambda mode: True, "file or folder", others)
 
     def _existing(
-        self, name: str, location: Location, is_kind: Callable[[int], bool], noun: str
+        self,
+        name: str,
+        location: Location,
+        is_kind: Callable[[int], bool],
+        noun: str,
+        others: Sequence[Path] = (),
     ) -> Path:
         """Return the path of a file or folder that the spec may read."""
-        path, mode = self._allowed(name, location)
+        path, mode = self._allowed(name, location, others)
         if mode is None:
             message = f"there is no {noun} {name} (relative paths start at the spec)"
             raise SpecError.at(location, message)
@@ -77,7 +86,9 @@ class Access:
             raise SpecError.at(location, f"{name} is not a {noun}")
         return path
 
-    def _allowed(self, name: str, location: Location) -> tuple[Path, int | None]:
+    def _allowed(
+        self, name: str, location: Location, others: Sequence[Path]
+    ) -> tuple[Path, int | None]:
         """Return a path that the spec may read, and its mode; None if there is nothing."""
         try:
             path = self.absolute(name)
@@ -87,7 +98,7 @@ class Access:
             message = f"{short_name(name)} cannot be opened: {reason}"
             raise SpecError.at(location, message) from None
         if not self.trusted and not any(
-            path.is_relative_to(root) for root in self._allowed_folders()
+            path.is_relative_to(root) for root in self._allowed_folders(others)
         ):
             is_run = (self.folder / "record.json").exists()
             reason = "; the spec of a run names its data by absolute paths" if is_run else ""
@@ -102,10 +113,10 @@ class Access:
         """Return a path of the spec as an absolute path, with links resolved."""
         return Path(os.path.realpath(self.folder / _expanded(name)))  # resolve() raises for a loop
 
-    def _allowed_folders(self) -> Iterator[Path]:
+    def _allowed_folders(self, others: Sequence[Path]) -> Iterator[Path]:
         yield self.folder.resolve()
-        if self.results is not None:
-            yield self.results.resolve()
+        for folder in others:
+            yield folder.resolve()
         if data := data_folder():
             yield data.resolve()
 

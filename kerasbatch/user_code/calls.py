@@ -77,6 +77,9 @@ def loaded(name: str, access: Access, location: Location) -> Iterator[Callable[.
     """
     path = access.code(name, location)
     imports = UserImports(path.parent, _pinned)
+    for earlier in _files.get(path, ()):  # another function of this file may have imported them
+        if earlier.is_file():
+            imports.content(str(earlier))
     _files[path] = imports.files
     with _working_directory(path.parent), imports.active(), _user_errors(path, location):
         yield _function(imports, path, name.rpartition(":")[2], location)

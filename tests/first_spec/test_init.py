@@ -55,6 +55,11 @@ TABLES: dict[str, tuple[pd.DataFrame, dict[str, Any], list[str]]] = {
         {},
         ["kind"],
     ),
+    "gaps_everywhere": (
+        pd.DataFrame({"area": gaps(AREA), "price": gaps(PRICE)[::-1].to_numpy()}),
+        {},
+        ["price"],
+    ),
     "missing_targets": (pd.DataFrame({"area": AREA, "price": gaps(PRICE)}), {}, ["price"]),
     "two_targets": (
         pd.DataFrame({"area": AREA, "price": PRICE, "rent": (PRICE / 200).round(3)}),
@@ -166,6 +171,7 @@ def test_own_code(
         (("--csv", "t.csv", "--target", "price", "-o", "t.csv"), "is there already"),
         (("--csv", "few.csv", "--target", "price"), "the table has 3 rows"),
         (("--python", "mine.py:build"), "--python needs --data"),
+        (("--data", "mine.py"), "--data: found mine.py; must be a file and a function"),
     ],
 )
 def test_faults(

@@ -233,3 +233,36 @@ def test_a_sweep_of_python_searches_the_rate_from_that_of_the_model(tmp_path: Pa
     assert 0.05 in rates
     assert len(rates) > 2
     assert {run.row["step_check"] for run in results} == {"ok"}
+
+
+def test_a_passed_model_begins_with_its_weights(tmp_path: Path) -> None:
+    """Also one that was trained: its optimizer begins anew."""
+    x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+    data = {"x": x, "y": (x.sum(axis=1) > 0).astype(int), "standardize": False}
+    layers = [keras.layers.Dense(2, "softmax")]
+    model = keras.Sequential([keras.Input((4,)), *layers])
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.fit(x, data["y"], epochs=2, verbose=0)
+    loss, _ = model.evaluate(x, data["y"], verbose=0)
+    result = kb.run(model=model, data=data, validation="none", epochs=1, results=tmp_path)
+    assert result.history["train_loss"].iloc[0] == pytest.approx(loss, rel=1e-5)
+    assert int(model.optimizer.iterations) == 4
+
+
+def test_arguments_of_the_model_are_a_setting(tmp_path: Path, run: Any) -> None:
+    """Runs that differ in them alone are no repetitions of each other."""
+    spec = SPEC | {"model": {"python": "mine.py:compiled"}}
+    spec["sweep"] = {"model.arguments.rate": [0.01, 0.1]}
+    (tmp_path / "s.yaml").write_text(dump_yaml(spec), encoding="utf-8")
+    kb.sweep(tmp_path / "s.yaml", results=tmp_path / "results", trust=True, jobs=1)
+    table = kb.compare(tmp_path / "results" / "s", by="model.arguments.rate").table
+    assert len(table) == 2
+
+
+def test_two_files_with_one_function_name(tmp_path: Path, run: Any) -> None:
+    (tmp_path / "other.py").write_text(CODE.replace("1e-7", "1e-3"), encoding="utf-8")
+    losses = [{"python": "mine.py:loss"}, {"python": "other.py:loss"}]
+    spec = SPEC | {"model": {"python": "mine.py:model"}, "optimizer": "sgd"}
+    spec["sweep"] = {"loss": losses}
+    (tmp_path / "s.yaml").write_text(dump_yaml(spec), encoding="utf-8")
+    assert len(kb.sweep(tmp_path / "s.yaml", results=tmp_path / "results", trust=True, jobs=1)) == 2

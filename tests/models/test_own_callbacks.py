@@ -59,7 +59,8 @@ def test_a_rate_for_every_epoch(path: Path, small: dict[str, Any]) -> None:
     schedule = {"name": "PiecewiseConstantDecay", "boundaries": [0], "values": [0.2, 0.05]}
     own = {"python": "mine.py:writers", "arguments": {"names": ["a.txt"]}}
     callbacks = [{"LearningRateScheduler": {"schedule": schedule}}, own]
-    path.write_text(dump_yaml(small | {"callbacks": callbacks}), encoding="utf-8")
+    spec = small | {"callbacks": callbacks, "optimizer": "sgd"}
+    path.write_text(dump_yaml(spec), encoding="utf-8")
     result = kb.run(path, results=path.parent / "results", trust=True)
     text = (result.directory / "own" / "a.txt").read_text(encoding="utf-8")
     assert text == "0 0.200\n1 0.050\n"
@@ -88,6 +89,8 @@ def test_a_scheduler_stands_alone(small: dict[str, Any]) -> None:
     spec = small | {"callbacks": [{"LearningRateScheduler": {"schedule": schedule}}]}
     with pytest.raises(kb.SpecError, match="LearningRateScheduler cannot set the rate beside"):
         kb.run(spec | {"learning_rate_rule": {"warmup": {"steps": 2}}})
+    with pytest.raises(kb.SpecError, match="leave learning_rate and the rule out"):
+        kb.run(spec)
 
 
 def test_functions_of_python_make_several(small: dict[str, Any], tmp_path: Path) -> None:

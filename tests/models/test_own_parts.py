@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import kerasbatch as kb
+from kerasbatch.inference.saved_model import load_saved_model
 from kerasbatch.records.files import dump_yaml
 
 CODE = """
@@ -49,6 +50,18 @@ def confidence(y_true, y_pred):
 class Calls(keras.Metric):
     def __init__(self, name="calls"):
         super().__init__(name=name)
+        self.number = self.add_weight(name="number", initializer="zeros")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.number.assign_add(1.0)
+
+    def result(self):
+        return self.number
+
+
+class Nameless(keras.Metric):
+    def __init__(self):
+        super().__init__()
         self.number = self.add_weight(name="number", initializer="zeros")
 
     def update_state(self, y_true, y_pred, sample_weight=None):
@@ -140,6 +153,71 @@ def test_an_optimizer_whose_rate_the_spec_sets(own: Any) -> None:
     assert slow.row["learning_rate"] == 0.01
 
 
+def test_a_schedule_of_the_spec(own: Any) -> None:
+    schedule = {"name": "ExponentialDecay", "initial_learning_rate": 0.25}
+    schedule |= {"decay_steps": 4, "decay_rate": 0.5}
+    made = own(optimizer=python("make_optimizer") | {"learning_rate": schedule})
+    named = own(optimizer={"name": "sgd", "momentum": 0.5, "learning_rate": schedule})
+    assert made.row["val_loss"] == named.row["val_loss"]
+    assert made.history["learning_rate"].iloc[-1] < 0.1
+
+
+def test_a_metric_is_built_again_under_its_name(own: Any) -> None:
+    """Keras counts the objects of a class without a name."""
+    metric = python("Nameless") | {"as": "hits"}
+    rows = [own(metrics=[metric], seed=seed).row for seed in (0, 1)]
+    assert all(row["val_hits"] >= 1 for row in rows)
+    assert "best_val_hits" not in rows[0]  # nobody knows its better direction
+
+
+def test_whole_numbers_under_an_own_loss_stay_what_they_are(
+    tmp_path: Path, small: dict[str, Any]
+) -> None:
+    """Qualities of 3 to 8 are no classes 0 to 5."""
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(90, 3)), random.integers(3, 9, 90)
+    spec = {**small, "data": {"x": x, "y": y}, "model": {"layers": [{"Dense": {"units": 1}}]}}
+    own = kb.run(spec | {"loss": keras.losses.MeanSquaredError(), "metrics": []}, results=tmp_path)
+    named = kb.run(spec | {"loss": "mse", "metrics": []}, results=tmp_path)
+    assert own.row["val_loss"] == pytest.approx(named.row["val_loss"])
+
+
+def test_logits_of_a_loss_object(tmp_path: Path, small: dict[str, Any]) -> None:
+    layers = {"layers": [{"Dense": {"units": 1}}]}
+    x = np.random.default_rng(0).normal(size=(90, 3))
+    data = {"x": x, "y": (x.sum(axis=1) > 0).astype(int)}
+    spec = {**small, "data": data, "model": layers, "save": "last"}
+    own = kb.run(
+        spec | {"loss": keras.losses.BinaryCrossentropy(from_logits=True)}, results=tmp_path
+    )
+    loss = {"name": "binary_crossentropy", "from_logits": True}
+    named = kb.run(spec | {"loss": loss}, results=tmp_path)
+    assert own.row["val_accuracy"] == named.row["val_accuracy"]
+    again = load_saved_model(own.directory)  # as in another process, without the object
+    assert again.from_logits
+    assert not again.model.compiled
+    expected = named.model().get_weights()
+    for one, other in zip(again.model.get_weights(), expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6)
+
+
+def test_losses_that_differ_in_what_their_configuration_leaves_out(
+    tmp_path: Path, small: dict[str, Any]
+) -> None:
+    class Scaled(keras.Loss):
+        def __init__(self, factor: float = 1.0) -> None:
+            super().__init__(name="scaled")
+            self.factor = factor
+
+        def call(self, y_true: Any, y_pred: Any) -> Any:
+            loss = keras.losses.sparse_categorical_crossentropy(y_true, y_pred)
+            return self.factor * loss
+
+    one, five = (kb.run(small | {"loss": Scaled(factor)}, results=tmp_path) for factor in (1, 5))
+    assert one.directory != five.directory
+    assert five.row["loss"] > 2 * one.row["loss"]
+
+
 def test_arguments_are_swept(own: Any, tmp_path: Path, small: dict[str, Any]) -> None:
     spec = small | {
         "model": python("build", units=4),
@@ -158,6 +236,13 @@ def test_arguments_are_swept(own: Any, tmp_path: Path, small: dict[str, Any]) ->
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
+        (
+            {
+                "metrics": [python("confidence")],
+                "callbacks": [{"EarlyStopping": {"monitor": "val_confidence"}}],
+            },
+            "only its author knows its better direction; write mode",
+        ),
         ({"loss": python("focal")}, r"focal\(y_true, y_pred, gamma\) needs y_true and"),
         ({"loss": python("focal", gama=1)}, "has no argument gama; did you mean gamma"),
         ({"loss": python("focal", gamma=2) | {"as": "x"}}, "unknown key"),

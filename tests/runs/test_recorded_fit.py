@@ -65,6 +65,18 @@ def test_a_training_that_fails_is_recorded(tmp_path: Path) -> None:
     assert "failed" in row["step_check"]
 
 
+def test_the_error_of_data_that_do_not_fit_is_the_users(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="shape"):
+        kb.fit(compiled(), X[:, :3], Y, verbose=0, engine="keras", results=tmp_path / "mine")
+    assert not list((tmp_path / "mine").glob("*/record.json"))
+
+
+def test_a_batch_larger_than_the_data(tmp_path: Path) -> None:
+    kb.fit(compiled(), X, Y, batch_size=500, verbose=0, results=tmp_path / "mine")
+    (row,) = kb.load(tmp_path / "mine").runs.to_dict("records")
+    assert (row["batch_size"], row["observed_steps"], row["step_check"]) == (80, 1, "ok")
+
+
 def test_the_numbers_are_those_without(tmp_path: Path) -> None:
     first, second = compiled(), compiled()
     kb.fit(first, X, Y, batch_size=16, epochs=2, verbose=0, seed=3)

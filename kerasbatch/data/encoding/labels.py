@@ -109,13 +109,16 @@ def _encoded(spec: Spec, raw: RawData, kind: LabelKind) -> EncodedLabels:
 def _kind(data: Any, kind: LabelKind, y: Any) -> LabelKind:
     """Return the kind of labels; under a loss of own code, what the labels look like.
 
-    Text, true and false, and a few whole numbers from 0 on are classes.
+    Text, true and false, and 0, 1, 2, ... are classes; other whole numbers stay what they are.
     """
     if kind != "any":
         return kind
     is_named = getattr(data, "labels", None) is not None
-    is_list = y.ndim == 1 and y.dtype.kind in "iubU"
-    return "index" if is_named or (is_list and are_classes(np.unique(y), len(y))) else "number"
+    if is_named or y.dtype.kind in "bU":
+        return "index"
+    values = np.unique(y) if y.ndim == 1 and y.dtype.kind in "iu" else np.empty(0)
+    are_numbered = bool(len(values)) and bool((values == np.arange(len(values))).all())
+    return "index" if are_numbered and are_classes(values, len(y)) else "number"
 
 
 def _classes_of_stream(spec: Spec, raw: RawData, kind: str) -> int | None:

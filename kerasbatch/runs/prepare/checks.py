@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from kerasbatch.data.run_data import RunData
 from kerasbatch.errors import Location, SpecError
@@ -80,12 +81,13 @@ class _Checker:
     def _checked_model(self, prepared: PreparedRun, data: RunData) -> CompiledModel:
         """Build the model and compare it with the data, unless an equal model was."""
         spec, weights = prepared.single.spec, prepared.weights
-        file = weights.sha256 if weights else ""
+        skip = skipped_layers(spec.initial_weights)
+        file = f"{weights.sha256} {skip}" if weights else ""
         key = prepared.program_key + file, data_key(spec), bool(spec.save)
         if key not in self._models or builds_anew(spec):
             model = build_model(spec, data, prepared.rate, self._loader.access)
             if weights:
-                assign_initial_weights(model, weights.file, skipped_layers(spec.initial_weights))
+                assign_initial_weights(model, weights.file, skip)
             if spec.save:
                 with keras_refusals(("save",)):
                     keras_file_content(model)
@@ -132,7 +134,7 @@ def _compiled_model(spec: Spec, model: keras.Model) -> CompiledModel:
     return CompiledModel(
         weights=model.count_params(),
         optimizer=type(model.optimizer).__name__,
-        rate=float(rate) if is_own and isinstance(rate, int | float) else None,
+        rate=float(str(np.float32(rate))) if is_own and isinstance(rate, int | float) else None,
         logged=logged,
         of_model=tuple(of_model),
     )

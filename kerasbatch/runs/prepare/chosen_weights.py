@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kerasbatch.errors import Location, SpecError
+from kerasbatch.records.experiment import Experiment
 from kerasbatch.records.file_names import MODELS, RECORD
-from kerasbatch.records.run_directory import RunDirectory
+from kerasbatch.records.run_directory import RunDirectory, is_finished
 from kerasbatch.records.stored_files import StoredFileError, hash_stored
 from kerasbatch.search.seed_result import judged_metric
 from kerasbatch.spec import keras_registry
@@ -48,7 +49,7 @@ def chosen_weights(spec: Spec, access: Access) -> ChosenWeights | None:
     if written is None:
         return None
     if isinstance(written, WeightsOfExperiment):
-        return _of_run(_run_of_experiment(written, access), written)
+        return _of_run(_run_of_experiment(spec, written, access), written)
     path = access.file_or_directory(written.file, (*PLACE, "file"))
     if path.is_dir():
         return _of_run(RunDirectory(path), written)
@@ -78,14 +79,20 @@ def _of_run(directory: RunDirectory, written: AnyWeights) -> ChosenWeights:
     return ChosenWeights(file, record["files"][MODELS[which]], directory.run_id)
 
 
-def _run_of_experiment(written: WeightsOfExperiment, access: Access) -> RunDirectory:
+def _run_of_experiment(spec: Spec, written: WeightsOfExperiment, access: Access) -> RunDirectory:
     """Return the run of an experiment that the spec names, or the best one."""
     results = access.results or access.folder / "results"
     folder = results / written.experiment
     place = (*PLACE, "experiment")
     if not _FOLDER_NAME.fullmatch(written.experiment) or written.experiment in (".", ".."):
         raise SpecError.at(place, f"{written.experiment} must be the name of an experiment")
-    runs = {file.parent.name: RunDirectory(file.parent) for file in folder.glob(f"*/{RECORD}")}
+    if written.experiment == spec.name:
+        message = "is this experiment itself; name another one, or one of its runs by its directory"
+        raise SpecError.at(place, message)
+    found = Experiment(folder).runs() if folder.is_dir() else []
+    runs = {run.run_id: run for run in found if (run.path / RECORD).is_file()}
+    for run in runs.values():  # without trust, no link leads out of the results
+        access.file_or_directory(str(run.path), place)
     if not runs:
         message = f"there is no run in {folder}; run the experiment {written.experiment} first"
         raise SpecError.at(place, message)
@@ -103,13 +110,17 @@ def _run_of_experiment(written: WeightsOfExperiment, access: Access) -> RunDirec
 
 def _ranked(runs: Iterable[RunDirectory]) -> Iterator[tuple[float, RunDirectory]]:
     """Yield the runs that kept a model, with a number that is lower for better ones."""
+    metric: str | None = None
     for run in runs:
-        record = run.checked_record()
+        stored = run.read()
+        record = stored.record
+        if record is None or not is_finished(stored):
+            continue
         if not any(file in record["files"] for file in MODELS.values()):
             continue
-        spec = checked_spec(record["spec"])
-        metric = judged_metric(spec, record["row"])
-        value = record["row"].get(metric)
+        metric = metric or judged_metric(checked_spec(record["spec"]), record["row"])
+        row, is_best = record["row"], MODELS["best"] in record["files"]
+        value = row.get(f"best_{metric}", row.get(metric)) if is_best else row.get(metric)
         if isinstance(value, int | float) and value == value:
             is_lower = keras_registry.lower_is_better(metric)
             yield (value if is_lower else -value), run

@@ -6,7 +6,7 @@ from typing import Any
 
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.records.run_id import identity
-from kerasbatch.spec.named_paths import named_paths, with_absolute_paths
+from kerasbatch.spec.named_paths import code_beside_model, named_paths, with_absolute_paths
 from kerasbatch.spec.sweep.single_run import SingleRun
 from kerasbatch.spec.trust import Access
 from kerasbatch.steps import Plan
@@ -36,7 +36,10 @@ def _identity(single: SingleRun, plan: Plan, access: Access) -> str:
     spec = with_absolute_paths(single.spec, access)
     keys = identity(spec) | {"batch_size": plan.batch_size}
     files = [str(getattr(getattr(spec, key), inner)) for key, inner, _ in named_paths(spec)]
-    return json.dumps([keys, files, spec.plain()["callbacks"]], sort_keys=True)
+    plain = spec.plain()
+    code = [name for _, name in code_beside_model(spec)]
+    others = [plain["callbacks"], code, plain.get("initial_weights")]
+    return json.dumps([keys, files, *others], sort_keys=True)
 
 
 def _faults(pairs: Iterable[tuple[Swept, Swept]]) -> Iterable[Fault]:

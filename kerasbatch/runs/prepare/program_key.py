@@ -28,4 +28,5 @@ def program_key(spec: Spec, rate: LearningRate, data: RunData) -> str:
     weighed, units = data.w_train is not None, data.preprocessing["target"]
     schedule = [rate.is_scheduled, rate.decay]
     others = [data.input_shape, data.classes, rate.arguments, schedule, weighed, units]
+    others += [data.outputs, data.target_classes]
     return json.dumps([parts, others], sort_keys=True)

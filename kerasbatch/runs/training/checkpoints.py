@@ -34,11 +34,11 @@ class Checkpoints:
 
     def on_evaluation(self, row: Row) -> None:
         """Save the model if it is due."""
-        step = int(row["step"])
-        if self._spec is None or not self._is_due(step):
-            return
+        step, loss = int(row["step"]), row.get(f"{self._job.prefix}loss")
+        if self._spec is None or not self._is_due(step) or loss != loss:
+            return  # weights of a loss that is NaN would push out the last good ones
         if not self._kept:
-            content = preprocessing_content(self._job.data, self._job.code)
+            content = preprocessing_content(self._model, self._job.data, self._job.code)
             self._emit(SavedFile(PREPROCESSING, content))
         name = CHECKPOINT.format(step=step)
         self._emit(SavedFile(name, keras_file_content(self._model)))

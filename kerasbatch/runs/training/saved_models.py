@@ -11,6 +11,7 @@ import keras
 
 from kerasbatch.data.run_data import RunData
 from kerasbatch.engine.model_state import all_variables, assign_values, copy_values, preserve
+from kerasbatch.models.compile import takes_logits
 from kerasbatch.models.serialization import keras_file_content
 from kerasbatch.records.file_names import MODELS, PREPROCESSING
 from kerasbatch.runs.messages import SavedFile
@@ -61,7 +62,7 @@ class SavedModels:
         """
         if not self._saved or ("last" not in self._saved and self._best is None):
             return
-        yield SavedFile(PREPROCESSING, preprocessing_content(data, code))
+        yield SavedFile(PREPROCESSING, preprocessing_content(self._model, data, code))
         if "last" in self._saved:
             yield SavedFile(MODELS["last"], keras_file_content(self._model))
         if self._best is not None:
@@ -71,7 +72,7 @@ class SavedModels:
                 yield SavedFile(MODELS["best"], keras_file_content(self._model))
 
 
-def preprocessing_content(data: RunData, code: str) -> bytes:
+def preprocessing_content(model: keras.Model, data: RunData, code: str) -> bytes:
     """Return the preprocessing of inputs and the meaning of outputs, as JSON."""
     content = {
         "input_shape": data.input_shape,
@@ -79,6 +80,8 @@ def preprocessing_content(data: RunData, code: str) -> bytes:
         "outputs": data.outputs,
         **({} if data.target_classes is None else {"target_classes": data.target_classes}),
         "scale": data.scale,
+        "from_logits": takes_logits(model.loss),
+        "gives_scores": type(model.loss).__name__ in keras_registry.SIGNED_LOSSES,
         "code": code,
         "preprocessing": dict(data.preprocessing),
     }

@@ -153,6 +153,10 @@ class _Digest:
         if hasattr(value, "get_config"):
             weights = value.get_weights() if hasattr(value, "get_weights") else ()
             self._parts("config", value.get_config(), weights)
+            if not hasattr(value, "get_weights") and not is_installed(type(value).__module__):
+                # A loss or a metric may keep arguments that its configuration leaves out.
+                state = {k: part for k, part in vars(value).items() if isinstance(part, _PLAIN)}
+                self._parts("state", state)
         elif _is_callback(value):
             hidden = ("_model", "_params", "params")
             state = {name: part for name, part in vars(value).items() if name not in hidden}

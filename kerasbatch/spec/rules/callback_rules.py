@@ -26,6 +26,9 @@ def _mode_faults(number: int, name: str, arguments: dict[str, Any]) -> Iterator[
     """Yield a fault if the mode is not the direction in which the monitored metric improves."""
     column = monitored(name, arguments) or ""
     better = keras_registry.better_direction(column)
+    if column and better is None and arguments.get("mode", "auto") == "auto":
+        message = f"{name} watches {column}, and only its author knows its better direction; "
+        yield Fault(("callbacks", number, name), f"{message}write mode: min or mode: max")
     right = {"lower": "min", "higher": "max"}.get(better or "")
     if right and arguments.get("mode") in {"min", "max"} - {right}:
         message = f"{column} is better when it is {better}; write {right}, or leave mode out"
@@ -67,6 +70,21 @@ def evaluation_at_epoch_ends(spec: Spec) -> Iterator[Fault]:
             "evaluate_every: {epochs: 1}, or leave the callbacks out"
         )
         yield Fault(("evaluate_every",), message)
+
+
+def rate_of_a_scheduler(spec: Spec) -> Iterator[Fault]:
+    """A LearningRateScheduler sets the rate of every epoch, by a schedule of Keras."""
+    for number, written in keras_callbacks(spec):
+        name, arguments = name_and_arguments(written)
+        if name != "LearningRateScheduler":
+            continue
+        if not isinstance(arguments.get("schedule"), dict):
+            message = "must be a schedule, like {name: CosineDecay, ...}"
+            shown = show_value(arguments.get("schedule"))
+            yield Fault(("callbacks", number, name, "schedule"), f"found {shown}; {message}")
+        if "learning_rate" in spec.optimizer.arguments or spec.learning_rate_rule.rule != "none":
+            message = f"{name} sets the rate of every epoch; leave learning_rate and the rule out"
+            yield Fault(("callbacks", number), message)
 
 
 def monitored_columns(spec: Spec, measured: Sequence[str]) -> Iterator[Fault]:

@@ -20,6 +20,7 @@ from kerasbatch.spec.rules.automatic_budget import automatic_budget
 from kerasbatch.spec.rules.callback_rules import (
     callback_arguments,
     evaluation_at_epoch_ends,
+    rate_of_a_scheduler,
     reducible_learning_rate,
 )
 from kerasbatch.spec.rules.data_rules import DATA_RULES
@@ -153,6 +154,7 @@ RULES: tuple[Callable[[Any], Iterator[Fault]], ...] = (
     evaluation_at_epoch_ends,
     measured,
     reducible_learning_rate,
+    rate_of_a_scheduler,
     learning_rate_rule,
     automatic_budget,
     *DATA_RULES,
