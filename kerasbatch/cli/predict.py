@@ -12,6 +12,11 @@ from kerasbatch.cli.terminal import open_console
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.text import counted
 
+Npz = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Arrays to predict for: x, or x.NAME of several inputs."),
+]
+
 
 def predict(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Directory of the run.")],
@@ -21,10 +26,7 @@ def predict(
     csv: Annotated[
         Path | None, typer.Option(metavar="IN", help="Rows to predict: a CSV or .parquet file.")
     ] = None,
-    npz: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Arrays to predict for: x, or x.NAME of several inputs."),
-    ] = None,
+    npz: Npz = None,
     images: Annotated[
         list[Path] | None,
         typer.Option(metavar="PATH", help="Images to predict: a file or a folder; repeatable."),
@@ -57,24 +59,20 @@ def predict(
     from kerasbatch.atomic_files import write_text
 
     display = display_with_tensorflow(quiet=False, verbose=verbose, load_optional=trust)
-    from kerasbatch.inference.predict import (
-        predict_file,
-        predict_images,
-        predict_npz,
-        predict_texts,
-    )
+    from kerasbatch.inference import predict as predictions
     from kerasbatch.inference.saved_model import load_saved_model
 
     with display, display.waiting_for("predicting"):
         kept = load_saved_model(run, which=which, trust=trust)
-        if npz is not None:
-            table, notices = predict_npz(kept, npz), []
-        elif csv is not None:
-            table, notices = predict_file(kept, csv, keep=keep or (), strict=strict)
+        notices: list[str] = []
+        if csv is not None:
+            table, notices = predictions.predict_file(kept, csv, keep=keep or (), strict=strict)
         elif images is not None:
-            table, notices = predict_images(kept, images, strict=strict)
+            table, notices = predictions.predict_images(kept, images, strict=strict)
+        elif npz is not None:
+            table = predictions.predict_npz(kept, npz)
         else:
-            table, notices = predict_texts(kept, texts or ()), []
+            table = predictions.predict_texts(kept, texts or ())
     for notice in notices:
         display.notice(notice)
     write_text(output, table.to_csv(index=False, lineterminator="\n"))

@@ -90,7 +90,7 @@ def _missing_libraries(kind: str) -> Iterator[None]:
 def _table(preprocessing: Preprocessing) -> tuple[dict[str, Any], Any]:
     """Return an input for each column of a table, and the encoded examples."""
     inputs = {
-        name: keras.Input((1,), dtype="string" if name in preprocessing.words else None)
+        name: keras.Input((1,), name=name, dtype="string" if name in preprocessing.words else None)
         for name in preprocessing.columns or ()
     }
     numbers = [inputs[name] for name in inputs if name not in preprocessing.words]

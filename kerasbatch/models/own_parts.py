@@ -75,7 +75,7 @@ def own_metric(part: CompilePart, access: Access, location: Location) -> keras.M
         metric = _metric_of(code, part, place)
     base = snake_case(type(metric).__name__)
     if re.fullmatch(rf"{re.escape(base)}(_\d+)?", metric.name):
-        metric._name = part.metric_name  # Keras counted the objects of its class
+        metric.name = part.metric_name  # Keras counted the objects of its class
     if metric.name != part.metric_name:
         message = f"the metric is called {metric.name!r}; write as: {metric.name}, or give it the "
         raise SpecError.at(place, f"{message}name {part.metric_name}")

@@ -1,7 +1,6 @@
 """`kerasbatch.fit`: the drop-in for `model.fit`, which with `results` is an ordinary run."""
 
 import contextlib
-import hashlib
 import inspect
 import os
 import secrets
@@ -17,9 +16,7 @@ from kerasbatch.callbacks.step_counter import StepCounter
 from kerasbatch.columns import HISTORY_COLUMNS, STEP_COLUMNS
 from kerasbatch.engine.fit import api
 from kerasbatch.engine.fit.arguments import FitArguments, bind_arguments
-from kerasbatch.engine.fit.arrays import makes_batches
-from kerasbatch.engine.keras_private import split_for_validation
-from kerasbatch.errors import KerasbatchError, SpecError
+from kerasbatch.errors import KerasbatchError
 from kerasbatch.records import provenance
 from kerasbatch.records.experiment import Experiment
 from kerasbatch.records.last_metrics import last_and_best
@@ -28,12 +25,15 @@ from kerasbatch.records.run_row import RunRow, per_second
 from kerasbatch.records.run_status import RunStatus
 from kerasbatch.records.runs_csv import RunsCsv
 from kerasbatch.records.table_writer import TableWriter
+from kerasbatch.runs.recorded_spec import (
+    numeric_batch_size,
+    rate_of,
+    spec_of_fit,
+    training_examples,
+)
 from kerasbatch.runs.training.failures import describe_failure, traceback_of
 from kerasbatch.spec.passed.fingerprint import fingerprint
-from kerasbatch.spec.reader import checked_spec
-from kerasbatch.spec.schema import COMPILE_PARTS, Spec
 
-KERAS_BATCH_SIZE = 32
 _OURS = ("seed", "engine", "jit_compile", "settings")
 
 
@@ -103,15 +103,15 @@ class _Recording:
     def __init__(
         self, model: keras.Model, arguments: FitArguments, experiment: Path, seed: int | None
     ) -> None:
-        examples = _training_examples(arguments)
-        size = _batch_size(arguments.batch_size, examples)
+        examples = training_examples(arguments)
+        size = numeric_batch_size(arguments.batch_size, examples)
         self._model, self._experiment = model, Experiment(experiment.absolute())
         self._data = fingerprint([arguments.x, arguments.y])
         epochs = max(int(arguments.epochs), 1)
-        self._spec = _spec(
+        self._spec = spec_of_fit(
             experiment.name, model, self._data, epochs=epochs, batch_size=size, seed=seed or 0
         )
-        self._rate = _rate(model)
+        self._rate = rate_of(model)
         self._started = provenance.utc_now()
         self._counter = StepCounter(examples, size)
         self._recorder = Recorder(examples, size, on_row=lambda row: self._write())
@@ -215,51 +215,3 @@ class _Recording:
             steps_per_second=per_second(step, seconds),
             peak_memory_mb=None,
         ).with_metrics(last_and_best(rows, prefix))
-
-
-def _training_examples(arguments: FitArguments) -> int:
-    """Return the number of examples of an epoch.
-
-    Raises:
-        SpecError: if the data are no arrays, or an epoch is not a whole pass.
-    """
-    if makes_batches(arguments.x):
-        message = "records arrays; for datasets, write a spec with data: {dataset: ...}"
-        raise SpecError.at(("results",), message)
-    for name in ("steps_per_epoch", "initial_epoch"):
-        if getattr(arguments, name):
-            raise SpecError.at(("results",), f"records whole trainings; leave {name} out")
-    train = [arguments.x, arguments.y]
-    if arguments.validation_data is None and arguments.validation_split:
-        train, _ = split_for_validation(train, arguments.validation_split)
-    return len(keras.tree.flatten(train[0])[0])
-
-
-def _batch_size(written: Any, examples: int) -> int:
-    if written == "full":
-        return examples
-    return min(KERAS_BATCH_SIZE if written is None else int(written), examples)
-
-
-def _spec(experiment: str, model: keras.Model, content: str, **keys: Any) -> Spec:
-    """Return a spec that says what was trained; its data and its model are not kept."""
-    weights = [(variable.name, tuple(variable.shape)) for variable in model.weights]
-    layers = [type(layer).__name__ for layer in model.layers]
-    built = hashlib.sha256(repr([layers, weights]).encode()).hexdigest()
-    count = f"{model.count_params():,} weights" if model.built else "a new model"
-    note = f"{count}; trained by kerasbatch.fit, and not kept here"
-    for key in COMPILE_PARTS:
-        part = getattr(model, key)
-        config = part.get_config() if hasattr(part, "get_config") else str(part)
-        short = hashlib.sha256(repr(config).encode()).hexdigest()[:8]
-        keys[key] = {"object": f"{type(part).__name__}-{short}"}
-    keys["name"] = experiment
-    keys["data"] = {"object": f"arrays-{content[:8]}", "note": note}
-    keys["model"] = {"object": f"{type(model).__name__}-{built[:8]}", "note": note}
-    return checked_spec(keys)
-
-
-def _rate(model: keras.Model) -> float | None:
-    """Return the learning rate of a model's optimizer, or None for a schedule."""
-    rate = model.optimizer.get_config().get("learning_rate")
-    return float(rate) if isinstance(rate, int | float) else None

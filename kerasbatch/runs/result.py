@@ -123,7 +123,7 @@ class Result:
             SpecError: if there is no such model, or x does not fit the training data.
         """
         from kerasbatch.inference.encode import encode_examples
-        from kerasbatch.inference.predict import model_outputs, outputs_by_name, predicted_labels
+        from kerasbatch.inference.outputs import model_outputs, outputs_by_name, predicted_labels
 
         saved = self._saved_model(which, trust)
         examples, notices = encode_examples(saved, x)

@@ -53,7 +53,7 @@ def _forged(run: Path, seed: int) -> tuple[str, bytes]:
 def _is_named(run: Path) -> bool:
     """Predict with a model; return whether it is refused."""
     from kerasbatch.inference.encode import encode_examples
-    from kerasbatch.inference.predict import model_outputs
+    from kerasbatch.inference.outputs import model_outputs
     from kerasbatch.inference.saved_model import load_saved_model
 
     try:

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 import kerasbatch as kb
 from kerasbatch.inference.encode import encode_examples
-from kerasbatch.inference.predict import model_outputs
+from kerasbatch.inference.outputs import model_outputs
 from kerasbatch.inference.saved_model import load_saved_model
 from kerasbatch.inference.serving import export_model
 

@@ -244,7 +244,9 @@ def test_a_passed_model_begins_with_its_weights(tmp_path: Path) -> None:
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     model.fit(x, data["y"], epochs=2, verbose=0)
     loss, _ = model.evaluate(x, data["y"], verbose=0)
-    result = kb.run(model=model, data=data, validation="none", epochs=1, results=tmp_path)
+    result = kb.run(
+        model=model, data=data, validation="none", epochs=1, batch_size=16, results=tmp_path
+    )
     assert result.history["train_loss"].iloc[0] == pytest.approx(loss, rel=1e-5)
     assert int(model.optimizer.iterations) == 4
 

@@ -68,11 +68,13 @@ def test_a_training_that_fails_is_recorded(tmp_path: Path) -> None:
 def test_the_error_of_data_that_do_not_fit_is_the_users(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="shape"):
         kb.fit(compiled(), X[:, :3], Y, verbose=0, engine="keras", results=tmp_path / "mine")
-    assert not list((tmp_path / "mine").glob("*/record.json"))
+    (row,) = kb.load(tmp_path / "mine").runs.to_dict("records")
+    assert (row["status"], row["observed_steps"]) == ("failed", 0)
 
 
 def test_a_batch_larger_than_the_data(tmp_path: Path) -> None:
-    kb.fit(compiled(), X, Y, batch_size=500, verbose=0, results=tmp_path / "mine")
+    with pytest.warns(UserWarning, match="more than the 80 examples"):
+        kb.fit(compiled(), X, Y, batch_size=500, verbose=0, results=tmp_path / "mine")
     (row,) = kb.load(tmp_path / "mine").runs.to_dict("records")
     assert (row["batch_size"], row["observed_steps"], row["step_check"]) == (80, 1, "ok")
 

@@ -1,0 +1,106 @@
+"""The outputs of a saved model as predictions: labels, probabilities, numbers, tables of them."""
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import expit, softmax
+
+from kerasbatch.array_trees import Arrays
+from kerasbatch.inference.saved_model import SavedModel
+from kerasbatch.types import Array
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+THRESHOLD = 0.5
+"""A single output above this value predicts class 1, as in Keras' binary accuracy."""
+
+
+def outputs_by_name(saved: SavedModel, examples: Arrays) -> dict[str, Array] | None:
+    """Return the outputs of a model with several, by their names; None for a single one."""
+    if hasattr(saved.model, "output_shape") and isinstance(saved.model.output_shape, tuple):
+        return None
+    predicted = saved.model.predict(examples, verbose=0)
+    if isinstance(predicted, dict):
+        return {str(name): np.asarray(output) for name, output in predicted.items()}
+    if isinstance(predicted, list | tuple):
+        names = getattr(saved.model, "output_names", None) or map(str, range(len(predicted)))
+        return {name: np.asarray(out) for name, out in zip(names, predicted, strict=True)}
+    return None
+
+
+def model_outputs(saved: SavedModel, examples: Arrays) -> Array:
+    """Return the outputs of the model for encoded examples.
+
+    Outputs are probabilities if there are classes, also for a model that returns logits; else
+    numbers in the target's own units.
+    """
+    outputs = np.asarray(saved.model.predict(examples, verbose=0))
+    if saved.from_logits:
+        single = outputs.shape[1:] in ((), (1,))
+        outputs = np.asarray(expit(outputs) if single else softmax(outputs, axis=-1))
+    return saved.preprocessing.unscale_outputs(outputs)
+
+
+def predicted_labels(saved: SavedModel, outputs: Array) -> Array:
+    """Return the predicted label of each example, or the numbers themselves.
+
+    Labels are text, or int64 if all of them are spelled as whole numbers.
+
+    Args:
+        saved: the model.
+        outputs: its outputs, shape (n,) or (n, outputs).
+    """
+    single = outputs.ndim == 1 or outputs.shape[1:] == (1,)
+    if saved.classes is None:
+        return outputs.reshape(-1) if single else outputs
+    numbers = (
+        (outputs.reshape(-1) > THRESHOLD).astype(np.int64) if single else outputs.argmax(axis=-1)
+    )
+    if saved.preprocessing.labels is None:
+        return numbers
+    names = np.array(_names(saved, outputs.shape[-1]))
+    are_whole = all(re.fullmatch(r"0|-?[1-9]\d{0,17}", name) for name in names)
+    labels: Array = (names.astype(np.int64) if are_whole else names)[numbers]
+    return labels
+
+
+def _names(saved: SavedModel, outputs: int) -> list[str]:
+    """Return a name for each class, and for outputs beyond the classes."""
+    names = list(saved.preprocessing.labels or map(str, range(saved.classes or 0)))
+    return names + [f"output_{number}" for number in range(len(names), max(outputs, 2))]
+
+
+def prediction_table(saved: SavedModel, examples: Arrays) -> "pd.DataFrame":
+    """Return the predictions for encoded examples; of several outputs, their numbers by name."""
+    import pandas as pd
+
+    outputs = outputs_by_name(saved, examples)
+    if outputs is None:
+        return _of_single_output(saved, model_outputs(saved, examples))
+    columns: dict[str, Array] = {}
+    for name, output in outputs.items():
+        wide = output.reshape(len(output), -1)
+        single = wide.shape[1] == 1
+        columns |= {
+            name if single else f"{name}_{number}": column for number, column in enumerate(wide.T)
+        }
+    return pd.DataFrame(columns)
+
+
+def _of_single_output(saved: SavedModel, outputs: Array) -> "pd.DataFrame":
+    import pandas as pd
+
+    predicted, wide = predicted_labels(saved, outputs), outputs.reshape(len(outputs), -1)
+    if saved.classes is None:
+        column_names = [f"prediction_{number}" for number in range(wide.shape[1])]
+        return pd.DataFrame(wide, columns=column_names if wide.shape[1] > 1 else ["prediction"])
+    if saved.gives_scores:
+        return pd.DataFrame({"prediction": predicted})
+    names = _names(saved, wide.shape[1])
+    class_names = names[1:2] if wide.shape[1] == 1 else names
+    probabilities = {
+        f"probability_{name}": column for name, column in zip(class_names, wide.T, strict=False)
+    }
+    return pd.DataFrame({"prediction": predicted} | probabilities)
