@@ -40,6 +40,11 @@ class StopRequest:
         if self.signals:
             raise KeyboardInterrupt
 
+    def raise_if_repeated(self) -> None:
+        """Raise KeyboardInterrupt if a second signal has come, whose own exception was lost."""
+        if len(self.signals) > 1:
+            raise KeyboardInterrupt
+
     @contextmanager
     def deferred(self) -> Iterator[None]:
         """Defer the first signal until `raise_if_requested` is called."""

@@ -136,7 +136,9 @@ class WorkerPool(Executor, Generic[W]):
         runs_left, stopping = True, False
         while True:
             try:
-                if not stopping:
+                if stopping:
+                    stop.raise_if_repeated()
+                else:
                     stop.raise_if_requested()
                     runs_left = self._hand_out(queue)
                 if not self._busy() and (stopping or not runs_left):
