@@ -52,6 +52,7 @@ class RawData:
         files: the state of the mapped files before the fingerprint was computed.
         prepared: a message for the user that the arrays were written into the cache, or None.
         target_classes: of several targets, the number of classes of each, None for numbers.
+        target_labels: the labels of the classes of each that were text.
     """
 
     used: str
@@ -64,6 +65,7 @@ class RawData:
     files: Mapping[str, FileState] = field(default_factory=dict)
     prepared: str | None = None
     target_classes: Mapping[str, int | None] | None = None
+    target_labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def group_column(spec: Spec) -> str | None:

@@ -147,7 +147,8 @@ def encode_table(saved: SavedModel, table: Table) -> EncodedTable:
         day_first=preprocessing.day_first,
     )
     if window is not None:
-        table, _ = in_order(table, window.time)
+        table, messages = in_order(table, window.time)
+        table = replace(table, notices=(*table.notices, *messages))
     rows, table = table, with_dates(table, preprocessing.dates)
     allow_missing = preprocessing.fill is not None
     named = {*preprocessing.words, *preprocessing.orders}

@@ -1,20 +1,19 @@
 """The outputs of a saved model as predictions: labels, probabilities, numbers, tables of them."""
 
 import re
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import expit, softmax
 
 from kerasbatch.array_trees import Arrays
-from kerasbatch.inference.saved_model import SavedModel
+from kerasbatch.inference.saved_model import ClassOutput, SavedModel
+from kerasbatch.models.class_metrics import THRESHOLD
 from kerasbatch.types import Array
 
 if TYPE_CHECKING:
     import pandas as pd
-
-THRESHOLD = 0.5
-"""A single output above this value predicts class 1, as in Keras' binary accuracy."""
 
 
 def outputs_by_name(saved: SavedModel, examples: Arrays) -> dict[str, Array] | None:
@@ -60,20 +59,25 @@ def predicted_labels(saved: SavedModel, outputs: Array) -> Array:
     )
     if saved.preprocessing.labels is None:
         return numbers
-    names = np.array(_names(saved, outputs.shape[-1]))
+    return _labels(_names(saved.preprocessing.labels, outputs.shape[-1]), numbers)
+
+
+def _labels(names: Sequence[str], numbers: Array) -> Array:
+    """Return the labels of classes, by their numbers."""
     are_whole = all(re.fullmatch(r"0|-?[1-9]\d{0,17}", name) for name in names)
-    labels: Array = (names.astype(np.int64) if are_whole else names)[numbers]
-    return labels
+    labels = np.array(names)
+    chosen: Array = (labels.astype(np.int64) if are_whole else labels)[numbers]
+    return chosen
 
 
-def _names(saved: SavedModel, outputs: int) -> list[str]:
+def _names(labels: Iterable[str], outputs: int) -> list[str]:
     """Return a name for each class, and for outputs beyond the classes."""
-    names = list(saved.preprocessing.labels or map(str, range(saved.classes or 0)))
+    names = list(labels)
     return names + [f"output_{number}" for number in range(len(names), max(outputs, 2))]
 
 
 def prediction_table(saved: SavedModel, examples: Arrays) -> "pd.DataFrame":
-    """Return the predictions for encoded examples; of several outputs, their numbers by name."""
+    """Return the predictions for encoded examples; of several outputs, by their names."""
     import pandas as pd
 
     outputs = outputs_by_name(saved, examples)
@@ -81,12 +85,25 @@ def prediction_table(saved: SavedModel, examples: Arrays) -> "pd.DataFrame":
         return _of_single_output(saved, model_outputs(saved, examples))
     columns: dict[str, Array] = {}
     for name, output in outputs.items():
-        wide = output.reshape(len(output), -1)
-        single = wide.shape[1] == 1
-        columns |= {
-            name if single else f"{name}_{number}": column for number, column in enumerate(wide.T)
-        }
+        wide, classes = output.reshape(len(output), -1), saved.class_outputs.get(name)
+        if classes is not None and wide.shape[1] in (1, len(classes.labels)):
+            columns |= _of_class_output(name, wide, classes)
+        elif wide.shape[1] == 1:
+            columns[name] = wide[:, 0]
+        else:
+            columns |= {f"{name}_{number}": column for number, column in enumerate(wide.T)}
     return pd.DataFrame(columns)
+
+
+def _of_class_output(name: str, wide: Array, classes: ClassOutput) -> dict[str, Array]:
+    """Return the predicted label, and the numbers of the model by class, of one of the outputs."""
+    names = _names(classes.labels, wide.shape[1])
+    if wide.shape[1] == 1:
+        numbers, shown = (wide[:, 0] > classes.threshold).astype(np.int64), names[1:2]
+    else:
+        numbers, shown = wide.argmax(axis=1), names
+    by_class = {f"{name}_{label}": column for label, column in zip(shown, wide.T, strict=True)}
+    return {name: _labels(names, numbers)} | by_class
 
 
 def _of_single_output(saved: SavedModel, outputs: Array) -> "pd.DataFrame":
@@ -98,7 +115,8 @@ def _of_single_output(saved: SavedModel, outputs: Array) -> "pd.DataFrame":
         return pd.DataFrame(wide, columns=column_names if wide.shape[1] > 1 else ["prediction"])
     if saved.gives_scores:
         return pd.DataFrame({"prediction": predicted})
-    names = _names(saved, wide.shape[1])
+    labels = saved.preprocessing.labels or map(str, range(saved.classes))
+    names = _names(labels, wide.shape[1])
     class_names = names[1:2] if wide.shape[1] == 1 else names
     probabilities = {
         f"probability_{name}": column for name, column in zip(class_names, wide.T, strict=False)

@@ -60,7 +60,7 @@ def predict_file(
         is_exact = is_parquet and window is None
         column = _kept_column(file, rows if window else table, name, parquet=is_exact)
         predictions.insert(number, name, column)
-    return predictions, [*table.notices, *notices]
+    return predictions, [*rows.notices, *notices]
 
 
 def predict_npz(saved: SavedModel, file: Path) -> "pd.DataFrame":

@@ -7,9 +7,10 @@ code of the training.
 
 import fnmatch
 import warnings
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 
@@ -21,6 +22,8 @@ from kerasbatch.inference.initial_weights import assign_initial_weights
 from kerasbatch.inference.saved_files import ModelFacts, check_weights, read_facts
 from kerasbatch.inference.stored_architecture import stored_architecture
 from kerasbatch.models.build import build_uncompiled, compile_model
+from kerasbatch.models.class_metrics import THRESHOLD
+from kerasbatch.models.compile import takes_logits
 from kerasbatch.models.example_layout import ExampleLayout
 from kerasbatch.planning import plan_budget
 from kerasbatch.records.file_names import CHECKPOINTS, MODELS, PREPROCESSING, SPEC
@@ -40,6 +43,18 @@ from kerasbatch.user_code import calls
 from kerasbatch.user_code.snapshot import CodeSnapshot, file_hashes
 
 
+class ClassOutput(NamedTuple):
+    """An output of classes, of a model with several outputs.
+
+    Args:
+        labels: the labels of the classes.
+        threshold: the value above which a single number predicts the second class.
+    """
+
+    labels: tuple[str, ...]
+    threshold: float
+
+
 @dataclass(frozen=True)
 class SavedModel:
     """A model with its preprocessing and the shape of its data.
@@ -52,6 +67,7 @@ class SavedModel:
         scale: the factor of images, or None.
         from_logits: whether the loss treats the outputs as logits.
         gives_scores: whether the outputs are scores of a hinge loss, and no probabilities.
+        class_outputs: of several outputs, those of classes.
     """
 
     model: keras.Model
@@ -61,6 +77,7 @@ class SavedModel:
     scale: float | None
     from_logits: bool = False
     gives_scores: bool = False
+    class_outputs: Mapping[str, ClassOutput] = field(default_factory=dict)
 
 
 def load_model(run: str | Path, *, which: str | None = None, trust: bool = False) -> keras.Model:
@@ -116,6 +133,7 @@ def load_saved_model(
         facts.scale,
         has_logits(name, source.spec.loss.arguments) or facts.from_logits,
         class_name("losses", name) in SIGNED_LOSSES or facts.gives_scores,
+        _class_outputs(facts, model),
     )
 
 
@@ -126,6 +144,22 @@ def _classes(facts: ModelFacts, spec: Spec, model: keras.Model) -> int | None:
     shape = getattr(model, "output_shape", None)
     fits = isinstance(shape, tuple) and shape[-1] == facts.classes
     return facts.classes if fits or spec.label_kind != "any" else None
+
+
+def _class_outputs(facts: ModelFacts, model: keras.Model) -> dict[str, ClassOutput]:
+    """Return those of several outputs whose targets were classes, by their names."""
+    if not isinstance(facts.classes, Mapping):
+        return {}
+    names = facts.preprocessing.target_labels
+    losses = model._compile_config.config.get("loss") if model.compiled else None
+    return {
+        name: ClassOutput(
+            names.get(name) or tuple(map(str, range(count))),
+            0.0 if takes_logits(losses, name) else THRESHOLD,
+        )
+        for name, count in facts.classes.items()
+        if count is not None
+    }
 
 
 def _file(directory: RunDirectory, record: dict[str, Any], which: str | None) -> str:

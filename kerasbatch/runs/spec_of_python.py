@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, get_origin
 
 from kerasbatch.runs.default_keys import defaults_of, standardizes_for_weights, start_of_auto
-from kerasbatch.spec.overrides import set_value
 from kerasbatch.spec.passed.references import is_data
 from kerasbatch.spec.reader import SpecSource, resolve_spec, spec_from_dict, with_keys
 from kerasbatch.spec.schema import Spec
@@ -64,11 +63,8 @@ def _complete(spec: Mapping[str, Any], sweeps: bool) -> dict[str, Any]:
         warnings.warn(f"not given, so these are used: {shown}", stacklevel=4)
     complete = complete | missing | start_of_auto(complete)
     for key in [key for key in complete if "." in key]:
-        value, section = complete.pop(key), key.partition(".")[0]
-        if section in (complete.get("sweep") or {}):  # the section is swept, and this with it
-            complete["sweep"][key] = [value]
-        else:
-            set_value(complete, key, value)
+        if key.partition(".")[0] in (complete.get("sweep") or {}):  # its section is swept
+            complete["sweep"][key] = [complete.pop(key)]
     return complete
 
 

@@ -110,12 +110,15 @@ def parse_spec(content: bytes, path: Path, overrides: Iterable[str] = ()) -> Spe
 def spec_from_dict(value: Mapping[str, Any], overrides: Iterable[str] = ()) -> SpecSource:
     """Make a spec from a dict of the shape of a YAML file; paths start at the working directory.
 
-    Data, model and callbacks may be objects; numbers, lists and text those of NumPy and the like.
+    Data, model, optimizer, loss, metrics and callbacks may be objects; numbers, lists and text
+    those of NumPy and the like. A dotted key sets a value inside another key.
 
     Raises:
         SpecError: with every fault.
     """
     plain, objects = with_references(value)
+    for key in sorted((key for key in plain if "." in key), key=lambda name: name.count(".")):
+        set_value(plain, key, plain.pop(key))
     source = _checked(Tree(plain), "experiment", Path.cwd(), tuple(overrides))
     return replace(source, objects=objects)
 
@@ -128,8 +131,8 @@ def with_keys(source: SpecSource, keys: Mapping[str, Any]) -> SpecSource:
     """
     plain, objects = with_references(keys)
     tree = copy.deepcopy(source.tree)
-    for key, value in plain.items():
-        location = set_value(tree.value, key, value)
+    for key in sorted(plain, key=lambda name: name.count(".")):  # an outer key first
+        location = set_value(tree.value, key, plain[key])
         tree.overrides[location] = f"{key}="
     move_auto_rate(tree)
     spec = check_spec(tree, default_name=source.spec.name)

@@ -13,7 +13,9 @@ from kerasbatch.spec.fields import KIND, StrictModel
 from kerasbatch.spec.own_code import OBJECT, PYTHON
 from kerasbatch.spec.schema import KEYS, Spec
 
-METRICS = "metrics"
+LOSS, METRICS = "loss", "metrics"
+BY_OUTPUT = (LOSS, METRICS)
+"""The keys whose values may be one for each output of a model."""
 _OF_A_PART = ("name", "learning_rate", "outputs", PYTHON, OBJECT)
 """The keys of an optimizer or a loss; a mapping without them is one of outputs."""
 
@@ -57,9 +59,9 @@ def _expand(name: str, value: Any) -> Any:
     key = KEYS[name]
     if key.words is not None and isinstance(value, str | Mapping):
         return [] if value == key.words else [value]
-    if key.section is not None and is_by_output(value):
+    if name == LOSS and is_by_output(value):
         return {"outputs": {output: _expand_text(name, part) for output, part in value.items()}}
-    if name == METRICS and isinstance(value, Mapping):
+    if name == METRICS and is_by_output(value):
         return [_of_output(name, output, item) for output, item in metrics_by_output(value)]
     if isinstance(value, list | tuple):
         return [_expand_text(name, item) for item in value]

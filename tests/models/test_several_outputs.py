@@ -39,6 +39,17 @@ def build(input_shape, classes, outputs, units=8):
     return keras.Model({"image": image, "table": table}, {"price": price, "kind": kind})
 
 
+def two_kinds():
+    x, y = load()
+    return x, y | {"kind": np.where(y["price"] > 0.5, "high", "low")}
+
+
+def logits(input_shape, classes, outputs):
+    made = build(input_shape, classes, outputs)
+    kind = keras.layers.Dense(1, name="kind")(made.get_layer("price").output)
+    return keras.Model(made.input, {"price": made.get_layer("price").output, "kind": kind})
+
+
 def listed(input_shape, classes, outputs):
     made = build(input_shape, classes, outputs)
     return keras.Model(made.inputs, [made.get_layer("price").output, made.get_layer("kind").output])
@@ -143,17 +154,38 @@ def test_predictions_of_arrays_in_a_file(run: Any, tmp_path: Path) -> None:
     result = run(SPEC)
     space: dict[str, Any] = {}
     exec(CODE, space)  # noqa: S102
-    x, _ = space["load"]()
-    np.savez("new.npz", **{f"x.{name}": array[:7] for name, array in x.items()})
+    x, _ = space["load"](7)
+    np.savez("new.npz", **{f"x.{name}": array for name, array in x.items()})
     options = ["predict", str(result.directory), "--npz", "new.npz", "-o", "out.csv", "--trust"]
     assert CliRunner().invoke(app, options, catch_exceptions=False).exit_code == 0
     table = pd.read_csv("out.csv")
-    assert sorted(table.columns) == ["kind_0", "kind_1", "kind_2", "price"]
-    expected = result.predict({name: array[:7] for name, array in x.items()}, trust=True)
+    classes = ["kind_high", "kind_low", "kind_middle"]
+    assert sorted(table.columns) == ["kind", *classes, "price"]
+    expected = result.predict(x, trust=True)
     np.testing.assert_allclose(table["price"], expected["price"][:, 0], rtol=1e-5)
+    np.testing.assert_allclose(table[classes], expected["kind"], rtol=1e-5)
+    best = expected["kind"].argmax(axis=1)
+    assert table["kind"].tolist() == [("high", "low", "middle")[number] for number in best]
     np.savez("new.npz", image=x["image"])
     with pytest.raises(kb.SpecError, match=r"has no x\.image and no x\.table; it holds image"):
         CliRunner().invoke(app, options, catch_exceptions=False)
+
+
+def test_predictions_of_logits(run: Any) -> None:
+    """A single number of an output is a logit where its own loss says so."""
+    loss = {"price": "mse", "kind": {"name": "BinaryCrossentropy", "from_logits": True}}
+    parts = {"data": {"python": "mine.py:two_kinds"}, "model": {"python": "mine.py:logits"}}
+    result = run(SPEC, **parts, loss=loss, metrics={"price": ["mae"]})
+    space: dict[str, Any] = {}
+    exec(CODE, space)  # noqa: S102
+    x, _ = space["two_kinds"]()
+    np.savez("new.npz", **{f"x.{name}": array for name, array in x.items()})
+    options = ["predict", str(result.directory), "--npz", "new.npz", "-o", "out.csv", "--trust"]
+    assert CliRunner().invoke(app, options, catch_exceptions=False).exit_code == 0
+    table, logits = pd.read_csv("out.csv"), result.predict(x, trust=True)["kind"][:, 0]
+    np.testing.assert_allclose(table["kind_low"], logits, rtol=1e-5)
+    assert table["kind"].tolist() == ["low" if logit > 0 else "high" for logit in logits]
+    assert ((logits > 0) & (logits < 0.5)).any()
 
 
 @pytest.mark.slow

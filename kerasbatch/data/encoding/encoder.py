@@ -54,6 +54,7 @@ class Encoder:
         preprocessing = replace(
             preprocessing,
             labels=parts.labels,
+            target_labels=raw.target_labels,
             target=_target_scale(spec, parts),
             orders=raw.arrays.orders,
             missing_values=getattr(spec.data, "missing_values", None) or (),

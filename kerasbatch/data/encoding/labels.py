@@ -63,16 +63,20 @@ def _several_targets(spec: Spec, raw: RawData) -> RawData:
         if getattr(spec.data, key, None) is not None:
             message = "is for a single target; number the classes in the data"
             raise SpecError.at(("data", key), message)
-    arrays, classes, parts = raw.arrays, dict[str, int | None](), dict[str, dict[str, Any]]()
+    arrays, parts = raw.arrays, dict[str, dict[str, Any]]()
+    classes, labels = dict[str, int | None](), dict[str, tuple[str, ...]]()
     for name in named(arrays.y):
         of_target = {end: targets[name] for end, targets in _targets(arrays).items()}
         kind = _kind(spec.data, spec.label_kind_of(name), of_target["y"])
-        encoded = _encoded(spec, replace(raw, arrays=replace(arrays, **of_target)), kind).raw
-        classes[name] = encoded.classes
+        encoded = _encoded(spec, replace(raw, arrays=replace(arrays, **of_target)), kind)
+        classes[name] = encoded.raw.classes
+        if encoded.names is not None:
+            labels[name] = encoded.names
         for end in of_target:
-            parts.setdefault(end, {})[name] = getattr(encoded.arrays, end)
+            parts.setdefault(end, {})[name] = getattr(encoded.raw.arrays, end)
     whole: dict[str, Any] = parts
-    return replace(raw, arrays=replace(arrays, **whole), classes=None, target_classes=classes)
+    arrays = replace(arrays, **whole)
+    return replace(raw, arrays=arrays, classes=None, target_classes=classes, target_labels=labels)
 
 
 def _targets(arrays: RawArrays) -> dict[str, Any]:

@@ -83,6 +83,7 @@ class Preprocessing:
         dates: the parts of dates, by the column of dates.
         day_first: by column of dates such as 01.02.2024, whether the day is first.
         window: the windows of a series in time, or None.
+        target_labels: the labels of the classes of each of several targets that were text.
     """
 
     columns: tuple[str, ...] | None = None
@@ -101,6 +102,7 @@ class Preprocessing:
     dates: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     day_first: Mapping[str, bool] = field(default_factory=dict)
     window: Window | None = None
+    target_labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> "Preprocessing":

@@ -49,9 +49,9 @@ class DecodedChunk:
     """The result for a chunk.
 
     Args:
-        hashes: the SHA-256 of the files, by name.
+        hashes: the SHA-256 of the files, by name; without those that cannot be read.
         damaged: the reasons why files cannot be used, by name.
-        rows: the rows of these files.
+        rows: the rows of the files that were read and cannot be used.
     """
 
     hashes: dict[str, str] = field(default_factory=dict)
@@ -66,13 +66,15 @@ def decode_chunk(chunk: Chunk) -> DecodedChunk:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of Pillow, about metadata and large images
         for row, name in enumerate(chunk.names, start=chunk.first):
-            content = (chunk.folder / name).read_bytes()
-            result.hashes[name] = hashlib.sha256(content).hexdigest()
             try:
+                content = (chunk.folder / name).read_bytes()
+                result.hashes[name] = hashlib.sha256(content).hexdigest()
                 images[row] = pixels(content, chunk.form)
             except DamagedImageError as error:
                 result.damaged[name] = str(error)
                 result.rows.append(row)
+            except OSError as error:
+                result.damaged[name] = f"cannot be read: {error.strerror}"
     return result
 
 

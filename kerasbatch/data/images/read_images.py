@@ -11,7 +11,7 @@ import numpy as np
 
 from kerasbatch.cache.array_cache import ArrayCache, check_room, hashed
 from kerasbatch.cache.entry import CacheEntry
-from kerasbatch.cache.file_hashes import FileHashes
+from kerasbatch.cache.file_hashes import FileHashes, stamp_of
 from kerasbatch.cache.writer import EntryWriter
 from kerasbatch.data.arrays import RawArrays
 from kerasbatch.data.cached_arrays import cached_arrays, content_hash, prepared_message
@@ -116,8 +116,9 @@ def _write(
         if result.rows and skip_damaged:
             labels = _without_rows(writer.file(name), part_files, result.rows)
         writer.save(f"y_{part}", np.array(labels))
-    if damaged and not skip_damaged:
-        raise SpecError(_faults(damaged))
+    unreadable = {name: reason for name, reason in damaged.items() if name not in seen}
+    if faulty := unreadable if skip_damaged else damaged:
+        raise SpecError(_faults(faulty))
     fingerprint = content_hash(writer.folder, files.classes)
     return {"classes": files.classes, "fingerprint": fingerprint, "skipped": sorted(damaged)}
 
@@ -156,8 +157,8 @@ def _skipped(names: list[str]) -> str:
 def _check_unchanged(files: ClassFiles) -> None:
     """Raise SpecError if a file has changed since the folder was read."""
     for file in chain.from_iterable(files.parts.values()):
-        status = (files.folder / file.name).stat()
-        if (status.st_size, status.st_mtime_ns, status.st_ino) != file.stamp:
+        path = files.folder / file.name
+        if not path.exists() or stamp_of(path.stat()) != file.stamp:
             raise SpecError.at(PLACE, f"{file.name} was changed while it was read; run it again")
 
 
@@ -177,6 +178,8 @@ def decode_files(paths: list[Path], form: ImageFormat) -> tuple[Array, dict[Path
         for path in paths:
             try:
                 images.append(pixels(path.read_bytes(), form))
-            except (DamagedImageError, OSError) as error:
+            except DamagedImageError as error:
                 damaged[path] = f"{path} {error}"
+            except OSError as error:
+                damaged[path] = f"{path} cannot be read: {error.strerror}"
     return np.array(images, np.uint8).reshape(-1, *form.shape), damaged

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MAX_NAMES = 30
 """The different whole numbers with letters, such as 2WD, that are the names of classes."""
 ADVICE = "fill it in, write missing: mean or drop, or leave the column out: exclude: [{name}]"
+ADVICE_FOR_SERIES = ADVICE.replace(" or drop", "")  # it would leave gaps in the windows
 Words = Mapping[str, tuple[str, ...]]
 """The words of columns of text, by the names of the columns."""
 

@@ -8,7 +8,15 @@ import numpy as np
 from kerasbatch.data.arrays import RawArrays
 from kerasbatch.data.table_format import TableFormat
 from kerasbatch.data.tables.column_roles import ColumnRoles, index_columns, roles
-from kerasbatch.data.tables.conversion import Words, matrix, numbers, targets, words_of
+from kerasbatch.data.tables.conversion import (
+    ADVICE,
+    ADVICE_FOR_SERIES,
+    Words,
+    matrix,
+    numbers,
+    targets,
+    words_of,
+)
 from kerasbatch.data.tables.dates import tables_with_dates
 from kerasbatch.data.tables.passed_tables import passed_tables, with_columns
 from kerasbatch.data.tables.series import in_order
@@ -106,7 +114,7 @@ def _all_faults(data: data_schema.TableData, table: Table, found: ColumnRoles) -
     for name in found.names:
         if name not in found.words:
             try:
-                numbers(table, name, allow_missing=data.missing is not None)
+                numbers(table, name, allow_missing=data.missing is not None, advice=_advice(data))
             except SpecError as error:
                 faults += error.faults
                 if table.filled(name).all():
@@ -198,6 +206,11 @@ def _drop_incomplete_rows(
     return table.without(lacking), [f"missing: drop leaves out {count} of {len(table):,}{part}"]
 
 
+def _advice(data: data_schema.TableData) -> str:
+    """Return the advice for an empty cell."""
+    return ADVICE if data.window is None else ADVICE_FOR_SERIES
+
+
 def _arrays(
     data: data_schema.TableData, tables: dict[str, Table], columns: list[str], words: Words
 ) -> RawArrays:
@@ -205,7 +218,8 @@ def _arrays(
     for part, table in tables.items():
         place: Location = ("data", "target") if part == "train" else table.where
         try:
-            x = matrix(table, columns, words, allow_missing=data.missing == "mean")
+            allow_missing, advice = data.missing == "mean", _advice(data)
+            x = matrix(table, columns, words, allow_missing=allow_missing, advice=advice)
             arrays[part] = x, targets(table, data.targets, place)
             if part == "train" and data.weight:
                 weight = numbers(table, data.weight, allow_missing=False, advice="write a number")

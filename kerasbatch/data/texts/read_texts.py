@@ -73,11 +73,12 @@ def texts_of(paths: Sequence[Path], where: Location) -> Array:
 
 def _text(path: Path, name: str, faults: list[Fault], where: Location = PLACE) -> str:
     """Return the text of a file; add a fault if it is none."""
-    if path.stat().st_size > MAX_BYTES:
-        faults.append(Fault(where, f"{name} has more than {MAX_BYTES // 2**20} MB"))
-        return ""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        if path.stat().st_size <= MAX_BYTES:
+            return path.read_text(encoding="utf-8-sig")
+        faults.append(Fault(where, f"{name} has more than {MAX_BYTES // 2**20} MB"))
     except UnicodeDecodeError as error:
         faults.append(Fault(where, f"{name} is no text in UTF-8 (byte {error.start:,})"))
-        return ""
+    except OSError as error:
+        faults.append(Fault(where, f"{name} cannot be read: {error.strerror}"))
+    return ""

@@ -10,7 +10,7 @@ from kerasbatch.spec.passed.fingerprint import UnknownContentError, fingerprint
 from kerasbatch.spec.passed.objects import PassedObjects
 from kerasbatch.spec.passed.plain_values import plain_value
 from kerasbatch.spec.schema import COMPILE_PARTS
-from kerasbatch.spec.short_forms import kinds_of
+from kerasbatch.spec.short_forms import BY_OUTPUT, METRICS, is_by_output, kinds_of
 from kerasbatch.text import shortened
 
 PARTS = ("x", "y", "validation", "test", "weight")
@@ -101,10 +101,8 @@ class _References:
             return self._reference(value, place, _name(value), _describe_model)
         if key == "callbacks" and isinstance(value, list | tuple):
             return [self._callback(item, (*place, n)) for n, item in enumerate(value)]
-        if key in COMPILE_PARTS and _is_part(value):
-            return self._part(value, place)
-        if key == "metrics" and isinstance(value, list | tuple):
-            return [self._metric(item, (*place, n)) for n, item in enumerate(value)]
+        if key in (*COMPILE_PARTS, METRICS) and (_is_part(value) or _has_parts(key, value)):
+            return self._parts(key, value, place)
         if hasattr(value, "get_config"):
             message = f"found an object; write its name and arguments, like {_as_mapping(value)}"
             raise SpecError.at(place, message)
@@ -112,7 +110,8 @@ class _References:
 
     def values(self, key: str, values: Any, place: Location) -> Any:
         """Return the values of an axis with names for the objects in them."""
-        if not isinstance(values, list | tuple) or OBJECT not in kinds_of(key):
+        may_be_objects = OBJECT in kinds_of(key) or key in COMPILE_PARTS
+        if not isinstance(values, list | tuple) or not may_be_objects:
             return values
         return [self.value(key, value, (*place, n)) for n, value in enumerate(values)]
 
@@ -121,15 +120,19 @@ class _References:
         name = "table" if hasattr(parts["x"], "columns") else "arrays"
         return self._reference(parts, place, name, _describe_parts) | options
 
-    def _part(self, value: Any, place: Location) -> dict[str, Any]:
-        return self._reference(value, place, _name(value), _describe_object)
-
-    def _metric(self, value: Any, place: Location) -> Any:
-        """Return a metric by its name; an object has the column of its own name."""
+    def _parts(self, key: str, value: Any, place: Location) -> Any:
+        """Return the optimizer, the loss or the metrics with names for the objects in them."""
+        if isinstance(value, list | tuple):
+            return [self._parts(key, item, (*place, n)) for n, item in enumerate(value)]
+        if _has_parts(key, value):
+            return {name: self._parts(key, part, (*place, name)) for name, part in value.items()}
         if not _is_part(value):
             return value
-        name = getattr(value, "name", None) or getattr(value, "__name__", None)
-        return self._part(value, place) | ({AS: name} if name else {})
+        reference = self._reference(value, place, _name(value), _describe_object)
+        if key != METRICS:
+            return reference
+        column = getattr(value, "name", None) or getattr(value, "__name__", None)
+        return reference | ({AS: column} if column else {})
 
     def _callback(self, value: Any, place: Location) -> Any:
         if isinstance(value, str | Mapping):
@@ -147,6 +150,13 @@ class _References:
         key = f"{name}-{content[:_HASH_LENGTH]}"
         self.objects[key] = value
         return {OBJECT: key, NOTE: f"{describe(value)}; {_PASSED}"}
+
+
+def _has_parts(key: str, value: Any) -> bool:
+    """Return whether a value is a list of metrics, or a mapping of losses or metrics by output."""
+    if isinstance(value, list | tuple):
+        return key == METRICS
+    return key in BY_OUTPUT and is_by_output(value)
 
 
 def _is_part(value: Any) -> bool:

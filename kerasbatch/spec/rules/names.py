@@ -16,7 +16,7 @@ from kerasbatch.spec.keras_validation import (
 )
 from kerasbatch.spec.own_code import is_own_code, own_code_faults
 from kerasbatch.spec.schema import COMPILE_PARTS, KEYS, Spec
-from kerasbatch.spec.short_forms import is_by_output, metrics_by_output
+from kerasbatch.spec.short_forms import LOSS, is_by_output, metrics_by_output
 from kerasbatch.text import suggestion
 
 _BESIDE_OWN: Mapping[str, tuple[str, ...]] = {"optimizers": (RATE,), "metrics": (AS, OUTPUT)}
@@ -31,7 +31,7 @@ def names_and_arguments(raw: dict[str, Any]) -> Iterator[Fault]:
         yield from check_layers(model["layers"], ("model", "layers"))
     for key in COMPILE_PARTS:
         if key in raw and (section := KEYS[key].section):
-            if of_model and is_by_output(raw[key]):
+            if of_model and key == LOSS and is_by_output(raw[key]):
                 for output, part in raw[key].items():
                     yield from _check_part(section, part, (key, output), of_model=False)
                 continue
@@ -45,7 +45,7 @@ def names_and_arguments(raw: dict[str, Any]) -> Iterator[Fault]:
 
 def _metric_names(metrics: Any) -> Iterator[Fault]:
     """Yield the faults of metrics, in a list or by output."""
-    if isinstance(metrics, Mapping):
+    if is_by_output(metrics):
         for output, metric in metrics_by_output(metrics):
             yield from _check_part("metrics", metric, ("metrics", output), of_model=False)
     for number, metric in enumerate(metrics if isinstance(metrics, list) else ()):
