@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from kerasbatch.records.run_status import RunStatus
+from kerasbatch.search.judged_metric import judged_metric, lower_is_better
 from kerasbatch.search.skill import has_no_skill
-from kerasbatch.spec import keras_registry
 from kerasbatch.spec.schema import Spec
 from kerasbatch.types import Row
 
@@ -77,13 +77,14 @@ def seed_result(spec: Spec, record: Record, history: Sequence[Row], cap: int | N
     if status.is_failure:
         return FAILED
     metric = judged_metric(spec, row)
+    lower = lower_is_better(spec.target, metric)
     steps, end = _steps_to_target(spec, history), row["observed_steps"]
     goes_on = cap is not None and (end > cap or status == RunStatus.CAPPED)
     if cap is not None and goes_on and not (steps is not None and steps <= cap):
         seen = [entry for entry in history if entry["step"] >= cap][:1]
         value = seen[0].get(metric) if seen else None
-        return SeedResult(None, cap, _badness(metric, value, record, history))
-    badness = _badness(metric, row.get(metric), record, history)
+        return SeedResult(None, cap, _badness(metric, lower, value, record, history))
+    badness = _badness(metric, lower, row.get(metric), record, history)
     if status == RunStatus.DIVERGED:
         return SeedResult(None, math.inf, math.inf, diverged=True)
     if steps is None or math.isinf(badness):
@@ -100,27 +101,11 @@ def _steps_to_target(spec: Spec, history: Sequence[Row]) -> float | None:
     return next((s for s, v in values if v is not None and target.is_reached_by(v)), None)
 
 
-def judged_metric(spec: Spec, columns: Mapping[str, Any]) -> str:
-    """Return the column of the metric by which runs are judged.
-
-    It is that of the target, else the first metric at fixed weights, else the loss.
-
-    Args:
-        spec: the spec of a run.
-        columns: a mapping with the columns of its row.
-    """
-    if spec.target is not None:
-        return spec.target.metric
-    names = list(spec.logged_metrics())[1:]
-    prefix = "val_" if "val_loss" in columns else "train_"
-    known = (prefix + name for name in names if keras_registry.better_direction(name) is not None)
-    return next((column for column in known if column in columns), f"{prefix}loss")
-
-
-def _badness(metric: str, value: float | None, record: Record, history: Sequence[Row]) -> float:
+def _badness(
+    metric: str, lower: bool, value: float | None, record: Record, history: Sequence[Row]
+) -> float:
     if not isinstance(value, int | float) or math.isnan(value):
         return math.inf
-    lower = keras_registry.lower_is_better(metric)
     levels = [
         level
         for level in (

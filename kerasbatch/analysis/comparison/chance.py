@@ -11,8 +11,8 @@ import pandas as pd
 from kerasbatch.analysis.comparison.question import Question
 from kerasbatch.analysis.loading.load import Loaded, run_keys
 from kerasbatch.records.run_status import FINISHED
+from kerasbatch.search.judged_metric import lower_is_better
 from kerasbatch.search.skill import has_no_skill
-from kerasbatch.spec import keras_registry
 
 
 def chance_column(loaded: Loaded, runs: pd.DataFrame, question: Question) -> "pd.Series[float]":
@@ -32,7 +32,7 @@ def chance_column(loaded: Loaded, runs: pd.DataFrame, question: Question) -> "pd
     }
     level = runs["run"].map(levels).astype(float)
     first = runs["run"].map(_untrained(loaded, metric))
-    lower = keras_registry.lower_is_better(metric)
+    lower = lower_is_better(question.target, metric)
     best = pd.concat([level, first], axis=1)
     return best.min(axis=1) if lower else best.max(axis=1)
 
@@ -61,8 +61,7 @@ def has_learned(runs: pd.DataFrame, question: Question) -> "pd.Series[bool]":
     if metric is None or metric not in runs:
         return pd.Series(True, index=runs.index)
     value, chance = runs[metric].astype(float), runs["chance"]
-    nothing: pd.Series[bool] = has_no_skill(
-        value, chance, lower=keras_registry.lower_is_better(metric)
-    )
+    lower = lower_is_better(question.target, metric)
+    nothing: pd.Series[bool] = has_no_skill(value, chance, lower=lower)
     learned: pd.Series[bool] = ~(nothing & value.notna() & runs["status"].isin(FINISHED))
     return learned

@@ -23,7 +23,7 @@ from kerasbatch.analysis.loading.load import Loaded, run_keys
 from kerasbatch.columns import TO_TARGET_COLUMNS
 from kerasbatch.records.run_status import FINISHED, RunStatus
 from kerasbatch.search.choice import counted_seeds, merit
-from kerasbatch.spec import keras_registry
+from kerasbatch.search.judged_metric import lower_is_better
 
 _DECIDED = (RunStatus.DONE, RunStatus.DIVERGED, RunStatus.UNFINISHED)
 """Statuses of runs that did not reach a target, or are no part of the answer."""
@@ -159,7 +159,7 @@ def _badness(runs: pd.DataFrame, question: Question) -> "pd.Series[float]":
     if metric is None:
         return pd.Series(0.0, index=runs.index)
     values = runs[metric].astype(float)
-    signed = values if keras_registry.lower_is_better(metric) else -values
+    signed = values if lower_is_better(question.target, metric) else -values
     # A diverged run is worse than any value, and so is one that has learned nothing.
     return signed.fillna(np.inf).where(runs["learned"], np.inf)
 

@@ -10,8 +10,7 @@ from kerasbatch.records.experiment import Experiment
 from kerasbatch.records.file_names import MODELS, RECORD
 from kerasbatch.records.run_directory import RunDirectory, is_finished
 from kerasbatch.records.stored_files import StoredFileError, hash_stored
-from kerasbatch.search.seed_result import judged_metric
-from kerasbatch.spec import keras_registry
+from kerasbatch.search.judged_metric import judged_metric, lower_is_better
 from kerasbatch.spec.reader import checked_spec
 from kerasbatch.spec.schema import Spec
 from kerasbatch.spec.trust import Access
@@ -110,7 +109,7 @@ def _run_of_experiment(spec: Spec, written: WeightsOfExperiment, access: Access)
 
 def _ranked(runs: Iterable[RunDirectory]) -> Iterator[tuple[float, RunDirectory]]:
     """Yield the runs that kept a model, with a number that is lower for better ones."""
-    metric: str | None = None
+    decisive: tuple[str, bool] | None = None
     for run in runs:
         stored = run.read()
         record = stored.record
@@ -118,9 +117,12 @@ def _ranked(runs: Iterable[RunDirectory]) -> Iterator[tuple[float, RunDirectory]
             continue
         if not any(file in record["files"] for file in MODELS.values()):
             continue
-        metric = metric or judged_metric(checked_spec(record["spec"]), record["row"])
+        if decisive is None:
+            spec = checked_spec(record["spec"])
+            metric = judged_metric(spec, record["row"])
+            decisive = metric, lower_is_better(spec.target, metric)
+        metric, is_lower = decisive
         row, is_best = record["row"], MODELS["best"] in record["files"]
         value = row.get(f"best_{metric}", row.get(metric)) if is_best else row.get(metric)
         if isinstance(value, int | float) and value == value:
-            is_lower = keras_registry.lower_is_better(metric)
             yield (value if is_lower else -value), run

@@ -15,6 +15,7 @@ from kerasbatch.models.compile import takes_logits
 from kerasbatch.models.serialization import keras_file_content
 from kerasbatch.records.file_names import MODELS, PREPROCESSING
 from kerasbatch.runs.messages import SavedFile
+from kerasbatch.search.judged_metric import lower_is_better
 from kerasbatch.spec import keras_registry
 from kerasbatch.spec.schema import Spec
 from kerasbatch.types import Row
@@ -34,10 +35,8 @@ class SavedModels:
 
     def __init__(self, spec: Spec, model: keras.Model, prefix: str) -> None:
         self._saved, self._model = spec.saved_models, model
-        target = spec.target
-        self._metric = target.metric if target else f"{prefix}loss"
-        name = self._metric.removeprefix(prefix)
-        self._lower = target.at_most is not None if target else keras_registry.lower_is_better(name)
+        self._metric = spec.target.metric if spec.target else f"{prefix}loss"
+        self._lower = lower_is_better(spec.target, self._metric)
         self._best: tuple[float, list[Any]] | None = None
 
     def on_evaluation(self, row: Row) -> None:

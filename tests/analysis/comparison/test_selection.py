@@ -5,10 +5,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from result_support import make_run
 
 import kerasbatch as kb
+from kerasbatch.records.record import read_record, write_record
 
 TARGET = "val_accuracy>=0.9"
 
@@ -62,6 +64,26 @@ def test_without_a_target_the_best_median_of_the_last_value(tmp_path: Path) -> N
         make_run(lossy, 0.6 + rate, rate=rate, spec={"metrics": []})
     assert kb.compare(lossy).question.judged == "val_loss"
     assert rows(kb.compare(lossy))[10]["learning_rate"] == 0.2
+
+
+@pytest.mark.parametrize(
+    ("target", "untrained", "last"),
+    [("val_error<=0.1", 0.9, (0.4, 0.2)), ("val_error>=0.9", 0.1, (0.2, 0.4))],
+)
+def test_a_target_tells_the_direction_of_an_own_metric(
+    tmp_path: Path, target: str, untrained: float, last: tuple[float, float]
+) -> None:
+    """Nobody reached it, so the better value at the end chooses the rate."""
+    own = {"metrics": [{"object": "error-12345678", "as": "error"}]}
+    for rate, value in zip((0.1, 0.2), last, strict=True):
+        directory = make_run(tmp_path, 0.5, 0.5, rate=rate, spec=own)
+        history = pd.read_csv(directory / "history.csv")
+        history = history.assign(val_error=[untrained, 0.5, value])
+        history.to_csv(directory / "history.csv", index=False)
+        record = dict(read_record(directory).record or {})
+        write_record(directory, record | {"row": record["row"] | {"val_error": value}})
+    row = rows(kb.compare(tmp_path, target=target))[10]
+    assert (row["learning_rate"], row["val_error"]) == (0.2, last[1])
 
 
 def test_three_answers_to_three_questions(tmp_path: Path) -> None:

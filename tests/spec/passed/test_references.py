@@ -54,7 +54,7 @@ def test_a_sweep_over_losses() -> None:
 
 def test_the_rate_of_an_optimizer() -> None:
     """A rate beside an optimizer is set on it, in whatever order they are written."""
-    of_file = Path("experiments/mnist_b16.yaml")
+    of_file = Path(__file__).parents[3] / "experiments" / "mnist_b16.yaml"
     for spec, keys in ((None, SPEC), (of_file, {})):
         for parts in (
             {"optimizer": Optimizer(), "learning_rate": 0.3},
