@@ -58,7 +58,7 @@ def encode_examples(saved: SavedModel, x: Any) -> tuple[Arrays, list[str]]:
         mark = saved.preprocessing.table_format.mark
         table = Table(cells, ("x",), lambda row: f"row {row}", "the DataFrame", decimal=mark)
         encoded = encode_table(saved, table)
-        return encoded.examples, encoded.notices
+        return encoded.examples, [*encoded.table.notices, *encoded.notices]
     if isinstance(x, Mapping | tuple) and are_several(saved.input_shape):
         return _encoded_inputs(saved, x), []
     if isinstance(x, str | Path | Mapping):

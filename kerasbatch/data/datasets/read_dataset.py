@@ -20,7 +20,7 @@ from kerasbatch.data.folders.class_folders import PART_OF, PARTS
 from kerasbatch.errors import KerasbatchError, Location, SpecError
 from kerasbatch.spec.data_schema import DatasetData
 from kerasbatch.spec.trust import Access
-from kerasbatch.text import short_name
+from kerasbatch.text import short_name, show_value
 from kerasbatch.user_code import calls
 
 PLACE: Location = ("data", "dataset")
@@ -83,9 +83,15 @@ def dataset_parts(returned: Any, name: str) -> dict[str, Any]:
     return {part: parts[part] for part in PARTS if part in parts}
 
 
+def shown_arguments(data: DatasetData) -> str:
+    """Return the arguments of the function of a dataset as text, in brackets."""
+    shown = [f"{name}={show_value(value)}" for name, value in (data.arguments or {}).items()]
+    return f"({', '.join(shown)})" if shown else ""
+
+
 def _written(cache: ArrayCache, data: DatasetData, access: Access) -> CacheEntry:
     """Call the function, and write what it yields."""
-    source = f"examples of {access.absolute(data.dataset)}"
+    source = f"examples of {access.absolute(data.dataset)}{shown_arguments(data)}"
 
     def write(writer: EntryWriter) -> Mapping[str, Any]:
         with calls.called(data.dataset, access, PLACE, arguments=data.arguments or {}) as returned:

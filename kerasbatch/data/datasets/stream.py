@@ -17,7 +17,7 @@ from kerasbatch.data.datasets.examples import (
     known_length,
     refused,
 )
-from kerasbatch.data.datasets.read_dataset import PLACE, dataset_parts, write_parts
+from kerasbatch.data.datasets.read_dataset import PLACE, dataset_parts, shown_arguments, write_parts
 from kerasbatch.data.datasets.write_examples import Layout
 from kerasbatch.spec.data_schema import DatasetData
 from kerasbatch.spec.trust import Access
@@ -50,7 +50,7 @@ def read_stream(data: DatasetData, access: Access) -> RawArrays:
         if parts:
             entry = ArrayCache().write_by_content(
                 hashed(["stream", str(access.absolute(data.dataset)), *arguments]),
-                f"parts of {access.absolute(data.dataset)}",
+                f"parts of {access.absolute(data.dataset)}{shown_arguments(data)}",
                 lambda writer: write_parts(writer, data, access, parts, layout),
                 lambda facts: hashed(["dataset", facts]),
             )

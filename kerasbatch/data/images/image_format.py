@@ -27,6 +27,10 @@ class ImageFormat:
         """Return the form that a spec asks for."""
         return cls(*data.size, data.channels, data.resize)
 
+    def __str__(self) -> str:
+        """Return the form as text, like 64 x 64 x 3, stretch."""
+        return f"{self.height} x {self.width} x {self.channels}, {self.resize}"
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """The shape of an image."""

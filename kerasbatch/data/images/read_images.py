@@ -76,7 +76,7 @@ def _written(
         _check_unchanged(files)
         return facts
 
-    source = f"images of {files.folder}"
+    source = f"images of {files.folder}, {form}"
     source_key = hashed([str(files.folder), asdict(form)])
     entry = cache.write_by_content(source_key, source, write, lambda _: _key(files, form, seen))
     hashes.remember(stamps, seen)

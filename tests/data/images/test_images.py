@@ -13,6 +13,7 @@ from own_support import load
 from PIL import Image
 
 import kerasbatch as kb
+from kerasbatch.cache import listing
 from kerasbatch.data.images import decode_all
 from kerasbatch.data.images.decoder import DamagedImageError, pixels
 from kerasbatch.data.images.image_format import ImageFormat
@@ -308,6 +309,35 @@ def test_a_file_that_changes_while_it_is_read(
     monkeypatch.setattr(decode_all, "decode_chunk", changing)
     with pytest.raises(kb.SpecError, match=r"a/000\.png was changed while it was read"):
         load(tmp_path, spec())
+
+
+@pytest.mark.parametrize("skip_damaged", [False, True])
+def test_files_that_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, skip_damaged: bool
+) -> None:
+    """They are named; skip_damaged does not leave them out, because they may be all right."""
+    folder = folder_of(tmp_path / "images", {"a": 3, "b": 3})
+    decode = decode_all.decode_chunk
+
+    def without(chunk: Any) -> Any:
+        (folder / "a" / "000.png").unlink()
+        return decode(chunk)
+
+    monkeypatch.setattr(decode_all, "decode_chunk", without)
+    with pytest.raises(kb.SpecError, match=r"a/000\.png cannot be read: No such file"):
+        load(tmp_path, spec(skip_damaged=skip_damaged))
+
+
+def test_entries_of_one_folder_have_different_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERASBATCH_CACHE", str(tmp_path / "cache"))
+    folder = folder_of(tmp_path / "images", {"a": 3, "b": 3})
+    for keys in ({}, {"size": [4, 6], "channels": 1, "resize": "crop"}):
+        load(tmp_path, spec(**keys))
+    sources = {entry.source for entry in listing.entries(tmp_path / "cache")}
+    forms = ("8 x 8 x 3, stretch", "4 x 6 x 1, crop")
+    assert sources == {f"images of {folder}, {form}" for form in forms}
 
 
 def test_a_trained_model_predicts_files(tmp_path: Path) -> None:

@@ -110,6 +110,13 @@ def test_keys_that_do_not_fit(tmp_path: Path, keys: dict[str, Any], words: str) 
         load(tmp_path, plain)
 
 
+def test_an_empty_cell_is_not_dropped(tmp_path: Path) -> None:
+    table = frame()
+    table.loc[7, "power"] = np.nan
+    with pytest.raises(kb.SpecError, match="an empty cell .* write missing: mean, or leave"):
+        load(tmp_path, spec(tmp_path, table))
+
+
 def test_a_model_predicts_the_next_values(tmp_path: Path) -> None:
     """A row for each window, also for the last one, whose target is in the future."""
     from kerasbatch.inference.predict import predict_file
@@ -121,9 +128,16 @@ def test_a_model_predicts_the_next_values(tmp_path: Path) -> None:
     saved = load_saved_model(result.directory)
     new = frame(20).sample(frac=1, random_state=1)
     new.to_csv(tmp_path / "new.csv", index=False)
-    table, _ = predict_file(saved, tmp_path / "new.csv")
+    table, notices = predict_file(saved, tmp_path / "new.csv")
+    assert notices == ["the rows are sorted by time"]
     assert table["time"].tolist() == frame(20)["time"].tolist()[4:]
     whole = np.asarray(result.predict(frame(20)))
     np.testing.assert_allclose(table["prediction"], whole, rtol=1e-6)
+    holes = frame(20).drop(index=[10])
+    holes.to_csv(tmp_path / "new.csv", index=False)
+    _, notices = predict_file(saved, tmp_path / "new.csv", strict=True)  # they are no unseen words
+    assert "1 gap in time" in notices[0]
+    with pytest.warns(UserWarning, match="1 gap in time"):
+        result.predict(holes)
     with pytest.raises(kb.SpecError, match="there are 4 rows, and a window has 5"):
         result.predict(frame(4))
