@@ -113,7 +113,7 @@ def test_keys_that_do_not_fit(tmp_path: Path, keys: dict[str, Any], words: str) 
 def test_an_empty_cell_is_not_dropped(tmp_path: Path) -> None:
     table = frame()
     table.loc[7, "power"] = np.nan
-    with pytest.raises(kb.SpecError, match="an empty cell .* write missing: mean, or leave"):
+    with pytest.raises(kb.SpecError, match=r"an empty cell .* write missing: mean, or leave"):
         load(tmp_path, spec(tmp_path, table))
 
 
