@@ -135,7 +135,8 @@ class _Adviser:
         self._begin, self._seconds = time.monotonic(), 60 * minutes
         self._verify = verify
         self._access = source.access(trust=trust)
-        self._data = load_data(source.spec, self._access)
+        with wait("reading the data"):
+            self._data = load_data(source.spec, self._access)
         self._n = self._data.count
         self._sizes = list(grid.sizes_for(self._n)) or sizes_for(self._n)
         self._rates = grid.rates_for(self._n)

@@ -61,7 +61,8 @@ def bench(
     speeds: list[Any] = []
     try:
         with source.located():
-            benchmark = Benchmark(source.spec, source.access(trust=trust))
+            with display.waiting_for("reading the data"):
+                benchmark = Benchmark(source.spec, source.access(trust=trust))
             for size in benchmark.numeric_sizes(sizes):
                 with display.waiting_for(f"batch size {size}"):
                     speeds.append(measure(benchmark, size))

@@ -74,7 +74,8 @@ class Display(Watcher):
         """Show work of unknown duration during which Python cannot redraw the terminal."""
         if not self._quiet:
             self._console.print(f"{work} ...")
-        yield
+        with shown_by(self._print_seldom):
+            yield
 
     def notice(self, message: str) -> None:
         """Show a message, also when quiet."""
@@ -92,7 +93,12 @@ class Display(Watcher):
         """Show the progress of work on data; without bars, a line every few seconds."""
         if self._shows_bars:
             self._draw("", line, total=None)
-        elif not self._quiet and time.monotonic() - self._last_line >= PLAIN_INTERVAL:
+        else:
+            self._print_seldom(line)
+
+    def _print_seldom(self, line: str) -> None:
+        """Print a line of progress, if the last one is some seconds old."""
+        if not self._quiet and time.monotonic() - self._last_line >= PLAIN_INTERVAL:
             self._last_line = time.monotonic()
             self._console.print(line, soft_wrap=True)
 
@@ -112,11 +118,8 @@ class Display(Watcher):
         if self._shows_bars:
             self._draw(run.run_id, _title(run), progress.total_steps, progress.step, **fields)
         elif not self._quiet and run.is_alone:
-            if time.monotonic() - self._last_line < PLAIN_INTERVAL:
-                return
-            self._last_line = time.monotonic()
             line = ", ".join(field for field in fields.values() if field)
-            self._console.print(f"{_title(run)}: step {line}", soft_wrap=True)
+            self._print_seldom(f"{_title(run)}: step {line}")
 
     def finish(self, result: Result) -> None:
         """Remove the bar of a run; without bars, print a line."""
