@@ -10,9 +10,11 @@ import zipfile
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from kerasbatch.array_trees import mapped
 from kerasbatch.data import memory
 from kerasbatch.data.arrays import RawArrays
 from kerasbatch.errors import Fault, Location, SpecError
@@ -92,26 +94,37 @@ def read_npy(data: NpyData, access: Access) -> RawArrays:
     Raises:
         SpecError: if a file is missing or is not an npy file of numbers; all faults at once.
     """
-    arrays, faults = dict[str, Array](), list[Fault]()
-    for name, file in data.npy.files().items():
-        try:
-            arrays[name] = _open_npy(access.file(file, (*NPY_LOCATION, name)), name)
-        except SpecError as error:
-            faults += error.faults
+    arrays, faults = dict[str, Any](), list[Fault]()
+    for part, files in data.npy.parts().items():
+        place, by_name = (*NPY_LOCATION, part), dict[str, Array]()
+        for name, file in ({"": files} if isinstance(files, str) else files).items():
+            try:
+                location = (*place, name) if name else place
+                by_name[name] = _open_npy(access.file(file, location), location)
+            except SpecError as error:
+                faults += error.faults
+        arrays[part] = by_name.get("", by_name)
     if faults:
         raise SpecError(faults)
-    x_test = arrays.get("x_test")
+    x_test = arrays.pop("x_test", None)
+    in_memory = {
+        part: mapped(np.array, files) for part, files in arrays.items() if part != "x_train"
+    }
     return RawArrays(
         arrays["x_train"],
-        np.array(arrays["y_train"]),
+        in_memory["y_train"],
         x_test,
-        np.array(arrays["y_test"]) if "y_test" in arrays else None,
-        weight=np.array(arrays["sample_weight"]) if "sample_weight" in arrays else None,
+        in_memory.get("y_test"),
+        weight=in_memory.get("sample_weight"),
     )
 
 
-def _open_npy(path: Path, name: str) -> Array:
+def _open_npy(path: Path, location: Location) -> Array:
     """Map an array from a file.
+
+    Args:
+        path: the file.
+        location: its place in the spec, below data.npy.
 
     Raises:
         SpecError: if it cannot be mapped, or has a type that the model cannot get unchanged.
@@ -126,14 +139,14 @@ def _open_npy(path: Path, name: str) -> Array:
             else "is not a complete npy file"
         )
         message = f"{path.name} {problem}; write an array of numbers with np.save"
-        raise SpecError.at((*NPY_LOCATION, name), message) from None
-    if name.startswith("x_") and array.dtype.name not in NPY_TYPES:
+        raise SpecError.at(location, message) from None
+    if str(location[2]).startswith("x_") and array.dtype.name not in NPY_TYPES:
         message = (
             f"{path.name} has type {array.dtype}; must be one of {', '.join(NPY_TYPES)}, because "
             "the values are not converted before training"
         )
-        raise SpecError.at((*NPY_LOCATION, name), message)
+        raise SpecError.at(location, message)
     if not array.flags.c_contiguous:
         message = f"{path.name} is stored column by column; save np.ascontiguousarray(array)"
-        raise SpecError.at((*NPY_LOCATION, name), message)
+        raise SpecError.at(location, message)
     return array

@@ -119,16 +119,32 @@ MAX_LINE_EXAMPLES = 10**7
 """The largest number of examples of a `line`."""
 
 
-class NpyFiles(StrictModel):
-    """The files of arrays, one for each."""
+Files = Annotated[
+    FileName | Annotated[dict[Text, FileName], Field(min_length=1)],
+    Expected("a file, or a mapping of names to files, like {image: image.npy, table: table.npy}"),
+]
+"""A file, or one for each input or target."""
 
-    x_train: FileName
-    y_train: FileName
-    x_test: FileName | None = None
-    y_test: FileName | None = None
+
+class NpyFiles(StrictModel):
+    """The files of arrays: one for each, or of several inputs or targets one by name."""
+
+    x_train: Files
+    y_train: Files
+    x_test: Files | None = None
+    y_test: Files | None = None
     sample_weight: FileName | None = None
 
-    def files(self) -> dict[str, str]:
-        """Return the files by the names of their arrays."""
+    def parts(self) -> dict[str, str | dict[str, str]]:
+        """Return the file, or the files by name, of each array that there is."""
         named = {name: getattr(self, name) for name in type(self).model_fields}
-        return {name: file for name, file in named.items() if file is not None}
+        return {name: files for name, files in named.items() if files is not None}
+
+    def files(self) -> list[str]:
+        """Return all files."""
+        parts = self.parts().values()
+        return [
+            file
+            for files in parts
+            for file in ([files] if isinstance(files, str) else files.values())
+        ]

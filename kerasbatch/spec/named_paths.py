@@ -83,7 +83,7 @@ def data_files(spec: Spec) -> list[str]:
     for key, inner, _ in named_paths(spec):
         value = getattr(getattr(spec, key), inner)
         if key == "data":
-            files = value.files().values() if isinstance(value, NpyFiles) else [value]
+            files = value.files() if isinstance(value, NpyFiles) else [value]
             names += [file.rpartition(":")[0] or file for file in files]
     return names
 
@@ -121,7 +121,12 @@ def _absolute_part(part: CompilePart, access: Access) -> CompilePart:
 
 def _absolute_files(files: str | NpyFiles, access: Access) -> str | NpyFiles:
     if isinstance(files, NpyFiles):
-        absolute = {name: str(access.absolute(file)) for name, file in files.files().items()}
+        absolute = {
+            name: {key: str(access.absolute(file)) for key, file in part.items()}
+            if isinstance(part, dict)
+            else str(access.absolute(part))
+            for name, part in files.parts().items()
+        }
         return files.model_copy(update=absolute)
     return str(access.absolute(files))
 

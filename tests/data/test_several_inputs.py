@@ -58,6 +58,8 @@ def folder(tmp_path: Path) -> Path:
     np.savez(tmp_path / "data.npz", images=IMAGES, table=TABLE, labels=LABELS)
     arrays: dict[str, Any] = {"x_train.image": IMAGES, "x_train.table": TABLE, "y_train": LABELS}
     np.savez(tmp_path / "parts.npz", **arrays)
+    for name, array in (("image", IMAGES), ("table", TABLE), ("label", LABELS)):
+        np.save(tmp_path / f"{name}.npy", array)
     return tmp_path
 
 
@@ -73,9 +75,11 @@ def spec(data: dict[str, Any], build: str = "build") -> dict[str, Any]:
     }
 
 
+NPY = {"x_train": {"image": "image.npy", "table": "table.npy"}, "y_train": "label.npy"}
 NAMED = [
     {"python": "mine.py:by_name"},
     {"npz": "parts.npz"},
+    {"npy": NPY},
     {"dataset": "mine.py:examples"},
     {"dataset": "mine.py:dataset"},
 ]
@@ -105,10 +109,11 @@ def run(folder: Path, keys: dict[str, Any], **options: Any) -> list[kb.Result]:
     return kb.run_all(folder / "s.yaml", results=folder / "results", trust=True, **options)
 
 
+@pytest.mark.parametrize("data", [{"python": "mine.py:by_name"}, {"npy": NPY}])
 @pytest.mark.parametrize("engine", ["fused", "keras"])
-def test_the_numbers_are_those_of_keras(folder: Path, engine: str) -> None:
+def test_the_numbers_are_those_of_keras(folder: Path, engine: str, data: dict[str, Any]) -> None:
     """Bytes are divided by 255, and nothing else is changed."""
-    keys = spec({"python": "mine.py:by_name"}) | {"sampling": "sequential", "engine": engine}
+    keys = spec(data) | {"sampling": "sequential", "engine": engine}
     (result,) = run(folder, keys | {"save": "last"})
     assert result.row["step_check"] == "ok"
     x = {"image": IMAGES.astype("float32") / np.float32(255), "table": TABLE}
@@ -178,3 +183,16 @@ def test_arrays_of_python(tmp_path: Path) -> None:
         results=tmp_path,
     )
     assert result.row["step_check"] == "ok"
+
+
+def test_faults_of_npy_files_by_name(folder: Path) -> None:
+    np.save(folder / "wide.npy", TABLE.astype(np.float64))
+    x_train = {"image": "gone.npy", "table": "wide.npy"}
+    with pytest.raises(kb.SpecError) as error:
+        load(folder, spec({"npy": {"x_train": x_train, "y_train": "label.npy"}}), trusted=True)
+    assert "data.npy.x_train.image: there is no file gone.npy" in str(error.value)
+    assert "data.npy.x_train.table: wide.npy has type float64" in str(error.value)
+    with pytest.raises(
+        kb.SpecError, match=r"data\.npy\.x_train: found a mapping; must be a file, or"
+    ):
+        load(folder, spec({"npy": {"x_train": {"image": 3}, "y_train": "label.npy"}}))
