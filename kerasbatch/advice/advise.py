@@ -18,6 +18,7 @@ import keras
 
 from kerasbatch.advice.cost_model import Costs, batch_size_costs, mean_noise
 from kerasbatch.advice.grid import AdviceGrid, read_grid
+from kerasbatch.advice.initial_run import copy_initial_run
 from kerasbatch.advice.measure import (
     SPEED_SETTINGS,
     Memory,
@@ -135,6 +136,7 @@ class _Adviser:
         self._begin, self._seconds = time.monotonic(), 60 * minutes
         self._verify = verify
         self._access = source.access(trust=trust)
+        copy_initial_run(source.spec, self._access, folder)
         with wait("reading the data"):
             self._data = load_data(source.spec, self._access)
         self._n = self._data.count
