@@ -16,9 +16,9 @@ from typing import Any
 
 import keras
 
+from kerasbatch.advice.copied_weights import with_copied_weights
 from kerasbatch.advice.cost_model import Costs, batch_size_costs, mean_noise
 from kerasbatch.advice.grid import AdviceGrid, read_grid
-from kerasbatch.advice.initial_run import copy_initial_run
 from kerasbatch.advice.measure import (
     SPEED_SETTINGS,
     Memory,
@@ -136,7 +136,6 @@ class _Adviser:
         self._begin, self._seconds = time.monotonic(), 60 * minutes
         self._verify = verify
         self._access = source.access(trust=trust)
-        copy_initial_run(source.spec, self._access, folder)
         with wait("reading the data"):
             self._data = load_data(source.spec, self._access)
         self._n = self._data.count
@@ -145,14 +144,15 @@ class _Adviser:
         self._source = source = without_rule(source, self._n)
         # Train up to the target, not to the budget of the spec; without a target, to its budget.
         budget = {"examples": PASSES * self._n} if source.spec.target else {}
-        self._long = spec_variant(source, **budget)
+        self._measured = with_copied_weights(source, self._access, folder)
+        self._long = spec_variant(self._measured, **budget)
 
     def advice(self) -> Advice:
         """Measure, and conclude."""
         with self._wait("memory: fresh processes"):
             until = self._until("memory")
             memory = measure_memory(
-                self._source, self._n, self._sizes, self._folder, until, trust=self._trust
+                self._measured, self._n, self._sizes, self._folder, until, trust=self._trust
             )
         speeds = self._speeds()
         with self._wait("noise: a short training"):

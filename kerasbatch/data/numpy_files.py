@@ -59,6 +59,8 @@ def read_npz(path: Path, keys: Iterable[str]) -> dict[str, Array]:
                 raise NpzError("it is a single array; write x_train and y_train with np.savez")
             _check_unpacked_size(path)
             arrays = {key: stored[key] for key in keys if key in stored.files}
+    except PermissionError as error:
+        raise NpzError(str(error.strerror)) from None
     except _READ_ERRORS as error:
         pickled = "pickle" in str(error).lower() and zipfile.is_zipfile(path)
         reason = "it holds Python objects" if pickled else "it is not an npz file"
@@ -132,6 +134,8 @@ def _open_npy(path: Path, location: Location) -> Array:
     try:
         with np.errstate(over="ignore"):  # from an impossible shape in a header
             array = np.lib.format.open_memmap(path, mode="r")
+    except PermissionError as error:
+        raise SpecError.at(location, f"{path.name} cannot be read: {error.strerror}") from None
     except _READ_ERRORS as error:
         problem = (
             "holds Python objects"

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import expit, softmax
 
 from kerasbatch.array_trees import Arrays
+from kerasbatch.errors import SpecError
 from kerasbatch.inference.saved_model import ClassOutput, SavedModel
 from kerasbatch.models.class_metrics import THRESHOLD
 from kerasbatch.types import Array
@@ -86,12 +87,16 @@ def prediction_table(saved: SavedModel, examples: Arrays) -> "pd.DataFrame":
     columns: dict[str, Array] = {}
     for name, output in outputs.items():
         wide, classes = output.reshape(len(output), -1), saved.class_outputs.get(name)
-        if classes is not None and wide.shape[1] in (1, len(classes.labels)):
-            columns |= _of_class_output(name, wide, classes)
+        if classes is not None and output.ndim <= 2 and classes.fits(wide.shape[1]):
+            added = _of_class_output(name, wide, classes)
         elif wide.shape[1] == 1:
-            columns[name] = wide[:, 0]
+            added = {name: wide[:, 0]}
         else:
-            columns |= {f"{name}_{number}": column for number, column in enumerate(wide.T)}
+            added = {f"{name}_{number}": column for number, column in enumerate(wide.T)}
+        if twice := [column for column in added if column in columns]:
+            message = f"two outputs give the column {twice[0]}; rename the output {name}"
+            raise SpecError.at(("model",), message)
+        columns |= added
     return pd.DataFrame(columns)
 
 

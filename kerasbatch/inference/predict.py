@@ -35,7 +35,7 @@ def predict_file(
 
     Returns:
         A table of `prediction`, with a `probability_<label>` for each class if there are
-        classes; and notices for the user.
+        classes; of several outputs, of their own columns; and notices for the user.
 
     Raises:
         SpecError: if a column is missing, or a cell does not fit the training data.

@@ -36,6 +36,7 @@ _Lengths = Annotated[list[Annotated[int, Field(ge=1, le=MAX_VALUES)]], Field(max
 
 
 _Count = Annotated[int, Field(ge=1, le=MAX_VALUES)]
+_Classes = Annotated[int, Field(ge=1, le=10**6)]
 
 
 class _Facts(BaseModel):
@@ -45,9 +46,10 @@ class _Facts(BaseModel):
         | Annotated[list[_Lengths], Field(max_length=100)]
         | Annotated[dict[str, _Lengths], Field(max_length=100)]
     )
-    classes: Annotated[int, Field(ge=1, le=10**6)] | None
+    classes: _Classes | None
     outputs: _Count | Annotated[dict[str, _Count], Field(max_length=100)] | None = None
-    target_classes: Annotated[dict[str, _Count | None], Field(max_length=100)] | None = None
+    target_classes: Annotated[dict[str, _Classes | None], Field(max_length=100)] | None = None
+    logit_outputs: Annotated[list[str], Field(max_length=100)] = []  # pydantic's
     scale: Finite | None
     from_logits: bool = False
     gives_scores: bool = False
@@ -68,6 +70,7 @@ class ModelFacts:
         preprocessing: the transformations of data and outputs.
         from_logits: whether a loss of own code takes the outputs for logits.
         gives_scores: whether it is a hinge loss.
+        logit_outputs: of several outputs, those that their losses take for logits.
     """
 
     input_shape: Shape
@@ -78,6 +81,7 @@ class ModelFacts:
     preprocessing: Preprocessing
     from_logits: bool = False
     gives_scores: bool = False
+    logit_outputs: tuple[str, ...] = ()
 
 
 def read_facts(folder: Path) -> ModelFacts:
@@ -97,7 +101,7 @@ def read_facts(folder: Path) -> ModelFacts:
         message = f"{folder}: its {PREPROCESSING} is damaged or incomplete ({reason})"
         raise SpecError.at((), message) from None
     outputs = facts.outputs or facts.classes or 1
-    logits = facts.from_logits, facts.gives_scores
+    logits = facts.from_logits, facts.gives_scores, tuple(facts.logit_outputs)
     classes = facts.classes if facts.target_classes is None else facts.target_classes
     return ModelFacts(shape, classes, outputs, facts.scale, facts.code, preprocessing, *logits)
 

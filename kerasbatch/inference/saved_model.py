@@ -23,7 +23,6 @@ from kerasbatch.inference.saved_files import ModelFacts, check_weights, read_fac
 from kerasbatch.inference.stored_architecture import stored_architecture
 from kerasbatch.models.build import build_uncompiled, compile_model
 from kerasbatch.models.class_metrics import THRESHOLD
-from kerasbatch.models.compile import takes_logits
 from kerasbatch.models.example_layout import ExampleLayout
 from kerasbatch.planning import plan_budget
 from kerasbatch.records.file_names import CHECKPOINTS, MODELS, PREPROCESSING, SPEC
@@ -49,10 +48,19 @@ class ClassOutput(NamedTuple):
     Args:
         labels: the labels of the classes.
         threshold: the value above which a single number predicts the second class.
+        may_be_numbers: whether its loss is own code, which may compare numbers of 0, 1, 2, ....
     """
 
     labels: tuple[str, ...]
     threshold: float
+    may_be_numbers: bool
+
+    def fits(self, width: int) -> bool:
+        """Return whether an output of so many numbers for an example is one of these classes."""
+        count = len(self.labels)
+        if self.may_be_numbers:
+            return width == count
+        return width >= count or (width == 1 and count <= 2)
 
 
 @dataclass(frozen=True)
@@ -133,7 +141,7 @@ def load_saved_model(
         facts.scale,
         has_logits(name, source.spec.loss.arguments) or facts.from_logits,
         class_name("losses", name) in SIGNED_LOSSES or facts.gives_scores,
-        _class_outputs(facts, model),
+        _class_outputs(facts, source.spec),
     )
 
 
@@ -146,16 +154,16 @@ def _classes(facts: ModelFacts, spec: Spec, model: keras.Model) -> int | None:
     return facts.classes if fits or spec.label_kind != "any" else None
 
 
-def _class_outputs(facts: ModelFacts, model: keras.Model) -> dict[str, ClassOutput]:
+def _class_outputs(facts: ModelFacts, spec: Spec) -> dict[str, ClassOutput]:
     """Return those of several outputs whose targets were classes, by their names."""
     if not isinstance(facts.classes, Mapping):
         return {}
     names = facts.preprocessing.target_labels
-    losses = model._compile_config.config.get("loss") if model.compiled else None
     return {
         name: ClassOutput(
             names.get(name) or tuple(map(str, range(count))),
-            0.0 if takes_logits(losses, name) else THRESHOLD,
+            0.0 if name in facts.logit_outputs else THRESHOLD,
+            spec.label_kind_of(name) == "any",
         )
         for name, count in facts.classes.items()
         if count is not None

@@ -16,6 +16,7 @@ from kerasbatch.models.class_metrics import (
 )
 from kerasbatch.models.example_layout import ExampleLayout, OutputShapes
 from kerasbatch.models.keras_objects import argument_values, named_object
+from kerasbatch.models.logits import losses_by_output, takes_logits
 from kerasbatch.models.own_parts import own_loss, own_metric, own_optimizer
 from kerasbatch.models.rate_schedule import rate_schedule
 from kerasbatch.models.refusals import keras_refusals
@@ -73,7 +74,7 @@ class Compiler:
             changes["optimizer"] = make_optimizer(self._spec, self._rate, self._access)
         if not self._spec.loss.is_of_model:
             changes["loss"] = _losses(self._spec.loss, self._access)
-        self._losses = changes.get("loss", options.get("loss"))
+        self._losses = losses_by_output(model, changes.get("loss", options.get("loss")))
         if self._spec.loss_weights is not None:
             changes["loss_weights"] = dict(self._spec.loss_weights)
         if self._spec.metrics or not options:
@@ -160,22 +161,6 @@ def _refuse_others(key: str, names: Iterable[str], outputs: Collection[str]) -> 
         message = f"{key} names {', '.join(wrong)}, and the model has {has}"
         advice = "an output has the name of its layer, or of its key in a mapping"
         raise SpecError.at((key,), f"{message}; {advice}")
-
-
-def takes_logits(losses: Any, output: str | None = None) -> bool:
-    """Return whether a loss takes the outputs of a model for logits: their sign is the class.
-
-    Args:
-        losses: the loss that a model is compiled with, or losses by output.
-        output: the name of the output; None for a single one.
-    """
-    loss = losses.get(output) if isinstance(losses, dict) else losses
-    if isinstance(loss, str):
-        return keras_registry.has_logits(loss, {})
-    if not isinstance(loss, keras.Loss):
-        return False
-    options = loss.get_config() if type(loss).__module__.startswith("keras") else {}
-    return keras_registry.has_logits(type(loss).__name__, options)
 
 
 def make_optimizer(spec: Spec, rate: LearningRate, access: Access) -> keras.optimizers.Optimizer:

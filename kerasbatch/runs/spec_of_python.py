@@ -64,7 +64,7 @@ def _complete(spec: Mapping[str, Any], sweeps: bool) -> dict[str, Any]:
     complete = complete | missing | start_of_auto(complete)
     for key in [key for key in complete if "." in key]:
         if key.partition(".")[0] in (complete.get("sweep") or {}):  # its section is swept
-            complete["sweep"][key] = [complete.pop(key)]
+            complete["sweep"] = {**complete["sweep"], key: [complete.pop(key)]}
     return complete
 
 

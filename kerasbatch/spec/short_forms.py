@@ -16,8 +16,10 @@ from kerasbatch.spec.schema import KEYS, Spec
 LOSS, METRICS = "loss", "metrics"
 BY_OUTPUT = (LOSS, METRICS)
 """The keys whose values may be one for each output of a model."""
-_OF_A_PART = ("name", "learning_rate", "outputs", PYTHON, OBJECT)
-"""The keys of an optimizer or a loss; a mapping without them is one of outputs."""
+_NAMES = ("name", PYTHON, OBJECT)
+"""The keys that name an optimizer, a loss or a metric."""
+_OF_A_PART = ("learning_rate", "outputs")
+"""Other keys of an optimizer or a loss."""
 
 
 def expand(raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,9 +71,13 @@ def _expand(name: str, value: Any) -> Any:
 
 
 def is_by_output(value: Any) -> bool:
-    """Return whether the value of a loss is a mapping of the outputs of a model."""
-    is_mapping = isinstance(value, Mapping) and bool(value)
-    return is_mapping and not value.keys() & {*_OF_A_PART}
+    """Return whether the value of a loss or of metrics is a mapping of the outputs of a model.
+
+    An output may be called `name`: its value is a list or a mapping, and no text.
+    """
+    if not isinstance(value, Mapping) or not value or value.keys() & {*_OF_A_PART}:
+        return False
+    return all(isinstance(value[key], list | Mapping) for key in _NAMES if key in value)
 
 
 def metrics_by_output(value: Mapping[str, Any]) -> list[tuple[str, Any]]:

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 import kerasbatch as kb
 from kerasbatch.cli.app import app
+from kerasbatch.inference.saved_model import ClassOutput
 from kerasbatch.records.files import dump_yaml
 
 CODE = """
@@ -48,6 +49,22 @@ def logits(input_shape, classes, outputs):
     made = build(input_shape, classes, outputs)
     kind = keras.layers.Dense(1, name="kind")(made.get_layer("price").output)
     return keras.Model(made.input, {"price": made.get_layer("price").output, "kind": kind})
+
+
+def stars():
+    x, y = load()
+    return x, {"price": y["price"], "stars": np.arange(len(y["price"])) % 5}
+
+
+def distance(y_true, y_pred):
+    return ops.abs(y_true - y_pred)
+
+
+def numbers(input_shape, classes, outputs):
+    made = build(input_shape, classes | {"kind": 2}, outputs)
+    hidden = made.get_layer("price").input
+    stars = keras.layers.Dense(1, name="stars")(hidden)
+    return keras.Model(made.input, {"price": made.get_layer("price").output, "stars": stars})
 
 
 def listed(input_shape, classes, outputs):
@@ -186,6 +203,30 @@ def test_predictions_of_logits(run: Any) -> None:
     np.testing.assert_allclose(table["kind_low"], logits, rtol=1e-5)
     assert table["kind"].tolist() == ["low" if logit > 0 else "high" for logit in logits]
     assert ((logits > 0) & (logits < 0.5)).any()
+
+
+def test_predictions_of_a_number_under_an_own_loss(run: Any) -> None:
+    """Whole numbers from 0 on look like classes; a single output of more than two is a number."""
+    parts = {"data": {"python": "mine.py:stars"}, "model": {"python": "mine.py:numbers"}}
+    loss = {"price": "mse", "stars": {"python": "mine.py:distance"}}
+    result = run(SPEC, **parts, loss=loss, metrics={"price": ["mae"]}, loss_weights=None)
+    x = np.zeros((4, 3), np.float32)
+    np.savez("new.npz", **{"x.image": np.zeros((4, 6, 6, 1), np.float32), "x.table": x})
+    options = ["predict", str(result.directory), "--npz", "new.npz", "-o", "out.csv", "--trust"]
+    assert CliRunner().invoke(app, options, catch_exceptions=False).exit_code == 0
+    table = pd.read_csv("out.csv")
+    assert sorted(table.columns) == ["price", "stars"]
+    assert table["stars"].dtype == float
+
+
+@pytest.mark.parametrize(
+    ("count", "is_own", "widths"),
+    [(3, False, {3, 4}), (2, False, {1, 2, 3, 4}), (2, True, {2}), (3, True, {3})],
+)
+def test_outputs_of_classes(count: int, is_own: bool, widths: set[int]) -> None:
+    labels = tuple(map(str, range(count)))
+    output = ClassOutput(labels, 0.5, is_own)
+    assert {width for width in range(1, 5) if output.fits(width)} == widths
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """The display of progress: progress bars on a terminal, plain lines elsewhere."""
 
+import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -53,7 +54,7 @@ class Display(Watcher):
         self._bar = Bar(*_columns(console.width), console=console, transient=True)
         self._tasks: dict[str, TaskID] = {}
         self._running: dict[str, RunInfo] = {}
-        self._last_line = 0.0
+        self._last_line = -math.inf
         self._stack = ExitStack()
 
     def __enter__(self) -> "Display":
@@ -85,7 +86,7 @@ class Display(Watcher):
         """Show that the runs are being checked."""
         if self._shows_bars:
             self._draw("", "checking the runs", total=None)
-        elif not self._quiet and not self._last_line:
+        elif not self._quiet and math.isinf(self._last_line):
             self._console.print("checking the runs ...")
             self._last_line = time.monotonic()
 

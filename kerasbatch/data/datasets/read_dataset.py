@@ -20,7 +20,7 @@ from kerasbatch.data.folders.class_folders import PART_OF, PARTS
 from kerasbatch.errors import KerasbatchError, Location, SpecError
 from kerasbatch.spec.data_schema import DatasetData
 from kerasbatch.spec.trust import Access
-from kerasbatch.text import short_name, show_value
+from kerasbatch.text import short_name, shortened
 from kerasbatch.user_code import calls
 
 PLACE: Location = ("data", "dataset")
@@ -84,9 +84,8 @@ def dataset_parts(returned: Any, name: str) -> dict[str, Any]:
 
 
 def shown_arguments(data: DatasetData) -> str:
-    """Return the arguments of the function of a dataset as text, in brackets."""
-    shown = [f"{name}={show_value(value)}" for name, value in (data.arguments or {}).items()]
-    return f"({', '.join(shown)})" if shown else ""
+    """Return the arguments of the function of a dataset as text."""
+    return f" {shortened(json.dumps(data.arguments), 200)}" if data.arguments else ""
 
 
 def _written(cache: ArrayCache, data: DatasetData, access: Access) -> CacheEntry:

@@ -116,9 +116,11 @@ def _write(
         if result.rows and skip_damaged:
             labels = _without_rows(writer.file(name), part_files, result.rows)
         writer.save(f"y_{part}", np.array(labels))
-    unreadable = {name: reason for name, reason in damaged.items() if name not in seen}
-    if faulty := unreadable if skip_damaged else damaged:
-        raise SpecError(_faults(faulty))
+    if unreadable := {name: reason for name, reason in damaged.items() if name not in seen}:
+        raise SpecError(_faults(unreadable, "unreadable", "make them readable, or delete them"))
+    if damaged and not skip_damaged:
+        advice = "mend or delete them, or write skip_damaged: true"
+        raise SpecError(_faults(damaged, "damaged", advice))
     fingerprint = content_hash(writer.folder, files.classes)
     return {"classes": files.classes, "fingerprint": fingerprint, "skipped": sorted(damaged)}
 
@@ -139,11 +141,10 @@ def _without_rows(file: Path, files: Sequence[ClassFile], rows: list[int]) -> li
     return [files[row].label for row in kept]
 
 
-def _faults(damaged: Mapping[str, str]) -> list[Fault]:
-    faults = [Fault(PLACE, f"{name} {reason}") for name, reason in sorted(damaged.items())]
+def _faults(reasons: Mapping[str, str], kind: str, advice: str) -> list[Fault]:
+    faults = [Fault(PLACE, f"{name} {reason}") for name, reason in sorted(reasons.items())]
     more = len(faults) - MAX_FAULTS
-    advice = "mend or delete them, or write skip_damaged: true"
-    last = f"{counted(len(faults), 'damaged file')}; {advice}"
+    last = f"{counted(len(faults), f'{kind} file')}; {advice}"
     return [
         *faults[:MAX_FAULTS],
         Fault(PLACE, f"... and {more} more; {last}" if more > 0 else last),
@@ -157,8 +158,11 @@ def _skipped(names: list[str]) -> str:
 def _check_unchanged(files: ClassFiles) -> None:
     """Raise SpecError if a file has changed since the folder was read."""
     for file in chain.from_iterable(files.parts.values()):
-        path = files.folder / file.name
-        if not path.exists() or stamp_of(path.stat()) != file.stamp:
+        try:
+            is_same = stamp_of((files.folder / file.name).stat()) == file.stamp
+        except OSError:
+            is_same = False
+        if not is_same:
             raise SpecError.at(PLACE, f"{file.name} was changed while it was read; run it again")
 
 

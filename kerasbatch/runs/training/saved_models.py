@@ -11,7 +11,7 @@ import keras
 
 from kerasbatch.data.run_data import RunData
 from kerasbatch.engine.model_state import all_variables, assign_values, copy_values, preserve
-from kerasbatch.models.compile import takes_logits
+from kerasbatch.models.logits import losses_by_output, takes_logits
 from kerasbatch.models.serialization import keras_file_content
 from kerasbatch.records.file_names import MODELS, PREPROCESSING
 from kerasbatch.runs.messages import SavedFile
@@ -73,6 +73,8 @@ class SavedModels:
 
 def preprocessing_content(model: keras.Model, data: RunData, code: str) -> bytes:
     """Return the preprocessing of inputs and the meaning of outputs, as JSON."""
+    losses = losses_by_output(model, model.loss)
+    logits = [name for name in data.target_classes or () if takes_logits(losses, name)]
     content = {
         "input_shape": data.input_shape,
         "classes": data.classes,
@@ -80,6 +82,7 @@ def preprocessing_content(model: keras.Model, data: RunData, code: str) -> bytes
         **({} if data.target_classes is None else {"target_classes": data.target_classes}),
         "scale": data.scale,
         "from_logits": takes_logits(model.loss),
+        **({"logit_outputs": logits} if logits else {}),
         "gives_scores": type(model.loss).__name__ in keras_registry.SIGNED_LOSSES,
         "code": code,
         "preprocessing": dict(data.preprocessing),

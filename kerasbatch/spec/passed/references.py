@@ -25,7 +25,8 @@ def with_references(spec: Mapping[str, Any]) -> tuple[dict[str, Any], PassedObje
     """Return a spec of plain values, and the objects that its names stand for.
 
     Args:
-        spec: a spec as a mapping, with objects for `data`, `model` and `callbacks`.
+        spec: a spec as a mapping, with objects for data, model, callbacks and the parts of
+            `compile`.
 
     Raises:
         SpecError: if the contents of an object are unknown.
@@ -101,8 +102,11 @@ class _References:
             return self._reference(value, place, _name(value), _describe_model)
         if key == "callbacks" and isinstance(value, list | tuple):
             return [self._callback(item, (*place, n)) for n, item in enumerate(value)]
-        if key in (*COMPILE_PARTS, METRICS) and (_is_part(value) or _has_parts(key, value)):
-            return self._parts(key, value, place)
+        top_key, dot, _ = key.partition(".")
+        # A dotted key of an optimizer is one of its arguments.
+        named = BY_OUTPUT if dot else (*COMPILE_PARTS, METRICS)
+        if top_key in named and (_is_compile_part(value) or _holds_compile_parts(top_key, value)):
+            return self._compile_parts(top_key, value, place)
         if hasattr(value, "get_config"):
             message = f"found an object; write its name and arguments, like {_as_mapping(value)}"
             raise SpecError.at(place, message)
@@ -110,7 +114,12 @@ class _References:
 
     def values(self, key: str, values: Any, place: Location) -> Any:
         """Return the values of an axis with names for the objects in them."""
-        may_be_objects = OBJECT in kinds_of(key) or key in COMPILE_PARTS
+        top_key = key.partition(".")[0]
+        may_be_objects = OBJECT in kinds_of(key) or top_key in (
+            *COMPILE_PARTS,
+            METRICS,
+            "callbacks",
+        )
         if not isinstance(values, list | tuple) or not may_be_objects:
             return values
         return [self.value(key, value, (*place, n)) for n, value in enumerate(values)]
@@ -120,13 +129,15 @@ class _References:
         name = "table" if hasattr(parts["x"], "columns") else "arrays"
         return self._reference(parts, place, name, _describe_parts) | options
 
-    def _parts(self, key: str, value: Any, place: Location) -> Any:
+    def _compile_parts(self, key: str, value: Any, place: Location) -> Any:
         """Return the optimizer, the loss or the metrics with names for the objects in them."""
         if isinstance(value, list | tuple):
-            return [self._parts(key, item, (*place, n)) for n, item in enumerate(value)]
-        if _has_parts(key, value):
-            return {name: self._parts(key, part, (*place, name)) for name, part in value.items()}
-        if not _is_part(value):
+            return [self._compile_parts(key, item, (*place, n)) for n, item in enumerate(value)]
+        if _holds_compile_parts(key, value):
+            return {
+                name: self._compile_parts(key, part, (*place, name)) for name, part in value.items()
+            }
+        if not _is_compile_part(value):
             return value
         reference = self._reference(value, place, _name(value), _describe_object)
         if key != METRICS:
@@ -152,14 +163,14 @@ class _References:
         return {OBJECT: key, NOTE: f"{describe(value)}; {_PASSED}"}
 
 
-def _has_parts(key: str, value: Any) -> bool:
+def _holds_compile_parts(key: str, value: Any) -> bool:
     """Return whether a value is a list of metrics, or a mapping of losses or metrics by output."""
     if isinstance(value, list | tuple):
         return key == METRICS
     return key in BY_OUTPUT and is_by_output(value)
 
 
-def _is_part(value: Any) -> bool:
+def _is_compile_part(value: Any) -> bool:
     """Return whether a value is an optimizer, a loss or a metric, or a function that is one."""
     return callable(value) or hasattr(value, "get_config")
 

@@ -324,8 +324,10 @@ def test_files_that_cannot_be_read(
         return decode(chunk)
 
     monkeypatch.setattr(decode_all, "decode_chunk", without)
-    with pytest.raises(kb.SpecError, match=r"a/000\.png cannot be read: No such file"):
+    (folder / "b" / "000.png").write_bytes(b"")
+    with pytest.raises(kb.SpecError, match=r"a/000\.png cannot be read: No such file") as error:
         load(tmp_path, spec(skip_damaged=skip_damaged))
+    assert "1 unreadable file; make them readable, or delete them" in str(error.value)
 
 
 def test_entries_of_one_folder_have_different_names(

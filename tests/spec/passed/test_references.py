@@ -66,9 +66,30 @@ def test_the_rate_of_an_optimizer() -> None:
 
 
 def test_keys_of_a_mapping_stay_unchanged() -> None:
-    keys = {"optimizer": {"name": "sgd"}, "learning_rate": 0.3}
+    keys: dict[str, Any] = {"optimizer": {"name": "sgd"}, "learning_rate": 0.3}
     assert spec_of_python(None, keys=SPEC | keys).spec.optimizer.arguments["learning_rate"] == 0.3
     assert keys["optimizer"] == {"name": "sgd"}
+    swept: dict[str, Any] = PLAIN | {"loss": "mse", "sweep": {"optimizer": ["sgd", "adam"]}}
+    source = spec_of_python(swept, keys={"learning_rate": 0.3})
+    assert source.spec.sweep == swept["sweep"] | {"optimizer.learning_rate": [0.3]}
+    assert swept["sweep"] == {"optimizer": ["sgd", "adam"]}
+
+
+def test_objects_in_other_sweeps_and_dotted_keys() -> None:
+    by_output = {"model": build, "loss": {"price": "mae", "kind": "mse"}}
+    source = spec_from_dict(SPEC | by_output | {"sweep": {"loss.price": [first, second]}})
+    losses = [run.spec.loss.outputs["price"].object for run in expand(source)]
+    assert [source.objects.values[str(name)] for name in losses] == [first, second]
+    source = spec_from_dict(SPEC | {"sweep": {"metrics": [[first], ["mae"]]}})
+    assert [run.spec.metrics[0].column for run in expand(source)] == ["first", "mae"]
+    source = spec_from_dict(SPEC | by_output | {"loss.price": first})
+    assert source.objects.values[str(source.spec.loss.outputs["price"].object)] is first
+
+
+def test_an_output_may_be_called_name() -> None:
+    keys = {"model": build, "metrics": {"name": ["mae"], "kind": ["mse"]}}
+    spec = spec_from_dict(SPEC | keys).spec
+    assert [metric.column for metric in spec.metrics] == ["name_mae", "kind_mse"]
 
 
 def test_outputs_have_no_optimizers() -> None:
