@@ -17,6 +17,8 @@ PARTS = ("x", "y", "validation", "test", "weight")
 """The keys of data in a mapping that hold arrays or tables."""
 OBJECT, NOTE = "object", "note"
 """The keys of a reference: the name of the object, and a description of it."""
+_OF_OBJECTS = (*COMPILE_PARTS, METRICS, "callbacks")
+"""The keys without forms whose values may be objects, or hold some."""
 _HASH_LENGTH = 8
 _PASSED = "passed from Python and not kept here"
 
