@@ -117,11 +117,7 @@ class _References:
     def values(self, key: str, values: Any, place: Location) -> Any:
         """Return the values of an axis with names for the objects in them."""
         top_key = key.partition(".")[0]
-        may_be_objects = OBJECT in kinds_of(key) or top_key in (
-            *COMPILE_PARTS,
-            METRICS,
-            "callbacks",
-        )
+        may_be_objects = OBJECT in kinds_of(key) or top_key in _OF_OBJECTS
         if not isinstance(values, list | tuple) or not may_be_objects:
             return values
         return [self.value(key, value, (*place, n)) for n, value in enumerate(values)]
