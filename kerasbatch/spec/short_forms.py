@@ -13,7 +13,8 @@ from kerasbatch.spec.fields import KIND, StrictModel
 from kerasbatch.spec.own_code import OBJECT, PYTHON
 from kerasbatch.spec.schema import KEYS, Spec
 
-LOSS, METRICS = "loss", "metrics"
+LOSS = "loss"
+METRICS = "metrics"
 BY_OUTPUT = (LOSS, METRICS)
 """The keys whose values may be one for each output of a model."""
 _NAMES = ("name", PYTHON, OBJECT)

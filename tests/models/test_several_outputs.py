@@ -209,7 +209,9 @@ def test_predictions_of_a_number_under_an_own_loss(run: Any) -> None:
     """Whole numbers from 0 on look like classes; a single output of more than two is a number."""
     parts = {"data": {"python": "mine.py:stars"}, "model": {"python": "mine.py:numbers"}}
     loss = {"price": "mse", "stars": {"python": "mine.py:distance"}}
-    result = run(SPEC, **parts, loss=loss, metrics={"price": ["mae"]}, loss_weights=None)
+    result = run(
+        SPEC, **parts, loss=loss, metrics={"price": ["mae"]}, loss_weights={"price": 1, "stars": 1}
+    )
     x = np.zeros((4, 3), np.float32)
     np.savez("new.npz", **{"x.image": np.zeros((4, 6, 6, 1), np.float32), "x.table": x})
     options = ["predict", str(result.directory), "--npz", "new.npz", "-o", "out.csv", "--trust"]
