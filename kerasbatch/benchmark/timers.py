@@ -161,7 +161,7 @@ class PlainTimer:
 
     def steps_per_second(self, count: int) -> float:
         """Take about `count` steps, in as few epochs as the data allow."""
-        epoch = plan(len(self._arrays[1]), batch_size=self._size, epochs=1)
+        epoch = plan(array_trees.length(self._arrays[1]), batch_size=self._size, epochs=1)
         per_epoch = min(count, max(1, epoch.whole_batches))
         epochs = max(1, round(count / per_epoch))
         rows = epoch.batches(0, per_epoch)
