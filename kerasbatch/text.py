@@ -14,6 +14,11 @@ def shortened(text: str, max_length: int) -> str:
     return text if len(text) <= max_length else f"{text[: max_length - 3]}..."
 
 
+def error_text(error: BaseException) -> str:
+    """Return the type and the message of an error on one line."""
+    return f"{type(error).__name__}: {shortened(' '.join(str(error).split()), 300)}"
+
+
 def without_folders(text: str) -> str:
     """Return a text in which files are named without their folders."""
     return _FOLDERS.sub("", text)

@@ -1,7 +1,7 @@
 """The command `init`: write a first spec for somebody's data."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -42,7 +42,8 @@ def init(
     ] = None,
 ) -> None:
     """Look at your data and write a first spec, with comments, that runs as it is."""
-    if faults := list(_faults(csv, target, images, texts, python, data)):
+    sources = _Sources(csv, target or [], images, texts, python, data)
+    if faults := _faults(sources):
         raise SpecError(faults)
     source = csv or images or texts or Path(str(data).rpartition(":")[0])
     spec = output or Path(f"{source.stem or 'first'}.yaml")
@@ -51,46 +52,46 @@ def init(
     folder = spec.absolute().parent
     if not folder.is_dir():
         raise SpecError([Fault((), f"-o: there is no folder {folder}")])
-    draft = _draft(csv, target or [], images, texts, python, data, folder)
-    _check_and_write(draft, spec)
+    _check_and_write(_draft(sources, folder), spec)
 
 
-def _draft(
-    csv: Path | None,
-    target: list[str],
-    images: Path | None,
-    texts: Path | None,
-    python: str | None,
-    data: str | None,
-    folder: Path,
-) -> "Draft":
-    if csv is not None:
+class _Sources(NamedTuple):
+    """The options that name the data and the model; a table has the columns to predict."""
+
+    csv: Path | None
+    target: list[str]
+    images: Path | None
+    texts: Path | None
+    python: str | None
+    data: str | None
+
+
+def _draft(sources: _Sources, folder: Path) -> "Draft":
+    if sources.csv is not None:
         from kerasbatch.first_spec.tables import draft_of_table
 
-        return draft_of_table(csv, folder, target)
-    if images is not None or texts is not None:
-        from kerasbatch.first_spec.folders import draft_of_images, draft_of_texts
+        return draft_of_table(sources.csv, folder, sources.target)
+    if sources.images is not None:
+        from kerasbatch.first_spec.folders import draft_of_images
 
-        return draft_of_images(images, folder) if images else draft_of_texts(Path(texts), folder)  # type: ignore[arg-type]  # one of both is there
+        return draft_of_images(sources.images, folder)
+    if sources.texts is not None:
+        from kerasbatch.first_spec.folders import draft_of_texts
+
+        return draft_of_texts(sources.texts, folder)
     from kerasbatch.first_spec.code import draft_of_code
 
-    return draft_of_code(python, str(data), folder)
+    return draft_of_code(sources.python, str(sources.data), folder)
 
 
-def _faults(
-    csv: Path | None,
-    target: list[str] | None,
-    images: Path | None,
-    texts: Path | None,
-    python: str | None,
-    data: str | None,
-) -> "list[Fault]":
-    sources = {"--csv": csv, "--images": images, "--texts": texts, "--data": data}
-    named = [name for name, value in sources.items() if value is not None]
+def _faults(sources: _Sources) -> list[Fault]:
+    csv, target, images, texts, python, data = sources
+    by_option = {"--csv": csv, "--images": images, "--texts": texts, "--data": data}
+    named = [name for name, value in by_option.items() if value is not None]
     faults = []
     if len(named) != 1:
         shown = " and ".join(named) or "none"
-        message = f"name your data by one of {', '.join(sources)}; found {shown}"
+        message = f"name your data by one of {', '.join(by_option)}; found {shown}"
         faults.append(Fault((), message))
     if csv is not None and not target:
         faults.append(Fault((), "--csv needs --target: the column to predict"))

@@ -11,32 +11,26 @@ from kerasbatch.array_trees import Arrays
 from kerasbatch.errors import SpecError
 from kerasbatch.inference.saved_model import ClassOutput, SavedModel
 from kerasbatch.models.class_metrics import THRESHOLD
+from kerasbatch.models.output_names import output_names
 from kerasbatch.types import Array
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def outputs_by_name(saved: SavedModel, examples: Arrays) -> dict[str, Array] | None:
-    """Return the outputs of a model with several, by their names; None for a single one."""
-    if hasattr(saved.model, "output_shape") and isinstance(saved.model.output_shape, tuple):
-        return None
+def model_outputs(saved: SavedModel, examples: Arrays) -> Array | dict[str, Array]:
+    """Return the outputs of the model for encoded examples.
+
+    Outputs are probabilities if there are classes, also for a model that returns logits; else
+    numbers in the target's own units. Those of several are as the model returns them, by name.
+    """
     predicted = saved.model.predict(examples, verbose=0)
     if isinstance(predicted, dict):
         return {str(name): np.asarray(output) for name, output in predicted.items()}
     if isinstance(predicted, list | tuple):
-        names = getattr(saved.model, "output_names", None) or map(str, range(len(predicted)))
+        names = output_names(saved.model, len(predicted))
         return {name: np.asarray(out) for name, out in zip(names, predicted, strict=True)}
-    return None
-
-
-def model_outputs(saved: SavedModel, examples: Arrays) -> Array:
-    """Return the outputs of the model for encoded examples.
-
-    Outputs are probabilities if there are classes, also for a model that returns logits; else
-    numbers in the target's own units.
-    """
-    outputs = np.asarray(saved.model.predict(examples, verbose=0))
+    outputs = np.asarray(predicted)
     if saved.from_logits:
         single = outputs.shape[1:] in ((), (1,))
         outputs = np.asarray(expit(outputs) if single else softmax(outputs, axis=-1))
@@ -55,12 +49,18 @@ def predicted_labels(saved: SavedModel, outputs: Array) -> Array:
     single = outputs.ndim == 1 or outputs.shape[1:] == (1,)
     if saved.classes is None:
         return outputs.reshape(-1) if single else outputs
-    numbers = (
-        (outputs.reshape(-1) > THRESHOLD).astype(np.int64) if single else outputs.argmax(axis=-1)
-    )
+    numbers = _class_numbers(outputs, THRESHOLD)
     if saved.preprocessing.labels is None:
         return numbers
     return _labels(_names(saved.preprocessing.labels, outputs.shape[-1]), numbers)
+
+
+def _class_numbers(outputs: Array, threshold: float) -> Array:
+    """Return the predicted class of each example; of a single number, 1 above the threshold."""
+    if outputs.ndim == 1 or outputs.shape[1:] == (1,):
+        return (outputs.reshape(-1) > threshold).astype(np.int64)
+    numbers: Array = outputs.argmax(axis=-1)
+    return numbers
 
 
 def _labels(names: Sequence[str], numbers: Array) -> Array:
@@ -77,13 +77,19 @@ def _names(labels: Iterable[str], outputs: int) -> list[str]:
     return names + [f"output_{number}" for number in range(len(names), max(outputs, 2))]
 
 
+def _by_class(prefix: str, names: Sequence[str], wide: Array) -> dict[str, Array]:
+    """Return a column for each class; for a single number, that of the second class."""
+    shown = names[1:2] if wide.shape[1] == 1 else names
+    return {f"{prefix}_{name}": column for name, column in zip(shown, wide.T, strict=False)}
+
+
 def prediction_table(saved: SavedModel, examples: Arrays) -> "pd.DataFrame":
     """Return the predictions for encoded examples; of several outputs, by their names."""
     import pandas as pd
 
-    outputs = outputs_by_name(saved, examples)
-    if outputs is None:
-        return _of_single_output(saved, model_outputs(saved, examples))
+    outputs = model_outputs(saved, examples)
+    if not isinstance(outputs, dict):
+        return _of_single_output(saved, outputs)
     columns: dict[str, Array] = {}
     for name, output in outputs.items():
         wide, classes = output.reshape(len(output), -1), saved.class_outputs.get(name)
@@ -103,12 +109,8 @@ def prediction_table(saved: SavedModel, examples: Arrays) -> "pd.DataFrame":
 def _of_class_output(name: str, wide: Array, classes: ClassOutput) -> dict[str, Array]:
     """Return the predicted label, and the numbers of the model by class, of one of the outputs."""
     names = _names(classes.labels, wide.shape[1])
-    if wide.shape[1] == 1:
-        numbers, shown = (wide[:, 0] > classes.threshold).astype(np.int64), names[1:2]
-    else:
-        numbers, shown = wide.argmax(axis=1), names
-    by_class = {f"{name}_{label}": column for label, column in zip(shown, wide.T, strict=True)}
-    return {name: _labels(names, numbers)} | by_class
+    labels = _labels(names, _class_numbers(wide, classes.threshold))
+    return {name: labels} | _by_class(name, names, wide)
 
 
 def _of_single_output(saved: SavedModel, outputs: Array) -> "pd.DataFrame":
@@ -122,8 +124,4 @@ def _of_single_output(saved: SavedModel, outputs: Array) -> "pd.DataFrame":
         return pd.DataFrame({"prediction": predicted})
     labels = saved.preprocessing.labels or map(str, range(saved.classes))
     names = _names(labels, wide.shape[1])
-    class_names = names[1:2] if wide.shape[1] == 1 else names
-    probabilities = {
-        f"probability_{name}": column for name, column in zip(class_names, wide.T, strict=False)
-    }
-    return pd.DataFrame({"prediction": predicted} | probabilities)
+    return pd.DataFrame({"prediction": predicted} | _by_class("probability", names, wide))

@@ -18,6 +18,7 @@ from kerasbatch.models.compile import Compiler
 from kerasbatch.models.example_layout import ExampleLayout, OutputShapes
 from kerasbatch.models.freeze import freeze
 from kerasbatch.models.keras_objects import make_layer
+from kerasbatch.models.output_names import output_names
 from kerasbatch.models.own_model import model_of_function, passed_model
 from kerasbatch.models.presets import PRESETS
 from kerasbatch.models.refusals import keras_refusals
@@ -89,7 +90,7 @@ def _output_shapes(model: keras.Model, input_shape: Shape) -> OutputShapes:
     if isinstance(shapes, dict):
         return {str(name): tuple(shape[1:]) for name, shape in shapes.items()}
     if isinstance(shapes, list):
-        names = getattr(model, "output_names", None) or map(str, range(len(shapes)))
+        names = output_names(model, len(shapes))
         return {name: tuple(shape[1:]) for name, shape in zip(names, shapes, strict=True)}
     return tuple(shapes[1:]) if isinstance(shapes, tuple) else ()
 

@@ -4,13 +4,14 @@ from typing import Any
 
 import keras
 
+from kerasbatch.models.output_names import output_names
 from kerasbatch.spec import keras_registry
 
 
 def losses_by_output(model: keras.Model, losses: Any) -> Any:
     """Return losses by the names of outputs where they are a list in their order."""
     if isinstance(losses, list | tuple):
-        return dict(zip(model.output_names, losses, strict=False))
+        return dict(zip(output_names(model, len(losses)), losses, strict=False))
     return losses
 
 

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 
 from kerasbatch.errors import Location, SpecError
-from kerasbatch.text import shortened
+from kerasbatch.text import error_text, shortened
 
 
 @contextlib.contextmanager
@@ -15,8 +15,7 @@ def passed_code_errors(name: str, location: Location) -> Iterator[None]:
     except SpecError:
         raise
     except Exception as error:  # the code of the user may raise any type
-        text = shortened(" ".join(str(error).split()), 300)
-        raise SpecError.at(location, f"{name} failed: {type(error).__name__}: {text}") from error
+        raise SpecError.at(location, f"{name} failed: {error_text(error)}") from error
 
 
 @contextlib.contextmanager

@@ -123,15 +123,14 @@ class Result:
             SpecError: if there is no such model, or x does not fit the training data.
         """
         from kerasbatch.inference.encode import encode_examples
-        from kerasbatch.inference.outputs import model_outputs, outputs_by_name, predicted_labels
+        from kerasbatch.inference.outputs import model_outputs, predicted_labels
 
         saved = self._saved_model(which, trust)
         examples, notices = encode_examples(saved, x)
         for notice in notices:
             warnings.warn(notice, stacklevel=2)
-        if (several := outputs_by_name(saved, examples)) is not None:
-            return several
-        return predicted_labels(saved, model_outputs(saved, examples))
+        outputs = model_outputs(saved, examples)
+        return outputs if isinstance(outputs, dict) else predicted_labels(saved, outputs)
 
     def _saved_model(self, which: str | None, trust: bool) -> "SavedModel":
         from kerasbatch.inference.saved_model import load_saved_model

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kerasbatch.spec import keras_registry
+from kerasbatch.spec.own_code import OBJECT, PYTHON
 from kerasbatch.spec.schema import Spec
 
 
@@ -17,12 +18,12 @@ def name_and_arguments(written: Any) -> tuple[str, dict[str, Any]]:
 
 def is_user_callback(written: Any) -> bool:
     """Return whether a callback comes from a Python function of the user."""
-    return isinstance(written, dict) and "python" in written
+    return isinstance(written, dict) and PYTHON in written
 
 
 def is_passed_callback(written: Any) -> bool:
     """Return whether a callback is an object that Python code passed."""
-    return isinstance(written, dict) and "object" in written
+    return isinstance(written, dict) and OBJECT in written
 
 
 def keras_callbacks(spec: Spec) -> Iterator[tuple[int, Any]]:

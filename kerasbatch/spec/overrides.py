@@ -129,6 +129,11 @@ def set_value(spec: dict[str, Any], key: str, value: Any) -> Location:
     return _location(parts)
 
 
+def outer_first(keys: Iterable[str]) -> list[str]:
+    """Return dotted keys, each before those inside it, so that setting it loses none of them."""
+    return sorted(keys, key=lambda key: key.count("."))
+
+
 def key_location(key: str) -> Location:
     """Return the location of a dotted key in a spec."""
     return _location(_parts(key))

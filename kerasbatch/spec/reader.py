@@ -16,7 +16,7 @@ from kerasbatch.errors import Fault, SpecError
 from kerasbatch.spec.check import check_spec
 from kerasbatch.spec.document import yaml_tree
 from kerasbatch.spec.document.yaml_tree import Tree
-from kerasbatch.spec.overrides import move_auto_rate, override, respell, set_value
+from kerasbatch.spec.overrides import move_auto_rate, outer_first, override, respell, set_value
 from kerasbatch.spec.passed.objects import PassedObjects
 from kerasbatch.spec.passed.references import with_references
 from kerasbatch.spec.schema import Spec
@@ -117,7 +117,7 @@ def spec_from_dict(value: Mapping[str, Any], overrides: Iterable[str] = ()) -> S
         SpecError: with every fault.
     """
     plain, objects = with_references(value)
-    for key in sorted((key for key in plain if "." in key), key=lambda name: name.count(".")):
+    for key in outer_first(key for key in plain if "." in key):
         set_value(plain, key, plain.pop(key))
     source = _checked(Tree(plain), "experiment", Path.cwd(), tuple(overrides))
     return replace(source, objects=objects)
@@ -131,7 +131,7 @@ def with_keys(source: SpecSource, keys: Mapping[str, Any]) -> SpecSource:
     """
     plain, objects = with_references(keys)
     tree = copy.deepcopy(source.tree)
-    for key in sorted(plain, key=lambda name: name.count(".")):  # an outer key first
+    for key in outer_first(plain):
         location = set_value(tree.value, key, plain[key])
         tree.overrides[location] = f"{key}="
     move_auto_rate(tree)

@@ -16,7 +16,7 @@ from typing import Any
 from kerasbatch.errors import KerasbatchError, Location, SpecError
 from kerasbatch.spec.call_arguments import call_with
 from kerasbatch.spec.trust import Access
-from kerasbatch.text import shortened
+from kerasbatch.text import error_text
 from kerasbatch.user_code.imports import UserImports
 from kerasbatch.user_code.snapshot import CodeSnapshot
 
@@ -155,7 +155,7 @@ def failure(path: Path, location: Location, error: BaseException, during: str = 
     frames = traceback.extract_tb(error.__traceback__)
     user_frames = [frame for frame in frames if Path(frame.filename).is_relative_to(path.parent)]
     text = "".join(_trace(user_frames))
-    return SpecError.at(location, f"{path.name} failed{during}: {_error_text(error)}{text}")
+    return SpecError.at(location, f"{path.name} failed{during}: {error_text(error)}{text}")
 
 
 @contextlib.contextmanager
@@ -182,8 +182,3 @@ def _working_directory(folder: Path) -> Iterator[None]:
 def _trace(frames: Sequence[traceback.FrameSummary]) -> Iterator[str]:
     for frame in frames:
         yield f"\n    {Path(frame.filename).name}:{frame.lineno}, in {frame.name}: {frame.line}"
-
-
-def _error_text(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {shortened(text, 300)}"

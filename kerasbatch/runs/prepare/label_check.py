@@ -14,6 +14,7 @@ from kerasbatch import array_trees
 from kerasbatch.data.run_data import RunData
 from kerasbatch.engine.sources.example_stream import scale_inputs
 from kerasbatch.errors import Location, SpecError
+from kerasbatch.models.output_names import output_names
 from kerasbatch.models.own_parts import part_errors
 from kerasbatch.models.refusals import keras_refusals
 from kerasbatch.runs.prepare.label_problems import label_problem
@@ -139,7 +140,7 @@ def _named_outputs(
     values = (
         predicted
         if isinstance(predicted, dict)
-        else dict(zip(model.output_names, predicted, strict=True))
+        else dict(zip(output_names(model, len(predicted)), predicted, strict=True))
     )
     for name in data.y_train:
         loss = spec.loss.outputs.get(name, CompilePart())

@@ -100,7 +100,6 @@ class Trainer:
             return {}
         quiet = spec.model_copy(update={"evaluate_every": EvaluateEvery(steps=steps), "record": []})
         model = self._models.get(prepared, job.data)
-        _assign_weights(model, prepared)
         again = train(replace(job, spec=quiet, model=model), lambda message: None)
         if again.status != RunStatus.DONE or again.train_seconds is None:
             self._models.forget()
@@ -116,7 +115,6 @@ class Trainer:
             message = f"{files} changed after the runs were checked; run the same command again"
             raise SpecError.at(("data",), message)
         model = self._models.get(prepared, data)
-        _assign_weights(model, prepared)
         return TrainingJob(
             spec=spec,
             model=model,
@@ -159,7 +157,13 @@ class ModelCache:
         self._last: tuple[keras.Model, InitialState] | None = None
 
     def get(self, prepared: PreparedRun, data: RunData) -> keras.Model:
-        """Return a model with the initial weights of the run's seed."""
+        """Return a model with the initial weights of the run: of its seed, or of a file."""
+        model = self._drawn(prepared, data)
+        _assign_weights(model, prepared)
+        return model
+
+    def _drawn(self, prepared: PreparedRun, data: RunData) -> keras.Model:
+        """Return a model with the weights of the run's seed."""
         spec, rate = prepared.single.spec, prepared.rate
         if builds_anew(spec):
             self._last = None

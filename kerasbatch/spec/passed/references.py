@@ -6,6 +6,7 @@ from typing import Any
 
 from kerasbatch.errors import Location, SpecError
 from kerasbatch.spec.fields import AS
+from kerasbatch.spec.own_code import OBJECT
 from kerasbatch.spec.passed.fingerprint import UnknownContentError, fingerprint
 from kerasbatch.spec.passed.objects import PassedObjects
 from kerasbatch.spec.passed.plain_values import plain_value
@@ -15,8 +16,8 @@ from kerasbatch.text import shortened
 
 PARTS = ("x", "y", "validation", "test", "weight")
 """The keys of data in a mapping that hold arrays or tables."""
-OBJECT, NOTE = "object", "note"
-"""The keys of a reference: the name of the object, and a description of it."""
+NOTE = "note"
+"""The key of a reference beside the name of the object: a description of it."""
 _OF_OBJECTS = (*COMPILE_PARTS, METRICS, "callbacks")
 """The keys without forms whose values may be objects, or hold some."""
 _HASH_LENGTH = 8
