@@ -5,7 +5,6 @@ other, and only numbers are read from the file. User code runs only with trust, 
 code of the training.
 """
 
-import fnmatch
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -25,7 +24,7 @@ from kerasbatch.models.build import build_uncompiled, compile_model
 from kerasbatch.models.class_metrics import THRESHOLD
 from kerasbatch.models.example_layout import ExampleLayout
 from kerasbatch.planning import plan_budget
-from kerasbatch.records.file_names import CHECKPOINTS, MODELS, PREPROCESSING, SPEC
+from kerasbatch.records.file_names import MODELS, PREPROCESSING, SPEC, is_checkpoint
 from kerasbatch.records.run_directory import RunDirectory
 from kerasbatch.records.stored_files import StoredFileError, read_stored_spec
 from kerasbatch.spec.keras_registry import SIGNED_LOSSES, class_name, has_logits
@@ -172,7 +171,7 @@ def _class_outputs(facts: ModelFacts, spec: Spec) -> dict[str, ClassOutput]:
 
 def _file(directory: RunDirectory, record: dict[str, Any], which: str | None) -> str:
     saved = [name for name, file in MODELS.items() if file in record["files"]]
-    during = [name for name in record["files"] if fnmatch.fnmatchcase(name, CHECKPOINTS)]
+    during = [name for name in record["files"] if is_checkpoint(name)]
     if which is not None and f"{which}.keras" in during:
         return f"{which}.keras"
     if not saved and during:

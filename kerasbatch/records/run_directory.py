@@ -8,13 +8,12 @@ A run is finished if its record.json says so and its files match the checksums o
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from kerasbatch.atomic_files import write_bytes, write_text
 from kerasbatch.errors import SpecError
-from kerasbatch.records.file_names import CHECKPOINTS, HASHED, MODELS, RECORD, SPEC
+from kerasbatch.records.file_names import CHECKPOINTS, HASHED, MODELS, RECORD, SPEC, is_checkpoint
 from kerasbatch.records.files import columns_of, dump_yaml, write_csv
 from kerasbatch.records.record import StoredRecord, file_problems, read_record, write_record
 from kerasbatch.records.run_status import FINISHED, RunStatus
@@ -134,7 +133,7 @@ def _models(stored: StoredRecord) -> set[str]:
     if stored.record is None or stored.other_format:
         return set()
     files = stored.record["files"]
-    return {name for name in files if name in MODELS.values() or fnmatch(name, CHECKPOINTS)}
+    return {name for name in files if name in MODELS.values() or is_checkpoint(name)}
 
 
 def is_finished(stored: StoredRecord) -> bool:
@@ -156,5 +155,5 @@ def missing_models(
     if record["status"] in (RunStatus.DIVERGED, RunStatus.CAPPED):
         return []
     missing = [MODELS[which] for which in saved if MODELS[which] not in record["files"]]
-    has_checkpoints = any(fnmatch(name, CHECKPOINTS) for name in record["files"])
+    has_checkpoints = any(map(is_checkpoint, record["files"]))
     return missing if has_checkpoints or not checkpoints else [*missing, CHECKPOINTS]

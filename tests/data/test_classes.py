@@ -30,6 +30,11 @@ def test_classes_that_do_not_begin_at_zero(tmp_path: Path) -> None:
     assert "3 classes: 1, 2, 3" in loaded.notice
 
 
+def test_many_classes_that_do_not_begin_at_zero(tmp_path: Path) -> None:
+    loaded = labelled(tmp_path, list(range(1, 151)) * 2)
+    assert (loaded.classes, loaded.y_train[:2].tolist()) == (150, [0, 1])
+
+
 def test_labels_as_they_are_spelled(tmp_path: Path) -> None:
     """01 is not 1; 1.0 and 2.0 are numbers."""
     assert labelled(tmp_path, ["01", "02", "10"] * 5).preprocessing["labels"] == ("01", "02", "10")

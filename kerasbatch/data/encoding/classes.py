@@ -12,6 +12,8 @@ from kerasbatch.types import Array
 
 MAX_CLASSES = 1000
 """The number of whole numbers, not counted from 0, that are taken for classes."""
+MAX_GUESSED_CLASSES = 100
+"""The number of whole numbers that are taken for classes where the loss does not say so."""
 
 
 @dataclass(frozen=True)
@@ -113,10 +115,6 @@ def _is_number(text: str) -> bool:
     return True
 
 
-MAX_CLASSES = 100
-"""The different whole numbers that are taken for classes."""
-
-
 def are_classes(values: Array, examples: int) -> bool:
     """Return whether the different values of labels are text, or a few whole numbers from 0 on.
 
@@ -127,5 +125,5 @@ def are_classes(values: Array, examples: int) -> bool:
     if values.dtype.kind not in "biuf":
         return True
     is_whole = values.dtype.kind in "biu" or bool((values == values.round()).all())
-    are_few = len(values) <= min(MAX_CLASSES, max(2, examples // 5))
+    are_few = len(values) <= min(MAX_GUESSED_CLASSES, max(2, examples // 5))
     return is_whole and are_few and (values.dtype.kind != "f" or set(values.tolist()) <= {0, 1})
