@@ -214,4 +214,4 @@ class _Recording:
             examples_per_second=per_second(examples, seconds),
             steps_per_second=per_second(step, seconds),
             peak_memory_mb=None,
-        ).with_metrics(last_and_best(rows, prefix))
+        ).with_metrics(last_and_best(rows, prefix, None))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, get_origin
 
-from kerasbatch.runs.default_keys import defaults_of, standardizes_for_weights, start_of_auto
+from kerasbatch.runs.default_keys import DefaultKeys, standardizes_for_weights
 from kerasbatch.spec.passed.references import is_data
 from kerasbatch.spec.reader import SpecSource, resolve_spec, spec_from_dict, with_keys
 from kerasbatch.spec.schema import Spec
@@ -58,10 +58,11 @@ def _complete(spec: Mapping[str, Any], sweeps: bool) -> dict[str, Any]:
     if standardizes_for_weights(complete):
         message = "x is standardized, and the model has weights already; if it expects x as it is, "
         warnings.warn(f'{message}write data={{"x": x, "y": y, "standardize": False}}', stacklevel=4)
-    if missing := defaults_of(complete):
+    defaults = DefaultKeys(complete)
+    if missing := defaults.missing():
         shown = ", ".join(f"{key}={value!r}" for key, value in missing.items())
         warnings.warn(f"not given, so these are used: {shown}", stacklevel=4)
-    complete = complete | missing | start_of_auto(complete)
+    complete = complete | missing | defaults.start_of_auto()
     for key in [key for key in complete if "." in key]:
         if key.partition(".")[0] in (complete.get("sweep") or {}):  # its section is swept
             complete["sweep"] = {**complete["sweep"], key: [complete.pop(key)]}

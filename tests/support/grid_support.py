@@ -130,7 +130,7 @@ def _record(prepared: PreparedRun, history: list[Row], status: str) -> dict[str,
         train_seconds=float(last["seconds"]),
         compile_seconds=None,
         evaluate_seconds=None,
-        metrics=last_and_best(history, "val_"),
+        metrics=last_and_best(history, "val_", None),
         reached=last if status == "target" else None,
         chance_level={"val_accuracy": 0.1},
     )

@@ -93,5 +93,5 @@ def _outcome(status: str, steps: int, history: list[dict[str, Any]]) -> Outcome:
         train_seconds=steps / 100,
         compile_seconds=0.1,
         evaluate_seconds=0.1,
-        metrics=last_and_best(history[1:], "val_"),
+        metrics=last_and_best(history[1:], "val_", None),
     )

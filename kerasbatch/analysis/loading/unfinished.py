@@ -48,7 +48,7 @@ def partial_record(path: Path) -> dict[str, Any]:
     }
     row |= {name: history[-1][column] for column, name in _COSTS.items() if history}
     prefix = "val_" if any(name.startswith("val_") for name in (*history, {})[0]) else "train_"
-    row |= last_and_best(history, prefix)
+    row |= last_and_best(history, prefix, spec.target)
     return {"row": row, "spec": spec.plain(), "swept": {}, "status": RunStatus.UNFINISHED}
 
 

@@ -60,7 +60,7 @@ def summarize(
         train_seconds=_rounded(recorder.train_seconds),
         compile_seconds=_rounded(training.compile_seconds),
         evaluate_seconds=_rounded(recorder.evaluate_seconds),
-        metrics=last_and_best(recorder.rows, job.prefix) | last_metrics,
+        metrics=last_and_best(recorder.rows, job.prefix, job.spec.target) | last_metrics,
         reached=end.stopping.reached,
         error=traceback_of(error),
         chance_level=chance_levels(job),
