@@ -46,7 +46,7 @@ def test_packages_hold_a_docstring_and_nothing_else(package: Path) -> None:
 
 def test_the_public_api_is_the_documented_one() -> None:
     """Every public name is there, has a docstring, and stands in the page about Python."""
-    page = (HERE / "docs/python.md").read_text(encoding="utf-8")
+    page = (HERE / "docs/reference/python.md").read_text(encoding="utf-8")
     assert kerasbatch.__all__ == sorted(kerasbatch.__all__)
     for name in kerasbatch.__all__:
         assert getattr(kerasbatch, name).__doc__
@@ -77,7 +77,7 @@ def test_shipped_experiments_parse_and_plan(file: Path) -> None:
 
 def test_the_map_of_the_code_has_a_line_for_every_folder() -> None:
     """Each line names the module to start at, which exists."""
-    code = (HERE / "docs/code.md").read_text(encoding="utf-8")
+    code = (HERE / "docs/explanation/code.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| `?([\w/]+?)/?`? \| .*? \| `(\w+)/?`", code, re.MULTILINE))
     folders = {str(module.parent) for module in MODULES if module.stem != "__init__"} - {"."}
     assert rows.keys() - {"ground", "analysis"} == folders - {"analysis"}

@@ -17,15 +17,15 @@ from kerasbatch.analysis.plots.language import known_fonts, new_fonts
 from kerasbatch.cli.app import app
 
 HERE = Path(__file__).parent.parent
-PAGES = [HERE / "README.md", HERE / "CONTRIBUTING.md", *sorted((HERE / "docs").glob("*.md"))]
+PAGES = [HERE / "README.md", HERE / "CONTRIBUTING.md", *sorted((HERE / "docs").rglob("*.md"))]
 TEXT = {page.stem: page.read_text(encoding="utf-8") for page in PAGES}
 EXAMPLES = [
     pytest.param(code, id=f"{page}-{number}")
     for page, text in TEXT.items()
     for number, code in enumerate(re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL))
 ]
-FILES = dict(re.findall(r"^`([\w.]+)`:\n\n```\w+\n(.*?)```", TEXT["mistakes"], re.DOTALL | re.M))
-ANSWERS = re.findall(r"```console\n\$ kerasbatch ([^\n]*)\n(.*?)```", TEXT["mistakes"], re.DOTALL)
+FILES = dict(re.findall(r"^`([\w.]+)`:\n\n```\w+\n(.*?)```", TEXT["errors"], re.DOTALL | re.M))
+ANSWERS = re.findall(r"```console\n\$ kerasbatch ([^\n]*)\n(.*?)```", TEXT["errors"], re.DOTALL)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

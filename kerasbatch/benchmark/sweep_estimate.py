@@ -19,7 +19,7 @@ from kerasbatch.spec.trust import Access
 ROUNDS = 3
 SHORTEST, LONGEST, LONGEST_OF_SEVERAL = 0.85, 1.4, 2.0
 """The times of a training, in terms of its time when it was tried alone. Workers share caches and
-memory. All of ten sweeps of 8 to 53 seconds on two cores were inside (`docs/sweeps.md`)."""
+memory. All of ten sweeps of 8 to 53 seconds on two cores were inside (`docs/how-to/sweeps.md`)."""
 
 
 @dataclass(frozen=True)

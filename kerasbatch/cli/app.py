@@ -16,6 +16,7 @@ from kerasbatch.cli.cache import cache
 from kerasbatch.cli.check_advice import check_advice
 from kerasbatch.cli.claims import claims
 from kerasbatch.cli.compare import compare
+from kerasbatch.cli.examples import examples
 from kerasbatch.cli.export import export
 from kerasbatch.cli.init import init
 from kerasbatch.cli.plan import plan
@@ -35,6 +36,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
+    examples,
     init,
     steps,
     plan,

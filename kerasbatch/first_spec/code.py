@@ -32,7 +32,9 @@ def draft_of_code(build: str | None, load: str, folder: Path) -> Draft:
     access = Access(folder, trusted=True)
     arrays = python_arrays(PythonData(kind="python", python=load), access)
     if isinstance(arrays.y, dict | tuple):
-        message = f"{load} returns several targets; write the spec by hand, as in docs/own-code.md"
+        message = (
+            f"{load} returns several targets; write the spec by hand, as in docs/how-to/own-code.md"
+        )
         raise SpecError.at((), message)
     y = arrays.y
     task = _task(y)

@@ -41,7 +41,7 @@ def test_reference_results_are_whole(name: str) -> None:
 
 def test_the_docs_show_the_comparison() -> None:
     """Every cell of its table, by columns of the comparison."""
-    page = (REFERENCE.parents[1] / "docs/comparison.md").read_text(encoding="utf-8")
+    page = (REFERENCE.parents[1] / "docs/explanation/comparison.md").read_text(encoding="utf-8")
     shown = [
         row.split(" | ") for row in re.findall(r"^\| ([\d,]+ \|(?: [\d,.]* \|){8})$", page, re.M)
     ]
