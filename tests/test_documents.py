@@ -15,10 +15,13 @@ from typer.testing import CliRunner
 
 from kerasbatch.analysis.plots.language import known_fonts, new_fonts
 from kerasbatch.cli.app import app
+from kerasbatch.version import VERSION
 
 HERE = Path(__file__).parent.parent
-PAGES = [HERE / "README.md", HERE / "CONTRIBUTING.md", *sorted((HERE / "docs").rglob("*.md"))]
+OUTSIDE = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
+PAGES = [*(HERE / name for name in OUTSIDE), *sorted((HERE / "docs").rglob("*.md"))]
 TEXT = {page.stem: page.read_text(encoding="utf-8") for page in PAGES}
+assert len(TEXT) == len(PAGES), "two pages have one name"
 EXAMPLES = [
     pytest.param(code, id=f"{page}-{number}")
     for page, text in TEXT.items()
@@ -183,3 +186,13 @@ def test_pictures_are_what_their_commands_draw(
     assert (away[coloured] > 0.2).mean() < 0.2
     english = imread(HERE / f"experiments/pictures/{name}.png")
     assert language == "en" or english.shape != shown.shape or (english != shown).any()
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    """In the package, the citation, and the last release of the changelog, with its date."""
+    citation = (HERE / "CITATION.cff").read_text(encoding="utf-8")
+    fields = dict(re.findall(r"^(version|date-released): (.*)$", citation, re.MULTILINE))
+    release = re.search(r"^## (\d\S*) - (\S+)$", TEXT["CHANGELOG"], re.MULTILINE)
+    assert release is not None
+    assert release.groups() == (fields["version"], fields["date-released"])
+    assert fields["version"] == VERSION

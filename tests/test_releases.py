@@ -22,7 +22,9 @@ def test_runs_are_loaded(release: Path) -> None:
     assert list(loaded.runs["status"]) == ["done"] * 4
     assert list(loaded.runs["step_check"]) == ["ok"] * 4
     assert set(loaded.history["run_id"]) == set(loaded.runs["run_id"])
-    assert {record["versions"]["kerasbatch"] for record in loaded.records.values()} == {release.name}
+    assert {record["versions"]["kerasbatch"] for record in loaded.records.values()} == {
+        release.name
+    }
 
 
 def test_runs_are_compared_and_reported(release: Path) -> None:
@@ -41,4 +43,3 @@ def test_models_predict(release: Path, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     predicted = kb.load_run(run).predict(pd.read_csv(WIND))
     assert pd.read_csv(output)["power_kw"].to_numpy() == pytest.approx(predicted.ravel(), rel=1e-5)
-

@@ -65,7 +65,7 @@ def _value(schema: Schema) -> str:
         name = str(schema["$ref"]).rpartition("/")[2]
         return f"[{name}](#{name.lower()})"
     if "enum" in schema:
-        return ", ".join(_code(value) for value in schema["enum"][:40])
+        return ", ".join(_code(value) for value in schema["enum"])
     if "const" in schema:
         return _code(schema["const"])
     for several in ("anyOf", "oneOf"):

@@ -17,7 +17,7 @@ from kerasbatch.spec.section_schema import GroupsForValidation, LastForValidatio
 from kerasbatch.text import counted, shortened
 from kerasbatch.types import Array
 
-MAX_COLUMNS, MAX_CLASSES = 8, 6
+SHOWN_COLUMNS, SHOWN_CLASSES = 8, 6
 """The columns of words, and the classes, that are named one by one."""
 MAX_NAME = 30
 FROM_MISSING = 0.005
@@ -50,12 +50,14 @@ def _columns(parts: SplitData, preprocessing: Preprocessing) -> str:
     texts = [counted(len(numbers), "number")] if numbers else []
     lacking = [name for name in numbers if missing[name] >= FROM_MISSING]
     if lacking:
-        shares = ", ".join(f"{_short(name)} {missing[name]:.0%}" for name in lacking[:MAX_COLUMNS])
+        shares = ", ".join(
+            f"{_short(name)} {missing[name]:.0%}" for name in lacking[:SHOWN_COLUMNS]
+        )
         texts[0] += f" (missing: {shares})"
     words = [*_word_columns(preprocessing, missing)]
-    texts += words[:MAX_COLUMNS]
-    if len(words) > MAX_COLUMNS:
-        texts.append(f"{len(words) - MAX_COLUMNS} more columns of words")
+    texts += words[:SHOWN_COLUMNS]
+    if len(words) > SHOWN_COLUMNS:
+        texts.append(f"{len(words) - SHOWN_COLUMNS} more columns of words")
     return ", ".join(texts)
 
 
@@ -106,9 +108,9 @@ def class_shares(names: Sequence[str], shares: Array) -> str:
         names: their names.
         shares: the share of each in the examples.
     """
-    order = np.argsort(-shares, kind="stable")[:MAX_CLASSES]
+    order = np.argsort(-shares, kind="stable")[:SHOWN_CLASSES]
     listed = ", ".join(f"{_short(names[number])} {_percent(shares[number])}" for number in order)
-    more = ", ..." if len(names) > MAX_CLASSES else ""
+    more = ", ..." if len(names) > SHOWN_CLASSES else ""
     return f"{len(names)} classes: {listed}{more}"
 
 

@@ -80,7 +80,10 @@ def _names(labels: Iterable[str], outputs: int) -> list[str]:
 def _by_class(prefix: str, names: Sequence[str], wide: Array) -> dict[str, Array]:
     """Return a column for each class; for a single number, that of the second class."""
     shown = names[1:2] if wide.shape[1] == 1 else names
-    return {f"{prefix}_{name}": column for name, column in zip(shown, wide.T, strict=False)}
+    return {
+        f"{prefix}_{name}": column
+        for name, column in zip(shown[: wide.shape[1]], wide.T, strict=True)
+    }
 
 
 def prediction_table(saved: SavedModel, examples: Arrays) -> "pd.DataFrame":

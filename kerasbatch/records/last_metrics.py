@@ -32,6 +32,7 @@ def last_and_best(rows: Sequence[Row], prefix: str, target: Target | None) -> di
 
 def _direction(name: str, target: Target | None) -> Direction | None:
     """Return the direction in which a metric improves; None if nobody says it of own code."""
-    if target is not None and target.metric == name:
-        return "lower" if target.lower_is_better else "higher"
-    return keras_registry.better_direction(name)
+    known = keras_registry.better_direction(name)
+    if known is not None or target is None or target.metric != name:
+        return known
+    return "lower" if target.lower_is_better else "higher"

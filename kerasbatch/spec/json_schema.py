@@ -106,7 +106,8 @@ def _clean(value: Any) -> Any:
     kept = {
         key: _clean(inner)
         for key, inner in value.items()
-        if not (key == "title" and isinstance(inner, str)) and not (key == "default" and not inner)
+        if not (key == "title" and isinstance(inner, str))
+        and not (key == "default" and inner is None)
     }
     options = [option for option in kept.get("anyOf", []) if option != {"type": "null"}]
     if len(options) == 1 and len(kept["anyOf"]) == 2:

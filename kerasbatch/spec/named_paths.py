@@ -10,6 +10,7 @@ from kerasbatch.spec.callbacks import is_passed_callback, is_user_callback
 from kerasbatch.spec.compile_part import CompilePart
 from kerasbatch.spec.data_values import NpyFiles
 from kerasbatch.spec.fields import InnerKey, KeyedModel, Named, metadata
+from kerasbatch.spec.own_code import PYTHON
 from kerasbatch.spec.schema import COMPILE_PARTS, Spec
 from kerasbatch.spec.section_schema import OWN_CODE, ObjectModel
 from kerasbatch.spec.trust import Access
@@ -66,10 +67,10 @@ def code_beside_model(spec: Spec) -> Iterator[tuple[Location, str]]:
     """Yield the functions of callbacks, optimizer, loss and metrics, with their places."""
     for number, callback in enumerate(spec.callbacks):
         if is_user_callback(callback):
-            yield ("callbacks", number, "python"), callback["python"]
+            yield ("callbacks", number, PYTHON), callback[PYTHON]
     for location, part in compile_parts(spec):
         if part.python is not None:
-            yield (*location, "python"), part.python
+            yield (*location, PYTHON), part.python
 
 
 def file_names(spec: Spec) -> list[str]:
@@ -99,7 +100,7 @@ def with_absolute_paths(spec: Spec, access: Access) -> Spec:
     }
     if spec.callbacks:
         replacements["callbacks"] = tuple(
-            {**callback, "python": _absolute_code(callback["python"], access)}
+            {**callback, PYTHON: _absolute_code(callback[PYTHON], access)}
             if is_user_callback(callback)
             else callback
             for callback in spec.callbacks
@@ -116,7 +117,7 @@ def _absolute_part(part: CompilePart, access: Access) -> CompilePart:
         return part.model_copy(update={"outputs": parts})
     if part.python is None:
         return part
-    return part.model_copy(update={"python": _absolute_code(part.python, access)})
+    return part.model_copy(update={PYTHON: _absolute_code(part.python, access)})
 
 
 def _absolute_files(files: str | NpyFiles, access: Access) -> str | NpyFiles:

@@ -9,7 +9,7 @@ ROWS = [
 ]
 
 
-def test_best_of_a_metric_of_keras():
+def test_best_of_a_metric_of_keras() -> None:
     """The lowest loss, without that of the untrained model."""
     assert last_and_best(ROWS, "val_", None) == {
         "val_loss": 2.0,
@@ -18,7 +18,7 @@ def test_best_of_a_metric_of_keras():
     }
 
 
-def test_a_target_tells_the_direction_of_an_own_metric():
+def test_a_target_tells_the_direction_of_an_own_metric() -> None:
     """Of own code, only the bound says whether more is better."""
     higher = last_and_best(ROWS, "val_", Target(metric="val_gain", at_least=5.0))
     lower = last_and_best(ROWS, "val_", Target(metric="val_gain", at_most=0.5))

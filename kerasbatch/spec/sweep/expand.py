@@ -114,11 +114,11 @@ def _single_run(
     plain = {key: copy.deepcopy(part) if key in changed else part for key, part in base.items()}
     places: dict[Location, Any] = {}
     try:
-        for outer_first in sorted(axes, key=lambda part: len(part.location)):
-            if outer_first.key == RATE and swept[RATE] == AUTO:
+        for axis in sorted(axes, key=lambda part: len(part.location)):  # outer keys first
+            if axis.key == RATE and swept[RATE] == AUTO:
                 continue  # the search sets it
-            value = copy.deepcopy(swept[outer_first.key])
-            places[set_value(plain, outer_first.key, value)] = outer_first.place
+            value = copy.deepcopy(swept[axis.key])
+            places[set_value(plain, axis.key, value)] = axis.place
         return SingleRun(check_spec(Tree(plain), source.spec.name), swept, places)
     except SpecError as error:
         chosen = ", ".join(f"{key}={value_label(value)}" for key, value in swept.items())
