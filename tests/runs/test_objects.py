@@ -178,6 +178,27 @@ FAULTS = {
 }
 
 
+def test_a_function_is_called_once_for_the_keys_that_are_left_out() -> None:
+    """For the loss, and whether the model is compiled; and for the start of a search of rates."""
+    calls = []
+
+    def compiled(input_shape: tuple[int, ...], classes: int) -> keras.Model:
+        calls.append(classes)
+        model = build(input_shape, classes)
+        model.compile(keras.optimizers.SGD(0.25), "sparse_categorical_crossentropy")
+        return model
+
+    with pytest.warns(UserWarning, match="not given"):
+        source = spec_of_python(
+            None,
+            (),
+            {"data": (X, Y), "model": compiled, "batch_size": [8, 16], "learning_rate": "auto"},
+            sweeps=True,
+        )
+    assert calls == [3]
+    assert source.spec.epochs == 1
+
+
 @pytest.mark.filterwarnings("ignore:unclosed file")
 @pytest.mark.parametrize("name", FAULTS)
 def test_faults(tmp_path: Path, name: str) -> None:
