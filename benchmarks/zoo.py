@@ -3,7 +3,7 @@
     python benchmarks/zoo.py [--models NAME...] [--csv FILE]
     python benchmarks/zoo.py --table FILE
 
-The whole takes 100 minutes; a FILE that is there goes on where it ended.
+The whole takes two hours; a FILE that is there goes on where it ended.
 
 Each row is a model, a batch size and a number of steps. Every way trains a fresh model for the
 first part of its steps, compilation included (the median of three fresh models where that takes
