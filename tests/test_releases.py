@@ -10,7 +10,7 @@ import kerasbatch as kb
 from kerasbatch.cli.app import app
 
 HERE = Path(__file__).parent
-RELEASES = sorted(path for path in (HERE / "releases").iterdir() if path.name != "specs")
+RELEASES = sorted((HERE / "releases").glob("[0-9]*"))
 WIND = HERE.parent / "experiments/wind_forecast.csv"
 
 pytestmark = pytest.mark.parametrize("release", RELEASES, ids=lambda path: path.name)
@@ -42,4 +42,6 @@ def test_models_predict(release: Path, tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["predict", str(run), "--csv", str(WIND), "-o", str(output)])
     assert result.exit_code == 0, result.output
     predicted = kb.load_run(run).predict(pd.read_csv(WIND))
-    assert pd.read_csv(output)["power_kw"].to_numpy() == pytest.approx(predicted.ravel(), rel=1e-5)
+    assert pd.read_csv(output)["prediction"].to_numpy() == pytest.approx(
+        predicted.ravel(), rel=1e-5
+    )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from kerasbatch.cli import options
-from kerasbatch.cli.garbage_collection import paused_collection
+from kerasbatch.cli.display.garbage_collection import paused_collection
 from kerasbatch.cli.options import AllRuns, By, Target
 from kerasbatch.cli.terminal import FAILED, open_console, print_error, print_note, print_uncut
 from kerasbatch.errors import Fault, SpecError

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kerasbatch.cli import options
-from kerasbatch.cli.garbage_collection import paused_collection
+from kerasbatch.cli.display.garbage_collection import paused_collection
 from kerasbatch.cli.options import Jobs, Overrides, SpecPath, Trust
 from kerasbatch.cli.steps import show_plan
 from kerasbatch.cli.terminal import open_console, print_note, print_uncut

@@ -133,7 +133,9 @@ class RunData:
     @property
     def _evaluated_rows(self) -> Array:
         labels = array_trees.single(self.y_train) if self.classes else None
-        return evaluation_subset(array_trees.length(self.y_train), labels)
+        length = array_trees.length(self.y_train)
+        size = sum(array.nbytes for array in array_trees.leaves(self.x_train))
+        return evaluation_subset(length, labels, size // length)
 
 
 def load_data(spec: Spec, access: Access) -> RunData:

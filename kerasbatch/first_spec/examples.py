@@ -78,7 +78,8 @@ def chosen_examples(names: Sequence[str]) -> list[Example]:
     shipped = {example.name: example for example in shipped_examples()}
     if unknown := [name for name in names if name not in shipped]:
         raise SpecError([_unknown(name, list(shipped)) for name in unknown])
-    return list({each.name: each for name in names for each in _with_start(name, shipped)}.values())
+    ordered = (example for name in names for example in _with_start(name, shipped))
+    return list({example.name: example for example in ordered}.values())
 
 
 def copy_examples(examples: Sequence[Example], folder: Path) -> list[Path]:
@@ -123,6 +124,6 @@ def _with_start(name: str, shipped: dict[str, Example]) -> list[Example]:
     return [*(_with_start(example.start, shipped) if example.start else []), example]
 
 
-def _unknown(name: str, known: list[str]) -> Fault:
-    hint = suggestion(name, known) or "; kerasbatch examples lists them"
+def _unknown(name: str, names: list[str]) -> Fault:
+    hint = suggestion(name, names) or "; kerasbatch examples lists them"
     return Fault((), f"there is no example {name}{hint}")

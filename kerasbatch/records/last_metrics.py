@@ -32,7 +32,7 @@ def last_and_best(rows: Sequence[Row], prefix: str, target: Target | None) -> di
 
 def _direction(name: str, target: Target | None) -> Direction | None:
     """Return the direction in which a metric improves; None if nobody says it of own code."""
-    known = keras_registry.better_direction(name)
-    if known is not None or target is None or target.metric != name:
-        return known
+    of_keras = keras_registry.better_direction(name)
+    if of_keras is not None or target is None or target.metric != name:
+        return of_keras
     return "lower" if target.lower_is_better else "higher"

@@ -44,7 +44,7 @@ def failed_run_record(
         train_seconds=None,
         compile_seconds=None,
         evaluate_seconds=None,
-        metrics=last_and_best(history, run.data.prefix, run.spec.target),
+        metrics=last_and_best(history, run.data.prefix, run.single.spec.target),
         error=failure.error,
     )
     record = run_record(run, outcome, None)

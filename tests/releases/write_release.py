@@ -23,7 +23,7 @@ def write_release() -> None:
         raise SystemExit(f"{release} is there; the results of a release are never written again")
     with tempfile.TemporaryDirectory() as folder:
         for spec in sorted((HERE / "specs").glob("*.yaml")):
-            kb.run_all(spec, results=folder)
+            kb.run_all(spec, results=folder, trust=True)
             kept = shutil.ignore_patterns("*.lock", ".lock")
             shutil.copytree(Path(folder) / spec.stem, release / spec.stem, ignore=kept)
     for run in sorted(path.parent for path in release.glob("*/*/record.json")):

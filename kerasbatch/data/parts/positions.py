@@ -28,6 +28,8 @@ DEFAULT_FRACTION = 0.2
 """The share for validation where neither the spec nor the data say anything."""
 MAX_TRAIN_EVALUATION = 10_000
 """The training examples that replace validation data if there are none."""
+MAX_EVALUATION_BYTES, MIN_TRAIN_EVALUATION = 200_000_000, 100
+"""The memory that these examples may take, and the number of them that is taken in any case."""
 # The seeds of the samples, different so that the samples are independent of each other.
 _VALIDATION_KEY, _TRAIN_KEY, _EVALUATION_KEY = 101, 102, 103
 Positions = NDArray[np.int64]
@@ -113,9 +115,16 @@ def _held_groups(groups: Array, fraction: float) -> Positions:
     return np.flatnonzero(np.isin(numbers, order[: best + 1]))
 
 
-def evaluation_subset(n: int, labels: Labels | None) -> Positions:
-    """Return the training examples to evaluate on if there are no validation data."""
-    size = min(n, MAX_TRAIN_EVALUATION)
+def evaluation_subset(n: int, labels: Labels | None, example_bytes: int) -> Positions:
+    """Return the training examples to evaluate on if there are no validation data.
+
+    Args:
+        n: the number of training examples.
+        labels: their classes, or None.
+        example_bytes: the bytes of one of them; the subset is copied into memory.
+    """
+    limit = max(MIN_TRAIN_EVALUATION, MAX_EVALUATION_BYTES // max(1, example_bytes))
+    size = min(n, MAX_TRAIN_EVALUATION, limit)
     return stratified_sample(n, size, key=_EVALUATION_KEY, classes=labels)
 
 

@@ -1,7 +1,7 @@
 """One training, from a spec and its data to an outcome."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import keras
@@ -12,7 +12,7 @@ from kerasbatch.callbacks.progress import ProgressReporter
 from kerasbatch.callbacks.recorder import Recorder
 from kerasbatch.callbacks.step_counter import StepCounter
 from kerasbatch.callbacks.stopping import Stopping
-from kerasbatch.engine.options import FitOptions, Needs
+from kerasbatch.engine.options import Arrays, FitOptions, Needs
 from kerasbatch.engine.sources.example_stream import ExampleStream
 from kerasbatch.engine.training.start import Training, start
 from kerasbatch.errors import EngineError
@@ -53,11 +53,13 @@ def train(job: TrainingJob, emit: Emit) -> Outcome:
             folder = stack.enter_context(job.own_directory())
             callbacks = make_callbacks(job.spec, job.access, folder)
             stream = stack.enter_context(example_stream(job))
-            training = _begin(job, stream, callbacks)
+            evaluated = job.data.evaluated  # without validation, a copy of examples
+            training = _begin(job, stream, callbacks, evaluated)
             noise = NoiseRecorder(job.spec, job.model, job.data)
         except BaseException as error:  # user code may raise anything
             return not_started(job.plan, error)
-        return _Session(job, training, callbacks, noise, emit).run()
+        measure = training.evaluator(evaluated)
+        return _Session(job, training, callbacks, noise, measure, emit).run()
 
 
 def _refuse_changed_files(job: TrainingJob) -> None:
@@ -67,7 +69,10 @@ def _refuse_changed_files(job: TrainingJob) -> None:
 
 
 def _begin(
-    job: TrainingJob, stream: ExampleStream, callbacks: Sequence[keras.callbacks.Callback]
+    job: TrainingJob,
+    stream: ExampleStream,
+    callbacks: Sequence[keras.callbacks.Callback],
+    evaluated: Arrays,
 ) -> Training:
     """Choose the engine and compile."""
     spec = job.spec
@@ -78,7 +83,7 @@ def _begin(
         needs=Needs(record_steps="steps" in spec.record, stop_when_diverged=True),
         cuts=_evaluation_steps(job),
         options=FitOptions(callbacks=callbacks),
-        evaluated=job.data.evaluated,
+        evaluated=evaluated,
         settings=job.settings.engine,
     )
 
@@ -97,10 +102,11 @@ class _Session:
         training: Training,
         callbacks: Sequence[keras.callbacks.Callback],
         noise: NoiseRecorder,
+        measure: Callable[[], dict[str, float]],
         emit: Emit,
     ) -> None:
         self._job, self._training, self._emit, self._callbacks = job, training, emit, callbacks
-        plan, self._measure = job.plan, training.evaluator(job.data.evaluated)
+        plan, self._measure = job.plan, measure
         self._averages = AveragedWeights(job.model, list(callbacks))
         self._counter = StepCounter(
             plan.train_examples,
