@@ -8,6 +8,7 @@ import pytest
 from own_support import REGRESSION, csv, load, npz
 
 import kerasbatch as kb
+from kerasbatch.data.parts.positions import evaluation_subset
 
 
 def shop_table(shops: int = 10, rows: int = 7) -> str:
@@ -106,3 +107,11 @@ def test_large_groups_leave_fewer_examples(tmp_path: Path) -> None:
     keys = REGRESSION | csv(tmp_path, table, train_examples=40)
     with pytest.raises(kb.SpecError, match="found 40; must be at most the 30"):
         load(tmp_path, keys | {"validation": {"groups": "shop", "fraction": 0.2}})
+
+
+def test_large_examples_are_evaluated_on_fewer() -> None:
+    """The subset is copied into memory: 200 MB of it, and a hundred examples in any case."""
+    assert len(evaluation_subset(20_000, None, 100)) == 10_000
+    assert len(evaluation_subset(20_000, None, 200_000)) == 1_000
+    assert len(evaluation_subset(20_000, None, 10**8)) == 100
+    assert len(evaluation_subset(50, None, 10**8)) == 50
