@@ -1,6 +1,7 @@
 """A kept model for other programs: with its preprocessing inside, in three formats."""
 
 import contextlib
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -68,13 +69,25 @@ def export_model(saved: SavedModel, kind: str, path: Path) -> None:
         raise SpecError.at((), f"{path.name} must end in {ending}")
     if path.exists():
         raise SpecError.at((), f"{path} is there already; name another one")
+    if kind == "onnx" and saved.preprocessing.words:
+        message = "ONNX cannot look up the words of a column; export it as savedmodel or keras"
+        raise SpecError.at((), message)
     model = serving_model(saved)
     if kind == "keras":
         with keras_refusals(()):
             model.save(path)
         return
-    with keras_refusals(()), _missing_libraries(kind):
+    with keras_refusals(()), _missing_libraries(kind), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of tf2onnx, about names of NumPy
+        if kind == "onnx":  # Keras exports a model to ONNX only if it has been called
+            model(keras.tree.map_structure(_one_example, model.input))
         model.export(path, format="onnx" if kind == "onnx" else "tf_saved_model", verbose=False)
+
+
+def _one_example(tensor: Any) -> Any:
+    """Return a batch of one example of zeros for an input of a model."""
+    shape = [1 if length is None else length for length in tensor.shape[1:]]
+    return keras.ops.zeros((1, *shape), tensor.dtype)
 
 
 @contextlib.contextmanager

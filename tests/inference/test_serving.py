@@ -42,9 +42,10 @@ def outputs(run: Path, examples: Any) -> Any:
     return model_outputs(saved, encode_examples(saved, examples)[0])
 
 
-@pytest.mark.parametrize("kind", ["keras", "savedmodel"])
+@pytest.mark.parametrize("kind", ["keras", "savedmodel", "onnx"])
 def test_images_are_bytes(kind: str, tmp_path: Path) -> None:
     """The outputs are probabilities, also of a model of logits."""
+    runtime = pytest.importorskip("onnxruntime") if kind == "onnx" else None
     layers = ["Flatten", {"Dense": {"units": 3}}]
     data = {"x": IMAGES, "y": RANDOM.integers(0, 3, 80)}
     result = kb.run(spec(data=data, model={"layers": layers}, loss=LOGITS), results=tmp_path)
@@ -52,6 +53,9 @@ def test_images_are_bytes(kind: str, tmp_path: Path) -> None:
     export_model(load_saved_model(result.directory), kind, place)
     if kind == "keras":
         served = keras.saving.load_model(place)(IMAGES)
+    elif runtime is not None:
+        session = runtime.InferenceSession(place)
+        (served,) = session.run(None, {session.get_inputs()[0].name: IMAGES})
     else:
         loaded = tf.saved_model.load(str(place))
         served = loaded.serve(IMAGES)
@@ -65,7 +69,10 @@ def test_a_table_has_an_input_for_each_column(tmp_path: Path) -> None:
     data = {"x": HOUSES.drop(columns="price"), "y": HOUSES["price"], "missing": "mean"}
     data["standardize_target"] = True
     result = kb.run(spec(data=data, loss="mse"), results=tmp_path)
-    export_model(load_saved_model(result.directory), "keras", tmp_path / "houses.keras")
+    saved = load_saved_model(result.directory)
+    with pytest.raises(kb.SpecError, match="ONNX cannot look up the words"):
+        export_model(saved, "onnx", tmp_path / "houses.onnx")
+    export_model(saved, "keras", tmp_path / "houses.keras")
     model = keras.saving.load_model(tmp_path / "houses.keras")
     inputs = {
         "area": tf.constant(HOUSES[["area"]].to_numpy(np.float32)),
