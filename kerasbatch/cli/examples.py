@@ -36,10 +36,8 @@ def examples(
     if not names and not copy_all:
         _print_list(shipped_examples(), console)
         return
-    chosen, folder = (
-        shipped_examples() if copy_all else chosen_examples(names or []),
-        output or Path(),
-    )
+    chosen = shipped_examples() if copy_all else chosen_examples(names or [])
+    folder = output or Path()
     copied = copy_examples(chosen, folder)
     for file in copied:
         console.print(str(file), soft_wrap=True, highlight=False)

@@ -95,7 +95,8 @@ def copy_examples(examples: Sequence[Example], folder: Path) -> list[Path]:
         SpecError: if a file of that name has other content; then nothing is copied.
     """
     names = dict.fromkeys(name for example in examples for name in example.files)
-    contents = {folder / name: (examples_folder() / name).read_bytes() for name in names}
+    shipped = examples_folder()
+    contents = {folder / name: (shipped / name).read_bytes() for name in names}
     existing = [file for file in contents if file.exists()]
     different = [file for file in existing if file.read_bytes() != contents[file]]
     if different:
@@ -111,7 +112,7 @@ def copy_examples(examples: Sequence[Example], folder: Path) -> list[Path]:
 def _example(file: Path) -> Example:
     """Return the example of a spec; it needs every shipped file that its text names."""
     source = load_spec(file)
-    named = _FILE_NAME.findall(file.read_text(encoding="utf-8"))
+    named = _FILE_NAME.findall(source.text or "")
     files = dict.fromkeys([file.name, *(name for name in named if (file.parent / name).is_file())])
     weights = source.spec.initial_weights
     start = weights.experiment if isinstance(weights, WeightsOfExperiment) else None
