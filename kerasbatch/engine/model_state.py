@@ -161,3 +161,25 @@ def short_error(error: BaseException) -> str:
     """Return the type of an error and the beginning of its message, on one line."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
     return f"{type(error).__name__}: {textwrap.shorten(text, 200, placeholder=' ...')}"
+
+
+@contextlib.contextmanager
+def keras_compiled(model: keras.Model, with_xla: bool | None) -> Iterator[None]:
+    """Let Keras' own `fit` compile a model's steps with XLA or without, in a context.
+
+    Args:
+        model: a compiled model.
+        with_xla: whether to use XLA; None leaves it to the model's `compile`.
+    """
+    before = model.jit_compile
+    if with_xla is None or bool(before) == with_xla:
+        yield
+        return
+    functions = {name: vars(model).get(name) for name in ("train_function", "test_function")}
+    model.jit_compile, model.train_function, model.test_function = with_xla, None, None
+    try:
+        yield
+    finally:
+        model.jit_compile = before
+        for name, function in functions.items():
+            setattr(model, name, function)

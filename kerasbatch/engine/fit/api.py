@@ -18,6 +18,7 @@ from kerasbatch.engine.fit.dispatch import (
     leave_to_keras,
     short_epoch_warning,
 )
+from kerasbatch.engine.model_state import keras_compiled
 from kerasbatch.engine.obstacle import ObstacleError
 from kerasbatch.engine.options import FitOptions, Needs
 from kerasbatch.engine.settings import DEFAULT_SETTINGS, EngineSettings
@@ -78,7 +79,8 @@ def fit(
         seed: the seed of the order; None follows the state of NumPy's global generator, which
             `keras.utils.set_random_seed` sets. `history.kerasbatch.seed` holds it.
         engine: `auto`, `fused` (an error if it cannot work) or `keras` (plain `model.fit`).
-        jit_compile: True or False to compile with or without XLA; None chooses.
+        jit_compile: True or False to compile with or without XLA; None chooses, or with
+            `engine="keras"` leaves it to `compile`.
         settings: the thresholds of the engine, for measurements and tests.
         **kwargs: the named arguments of `model.fit`.
 
@@ -117,7 +119,8 @@ def train(
     stream = training.stream if isinstance(training, FusedTraining) else None
     if stream and (warning := short_epoch_warning(stream)):
         warnings.warn(warning, stacklevel=3)
-    history = training.fit(options)
+    with keras_compiled(model, jit_compile if engine == "keras" else None):
+        history = training.fit(options)
     history.kerasbatch = Report(
         training.name,
         training.data,

@@ -116,3 +116,27 @@ def test_a_step_that_no_program_can_hold() -> None:
     assert int(model.optimizer.iterations) == 8
     with pytest.raises(kb.EngineError, match="use engine auto or keras"):
         kb.fit(model, TABLE, CLASSES, engine="fused", verbose=0)
+
+
+def test_plain_fit_with_xla_and_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`jit_compile` holds for `engine="keras"` too, and the model keeps its own setting."""
+    import tensorflow as tf
+
+    compiled: list[Any] = []
+    function = tf.function
+
+    def recorded(*args: Any, **kwargs: Any) -> Any:
+        compiled.append(kwargs.get("jit_compile"))
+        return function(*args, **kwargs)
+
+    monkeypatch.setattr(tf, "function", recorded)
+    model = ready()
+    for jit_compile in (True, False):
+        compiled.clear()
+        model.compile("sgd", "sparse_categorical_crossentropy", jit_compile=not jit_compile)
+        kb.fit(model, TABLE, CLASSES, verbose=0, engine="keras", jit_compile=jit_compile)
+        assert compiled[0] is jit_compile
+        assert model.jit_compile is not jit_compile
+        compiled.clear()
+        kb.fit(model, TABLE, CLASSES, verbose=0, engine="keras")
+        assert compiled[0] is not jit_compile

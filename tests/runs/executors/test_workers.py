@@ -1,6 +1,7 @@
 """Sweeps by workers: what is lost with one of them, and what is not."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from fake_executor import SPEC, FakeExecutor, train
 from patience import limit
 from run_support import run_here
 from small_specs import LINE
-from worker_support import evil, histories
+from worker_support import DIGITS, evil, histories
 
 import kerasbatch as kb
 from kerasbatch.records.table_writer import TableWriter
@@ -66,6 +67,16 @@ def test_a_killed_worker_costs_its_run_only(tmp_path: Path) -> None:
     assert table["batch_size"].tolist() == [1, 100, 30_000]
     here = run_here(spec, tmp_path / "here")
     pd.testing.assert_frame_equal(histories(again), histories(here), check_exact=True)
+
+
+@pytest.mark.slow
+def test_convolutions_with_xla_by_one_worker_and_by_two(tmp_path: Path) -> None:
+    """Equal histories, bit for bit."""
+    spec = DIGITS | {"model": "cnn", "epochs": 30, "sweep": {"batch_size": [4, 16, 100]}}
+    one, two = (kb.run_all(spec, results=tmp_path / str(jobs), jobs=jobs) for jobs in (1, 2))
+    records = [json.loads((result.directory / "record.json").read_text()) for result in one]
+    assert any("convolutions as matrix products" in record["engine"]["why"] for record in records)
+    pd.testing.assert_frame_equal(histories(one), histories(two), check_exact=True)
 
 
 def test_the_sweep_of_a_script_without_a_guard(tmp_path: Path) -> None:
