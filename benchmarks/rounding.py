@@ -110,7 +110,8 @@ def main() -> None:
     if options.csv:
         table.to_csv(options.csv, index=False, float_format="%.6g")
     with pd.option_context("display.width", 200, "display.max_columns", None):
-        print(summary(table).round(6).T.to_string(header=False))
+        columns = summary(table).set_index(["steps", "program"]).T
+        print(columns.to_string(float_format="{:.5g}".format))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ BudgetKind = Literal["epochs", "steps", "examples"]
 """The unit of a budget."""
 EveryKind = Literal["epochs", "steps", "examples", "growth"]
 """The unit in which the points of evaluation are specified."""
+ModelFormat = Literal["keras", "savedmodel", "onnx"]
+"""The format of a kept model for other programs."""
 BatchSize = int | Literal["full"]
 """The examples of one step, or all of them."""
 Array = NDArray[Any]

@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
@@ -13,12 +13,10 @@ from kerasbatch.cli.options import Trust
 from kerasbatch.cli.terminal import open_console, print_note
 from kerasbatch.errors import SpecError
 from kerasbatch.text import counted
+from kerasbatch.types import ModelFormat
 
 if TYPE_CHECKING:
     from kerasbatch.analysis.exporters.run_export import ExportedRun
-
-MODEL_FORMATS = ("keras", "savedmodel", "onnx")
-"""The formats of kept models."""
 
 
 def export(
@@ -39,8 +37,8 @@ def export(
 ) -> None:
     """Export runs to TensorBoard or MLflow; or a kept model with its preprocessing inside."""
     kind, place = to
-    if kind in MODEL_FORMATS:
-        _export_model(paths, kind, Path(place), which, trust)
+    if kind in get_args(ModelFormat):
+        _export_model(paths, cast(ModelFormat, kind), Path(place), which, trust)
         return
     from kerasbatch.analysis.exporters import export as analysis
     from kerasbatch.analysis.loading.load import load
@@ -61,7 +59,7 @@ def export(
 
 
 def _export_model(
-    paths: list[Path], kind: str, place: Path, which: str | None, trust: bool
+    paths: list[Path], kind: ModelFormat, place: Path, which: str | None, trust: bool
 ) -> None:
     """Write the kept model of a run for other programs."""
     if len(paths) != 1:

@@ -1,8 +1,7 @@
 """A kept model for other programs: with its preprocessing inside, in three formats."""
 
-import contextlib
+import importlib.util
 import warnings
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,9 @@ from kerasbatch.data.encoding.preprocessing import Preprocessing
 from kerasbatch.errors import SpecError
 from kerasbatch.inference.saved_model import SavedModel
 from kerasbatch.models.refusals import keras_refusals
+from kerasbatch.types import ModelFormat
 
-FORMATS: Mapping[str, str] = {"keras": ".keras", "savedmodel": "", "onnx": ".onnx"}
-"""The formats, with the endings of their files."""
+_ENDINGS: dict[ModelFormat, str] = {"keras": ".keras", "savedmodel": "", "onnx": ".onnx"}
 _UNSUPPORTED = {
     "dates": "dates, whose parts are read by kerasbatch predict alone",
     "window": "a series in time, whose windows are made by kerasbatch predict alone",
@@ -52,7 +51,7 @@ def serving_model(saved: SavedModel) -> keras.Model:
         return keras.Model(inputs, _outputs(saved, saved.model(examples)))
 
 
-def export_model(saved: SavedModel, kind: str, path: Path) -> None:
+def export_model(saved: SavedModel, kind: ModelFormat, path: Path) -> None:
     """Write a model with its preprocessing inside.
 
     Args:
@@ -64,7 +63,7 @@ def export_model(saved: SavedModel, kind: str, path: Path) -> None:
         SpecError: if the preprocessing cannot be a part of it, the name of the file has another
             ending, or a library for the format is missing.
     """
-    ending = FORMATS[kind]
+    ending = _ENDINGS[kind]
     if ending and path.suffix != ending:
         raise SpecError.at((), f"{path.name} must end in {ending}")
     if path.exists():
@@ -77,10 +76,12 @@ def export_model(saved: SavedModel, kind: str, path: Path) -> None:
         with keras_refusals(()):
             model.save(path)
         return
-    with keras_refusals(()), _missing_libraries(kind), warnings.catch_warnings():
+    if kind == "onnx":
+        _check_onnx_library()
+        # Keras exports a model to ONNX only if it has been called.
+        model(keras.tree.map_structure(_one_example, model.input))
+    with keras_refusals(()), warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # of tf2onnx, about names of NumPy
-        if kind == "onnx":  # Keras exports a model to ONNX only if it has been called
-            model(keras.tree.map_structure(_one_example, model.input))
         model.export(path, format="onnx" if kind == "onnx" else "tf_saved_model", verbose=False)
 
 
@@ -90,14 +91,9 @@ def _one_example(tensor: Any) -> Any:
     return keras.ops.zeros((1, *shape), tensor.dtype)
 
 
-@contextlib.contextmanager
-def _missing_libraries(kind: str) -> Iterator[None]:
-    """Turn the error of a library that is not installed into one that names it."""
-    try:
-        yield
-    except ImportError as error:
-        library = error.name or "tf2onnx"
-        raise SpecError.at((), f"{kind} needs {library}; pip install {library}") from error
+def _check_onnx_library() -> None:
+    if importlib.util.find_spec("tf2onnx") is None:
+        raise SpecError.at((), "onnx needs tf2onnx; pip install 'kerasbatch[onnx]'")
 
 
 def _table(preprocessing: Preprocessing) -> tuple[dict[str, Any], Any]:

@@ -1,5 +1,7 @@
 """Kept models for other programs: the raw examples in, what `predict` writes out."""
 
+import importlib
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +44,11 @@ def outputs(run: Path, examples: Any) -> Any:
     return model_outputs(saved, encode_examples(saved, examples)[0])
 
 
-@pytest.mark.parametrize("kind", ["keras", "savedmodel", "onnx"])
+@pytest.mark.parametrize(
+    "kind", ["keras", "savedmodel", pytest.param("onnx", marks=pytest.mark.exports)]
+)
 def test_images_are_bytes(kind: str, tmp_path: Path) -> None:
     """The outputs are probabilities, also of a model of logits."""
-    runtime = pytest.importorskip("onnxruntime") if kind == "onnx" else None
     layers = ["Flatten", {"Dense": {"units": 3}}]
     data = {"x": IMAGES, "y": RANDOM.integers(0, 3, 80)}
     result = kb.run(spec(data=data, model={"layers": layers}, loss=LOGITS), results=tmp_path)
@@ -53,8 +56,8 @@ def test_images_are_bytes(kind: str, tmp_path: Path) -> None:
     export_model(load_saved_model(result.directory), kind, place)
     if kind == "keras":
         served = keras.saving.load_model(place)(IMAGES)
-    elif runtime is not None:
-        session = runtime.InferenceSession(place)
+    elif kind == "onnx":
+        session = importlib.import_module("onnxruntime").InferenceSession(place)
         (served,) = session.run(None, {session.get_inputs()[0].name: IMAGES})
     else:
         loaded = tf.saved_model.load(str(place))
@@ -91,3 +94,12 @@ def test_faults(tmp_path: Path, small: dict[str, Any]) -> None:
     (tmp_path / "there.keras").touch()
     with pytest.raises(kb.SpecError, match="is there already"):
         export_model(saved, "keras", tmp_path / "there.keras")
+
+
+def test_onnx_without_its_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says what to install."""
+    data = {"x": IMAGES, "y": RANDOM.integers(0, 3, 80)}
+    result = kb.run(spec(data=data, loss=LOGITS), results=tmp_path)
+    monkeypatch.setitem(sys.modules, "tf2onnx", None)
+    with pytest.raises(kb.SpecError, match=r"onnx needs tf2onnx; pip install 'kerasbatch\[onnx\]'"):
+        export_model(load_saved_model(result.directory), "onnx", tmp_path / "model.onnx")
