@@ -111,7 +111,7 @@ def measure_memory(
 
     def peak(size: int) -> float | None:
         without: dict[str, Any] = {"target": None, "save": [], "record": [], "callbacks": []}
-        one = spec_variant(source, name="memory", batch_size=size, steps=2, **without)
+        one = spec_variant(source, name=f"memory-{size}", batch_size=size, steps=2, **without)
         left = max(MIN_SECONDS, until - time.monotonic())
         result = runner.run(one, results=folder, rerun=True, timeout=left, trust=trust)
         peak_mb = result.row["peak_memory_mb"]

@@ -250,6 +250,17 @@ def test_memory_that_is_predicted_is_tried(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.slow
+def test_memory_is_measured_without_notes(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The sizes are experiments of their own, so none is called a rest of an earlier command."""
+    source = reader.spec_from_dict(DIGITS)
+    memory = measure.measure_memory(source, 1437, [1, 64], tmp_path, math.inf, trust=False)
+    assert set(memory.peaks) >= {1, 64}
+    assert "note" not in capfd.readouterr().err
+
+
+@pytest.mark.slow
 def test_a_training_that_learns_nothing_says_so(tmp_path: Path) -> None:
     """Or that does not reach its target."""
     lazy = {"name": "sgd", "learning_rate": 1e-30}
