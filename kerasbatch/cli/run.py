@@ -115,7 +115,7 @@ def _show_results(ended: "list[Result]", directory: Path, *, alone: bool) -> Non
     place = ended[0].directory if alone else directory.absolute()
     place = place.relative_to(Path.cwd()) if place.is_relative_to(Path.cwd()) else place
     console.print(f"files: {place}", soft_wrap=True)
-    if not alone:
+    if not alone and any(not result.status.is_failure for result in ended):
         command = shlex.join(["kerasbatch", "compare", str(place)])
         console.print(f"the best of every batch size: {command}", soft_wrap=True)
 

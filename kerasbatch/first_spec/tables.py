@@ -22,7 +22,7 @@ from kerasbatch.errors import Fault, SpecError
 from kerasbatch.first_spec.draft import Draft, Task, add_training, classification, regression
 from kerasbatch.spec.data_schema import CsvData, ParquetData
 from kerasbatch.spec.trust import Access
-from kerasbatch.text import counted, short_name, suggestion
+from kerasbatch.text import counted, short_name
 
 DATE_PARTS = ["year", "month", "weekday"]
 WORDS_OF_TEXT = 4
@@ -91,11 +91,8 @@ def relative(file: Path, folder: Path) -> str:
 
 
 def _check_targets(table: Table, targets: list[str]) -> None:
-    names = [str(name) for name in table.cells.columns]
-    for target in targets:
-        if target not in names:
-            hint = suggestion(target, names) or f"; it has {short_name(', '.join(names))}"
-            raise SpecError([Fault((), f"--target: the table has no column {target}{hint}")])
+    if faults := table.check_columns(dict.fromkeys(targets, ("--target",))):
+        raise SpecError(faults)
     if len(table) < MIN_ROWS:
         message = f"the table has {counted(len(table), 'row')}; a training needs {MIN_ROWS} or more"
         raise SpecError([Fault((), message)])

@@ -65,8 +65,8 @@ def _built(model: Any, name: str, input_shape: Shape, location: Location) -> ker
         message = f"{name} returned {returned}; must return a keras.Model"
         raise SpecError.at(location, message)
     if model in _RETURNED:
-        message = f"{name} returned the same model again, with trained weights; build it inside"
-        raise SpecError.at(location, f"{message} the function")
+        message = f"{name} returned the same model again; build it inside the function"
+        raise SpecError.at(location, message)
     _refuse_trained(model, name, location)
     _RETURNED.add(model)
     if not model.built:

@@ -86,16 +86,19 @@ def identity(spec: Spec) -> dict[str, Any]:
 
 
 def identity_with_code(spec: Spec) -> dict[str, Any]:
-    """Return the identity of a spec, in which a model of own code has its name: m.py:build.
+    """Return the identity of a spec, in which own code has its name: m.py:build.
 
     The name of a run holds a hash of this code instead, but a stored spec has no code.
     """
     plain = identity(spec)
     if isinstance(spec.model, PythonModel):
         plain["model"] = {**plain.get("model", {}), "python": PurePath(spec.model.python).name}
-    named = [part.python for _, part in compile_parts(spec) if part.python is not None]
-    if named:
-        plain["compile"] = [PurePath(name).name for name in named]
+    for location, part in compile_parts(spec):
+        if part.python is not None:
+            place: Any = plain
+            for step in location:
+                place = place[step]
+            place["python"] = PurePath(part.python).name
     if spec.initial_weights is not None:
         plain["initial_weights"] = spec.plain()["initial_weights"]
     return plain

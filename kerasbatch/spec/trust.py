@@ -127,6 +127,6 @@ class Access:
             SpecError: without trust, or if there is no such file.
         """
         if not self.trusted:
-            message = f"{name} runs Python code; add --trust if you trust this spec"
+            message = f"{name} runs Python code; add --trust (Python: trust=True) if you trust it"
             raise SpecError.at(location, message)
         return self.file(name.rpartition(":")[0], location)

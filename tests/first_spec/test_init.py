@@ -186,3 +186,9 @@ def test_faults(
     with pytest.raises(kb.SpecError, match=message):
         init(*arguments)
     assert not list(Path().glob("*.yaml"))
+
+
+def test_a_target_that_stands_twice(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,y,y\n" + "1,2,3\n" * 40, encoding="utf-8")
+    with pytest.raises(kb.SpecError, match="'y' stands twice: columns 2 and 3"):
+        init("--csv", str(tmp_path / "t.csv"), "--target", "y")

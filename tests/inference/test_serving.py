@@ -99,7 +99,9 @@ def test_faults(tmp_path: Path, small: dict[str, Any]) -> None:
 def test_onnx_without_its_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error says what to install."""
     data = {"x": IMAGES, "y": RANDOM.integers(0, 3, 80)}
-    result = kb.run(spec(data=data, loss=LOGITS), results=tmp_path)
+    layers = ["Flatten", {"Dense": {"units": 3}}]
+    keys = {"data": data, "model": {"layers": layers}, "loss": LOGITS}
+    result = kb.run(spec(**keys), results=tmp_path)
     monkeypatch.setitem(sys.modules, "tf2onnx", None)
     with pytest.raises(kb.SpecError, match=r"onnx needs tf2onnx; pip install 'kerasbatch\[onnx\]'"):
         export_model(load_saved_model(result.directory), "onnx", tmp_path / "model.onnx")

@@ -31,6 +31,15 @@ def quiet():
     return keras.callbacks.Callback()
 
 
+class Failing(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        raise RuntimeError("boom")
+
+
+def failing():
+    return Failing()
+
+
 def wrong():
     return [3]
 """
@@ -53,6 +62,14 @@ def test_callbacks_write_into_the_folder_of_their_run(path: Path, small: dict[st
     path.write_text(dump_yaml(single), encoding="utf-8")
     result = kb.run(path, results=path.parent / "results", trust=True)
     assert not (result.directory / "own").exists()
+
+
+def test_an_error_has_its_place(path: Path, small: dict[str, Any]) -> None:
+    spec = small | {"callbacks": [{"python": "mine.py:failing"}]}
+    path.write_text(dump_yaml(spec), encoding="utf-8")
+    result = kb.run(path, results=path.parent / "results", trust=True)
+    line = CODE.splitlines().index('        raise RuntimeError("boom")') + 1
+    assert result.message == f"RuntimeError: boom (mine.py:{line})"
 
 
 def test_a_rate_for_every_epoch(path: Path, small: dict[str, Any]) -> None:

@@ -27,6 +27,10 @@ def focal(y_true, y_pred, gamma):
     return -((1 - chosen) ** gamma) * ops.log(chosen)
 
 
+def mean_focal(y_true, y_pred, gamma):
+    return ops.mean(focal(y_true, y_pred, gamma))
+
+
 class Smooth(keras.Loss):
     def __init__(self, smoothing, name="smooth"):
         super().__init__(name=name)
@@ -125,6 +129,30 @@ def test_a_function_with_arguments_is_the_loss(own: Any) -> None:
     assert other.row["val_loss"] < focal.row["val_loss"]
     assert focal.directory != other.directory
     assert focal.row["step_check"] == "ok"
+
+
+def test_runs_with_own_parts_are_compared(own: Any, tmp_path: Path) -> None:
+    """Arguments of the model are tuned; another function is another task."""
+    parts = {"loss": python("focal", gamma=2), "optimizer": python("make_optimizer")}
+    metrics = ["accuracy", python("confidence")]
+    for units in (4, 8):
+        own(**parts, metrics=metrics, model=python("build", units=units))
+    folder = tmp_path / "results" / "own"
+    (row,) = kb.compare(folder, all_runs=True).table.to_dict("records")
+    assert row["model.arguments.units"] in (4, 8)
+    assert "mine.py:focal" in kb.report(folder, all_runs=True)
+    own(**parts | {"loss": python("make_loss", smoothing=0.1)}, metrics=metrics)
+    with pytest.raises(kb.SpecError, match="these runs differ in loss and model: use --by"):
+        kb.compare(folder, all_runs=True)
+
+
+def test_weights_need_a_loss_of_each_example(own: Any) -> None:
+    """Keras would multiply the mean by every weight, and take the mean again."""
+    weights = {"0": 1, "1": 5}
+    own(loss=python("focal", gamma=0), class_weight=weights)
+    own(loss=python("mean_focal", gamma=0))
+    with pytest.raises(kb.SpecError, match="gives one value for all examples, which have weights"):
+        own(loss=python("mean_focal", gamma=0), class_weight=weights)
 
 
 def test_a_class_and_a_function_that_makes_it(own: Any) -> None:

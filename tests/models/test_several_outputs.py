@@ -40,6 +40,14 @@ def build(input_shape, classes, outputs, units=8):
     return keras.Model({"image": image, "table": table}, {"price": price, "kind": kind})
 
 
+def keyed(input_shape, classes, outputs):
+    model = build(input_shape, classes, outputs)
+    hidden = model.get_layer("price").input
+    kind = keras.layers.Dense(classes["kind"], "softmax", name="a")(hidden)
+    price = keras.layers.Dense(outputs["price"], name="b")(hidden)
+    return keras.Model(model.input, {"price": price, "kind": kind})
+
+
 def two_kinds():
     x, y = load()
     return x, y | {"kind": np.where(y["price"] > 0.5, "high", "low")}
@@ -136,6 +144,19 @@ def test_by_a_spec_and_compiled_in_code(run: Any) -> None:
     assert {*COLUMNS} <= {*by_spec.history.columns}
     listed = run(SPEC, model={"python": "mine.py:listed"}, name="listed")
     assert listed.row["val_kind_accuracy"] == pytest.approx(by_spec.row["val_kind_accuracy"])
+
+
+def test_outputs_have_the_names_of_their_keys(run: Any) -> None:
+    """Not those of their layers, as for Keras' own losses and metrics."""
+    result = run(SPEC, model={"python": "mine.py:keyed"})
+    assert {"val_price_mae", "val_kind_accuracy"} <= set(result.history)
+    space: dict[str, Any] = {}
+    exec(CODE, space)  # noqa: S102
+    predicted = result.predict(space["load"](7)[0], trust=True)
+    assert {name: values.shape[1:] for name, values in predicted.items()} == {
+        "price": (1,),
+        "kind": (3,),
+    }
 
 
 def test_the_weights_of_a_loop_by_hand(run: Any, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from kerasbatch.errors import Fault
 from kerasbatch.records.run_row import RENAMED_KEYS
 from kerasbatch.records.runs_csv import flatten_spec
 from kerasbatch.spec import keras_registry
+from kerasbatch.spec.call_arguments import ARGUMENTS
 from kerasbatch.spec.schema import BUDGETS, KEYS
 from kerasbatch.text import shortened
 
@@ -226,9 +227,11 @@ def _differ(values: Iterable[Any]) -> bool:
 
 
 def _structure(model: Any) -> Any:
-    """Return a model without the arguments of its layers."""
-    if not isinstance(model, dict) or "layers" not in model:
+    """Return a model without the arguments of its layers, or of its function."""
+    if not isinstance(model, dict):
         return model
+    if "layers" not in model:
+        return {key: value for key, value in model.items() if key != ARGUMENTS}
     return [next(iter(layer)) for layer in model["layers"]]
 
 

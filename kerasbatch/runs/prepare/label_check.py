@@ -58,7 +58,7 @@ def check_labels(spec: Spec, model: keras.Model, data: RunData, access: Access) 
         _check_outputs(output)
     labels = array_trees.mapped(keras.ops.convert_to_tensor, y)
     with part_errors(spec.loss, access, ("loss",)):
-        _check_loss(spec, model, x, labels, predicted)
+        _check_loss(spec, model, x, labels, predicted, is_weighted=len(data.train) > 2)
     place, metric = _own_metric(spec)
     with part_errors(metric, access, place):
         model.compute_metrics(x, labels, predicted)
@@ -78,8 +78,19 @@ def _own_metric(spec: Spec) -> tuple[Location, CompilePart]:
     )
 
 
-def _check_loss(spec: Spec, model: keras.Model, x: Any, labels: Any, predicted: Any) -> None:
-    """Raise an error for a loss that fails, and for one of own code without a value."""
+def _check_loss(
+    spec: Spec, model: keras.Model, x: Any, labels: Any, predicted: Any, *, is_weighted: bool
+) -> None:
+    """Raise an error for a loss that fails, and for one of own code with wrong values.
+
+    Args:
+        spec: a single-run spec.
+        model: its compiled model.
+        x: some examples.
+        labels: their labels.
+        predicted: the outputs of the model for them.
+        is_weighted: whether examples or classes have weights.
+    """
     if model.loss is None:
         return  # a train_step of the user computes it
     value = float(model.compute_loss(x, labels, predicted))
@@ -91,6 +102,9 @@ def _check_loss(spec: Spec, model: keras.Model, x: Any, labels: Any, predicted: 
     if shape and shape[0] != len(labels):
         message = f"{name} gives values of shape {shape} for {len(labels)} examples"
         raise SpecError.at(place, f"{message}; return one for each example, or their mean")
+    if is_weighted and not shape and callable(model.loss):
+        message = f"{name} gives one value for all examples, which have weights"
+        raise SpecError.at(place, f"{message}; return one for each example, not their mean")
     if not np.isfinite(value):
         message = f"the loss of the untrained model is {value:g}"
         raise SpecError.at(place, f"{message}; {name} must return finite numbers")

@@ -1,10 +1,13 @@
 """The status and message of a training that an exception ended."""
 
+import sysconfig
+import tempfile
 import traceback
 from pathlib import Path
 
 import tensorflow as tf
 
+import kerasbatch
 from kerasbatch.errors import KerasbatchError
 from kerasbatch.records.run_status import RunStatus
 from kerasbatch.runs.training.outcome import Outcome
@@ -12,6 +15,12 @@ from kerasbatch.steps import Plan
 from kerasbatch.text import shortened, without_folders
 
 _IN_GRAPH = "Graph execution error:"
+_LIBRARIES = (
+    str(Path(kerasbatch.__file__).parent),
+    tempfile.gettempdir() + "/__autograph",
+    *map(sysconfig.get_path, ("stdlib", "purelib", "platlib")),
+)
+"""The folders of all code that is not the user's."""
 
 
 def not_started(plan: Plan, error: BaseException) -> Outcome:
@@ -53,7 +62,14 @@ def describe_failure(error: BaseException, step: int, total: int) -> tuple[RunSt
         return status, f"out of memory after {step:,} steps: {first_line(error)}"
     if isinstance(error, KerasbatchError):
         return status, str(error)
-    return status, f"{type(error).__name__}: {first_line(error)}"
+    return status, f"{type(error).__name__}: {first_line(error)}{_place_in_own_code(error)}"
+
+
+def _place_in_own_code(error: BaseException) -> str:
+    """Return the last line of the user's code in a traceback, like ` (mine.py:63)`; or empty."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith((*_LIBRARIES, "<"))]
+    return f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
 
 
 def failure_status(error: BaseException) -> RunStatus:

@@ -46,7 +46,8 @@ class PassedObjects:
             return pickle.loads(content)  # noqa: S301  # of this session's own objects
         except Exception as error:  # the code of an object may raise any type
             message = f"{name} cannot be made again in another process: {_reason(error)}"
-            raise SpecError.at(location, message) from error
+            advice = "pass its class, or a function that makes it"
+            raise SpecError.at(location, f"{message}; {advice}") from error
 
     def holds(self, name: str) -> bool:
         """Return whether there is an object of this name."""
