@@ -6,8 +6,8 @@ from pathlib import Path
 from kerasbatch.advice.spec_variants import spec_variant
 from kerasbatch.runs.prepare.chosen_weights import chosen_weights
 from kerasbatch.spec.reader import SpecSource
+from kerasbatch.spec.stored_schema import WeightsOfExperiment
 from kerasbatch.spec.trust import Access
-from kerasbatch.spec.weights_schema import WeightsOfExperiment
 
 _FILE = "initial_weights.keras"
 

@@ -1,7 +1,7 @@
 """The base class of the callbacks: the plan of the training, and its current step."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 
@@ -20,6 +20,8 @@ class PlannedCallback(keras.callbacks.Callback):
         plan: the plan, or a function that returns it for the number of epochs of `fit`.
     """
 
+    kept: ClassVar[tuple[str, ...]] = ("epoch",)
+    """The attributes that a checkpoint keeps; lists are restored in place."""
     accepts_blocks = True
     accepts_epochs = False
     """True if its hooks may be called late, after later epochs are trained too."""
@@ -54,6 +56,18 @@ class PlannedCallback(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Store the epoch."""
         self.epoch = epoch
+
+    def state(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps."""
+        return {name: getattr(self, name) for name in self.kept}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from the state of a checkpoint."""
+        for name in self.kept:
+            if isinstance(value := getattr(self, name), list):
+                value[:] = state[name]
+            else:
+                setattr(self, name, state[name])
 
     def step(self, batch: int) -> int:
         """Return the step of the run after batch number `batch` (from 0) of this epoch."""

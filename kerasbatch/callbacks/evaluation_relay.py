@@ -26,6 +26,7 @@ class EvaluationRelay(PlannedCallback):
     """
 
     accepts_epochs = True
+    kept = ("epoch", "_last_step", "_evaluated")
 
     def __init__(
         self,

@@ -18,22 +18,30 @@ class ProgressReporter(PlannedCallback):
     """
 
     accepts_epochs = True
+    kept = ("epoch", "_step")
     INTERVAL = 0.2
 
     def __init__(self, plan: Plan, report: Callable[[Progress], None]) -> None:
         super().__init__(plan)
         self._report = report
-        self._last = (0, time.perf_counter())
+        self._step = 0
+        self._last: tuple[int, float] | None = None
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Store the epoch, and start the clock at the first one."""
         super().on_epoch_begin(epoch, logs)
-        if epoch == 0:
-            self._last = (0, time.perf_counter())
+        self._last = self._last or (self._step, time.perf_counter())
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from the step of a checkpoint; the clock starts there."""
+        super().restore(state)
+        self._last = (self._step, time.perf_counter())
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Report the progress, unless the last report is too recent."""
-        step, (last_step, last_time), now = self.step(batch), self._last, time.perf_counter()
+        now, step = time.perf_counter(), self.step(batch)
+        last_step, last_time = self._last or (0, now)
+        self._step = step
         if now - last_time < self.INTERVAL and step < self.plan.total_steps:
             return
         speed = (step - last_step) / (now - last_time) if now > last_time else None

@@ -35,7 +35,10 @@ class Recorder(PlannedCallback):
             it, the rows hold the results of Keras' own validation.
         points: with `evaluate`, the steps after which the model is measured, ascending.
         on_row: called with every new row.
+        measures_untrained: whether `evaluate` measures the model when the training begins.
     """
+
+    kept = ("epoch", "rows", "evaluate_seconds", "_train_seconds", "_updates")
 
     def __init__(
         self,
@@ -48,6 +51,7 @@ class Recorder(PlannedCallback):
         evaluate: Callable[[], dict[str, float]] | None = None,
         points: Iterator[int] | None = None,
         on_row: Callable[[Row], None] | None = None,
+        measures_untrained: bool = True,
     ) -> None:
         super().__init__(plan or plan_of_epochs(train_examples, batch_size, epochs, partial_batch))
         self.rows: list[Row] = []
@@ -55,7 +59,7 @@ class Recorder(PlannedCallback):
         self._evaluate, self.accepts_epochs = evaluate, evaluate is not None
         self._points = points or iter(())
         self._next = next(self._points, None)
-        self._on_row = on_row
+        self._on_row, self._measures_untrained = on_row, measures_untrained
         self._train_seconds = 0.0
         self._since: float | None = None
         self._updates = 0
@@ -70,13 +74,27 @@ class Recorder(PlannedCallback):
         """Pause the clock of the training."""
         self._train_seconds, self._since = self.train_seconds, None
 
+    def resume(self) -> None:
+        """Start the clock of the training again."""
+        self._since = time.perf_counter()
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from the state of a checkpoint, with the next point after its last row."""
+        super().restore(state)
+        if self.rows:
+            self._pass_points(self.rows[-1]["step"])
+
+    def _pass_points(self, step: int) -> None:
+        while self._next is not None and self._next <= step:
+            self._next = next(self._points, None)
+
     def on_train_begin(self, logs: Any = None) -> None:
         """Measure the untrained model."""
         super().on_train_begin(logs)
         self.rows.clear()
         self._train_seconds, self._since = 0.0, None
         self._updates = batches_counted(self.model.optimizer)
-        if self._evaluate:
+        if self._evaluate and self._measures_untrained:
             self._add({}, self.measure())
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -98,11 +116,10 @@ class Recorder(PlannedCallback):
 
     def record(self, step: int, logs: dict[str, Any]) -> None:
         """Measure the model now, outside the training's clock, and add a row."""
-        while self._next is not None and self._next <= step:
-            self._next = next(self._points, None)
+        self._pass_points(step)
         self.pause()
         self._add(logs, self.measure())
-        self._since = time.perf_counter()
+        self.resume()
 
     def measure(self) -> dict[str, float]:
         """Evaluate the model now, and add the time to `evaluate_seconds`."""

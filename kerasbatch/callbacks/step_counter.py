@@ -51,6 +51,7 @@ class StepCounter(PlannedCallback):
         'ok'
     """
 
+    kept = ("epoch", "rows", "_batches", "_updates", "_examples", "_open")
     async_safe = True  # only counts, so Keras does not have to wait for it after every batch
 
     def __init__(

@@ -50,6 +50,7 @@ class Stopping(PlannedCallback):
     """
 
     accepts_epochs = True
+    kept = ("epoch", "reached", "_untrained_loss")
 
     def __init__(
         self,

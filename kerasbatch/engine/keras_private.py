@@ -179,6 +179,11 @@ def global_state(name: str, make: Callable[[], Any]) -> Any:
     return get(name)
 
 
+def global_seed() -> keras.Variable | None:
+    """Return the state of the generator for layers without a seed; None before its first use."""
+    return getattr(private("get_global_attribute")("global_seed_generator"), "state", None)
+
+
 def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
     """Return all layers of a model, with nested layers."""
     return list(model._flatten_layers())

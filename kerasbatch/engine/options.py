@@ -77,12 +77,14 @@ class FitOptions:
         callbacks: Keras callbacks.
         verbose: as in Keras.
         initial_epoch: as in Keras.
+        initial_steps: the steps of that epoch that are taken already.
         validation: the validation after epochs, or None.
     """
 
     callbacks: Sequence[keras.callbacks.Callback] = field(default=())
     verbose: str | int = 0
     initial_epoch: int = 0
+    initial_steps: int = 0
     validation: Validation | None = None
 
 

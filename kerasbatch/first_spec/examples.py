@@ -9,7 +9,7 @@ from kerasbatch.atomic_files import write_bytes
 from kerasbatch.errors import Fault, KerasbatchError, SpecError
 from kerasbatch.spec.named_paths import names_code
 from kerasbatch.spec.reader import SpecSource, load_spec
-from kerasbatch.spec.weights_schema import WeightsOfExperiment
+from kerasbatch.spec.stored_schema import WeightsOfExperiment
 from kerasbatch.text import suggestion
 
 PACKAGE = Path(__file__).parents[1]

@@ -43,7 +43,7 @@ def write_record(folder: Path, record: Mapping[str, Any]) -> dict[str, Any]:
     names += sorted(file.name for file in folder.glob(CHECKPOINTS))
     files = {name: hash_stored(folder / name) for name in names}
     plain = _writable({"format": FORMAT, **record, _FILES: files})
-    plain[_CHECKSUM] = _checksum(plain)
+    plain[_CHECKSUM] = checksum_of(plain)
     text = json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False)
     write_text(folder / RECORD, text + "\n")
     return {"format": FORMAT, _FILES: files}
@@ -68,7 +68,7 @@ def read_record(folder: Path) -> StoredRecord:
         return StoredRecord(problem=f"its {RECORD} is damaged")
     written = record.pop(_CHECKSUM, None)
     is_current = record["format"] == FORMAT
-    if (written is not None or is_current) and written != _checksum(record):
+    if (written is not None or is_current) and written != checksum_of(record):
         return StoredRecord(problem=f"its {RECORD} does not match its checksum")
     may_be_damaged = any(part in content for part in _SURROGATES)
     problem = (
@@ -97,7 +97,8 @@ def file_problems(folder: Path, record: Mapping[str, Any]) -> Iterator[str]:
             yield f"its {name} {error}"
 
 
-def _checksum(record: Mapping[str, Any]) -> str:
+def checksum_of(record: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a record, for the key `checksum` in its file."""
     text = json.dumps(record, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from kerasbatch.atomic_files import write_bytes, write_text
 from kerasbatch.errors import SpecError
+from kerasbatch.records.checkpoints.checkpoint_folder import FOLDER, CheckpointFolder
 from kerasbatch.records.file_names import CHECKPOINTS, HASHED, MODELS, RECORD, SPEC, is_checkpoint
 from kerasbatch.records.files import columns_of, dump_yaml, write_csv
 from kerasbatch.records.record import StoredRecord, file_problems, read_record, write_record
@@ -32,11 +33,24 @@ class RunDirectory:
         """The name of the directory."""
         return self.path.name
 
-    def start(self, spec: Spec) -> None:
-        """Create the directory for a new training, and delete the files of an earlier one."""
+    @property
+    def checkpoints(self) -> CheckpointFolder:
+        """The folder of its checkpoints, which need not exist."""
+        return CheckpointFolder(self.path / FOLDER)
+
+    def start(self, spec: Spec, *, goes_on: bool = False) -> None:
+        """Create the directory for a training, and delete the files of an earlier one.
+
+        Args:
+            spec: the spec of the run.
+            goes_on: whether the training goes on with an earlier one, whose models stay.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
-        for old in (*map(self.path.joinpath, (RECORD, *HASHED)), *self.path.glob(CHECKPOINTS)):
-            old.unlink(missing_ok=True)
+        if not goes_on:
+            self.checkpoints.delete()
+            for old in (*map(self.path.joinpath, HASHED), *self.path.glob(CHECKPOINTS)):
+                old.unlink(missing_ok=True)
+        (self.path / RECORD).unlink(missing_ok=True)
         write_text(self.path / SPEC, dump_yaml(spec.plain()))
 
     def write(self, name: str, rows: Sequence[Mapping[str, Any]], first: Sequence[str]) -> None:

@@ -19,7 +19,10 @@ from kerasbatch.spec.reader import SpecSource, parse_spec
 _MIB = 2**20
 _AT_ONCE = {".csv": 2048 * _MIB, ".json": 64 * _MIB}
 """The largest size in bytes of a file that is read at once, by its ending."""
-_IN_PARTS = _AT_ONCE | {".csv": 8192 * _MIB, ".keras": 65_536 * _MIB, ".h5": 65_536 * _MIB}
+_IN_PARTS = _AT_ONCE | {
+    ".csv": 8192 * _MIB,
+    **dict.fromkeys((".keras", ".h5", ".bin"), 65_536 * _MIB),
+}
 """The largest size in bytes of a file that is read in parts."""
 _OTHER_LIMIT = _MIB
 _FLAGS = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK"))

@@ -18,11 +18,12 @@ from kerasbatch.records.stored_files import StoredFileError
 from kerasbatch.records.table_writer import TableWriter
 from kerasbatch.runs import earlier_results
 from kerasbatch.runs.executors.worker_failure import WorkerFailure
-from kerasbatch.runs.messages import DeletedFile, Message, ProgressUpdate, SavedFile, TableRows
+from kerasbatch.runs.messages import Message, Notice, ProgressUpdate, RunEnded
 from kerasbatch.runs.open_run import OpenRun
 from kerasbatch.runs.prepare.prepared_run import PreparedRun
 from kerasbatch.runs.progress import RunInfo, SweepProgress, Watcher
 from kerasbatch.runs.result import Result
+from kerasbatch.runs.resume import resume_point
 from kerasbatch.runs.scheduler import Scheduler
 from kerasbatch.runs.sweep_runs import SweepRuns
 from kerasbatch.search.seed_result import is_enough
@@ -128,7 +129,7 @@ class Coordinator:
             self._tries[run.run_id] += 1
             self._open[run.run_id] = begun = self._begin(run)
             self._watcher.start(begun.info)
-            run = replace(run, directory=str(begun.written.path.absolute()))
+            run = replace(begun.run, directory=str(begun.written.path.absolute()))
         return run
 
     def on_message(self, run: PreparedRun, message: Message) -> None:
@@ -136,18 +137,16 @@ class Coordinator:
         if self.is_ended(run):
             return
         open_run = self._open[run.run_id]
-        if isinstance(message, TableRows):
-            open_run.tables.put(message.table, message.start, message.rows, message.columns)
-        elif isinstance(message, SavedFile):
-            with self._ending_if_deleted(open_run):
-                open_run.written.save(message.name, message.content)
-        elif isinstance(message, DeletedFile):
-            open_run.written.delete(message.name)
+        if isinstance(message, RunEnded):
+            self._end(run, message.record)
+        elif isinstance(message, Notice):
+            self._watcher.notice(f"{run.run_id}: {message.text}")
         elif isinstance(message, ProgressUpdate):
             open_run.progress = message.progress
             self._watcher.progress(open_run.info, message.progress)
         else:
-            self._end(run, message.record)
+            with self._ending_if_deleted(open_run):
+                open_run.store(message)
 
     def on_failure(self, run: PreparedRun, failure: WorkerFailure) -> None:
         """Record a run that lost its worker, with the rows received so far, or try it again."""
@@ -178,8 +177,10 @@ class Coordinator:
     def _begin(self, run: PreparedRun) -> OpenRun:
         """Make a run's directory; an old result that is kept stays until there is a new one."""
         target = self._experiment.run(run.run_id)
-        written = target.successor() if target.is_kept() else target
-        written.start(self._spec_with_absolute_paths(run))
+        resume = None if self._rerun else resume_point(target, run, self._watcher)
+        run, in_place = replace(run, resume=resume), resume is not None or not target.is_kept()
+        written = target if in_place else target.successor()
+        written.start(self._spec_with_absolute_paths(run), goes_on=resume is not None)
         number, count = self._runs.number(run), len(self._runs.asked)
         info = RunInfo(run.run_id, run.single, run.plan, number, count)
         tables = TableWriter(written)

@@ -54,7 +54,7 @@ def finished(prepared: PreparedRun, directory: RunDirectory, watcher: Watcher) -
         return None
     # A run that may stop at a cap need not have its models: another setting may be the choice.
     spec = prepared.single.spec
-    during = spec.checkpoints is not None
+    during = spec.saved_every is not None
     lacking = missing_models(content.record, spec.saved_models, checkpoints=during)
     lacking = [] if prepared.cap else lacking
     if lacking:
@@ -75,7 +75,7 @@ def with_saved_models(prepared: PreparedRun, directory: RunDirectory) -> Prepare
     union = [name for name, file in MODELS.items() if name in spec.saved_models or file in files]
     if set(union) == set(spec.saved_models):
         return prepared
-    during = () if spec.checkpoints is None else (spec.checkpoints,)
+    during = () if spec.saved_every is None else (spec.saved_every,)
     wider = spec.model_copy(update={"save": (*union, *during)})
     return replace(prepared, single=replace(prepared.single, spec=wider))
 

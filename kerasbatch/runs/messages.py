@@ -56,6 +56,17 @@ class DeletedFile:
 
 
 @dataclass(frozen=True)
+class Notice:
+    """A message for the user about the run, which goes on.
+
+    Args:
+        text: the message.
+    """
+
+    text: str
+
+
+@dataclass(frozen=True)
 class RunEnded:
     """The end of the training.
 
@@ -66,6 +77,6 @@ class RunEnded:
     record: dict[str, Any]
 
 
-Message = TableRows | ProgressUpdate | SavedFile | DeletedFile | RunEnded
+Message = TableRows | ProgressUpdate | SavedFile | DeletedFile | Notice | RunEnded
 Emit = Callable[[Message], None]
 """Receives messages; may raise KeyboardInterrupt at a `ProgressUpdate` to stop the training."""

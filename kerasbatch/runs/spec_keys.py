@@ -34,6 +34,7 @@ class SpecKeys(TypedDict, total=False):
     learning_rate_rule: Any
     record: Any
     save: Any
+    checkpoint: Any
     callbacks: Any
     class_weight: Any
     engine: Any

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, Strict
 
+from kerasbatch.spec import stored_schema as stored
 from kerasbatch.spec.compile_part import CompilePart
 from kerasbatch.spec.data_schema import AnyData
 from kerasbatch.spec.fields import (
@@ -44,15 +45,13 @@ from kerasbatch.spec.section_schema import (
     LastForTest,
     LearningRateRule,
     Preset,
-    SaveEvery,
     Target,
 )
-from kerasbatch.spec.weights_schema import AnyWeights, LayerNames
+from kerasbatch.spec.stored_schema import Saved, SaveEvery
 from kerasbatch.steps import Budget
 from kerasbatch.types import BudgetKind, Engine, PartialBatch, Sampling
 
 Recorded = Literal["steps", "weights", "noise"]
-Saved = Literal["last", "best"]
 BUDGETS: tuple[BudgetKind, ...] = get_args(BudgetKind)
 
 OF_MODEL = CompilePart()
@@ -78,14 +77,10 @@ class Spec(KeyedModel):
         ),
     ]
     initial_weights: Annotated[
-        AnyWeights | None,
-        replace(
-            SETTING,
-            short="file",
-            must="a file of weights, the directory of a run, or {experiment: head}",
-        ),
+        stored.AnyWeights | None,
+        replace(SETTING, short="file", must=stored.WEIGHTS_FORM),
     ] = None
-    freeze: Annotated[LayerNames | None, COMPILED] = None
+    freeze: Annotated[stored.LayerNames | None, COMPILED] = None
     optimizer: Annotated[
         CompilePart,
         replace(COMPILED, short="name", placeholder="adam", section="optimizers"),
@@ -154,6 +149,9 @@ class Spec(KeyedModel):
         Expected("none, last, best, [last, best] or {every: {epochs: 5}, keep: 3}"),
         replace(BOOKKEEPING, words="none"),
     ] = ()
+    checkpoint: Annotated[
+        stored.CheckpointEvery | None, replace(BOOKKEEPING, must=stored.CHECKPOINT_FORM)
+    ] = None
     callbacks: Annotated[
         tuple[Any, ...],
         Field(strict=False),
@@ -192,7 +190,7 @@ class Spec(KeyedModel):
         return tuple(item for item in self.save if not isinstance(item, SaveEvery))
 
     @property
-    def checkpoints(self) -> SaveEvery | None:
+    def saved_every(self) -> SaveEvery | None:
         """The models that are saved during the training, or None."""
         return next((item for item in self.save if isinstance(item, SaveEvery)), None)
 

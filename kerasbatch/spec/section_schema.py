@@ -158,13 +158,6 @@ class EvaluateEvery(StrictModel):
 EVERY_EPOCH = EvaluateEvery(epochs=1)
 
 
-class SaveEvery(StrictModel):
-    """Models that are saved during the training, of which the last ones are kept."""
-
-    every: EvaluateEvery
-    keep: Count = 1
-
-
 class Target(StrictModel):
     """The value of a metric to reach, with one bound; `stop` ends the run there."""
 

@@ -1,12 +1,24 @@
-"""The keys under `initial_weights`: a file, a run, or a run of an experiment."""
+"""The keys of stored models and states: initial_weights, save and checkpoint."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from kerasbatch.spec.fields import FILE, Expected, FileName, InnerKey, KeyedModel, Text
+from kerasbatch.spec.fields import (
+    FILE,
+    Count,
+    Expected,
+    FileName,
+    InnerKey,
+    KeyedModel,
+    StrictModel,
+    Text,
+)
+from kerasbatch.spec.section_schema import EvaluateEvery
 
-Which = Literal["last", "best"]
+Saved = Literal["last", "best"]
+WEIGHTS_FORM = "a file of weights, the directory of a run, or {experiment: head}"
+CHECKPOINT_FORM = "one of epochs, steps, minutes, like {epochs: 1}"
 LayerNames = Annotated[
     tuple[Text, ...],
     Field(strict=False, min_length=1),
@@ -24,7 +36,7 @@ class _Weights(KeyedModel):
         skip: the layers that may stay as they were drawn.
     """
 
-    which: Annotated[Which | None, Expected("last or best"), _ELSEWHERE] = None
+    which: Annotated[Saved | None, Expected("last or best"), _ELSEWHERE] = None
     skip: Annotated[LayerNames | None, InnerKey()] = None
 
 
@@ -49,3 +61,23 @@ def skipped_layers(weights: "AnyWeights | None") -> tuple[str, ...]:
 
 
 AnyWeights = Annotated[WeightsOfFile | WeightsOfExperiment, Field(discriminator="kind")]
+
+
+class SaveEvery(StrictModel):
+    """Models that are saved during the training, of which the last ones are kept."""
+
+    every: EvaluateEvery
+    keep: Count = 1
+
+
+class CheckpointEvery(StrictModel):
+    """The distance of checkpoints: exactly one of the three."""
+
+    epochs: Count | None = None
+    steps: Count | None = None
+    minutes: Annotated[float | None, Field(gt=0), Expected("a number above 0")] = None
+
+    @property
+    def units(self) -> list[str]:
+        """The units that are set; exactly one in a checked spec."""
+        return [name for name in type(self).model_fields if getattr(self, name) is not None]

@@ -7,42 +7,16 @@ Run in a process of its own, which forks: nothing here may start a thread.
 
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from fake_executor import SPEC, train
+from killer import Killer
 
 from kerasbatch.records.record import read_record
 from kerasbatch.records.run_directory import RunDirectory
 
 GRID = {"batch_size": [8, 16], "seed": [0, 1]}
-POINTS = ("fsync", "replace", "rename", "unlink", "rmdir", "mkdir")
-
-
-class _Killer:
-    """Ends this process at the n-th of the calls that change the disk.
-
-    Args:
-        at: which call, from 1.
-        torn: whether only half of a file has reached the disk by then.
-    """
-
-    def __init__(self, at: int, torn: bool) -> None:
-        self._left, self._torn = at, torn
-        for name in POINTS:
-            setattr(os, name, self._deadly(getattr(os, name), name))
-
-    def _deadly(self, call: Callable[..., Any], name: str) -> Callable[..., Any]:
-        def counted(*arguments: Any, **options: Any) -> Any:
-            self._left -= 1
-            if self._left == 0:
-                if name == "fsync" and self._torn:
-                    os.ftruncate(arguments[0], os.fstat(arguments[0]).st_size // 2)
-                os._exit(9)
-            return call(*arguments, **options)
-
-        return counted
 
 
 def _sweep(folder: Path, rerun: bool) -> None:
@@ -53,7 +27,7 @@ def _killed(folder: Path, at: int, torn: bool, rerun: bool) -> bool:
     """Run the sweep in a child and kill it at some call; return whether it got so far."""
     child = os.fork()
     if child == 0:
-        _Killer(at, torn)
+        Killer(at, torn)
         _sweep(folder, rerun)
         os._exit(0)
     _, status = os.waitpid(child, 0)

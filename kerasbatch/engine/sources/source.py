@@ -55,6 +55,12 @@ class EpochSteps(Protocol):
         """Release prepared steps that are not needed."""
 
 
+def skip_steps(steps: EpochSteps, count: int) -> None:
+    """Pass over the first steps of an epoch."""
+    while count and (block := steps.next(count)) is not None:
+        count -= block.steps
+
+
 class StepSource(Protocol):
     """A source of the steps of all epochs of a training."""
 

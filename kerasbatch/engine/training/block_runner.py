@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from kerasbatch.engine.index_ranges import UncheckedError
@@ -73,6 +74,26 @@ class BlockRunner:
     def begin_epoch(self) -> None:
         """Begin to count the steps of an epoch, of which the first resets the metrics."""
         self.checksum = self.steps_of_epoch = 0
+
+    def state(self) -> dict[str, Any]:
+        """Return the state between two steps, beside that of the model, as plain values."""
+        return {
+            "step_losses": np.array(self.step_losses, np.float64),
+            "divergence": tuple(float(part) for part in self.divergence),
+            "checksum": self.checksum,
+            "steps_of_epoch": self.steps_of_epoch,
+            "taken": self.taken,
+            "jit_compile": self.jit_compile,
+            "why": self.why,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue after the step of a state."""
+        self.step_losses[:] = state["step_losses"].tolist()
+        self.divergence = tuple(tf.constant(part) for part in state["divergence"])
+        self.checksum, self.steps_of_epoch = state["checksum"], state["steps_of_epoch"]
+        self.taken, self.why = state["taken"], state["why"]
+        self.jit_compile = self.jit_compile and state["jit_compile"]
 
     def uses_xla(self, block: Block) -> bool:
         """Return whether a block is taken with XLA."""

@@ -71,6 +71,9 @@ class EpochCalls:
         source: data on the device.
         held_out: the arrays to evaluate after every epoch, or None.
         settings: the thresholds of the engine.
+
+    Attributes:
+        is_left_to_blocks: whether blocks train the rest, because of an invalid index.
     """
 
     def __init__(
@@ -82,7 +85,7 @@ class EpochCalls:
     ) -> None:
         self._runner, self._source, self._held_out = runner, source, held_out
         self._settings = settings
-        self._is_left_to_blocks = False
+        self.is_left_to_blocks = False
         self._seconds: float | None = None
         self._orders: EpochOrders | None = None
 
@@ -108,7 +111,7 @@ class EpochCalls:
         """
         runner, plan = self._runner, self._source.stream.plan
         taken = epoch * plan.steps_per_epoch
-        if self._is_left_to_blocks:
+        if self.is_left_to_blocks:
             return 0
         limits = [MAX_EPOCHS, plan.total_steps // plan.steps_per_epoch - epoch]
         if (cut := runner.limits.next_cut(taken)) is not None:
@@ -130,7 +133,7 @@ class EpochCalls:
         self._measured((time.perf_counter() - start) / epochs)
         if ending is not None and self._runner.program.checks.take_mistake():
             epochs, ending = epochs - 1, None  # blocks repeat the epoch with an invalid index
-            self._is_left_to_blocks = True
+            self.is_left_to_blocks = True
         return [
             EpochResult(
                 epoch + number,

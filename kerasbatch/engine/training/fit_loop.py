@@ -8,7 +8,7 @@ import keras
 from kerasbatch.engine import keras_fit
 from kerasbatch.engine.options import FitOptions
 from kerasbatch.engine.program.evaluation_loop import Logs
-from kerasbatch.engine.sources.source import StepSource
+from kerasbatch.engine.sources.source import StepSource, skip_steps
 from kerasbatch.engine.training.block_runner import BlockRunner
 from kerasbatch.engine.training.callback_hooks import (
     has_batch_hooks,
@@ -42,7 +42,7 @@ class FitLoop:
     ) -> None:
         self._source, self._runner, self._calls = source, runner, calls
         self._model, self._validator = runner.model, validator
-        self._initial_epoch = options.initial_epoch
+        self._initial_epoch, self._initial_steps = options.initial_epoch, options.initial_steps
         self._freq = options.validation.freq if options.validation else 1
         self._callbacks = keras.callbacks.CallbackList(
             list(options.callbacks),
@@ -81,8 +81,7 @@ class FitLoop:
 
     def _advance(self, epoch: int) -> tuple[int, Logs | None]:
         """Train one or more epochs; return the next one, and the logs of the last one."""
-        stopped = bool(self._model.stop_training)
-        count = 0 if stopped or self._calls is None else self._calls.count(epoch)
+        count = self._epochs_of_call(epoch)
         if self._calls is None or not count:
             self._begin_epoch(epoch)
             return epoch + 1, self._epoch_by_blocks(epoch)
@@ -90,6 +89,16 @@ class FitLoop:
             return self._epochs_in_one_call(self._calls, epoch, count)
         self._begin_epoch(epoch)
         return epoch + 1, self._epoch_in_one_call(self._calls, epoch)
+
+    def _epochs_of_call(self, epoch: int) -> int:
+        """Return the number of epochs for one call; 0 if blocks must train the next one."""
+        if self._calls is None or self._model.stop_training or self._steps_before(epoch):
+            return 0
+        return self._calls.count(epoch)
+
+    def _steps_before(self, epoch: int) -> int:
+        """Return the steps of an epoch that were taken before this training."""
+        return self._initial_steps if epoch == self._initial_epoch else 0
 
     def _begin_epoch(self, epoch: int) -> None:
         if self._resets_early:
@@ -143,8 +152,11 @@ class FitLoop:
         """Run one epoch, counted from 1, block by block; return the last logs."""
         runner, model = self._runner, self._model
         logs: Logs = {}
-        runner.begin_epoch()
+        before = self._steps_before(epoch - 1)
+        if not before:
+            runner.begin_epoch()
         with contextlib.closing(self._source.begin(epoch)) as steps:
+            skip_steps(steps, before)
             while not (runner.steps_of_epoch and model.stop_training):
                 limit = max_steps or runner.limits.max_steps(steps.taken(), runner.taken)
                 block = steps.next(limit)

@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import keras
 
@@ -117,6 +118,17 @@ class FusedTraining:
     def counts(self) -> StepCounts:
         """Return Keras' counts after the epoch whose hooks are called, or the present ones."""
         return self._runner.counts or StepCounts.of(self.model)
+
+    def state(self) -> dict[str, Any]:
+        """Return the state between two steps, beside that of the model, as plain values."""
+        left = self._calls is not None and self._calls.is_left_to_blocks
+        return {**self._runner.state(), "is_left_to_blocks": left}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue after the step of a state, which is that of the model too."""
+        self._runner.restore(state)
+        if self._calls is not None:
+            self._calls.is_left_to_blocks = state["is_left_to_blocks"]
 
     def fit(self, options: FitOptions) -> keras.callbacks.History:
         """Train to the end of the plan, or until a callback stops it.

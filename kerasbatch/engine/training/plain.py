@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from kerasbatch.engine import keras_fit
@@ -51,6 +52,7 @@ class PlainTraining:
         self.jit_compile = bool(model.jit_compile)
         self.step_losses: list[float] = []
         self.diverged_loss: float | None = None
+        self.divergence = divergence.INITIAL
         self.compile_seconds: float | None = None
         self._needs = needs
         self._counts = False
@@ -107,6 +109,16 @@ class PlainTraining:
         if not self.stream.identifies_examples:
             return None
         return int(self._checksum.numpy()) == self.stream.checksum(epoch, steps)
+
+    def state(self) -> dict[str, Any]:
+        """Return the state between two epochs, beside that of the model, as plain values."""
+        losses = np.array(self.step_losses, np.float64)
+        return {"step_losses": losses, "divergence": self.divergence, "steps_of_epoch": 0}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue after the epoch of a state, which is that of the model too."""
+        self.step_losses[:] = state["step_losses"].tolist()
+        self.divergence = state["divergence"]
 
     def counts(self) -> StepCounts:
         """Return Keras' present counts."""
@@ -206,15 +218,15 @@ class _StepLosses(keras.callbacks.Callback):
     def __init__(self, training: PlainTraining, last: tf.Variable, needs: Needs) -> None:
         super().__init__()
         self._training, self._last, self._needs = training, last, needs
-        self._state = divergence.INITIAL
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         loss = float(self._last.numpy())
         if self._needs.record_steps:
             self._training.step_losses.append(loss)
         if self._needs.stop_when_diverged:
-            self._state = divergence.next_state(self._state, loss, divergence.select)
-            if not divergence.may_continue(self._state, loss):
+            state = divergence.next_state(self._training.divergence, loss, divergence.select)
+            self._training.divergence = state
+            if not divergence.may_continue(state, loss):
                 self._training.diverged_loss = loss
                 self.model.stop_training = True
 

@@ -26,9 +26,9 @@ from kerasbatch.spec.learning_rate import LearningRate
 from kerasbatch.spec.named_paths import builds_anew, code_beside_model
 from kerasbatch.spec.rules.measured import measured_faults
 from kerasbatch.spec.schema import COMPILE_PARTS, Spec
-from kerasbatch.spec.section_schema import PythonModel
+from kerasbatch.spec.section_schema import ObjectModel, PythonModel
+from kerasbatch.spec.stored_schema import skipped_layers
 from kerasbatch.spec.sweep.single_run import SingleRun
-from kerasbatch.spec.weights_schema import skipped_layers
 from kerasbatch.user_code import calls
 from kerasbatch.user_code.snapshot import CodeSnapshot
 
@@ -92,6 +92,8 @@ class _Checker:
                 with keras_refusals(("save",)):
                     keras_file_content(model)
             check_labels(spec, model, data, self._loader.access)
+            if isinstance(spec.model, ObjectModel) and key not in self._models:
+                build_model(spec, data, prepared.rate, self._loader.access)  # a new one each time
             self._models[key] = _compiled_model(spec, model)
         compiled = self._models[key]
         if "weights" in spec.record and compiled.weights > MAX_RECORDED_WEIGHTS:

@@ -13,8 +13,8 @@ from kerasbatch.records.stored_files import StoredFileError, hash_stored
 from kerasbatch.search.judged_metric import judged_metric, lower_is_better
 from kerasbatch.spec.reader import checked_spec
 from kerasbatch.spec.schema import Spec
+from kerasbatch.spec.stored_schema import AnyWeights, WeightsOfExperiment
 from kerasbatch.spec.trust import Access
-from kerasbatch.spec.weights_schema import AnyWeights, WeightsOfExperiment
 from kerasbatch.text import suggestion
 
 PLACE: Location = ("initial_weights",)

@@ -3,6 +3,8 @@
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from kerasbatch.runs.prepare.chosen_weights import ChosenWeights
 from kerasbatch.spec.learning_rate import LearningRate
@@ -71,6 +73,20 @@ class Cap:
 
 
 @dataclass(frozen=True)
+class ResumePoint:
+    """The checkpoint from which a run goes on.
+
+    Args:
+        path: its directory.
+        entries: a mapping for each time that the run went on, with the step, and what differed
+            then from the process that wrote the checkpoint; the last one is this time.
+    """
+
+    path: Path
+    entries: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True)
 class PreparedRun:
     """A checked run, ready to train.
 
@@ -86,6 +102,7 @@ class PreparedRun:
         compiled: its compiled model, or None if it was not built.
         weights: the file of its initial weights; None if they are drawn.
         directory: its directory, while it is trained; else None.
+        resume: the checkpoint from which it goes on, or None.
     """
 
     single: SingleRun
@@ -99,6 +116,7 @@ class PreparedRun:
     compiled: CompiledModel | None = None
     weights: ChosenWeights | None = None
     directory: str | None = None
+    resume: ResumePoint | None = None
 
     @property
     def logged(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import keras
 from kerasbatch.columns import HISTORY_COLUMNS
 from kerasbatch.data.run_data import RunData
 from kerasbatch.engine.settings import DEFAULT_SETTINGS, EngineSettings
-from kerasbatch.runs.prepare.prepared_run import Cap
+from kerasbatch.runs.prepare.prepared_run import Cap, ResumePoint
 from kerasbatch.spec.schema import Spec
 from kerasbatch.spec.trust import Access
 from kerasbatch.steps import Plan
@@ -47,7 +47,9 @@ class TrainingJob:
         plan: its counts.
         access: the files and code that the spec may use.
         code: a hash of the Python code of the model; empty if there is none.
+        run_id: the name of the run.
         cap: its end without its target, or None.
+        resume: the checkpoint from which it goes on, or None.
         logged: the names of loss and metrics in Keras' logs.
         directory: the directory of the run, or None if it has none.
         settings: the thresholds.
@@ -61,7 +63,9 @@ class TrainingJob:
     logged: tuple[str, ...]
     code: str = ""
     directory: Path | None = None
+    run_id: str = ""
     cap: Cap | None = None
+    resume: ResumePoint | None = None
     settings: TrainingSettings = DEFAULT_TRAINING
 
     @contextlib.contextmanager

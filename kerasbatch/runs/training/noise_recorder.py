@@ -6,6 +6,7 @@ from kerasbatch.columns import NOISE_COLUMNS
 from kerasbatch.data.run_data import RunData
 from kerasbatch.engine.noise.meter import NoiseMeter
 from kerasbatch.engine.noise.totals import NotFiniteError
+from kerasbatch.records.checkpoints.packed_state import State
 from kerasbatch.spec.schema import Spec
 from kerasbatch.types import Row
 
@@ -38,3 +39,11 @@ class NoiseRecorder:
             self.rows.append(noise.row(step, examples))
         except NotFiniteError:
             self.rows.append(dict.fromkeys(NOISE_COLUMNS) | {"step": step, "examples": examples})
+
+    def state(self) -> State:
+        """Return the rows, for a checkpoint."""
+        return self.rows
+
+    def restore(self, state: State) -> None:
+        """Continue after the rows of a checkpoint."""
+        self.rows[:] = state

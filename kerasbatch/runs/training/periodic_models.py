@@ -1,10 +1,12 @@
 """The models that a run saves during its training."""
 
 from collections import deque
+from collections.abc import Iterator
 
 import keras
 
 from kerasbatch.models.serialization import keras_file_content
+from kerasbatch.records.checkpoints.packed_state import State
 from kerasbatch.records.file_names import CHECKPOINT, PREPROCESSING
 from kerasbatch.runs.messages import DeletedFile, Emit, SavedFile
 from kerasbatch.runs.training.job import TrainingJob
@@ -12,7 +14,7 @@ from kerasbatch.runs.training.saved_models import preprocessing_content
 from kerasbatch.types import Row
 
 
-class Checkpoints:
+class PeriodicModels:
     """Saves the model at the evaluations that the spec asks for, and keeps the last ones.
 
     Where evaluations are rarer, it is saved at the first one from then on.
@@ -25,8 +27,11 @@ class Checkpoints:
     def __init__(self, job: TrainingJob, emit: Emit) -> None:
         self._job, self._emit = job, emit
         self._model: keras.Model = job.model
-        self._spec = job.spec.checkpoints
+        self._spec = job.spec.saved_every
         self._kept: deque[str] = deque()
+        self._steps: Iterator[int] = iter(())
+        self._next: int | None = None
+        self._last = 0
         if self._spec is not None:
             every = self._spec.every
             self._steps = job.plan.evaluation_steps(every.kind, every.amount)
@@ -34,7 +39,8 @@ class Checkpoints:
 
     def on_evaluation(self, row: Row) -> None:
         """Save the model if it is due."""
-        step, loss = int(row["step"]), row.get(f"{self._job.prefix}loss")
+        self._last = step = int(row["step"])
+        loss = row.get(f"{self._job.prefix}loss")
         if self._spec is None or not self._is_due(step) or loss != loss:
             return  # weights of a loss that is NaN would push out the last good ones
         if not self._kept:
@@ -45,6 +51,15 @@ class Checkpoints:
         self._kept.append(name)
         while len(self._kept) > self._spec.keep:
             self._emit(DeletedFile(self._kept.popleft()))
+
+    def state(self) -> State:
+        """Return the last step and the kept files, for a checkpoint."""
+        return {"step": self._last, "kept": list(self._kept)}
+
+    def restore(self, state: State) -> None:
+        """Continue after the last evaluation before a checkpoint."""
+        self._kept = deque(state["kept"])
+        self._is_due(state["step"])
 
     def _is_due(self, step: int) -> bool:
         is_due = False

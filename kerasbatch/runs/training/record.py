@@ -43,6 +43,7 @@ def run_record(
         "data_description": dict(prepared.data.description),
         **_compiled(prepared),
         **_initial_weights(prepared),
+        **({"resumed": list(prepared.resume.entries)} if prepared.resume else {}),
         **({"code": file_hashes(prepared.code)} if prepared.code else {}),
     }
 

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras
+import numpy as np
 
 from kerasbatch.data.run_data import RunData
 from kerasbatch.engine.model_state import all_variables, assign_values, copy_values, preserve
 from kerasbatch.models.logits import losses_by_output, takes_logits
 from kerasbatch.models.serialization import keras_file_content
+from kerasbatch.records.checkpoints.packed_state import State
 from kerasbatch.records.file_names import MODELS, PREPROCESSING
 from kerasbatch.runs.messages import SavedFile
 from kerasbatch.search.judged_metric import lower_is_better
@@ -46,6 +48,17 @@ class SavedModels:
         value = float(row[self._metric])
         if self._best is None or self._is_better(value, self._best[0]):
             self._best = value, copy_values(all_variables(self._model))
+
+    def state(self) -> State:
+        """Return the best value and its variables, for a checkpoint."""
+        if self._best is None:
+            return None
+        value, variables = self._best
+        return value, [np.asarray(variable) for variable in variables]
+
+    def restore(self, state: State) -> None:
+        """Continue with the best model of a checkpoint."""
+        self._best = state
 
     def _is_better(self, value: float, best: float) -> bool:
         if best != best:

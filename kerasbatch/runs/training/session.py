@@ -1,8 +1,8 @@
 """One training, from a spec and its data to an outcome."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from heapq import merge
 
 import keras
 
@@ -17,27 +17,22 @@ from kerasbatch.engine.sources.example_stream import ExampleStream
 from kerasbatch.engine.training.start import Training, start
 from kerasbatch.errors import EngineError
 from kerasbatch.models.callbacks import make_callbacks
+from kerasbatch.records.checkpoints.packed_state import State
+from kerasbatch.records.checkpoints.state_files import read_state
 from kerasbatch.records.run_status import RunStatus
 from kerasbatch.runs.messages import Emit, ProgressUpdate
 from kerasbatch.runs.training.averaged_weights import AveragedWeights
-from kerasbatch.runs.training.checkpoints import Checkpoints
+from kerasbatch.runs.training.checkpointing.checkpointer import StatePart, checkpoint_steps
+from kerasbatch.runs.training.checkpointing.writer import make_checkpointer
 from kerasbatch.runs.training.failures import failure_status, not_started
 from kerasbatch.runs.training.job import TrainingJob
 from kerasbatch.runs.training.job_stream import example_stream
 from kerasbatch.runs.training.noise_recorder import NoiseRecorder
+from kerasbatch.runs.training.observers import Observers
 from kerasbatch.runs.training.outcome import Outcome
-from kerasbatch.runs.training.saved_models import SavedModels
 from kerasbatch.runs.training.summary import TrainingEnd, summarize
 from kerasbatch.runs.training.table_stream import TableStream
-from kerasbatch.runs.training.weights_recorder import WeightsRecorder
 from kerasbatch.types import Progress, Row
-
-
-class EvaluationObserver(Protocol):
-    """A part of a training that processes its evaluations."""
-
-    def on_evaluation(self, row: Row) -> None:
-        """Process a new row of history.csv; the model has the weights of that row."""
 
 
 def train(job: TrainingJob, emit: Emit) -> Outcome:
@@ -54,12 +49,13 @@ def train(job: TrainingJob, emit: Emit) -> Outcome:
             callbacks = make_callbacks(job.spec, job.access, folder)
             stream = stack.enter_context(example_stream(job))
             evaluated = job.data.evaluated  # without validation, a copy of examples
+            start = None if job.resume is None else read_state(job.resume.path)
             training = _begin(job, stream, callbacks, evaluated)
             noise = NoiseRecorder(job.spec, job.model, job.data)
         except BaseException as error:  # user code may raise anything
             return not_started(job.plan, error)
         measure = training.evaluator(evaluated)
-        return _Session(job, training, callbacks, noise, measure, emit).run()
+        return _Session(job, training, callbacks, noise, measure, emit, start).run()
 
 
 def _refuse_changed_files(job: TrainingJob) -> None:
@@ -81,7 +77,7 @@ def _begin(
         stream,
         engine=spec.engine,
         needs=Needs(record_steps="steps" in spec.record, stop_when_diverged=True),
-        cuts=_evaluation_steps(job),
+        cuts=merge(_evaluation_steps(job), checkpoint_steps(spec.checkpoint, job.plan)),
         options=FitOptions(callbacks=callbacks),
         evaluated=evaluated,
         settings=job.settings.engine,
@@ -104,6 +100,7 @@ class _Session:
         noise: NoiseRecorder,
         measure: Callable[[], dict[str, float]],
         emit: Emit,
+        start: State | None,
     ) -> None:
         self._job, self._training, self._emit, self._callbacks = job, training, emit, callbacks
         plan, self._measure = job.plan, measure
@@ -122,6 +119,7 @@ class _Session:
             evaluate=self._evaluate,
             points=_evaluation_steps(job),
             on_row=self._on_evaluation,
+            measures_untrained=start is None,
         )
         self._relay = EvaluationRelay(
             plan, lambda: self._recorder.rows[-1], callbacks, self._averages.for_callbacks
@@ -133,26 +131,31 @@ class _Session:
             target=job.spec.target,
             cap=job.cap.steps if job.cap else None,
         )
-        self._saved = SavedModels(job.spec, job.model, job.prefix)
-        checkpoints = Checkpoints(job, emit)
-        weights = WeightsRecorder(job.spec, job.model)
+        self._observers = Observers(job, noise, emit)
         self._tables = TableStream(
             emit,
             history=self._recorder.rows,
             steps=self._counter.rows,
             losses=training.step_losses,
             noise=noise.rows,
-            weights=weights.rows,
+            weights=self._observers.weights.rows,
             columns=job.history_columns,
         )
-        self._observers: Sequence[EvaluationObserver] = (
-            weights,
-            noise,
-            self._stopping,
-            self._saved,
-            checkpoints,
-            self._tables,
+        self._reporter = ProgressReporter(plan, self._on_progress)
+        self._checkpointer = make_checkpointer(
+            job, training, callbacks, self._parts(), self._recorder, emit, start
         )
+
+    def _parts(self) -> Mapping[str, StatePart]:
+        """Return our own parts with a state, by name."""
+        return {
+            "counter": self._counter,
+            "recorder": self._recorder,
+            "stopping": self._stopping,
+            "progress": self._reporter,
+            "relay": self._relay,
+            **self._observers.parts,
+        }
 
     def run(self) -> Outcome:
         """Train to any end, and emit all rows."""
@@ -163,7 +166,7 @@ class _Session:
             last_metrics |= self._restored_metrics()
             last_metrics |= self._test_metrics()
             _refuse_changed_files(self._job)
-            self._save()
+            self._observers.save(self._emit)
         except BaseException as failure:  # user code may raise anything
             error = failure
         self._recorder.pause()
@@ -179,18 +182,21 @@ class _Session:
 
     def _on_evaluation(self, row: Row) -> None:
         with self._averages.in_place():
-            for observer in self._observers:
-                observer.on_evaluation(row)
+            self._observers.on_evaluation(row)
+            self._stopping.on_evaluation(row)
+        self._tables.on_evaluation(row)
 
     def _on_progress(self, progress: Progress) -> None:
         self._tables.send_if_due()
-        self._emit(ProgressUpdate(progress))
+        with self._checkpointer.deferred_stop():
+            self._emit(ProgressUpdate(progress))
 
     def _fit(self) -> None:
         """Train until the budget, the target, divergence or an interrupt."""
-        reporter = ProgressReporter(self._job.plan, self._on_progress)
-        ours = [self._counter, self._recorder, self._stopping, reporter, self._relay]
-        self._training.fit(FitOptions(callbacks=[*ours, *self._callbacks]))
+        ours = [self._counter, self._recorder, self._stopping, self._reporter, self._relay]
+        epoch, steps = self._checkpointer.position
+        callbacks = [*ours, *self._callbacks, self._checkpointer]
+        self._training.fit(FitOptions(callbacks, initial_epoch=epoch, initial_steps=steps))
         self._averages.end()
         self._counter.ending = self._counter.ending or self._stopping.ending
         diverged = self._stopping.diverged
@@ -209,11 +215,6 @@ class _Session:
         measured = self._training.evaluator((x, y))()
         return {f"test_{name}": value for name, value in measured.items()}
 
-    def _save(self) -> None:
-        """Emit the models that the spec saves."""
-        for file in self._saved.files(self._job.data, self._job.code):
-            self._emit(file)
-
     def _on_error(self, error: BaseException) -> None:
         """End the step check; measure and save an interrupted model."""
         status = failure_status(error)
@@ -225,7 +226,7 @@ class _Session:
         with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C does not wait
             self._measure_interrupted()
         with contextlib.suppress(KeyboardInterrupt):
-            self._save()
+            self._observers.save(self._emit)
 
     def _measure_interrupted(self) -> None:
         """Evaluate the weights at the interrupt, if that is quick."""

@@ -31,8 +31,8 @@ from kerasbatch.spec.named_paths import (
     names_code,
 )
 from kerasbatch.spec.section_schema import EvaluateEvery
+from kerasbatch.spec.stored_schema import skipped_layers
 from kerasbatch.spec.trust import Access
-from kerasbatch.spec.weights_schema import skipped_layers
 from kerasbatch.user_code import calls
 
 DENSE = 10
@@ -100,7 +100,8 @@ class Trainer:
             return {}
         quiet = spec.model_copy(update={"evaluate_every": EvaluateEvery(steps=steps), "record": []})
         model = self._models.get(prepared, job.data)
-        again = train(replace(job, spec=quiet, model=model), lambda message: None)
+        alone = replace(job, spec=quiet, model=model, directory=None, resume=None)
+        again = train(alone, lambda message: None)
         if again.status != RunStatus.DONE or again.train_seconds is None:
             self._models.forget()
             return {}
@@ -124,7 +125,9 @@ class Trainer:
             logged=prepared.logged,
             directory=None if prepared.directory is None else Path(prepared.directory),
             code=prepared.model_code,
+            run_id=prepared.run_id,
             cap=prepared.cap,
+            resume=prepared.resume,
             settings=self._settings,
         )
 

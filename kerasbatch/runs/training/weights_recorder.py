@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import keras
 import numpy as np
 
+from kerasbatch.records.checkpoints.packed_state import State
 from kerasbatch.spec.schema import Spec
 from kerasbatch.types import Row
 
@@ -26,6 +27,14 @@ class WeightsRecorder:
         """Record the weights of a row of the history."""
         if self._model is not None:
             self.rows.append({"step": row["step"], **dict(named_weights(self._model))})
+
+    def state(self) -> State:
+        """Return the rows, for a checkpoint."""
+        return self.rows
+
+    def restore(self, state: State) -> None:
+        """Continue after the rows of a checkpoint."""
+        self.rows[:] = state
 
 
 def named_weights(model: keras.Model) -> Iterator[tuple[str, float]]:

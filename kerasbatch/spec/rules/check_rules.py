@@ -11,7 +11,7 @@ from typing import Any
 
 from kerasbatch.errors import Fault
 from kerasbatch.spec.call_arguments import ARGUMENTS
-from kerasbatch.spec.data_schema import TableData
+from kerasbatch.spec.data_schema import DatasetData, TableData
 from kerasbatch.spec.fields import KeyedModel
 from kerasbatch.spec.learning_rate import learning_rate_rule
 from kerasbatch.spec.named_paths import code_beside_model, named_paths
@@ -26,7 +26,7 @@ from kerasbatch.spec.rules.callback_rules import (
 from kerasbatch.spec.rules.data_rules import DATA_RULES
 from kerasbatch.spec.rules.measured import measured
 from kerasbatch.spec.schema import BUDGETS, COMPILE_PARTS, KEYS, Spec
-from kerasbatch.spec.section_schema import SaveEvery
+from kerasbatch.spec.stored_schema import CHECKPOINT_FORM, SaveEvery
 from kerasbatch.text import show_value
 
 MAX_NAME_BYTES = 200
@@ -70,12 +70,24 @@ def saved(spec: Spec) -> Iterator[Fault]:
     """Each model is saved once, and those of the training at one distance."""
     for number, item in enumerate(spec.save):
         every = item.every if isinstance(item, SaveEvery) else None
-        if item in spec.save[:number] or (every and item != spec.checkpoints):
+        if item in spec.save[:number] or (every and item != spec.saved_every):
             shown = "every" if every else item
             yield Fault(("save", number), f"{shown} is in the list already")
         elif every and len(every.units) != 1:
             message = "must have one of epochs, steps, examples, growth, like {epochs: 5}"
             yield Fault(("save", number, "every"), message)
+
+
+def checkpoint(spec: Spec) -> Iterator[Fault]:
+    """The key checkpoint has exactly one unit, and the order of the examples is ours."""
+    if spec.checkpoint is None:
+        return
+    if len(units := spec.checkpoint.units) != 1:
+        shown = ", ".join(units) or "none of them"
+        yield Fault(("checkpoint",), f"found {shown}; must be {CHECKPOINT_FORM}")
+    if isinstance(spec.data, DatasetData) and spec.data.stream:
+        message = "needs data whose order is known; the batches of this dataset are its own"
+        yield Fault(("checkpoint",), f"{message}, so leave it out")
 
 
 def weights(spec: Spec) -> Iterator[Fault]:
@@ -145,6 +157,7 @@ RULES: tuple[Callable[[Any], Iterator[Fault]], ...] = (
     one_budget,
     safe_name,
     one_point_rule,
+    checkpoint,
     target,
     unique_metrics,
     saved,

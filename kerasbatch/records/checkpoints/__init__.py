@@ -1,0 +1,1 @@
+"""Checkpoints: the states of a training in files, to go on from."""

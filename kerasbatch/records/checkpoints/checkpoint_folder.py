@@ -1,0 +1,136 @@
+"""The checkpoints of a run: one directory each, of which the newest whole one is read.
+
+    <run_id>/checkpoints/step-1200/checkpoint.json, state.json, arrays.bin
+
+A checkpoint is written beside the others, flushed to the disk, and renamed last, so a process that
+is killed leaves whole checkpoints only. Checksums find one that was damaged later.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kerasbatch.atomic_files import TEMPORARY, flush_folder, write_text
+from kerasbatch.records.checkpoints.packed_state import State
+from kerasbatch.records.checkpoints.state_files import ARRAYS, STATE, read_state, write_state
+from kerasbatch.records.record import checksum_of
+from kerasbatch.records.stored_files import StoredFileError, hash_stored, read_stored
+
+FOLDER = "checkpoints"
+"""The name of the folder of all checkpoints in the directory of a run."""
+FORMAT = 1
+"""The version of the files of a checkpoint."""
+KEPT = 2
+"""The checkpoints that are kept while a run goes on: the last one, and the one before."""
+_MANIFEST, _PREFIX = "checkpoint.json", "step-"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A whole checkpoint.
+
+    Args:
+        path: its directory.
+        step: the steps of the run so far.
+        facts: the run that it belongs to, the versions and the machine that wrote it.
+    """
+
+    path: Path
+    step: int
+    facts: Mapping[str, Any]
+
+    def state(self) -> State:
+        """Return the state of the training."""
+        return read_state(self.path)
+
+
+@dataclass(frozen=True)
+class CheckpointFolder:
+    """The folder of the checkpoints of a run; it need not exist."""
+
+    path: Path
+
+    def write(self, step: int, state: State, facts: Mapping[str, Any]) -> None:
+        """Write a checkpoint, and delete those that are older than the one before.
+
+        Args:
+            step: the steps of the run so far.
+            state: the state of the training.
+            facts: the run that it belongs to, the versions and the machine.
+
+        Raises:
+            OSError: if the disk is full, or the folder was deleted.
+        """
+        self.path.mkdir(exist_ok=True)
+        self._delete_temporary()
+        temporary = self.path / f".{_PREFIX}{step}{TEMPORARY}"
+        try:
+            temporary.mkdir()
+            files = write_state(temporary, state)
+            manifest = {"format": FORMAT, "step": step, **facts, "files": files}
+            manifest["checksum"] = checksum_of(manifest)
+            write_text(temporary / _MANIFEST, json.dumps(manifest, indent=2) + "\n")
+            flush_folder(temporary)
+            shutil.rmtree(self.path / f"{_PREFIX}{step}", ignore_errors=True)  # a damaged one
+            temporary.rename(self.path / f"{_PREFIX}{step}")
+            flush_folder(self.path)
+        except OSError:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+        self.keep(KEPT)
+
+    def newest(self) -> Iterator[Checkpoint | str]:
+        """Yield checkpoints, the newest first; for a damaged one, a message about it."""
+        for step in reversed(self._steps()):
+            try:
+                yield self._read(step)
+            except (StoredFileError, FileNotFoundError) as error:
+                reason = "is incomplete" if isinstance(error, FileNotFoundError) else str(error)
+                yield f"the checkpoint of step {step:,} {reason}"
+
+    def keep(self, count: int) -> None:
+        """Delete all but the newest checkpoints."""
+        for step in self._steps()[:-count]:
+            shutil.rmtree(self.path / f"{_PREFIX}{step}", ignore_errors=True)
+
+    def delete(self) -> None:
+        """Delete the folder."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def has_any(self) -> bool:
+        """Return whether there is a checkpoint, whole or not."""
+        return bool(self._steps())
+
+    def _steps(self) -> list[int]:
+        """Return the steps of all checkpoints, ascending."""
+        numbers = (path.name.removeprefix(_PREFIX) for path in self.path.glob(f"{_PREFIX}*"))
+        return sorted(int(number) for number in numbers if number.isdecimal())
+
+    def _read(self, step: int) -> Checkpoint:
+        """Return a checkpoint whose checksums are right."""
+        path = self.path / f"{_PREFIX}{step}"
+        manifest = _manifest(path)
+        for name in (STATE, ARRAYS):
+            if hash_stored(path / name) != manifest["files"][name]:
+                raise StoredFileError(f"is damaged: {name} does not match its checksum")
+        return Checkpoint(path, step, manifest)
+
+    def _delete_temporary(self) -> None:
+        for left in self.path.glob(f".{_PREFIX}*{TEMPORARY}"):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    try:
+        manifest: dict[str, Any] = json.loads(read_stored(path / _MANIFEST))
+        written = manifest.pop("checksum")
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise StoredFileError(f"is damaged: {_MANIFEST} cannot be read") from error
+    if written != checksum_of(manifest):
+        raise StoredFileError(f"is damaged: {_MANIFEST} does not match its checksum")
+    if manifest["format"] != FORMAT:
+        raise StoredFileError("was written by another version of kerasbatch")
+    return manifest

@@ -1,0 +1,1 @@
+"""Writing the state of a training, and going on from one."""

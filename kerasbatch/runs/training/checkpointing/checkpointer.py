@@ -1,0 +1,162 @@
+"""The callback that writes the checkpoints of a run, and goes on from one."""
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol
+
+from kerasbatch.callbacks.base import PlannedCallback
+from kerasbatch.callbacks.recorder import Recorder
+from kerasbatch.records.checkpoints.packed_state import State
+from kerasbatch.spec.stored_schema import CheckpointEvery
+from kerasbatch.steps import Plan
+from kerasbatch.types import EveryKind
+
+
+class StatePart(Protocol):
+    """A part of a training with a state."""
+
+    def state(self) -> State:
+        """Return the state between two steps."""
+
+    def restore(self, state: State) -> None:
+        """Continue from a state."""
+
+
+class StateWriter(Protocol):
+    """Writes the states of a training."""
+
+    def write(self, step: int, state: State) -> None:
+        """Write the state after a step."""
+
+    def finish(self) -> None:
+        """Keep what a training leaves behind that has come to its end."""
+
+
+def checkpoint_steps(every: CheckpointEvery | None, plan: Plan) -> Iterator[int]:
+    """Yield the steps after which a checkpoint is due, ascending; by minutes, none is known."""
+    if every is None or every.minutes is not None:
+        return
+    kind: EveryKind = "epochs" if every.epochs is not None else "steps"
+    yield from plan.evaluation_steps(kind, float(every.epochs or every.steps or 0))
+
+
+class Checkpointer(PlannedCallback):
+    """Writes checkpoints, between two steps, after all other callbacks; or goes on from one.
+
+    A checkpoint holds the position in the epoch and the state of every part. When it is written,
+    the clock of the training stands still.
+
+    Args:
+        plan: the plan of the training.
+        every: the distance of checkpoints; None writes none.
+        parts: the parts of the training, by name.
+        recorder: its recorder, which has the clock.
+        writer: writes the state after a step.
+        start: the state from which the training goes on, or None.
+        inside_epochs: whether the engine can go on inside an epoch.
+        is_present: returns whether the model has the state of the hook that is called, and not
+            that of a later epoch.
+
+    Attributes:
+        position: the epoch and the steps of it after which the training begins.
+    """
+
+    accepts_epochs = True
+
+    def __init__(
+        self,
+        plan: Plan,
+        every: CheckpointEvery | None,
+        *,
+        parts: Mapping[str, StatePart],
+        recorder: Recorder,
+        writer: StateWriter,
+        start: State | None,
+        inside_epochs: bool,
+        is_present: Callable[[], bool],
+    ) -> None:
+        super().__init__(plan)
+        self._every, self._parts, self._recorder = every, parts, recorder
+        self._writer, self._start = writer, start
+        self.position = (0, 0) if start is None else (start["epoch"], start["steps"])
+        self._inside_epochs, self._is_present = inside_epochs, is_present
+        self._steps = checkpoint_steps(every, plan)
+        self._due = next(self._steps, math.inf)
+        self._written = 0
+        self._time = time.monotonic()
+        self._stop_requested = False
+
+    @contextlib.contextmanager
+    def deferred_stop(self) -> Iterator[None]:
+        """Defer a KeyboardInterrupt in the context until a checkpoint is written, if any is."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            if self._every is None or not self._inside_epochs:
+                raise
+            self._stop_requested = True
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Go on at the beginning of an epoch."""
+        super().on_train_begin(logs)
+        if self._start is not None and not self._start["steps"]:
+            self._restore(self._start)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Go on inside an epoch."""
+        super().on_epoch_begin(epoch, logs)
+        if self._start is not None:
+            self._restore(self._start)
+
+    def _restore(self, start: State) -> None:
+        for name, part in self._parts.items():
+            part.restore(start["parts"][name])
+        self._pass_steps(start["step"])
+        self._written, self._start = start["step"], None
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Write a checkpoint inside an epoch if it is due."""
+        last = self.plan.epoch_plan(self.epoch + 1).steps
+        if self._inside_epochs and batch + 1 < last and not self.model.stop_training:
+            self._write_if_due(self.epoch, batch + 1)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Write a checkpoint between two epochs if it is due; the last one always is."""
+        if not self.model.stop_training or self.plan.total_steps <= self._step(epoch + 1, 0):
+            self._write_if_due(epoch + 1, 0)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Keep the last checkpoint only."""
+        self._writer.finish()
+
+    def _step(self, epoch: int, steps: int) -> int:
+        """Return the steps of the run before a position."""
+        return min(self.plan.step_after(epoch, steps - 1), self.plan.total_steps)
+
+    def _write_if_due(self, epoch: int, steps: int) -> None:
+        """Write a checkpoint for a position, and end the training if that was requested."""
+        step = self._step(epoch, steps)
+        if not self._is_present() or not (self._stop_requested or self._is_due(step)):
+            return
+        if step > self._written:
+            self._recorder.pause()
+            state = {name: part.state() for name, part in self._parts.items()}
+            self._writer.write(step, {"epoch": epoch, "steps": steps, "step": step, "parts": state})
+            self._recorder.resume()
+            self._written, self._time = step, time.monotonic()
+        self._pass_steps(step)
+        if self._stop_requested:
+            raise KeyboardInterrupt
+
+    def _is_due(self, step: int) -> bool:
+        minutes = self._every.minutes if self._every else None
+        if minutes is not None:
+            is_last = step >= self.plan.total_steps
+            return is_last or time.monotonic() - self._time >= 60 * minutes
+        return step >= self._due
+
+    def _pass_steps(self, step: int) -> None:
+        while self._due <= step:
+            self._due = next(self._steps, math.inf)

@@ -1,0 +1,98 @@
+"""The checkpoints of a run, in its directory; a full disk costs a checkpoint, not the run."""
+
+from collections.abc import Mapping, Sequence
+
+import keras
+
+from kerasbatch.callbacks.recorder import Recorder
+from kerasbatch.engine.program.step_counts import StepCounts
+from kerasbatch.engine.training.fused import FusedTraining
+from kerasbatch.engine.training.start import Training
+from kerasbatch.records import provenance
+from kerasbatch.records.checkpoints.checkpoint_folder import FOLDER, CheckpointFolder
+from kerasbatch.records.checkpoints.packed_state import State
+from kerasbatch.runs.messages import Emit, Notice
+from kerasbatch.runs.training.checkpointing.checkpointer import Checkpointer, StatePart
+from kerasbatch.runs.training.checkpointing.training_state import (
+    CallbackStates,
+    ModelState,
+    RandomState,
+)
+from kerasbatch.runs.training.job import TrainingJob
+
+
+class CheckpointWriter:
+    """Writes the checkpoints of a run.
+
+    Args:
+        job: the input of the training, which has a directory.
+        emit: receives a notice about a checkpoint that was not written.
+        lost: a sentence about what checkpoints cannot keep, for the first one; or empty.
+    """
+
+    def __init__(self, job: TrainingJob, emit: Emit, lost: str) -> None:
+        self._emit, self._lost = emit, lost
+        self._folder = None if job.directory is None else CheckpointFolder(job.directory / FOLDER)
+        self._facts = {
+            "run_id": job.run_id,
+            "resumed": list(job.resume.entries) if job.resume else [],
+            **provenance.provenance(),
+        }
+
+    def write(self, step: int, state: State) -> None:
+        """Write the state of a training after a step."""
+        if self._folder is None:
+            return
+        if self._lost:
+            self._emit(Notice(self._lost))
+            self._lost = ""
+        try:
+            self._folder.write(step, state, self._facts)
+        except OSError as error:
+            reason = f"the checkpoint of step {step:,} was not written ({error.strerror})"
+            self._emit(Notice(f"{reason}; the run goes on"))
+
+    def finish(self) -> None:
+        """Keep the last checkpoint of a run that is done."""
+        if self._folder is not None:
+            self._folder.keep(1)
+
+
+def make_checkpointer(
+    job: TrainingJob,
+    training: Training,
+    callbacks: Sequence[keras.callbacks.Callback],
+    ours: Mapping[str, StatePart],
+    recorder: Recorder,
+    emit: Emit,
+    start: State | None,
+) -> Checkpointer:
+    """Return the callback that writes the checkpoints of a run, or goes on from one.
+
+    Args:
+        job: the input of the training.
+        training: its engine.
+        callbacks: the callbacks of its spec.
+        ours: the other parts with a state, by name.
+        recorder: its recorder.
+        emit: receives notices.
+        start: the state from which it goes on, or None.
+    """
+    of_spec = CallbackStates(callbacks)
+    parts = {
+        "model": ModelState(job.model),
+        "engine": training,
+        "random": RandomState(),
+        **ours,
+        "callbacks": of_spec,
+    }
+    return Checkpointer(
+        job.plan,
+        job.spec.checkpoint,
+        parts=parts,
+        recorder=recorder,
+        writer=CheckpointWriter(job, emit, of_spec.lost()),
+        start=start,
+        inside_epochs=isinstance(training, FusedTraining),
+        is_present=lambda: training.counts().updates == StepCounts.of(job.model).updates,
+    )

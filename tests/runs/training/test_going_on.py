@@ -1,0 +1,325 @@
+"""A run that goes on from a checkpoint ends as one that was never disturbed, bit for bit."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from run_support import run_here
+
+import kerasbatch as kb
+from kerasbatch.engine.settings import EngineSettings
+from kerasbatch.records.checkpoints import checkpoint_folder
+from kerasbatch.records.files import dump_yaml
+from kerasbatch.runs.training.job import DEFAULT_TRAINING, TrainingSettings
+
+TABLES = ("history.csv", "steps.csv", "steps_loss.csv", "noise.csv", "weights.csv")
+RANDOM_LAYERS = [
+    {"Dense": {"units": 8, "activation": "relu"}},
+    {"Dropout": {"rate": 0.4}},
+    "BatchNormalization",
+    {"GaussianNoise": {"stddev": 0.1}},
+    {"Dense": {"units": 3, "activation": "softmax"}},
+]
+FLOWERS: dict[str, Any] = {
+    "data": "iris",
+    "model": {"layers": RANDOM_LAYERS},
+    "optimizer": "adam",
+    "loss": "sparse_categorical_crossentropy",
+    "metrics": ["accuracy"],
+    "epochs": 6,
+    "batch_size": 16,
+    "record": ["steps"],
+    "save": ["last", "best"],
+}
+"""120 flowers in batches of 16 are 8 steps an epoch."""
+STREAMED = TrainingSettings(engine=EngineSettings(memory_share=1e-9, chunk_bytes=2000))
+
+
+@pytest.fixture(autouse=True)
+def every_checkpoint_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a test can go on from each of them."""
+    monkeypatch.setattr(checkpoint_folder.CheckpointFolder, "keep", lambda self, count: None)
+
+
+def steps_of(result: kb.Result) -> list[int]:
+    names = (path.name for path in (result.directory / "checkpoints").iterdir())
+    return sorted(int(name.removeprefix("step-")) for name in names)
+
+
+def as_if_killed(result: kb.Result, step: int, folder: Path) -> None:
+    """Copy a result as a kill after a checkpoint and before the next one leaves it."""
+    place = folder / result.directory.parent.name / result.directory.name
+    shutil.copytree(result.directory, place)
+    (place / "record.json").unlink()
+    for other in (place / "checkpoints").iterdir():
+        if other.name != f"step-{step}":
+            shutil.rmtree(other)
+    for name in TABLES:
+        (place / name).unlink(missing_ok=True)
+
+
+def weights(file: Path) -> list[Any]:
+    return list(keras.saving.load_model(file, compile=False).get_weights())
+
+
+def assert_same(one: kb.Result, other: kb.Result) -> None:
+    """The same tables and kept models, clocks aside, and the same end."""
+    for name in TABLES:
+        paths = [result.directory / name for result in (one, other)]
+        assert paths[0].exists() == paths[1].exists()
+        if paths[0].exists():
+            mine, theirs = (pd.read_csv(path) for path in paths)
+            clock = {"seconds"} & set(mine.columns)
+            pd.testing.assert_frame_equal(
+                mine.drop(columns=list(clock)), theirs.drop(columns=list(clock)), check_exact=True
+            )
+    for path in one.directory.glob("*.keras"):
+        for mine, theirs in zip(weights(path), weights(other.directory / path.name), strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+    for key in ("status", "message", "step_check", "observed_steps", "val_loss", "best_val_loss"):
+        assert one.row.get(key) == other.row.get(key), key
+    assert one.record["message"] == other.record["message"]
+
+
+CASES: dict[str, dict[str, Any]] = {
+    "inside_epochs": {"checkpoint": {"steps": 5}},
+    "between_epochs": {"checkpoint": {"epochs": 2}},
+    "at_every_step": {"checkpoint": {"steps": 1}, "epochs": 1},
+    "by_the_clock": {"checkpoint": {"minutes": 1e-9}, "evaluate_every": {"steps": 7}},
+    "averages": {
+        "checkpoint": {"steps": 11},
+        "optimizer": {"name": "adam", "use_ema": True, "ema_overwrite_frequency": 7},
+    },
+    "accumulation": {
+        "checkpoint": {"steps": 11},
+        "optimizer": {"name": "sgd", "gradient_accumulation_steps": 3, "momentum": 0.9},
+    },
+    "clipping": {"checkpoint": {"steps": 11}, "optimizer": {"name": "adamw", "clipnorm": 0.1}},
+    "bfloat16": {"checkpoint": {"steps": 11}, "precision": "mixed_bfloat16"},
+    "schedule": {
+        "checkpoint": {"steps": 11},
+        "learning_rate_rule": {"rule": "linear", "warmup": {"epochs": 2}, "decay": "cosine"},
+    },
+    "with_replacement": {"checkpoint": {"steps": 5}, "sampling": "replacement"},
+    "dropped_batch": {"checkpoint": {"steps": 5}, "partial_batch": "drop"},
+    "ends_inside_an_epoch": {"checkpoint": {"steps": 5}, "epochs": None, "steps": 29},
+    "noise": {"checkpoint": {"steps": 5}, "record": ["noise", "weights"]},
+    "models": {"checkpoint": {"steps": 5}, "save": [{"every": {"epochs": 1}, "keep": 2}]},
+    "reduced_rate": {
+        "checkpoint": {"steps": 5},
+        "callbacks": [{"ReduceLROnPlateau": {"monitor": "loss", "patience": 1, "min_delta": 9}}],
+    },
+    "early_stopping": {
+        "checkpoint": {"steps": 5},
+        "epochs": 60,
+        "optimizer": {"name": "sgd", "learning_rate": 0.5},
+        "callbacks": [{"EarlyStopping": {"patience": 3, "restore_best_weights": True}}],
+    },
+    "target": {
+        "checkpoint": {"steps": 5},
+        "epochs": 60,
+        "target": {"metric": "val_accuracy", "at_least": 0.7, "stop": True},
+    },
+    "many_epochs_in_a_call": {
+        "checkpoint": {"epochs": 30},
+        "epochs": 130,
+        "evaluate_every": {"epochs": 25},
+        "batch_size": 60,
+    },
+    "full_batch": {"checkpoint": {"epochs": 2}, "batch_size": "full"},
+    "plain_fit": {"checkpoint": {"steps": 5}, "engine": "keras"},
+    "plain_fit_by_the_clock": {"checkpoint": {"minutes": 1e-9}, "engine": "keras"},
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_end_is_that_of_an_undisturbed_run(name: str, tmp_path: Path) -> None:
+    """From each of its checkpoints, the first, one in the middle and the last."""
+    spec = FLOWERS | {"name": "undisturbed"} | CASES[name]
+    check_all_cuts({key: value for key, value in spec.items() if value is not None}, tmp_path)
+
+
+def check_all_cuts(
+    spec: dict[str, Any], folder: Path, settings: TrainingSettings = DEFAULT_TRAINING
+) -> None:
+    plain = {key: value for key, value in spec.items() if key != "checkpoint"}
+    (undisturbed,) = run_here(plain, folder / "plain", settings)
+    (whole,) = run_here(spec, folder / "whole", settings)
+    assert_same(undisturbed, whole)
+    steps = steps_of(whole)
+    for step in {steps[0], steps[len(steps) // 2], steps[-1]}:
+        as_if_killed(whole, step, folder / str(step))
+        (result,) = run_here(spec, folder / str(step), settings)
+        assert not result.reused
+        assert result.record["resumed"] == [{"step": step, "differs": []}]
+        assert_same(undisturbed, result)
+
+
+@pytest.mark.parametrize("checkpoint", [{"steps": 5}, {"epochs": 2}])
+def test_streamed_data(checkpoint: dict[str, Any], tmp_path: Path) -> None:
+    """The chunks before the position are passed over."""
+    check_all_cuts(FLOWERS | {"checkpoint": checkpoint}, tmp_path, STREAMED)
+
+
+def test_a_recurrent_network(tmp_path: Path) -> None:
+    """With dropout inside the recurrence."""
+    random = np.random.default_rng(0)
+    data = {"x": random.normal(size=(60, 5, 3)).astype("float32"), "y": random.integers(0, 2, 60)}
+    layers = [{"LSTM": {"units": 4, "recurrent_dropout": 0.3}}, {"Dense": {"units": 2}}]
+    loss = {"name": "sparse_categorical_crossentropy", "from_logits": True}
+    keys = {"model": {"layers": layers}, "loss": loss, "validation": {"fraction": 0.2}}
+    whole = kb.run(FLOWERS | keys, data=data, checkpoint={"steps": 5}, results=tmp_path / "whole")
+    as_if_killed(whole, 5, tmp_path / "killed")
+    result = kb.run(FLOWERS | keys, data=data, checkpoint={"steps": 5}, results=tmp_path / "killed")
+    assert result.record["resumed"][0]["step"] == 5
+    assert_same(whole, result)
+
+
+def test_which_checkpoint_is_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The last whole one of the same run; without any, it trains from the start, and says so."""
+    spec = FLOWERS | {"checkpoint": {"epochs": 1}}
+    (whole,) = run_here(spec, tmp_path)
+    as_if_killed(whole, 48, tmp_path / "damaged")
+    place = tmp_path / "damaged" / "experiment" / whole.directory.name / "checkpoints"
+    (place / "step-48" / "state.json").write_text("{}")
+    shutil.copytree(whole.directory / "checkpoints" / "step-16", place / "step-16")
+    result = kb.run(spec, results=tmp_path / "damaged")
+    assert result.record["resumed"] == [{"step": 16, "differs": []}]
+    notes = capsys.readouterr().err
+    assert "the checkpoint of step 48 is damaged: state.json does not match its checksum" in notes
+    assert f"{result.directory.name} goes on after step 16 of 48" in notes
+    assert_same(whole, result)
+
+    as_if_killed(whole, 48, tmp_path / "all")
+    place = tmp_path / "all" / "experiment" / whole.directory.name / "checkpoints"
+    (place / "step-48" / "arrays.bin").write_bytes(b"")
+    result = kb.run(spec, results=tmp_path / "all")
+    assert "resumed" not in result.record
+    assert "no checkpoint can be used; it trains from the start" in capsys.readouterr().err
+    assert_same(whole, result)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"seed": 1}, {"batch_size": 8}, {"data": "wine"}, {"optimizer": "sgd"}, {"epochs": 7}],
+)
+def test_a_checkpoint_of_another_run(
+    changed: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Even if somebody moves it into the directory of this one."""
+    spec = FLOWERS | {"checkpoint": {"epochs": 1}}
+    (other,) = run_here(spec, tmp_path / "other")
+    (mine,) = run_here(spec | changed, tmp_path / "mine")
+    as_if_killed(mine, 0, tmp_path / "moved")
+    place = tmp_path / "moved" / "experiment" / mine.directory.name / "checkpoints"
+    shutil.copytree(other.directory / "checkpoints" / "step-16", place / "step-16")
+    result = kb.run(spec | changed, results=tmp_path / "moved")
+    assert "the checkpoint of step 16 is of another run" in capsys.readouterr().err
+    assert "resumed" not in result.record
+    assert_same(mine, result)
+
+
+def test_another_version_goes_on_and_is_marked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its numbers may differ; the record says so, also after a second kill."""
+    spec = FLOWERS | {"checkpoint": {"epochs": 1}}
+    (whole,) = run_here(spec, tmp_path)
+    as_if_killed(whole, 16, tmp_path / "moved")
+    folder = tmp_path / "moved" / "experiment" / whole.directory.name / "checkpoints"
+    manifest = folder / "step-16" / "checkpoint.json"
+    content = json.loads(manifest.read_text())
+    content["versions"]["keras"] = "2.0"
+    del content["checksum"]
+    content["checksum"] = checkpoint_folder.checksum_of(content)
+    manifest.write_text(json.dumps(content))
+    first = kb.run(spec, results=tmp_path / "moved")
+    note = f"keras {keras.__version__} (before: 2.0)"
+    assert f"with {note}: its numbers may differ" in capsys.readouterr().err
+    assert first.record["resumed"] == [{"step": 16, "differs": [note]}]
+    as_if_killed(first, 32, tmp_path / "again")
+    second = kb.run(spec, results=tmp_path / "again")
+    assert second.record["resumed"] == [*first.record["resumed"], {"step": 32, "differs": []}]
+
+
+def test_rerun_begins_anew(tmp_path: Path) -> None:
+    """And a finished run is not trained again without it."""
+    spec = FLOWERS | {"checkpoint": {"epochs": 1}}
+    whole = kb.run(spec, results=tmp_path)
+    assert kb.run(spec, results=tmp_path).reused
+    (whole.directory / "record.json").unlink()
+    again = kb.run(spec, results=tmp_path, rerun=True)
+    assert "resumed" not in again.record
+
+
+def test_a_full_disk_costs_a_checkpoint_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The run goes on, with a note for each."""
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint_folder, "write_state", full)
+    spec = FLOWERS | {"checkpoint": {"epochs": 3}}
+    result = kb.run(spec, results=tmp_path)
+    assert result.status == "done"
+    notes = capsys.readouterr().err
+    assert "the checkpoint of step 24 was not written (No space left on device)" in notes
+    assert "step 48 was not written" in notes
+
+
+CALLBACK = """
+import keras
+import numpy as np
+
+
+class Counting(keras.callbacks.Callback):
+    def __init__(self):
+        super().__init__()
+        self.seen, self.notes, self.rate = 0, {"sums": [0.0]}, np.zeros(2, "float32")
+        self.lines = iter(range(100))
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.seen += 1
+        self.notes["sums"].append(float(logs["loss"]))
+        self.rate += self.seen
+        self.model.optimizer.learning_rate = 0.01 / (1 + sum(self.notes["sums"]) + self.rate[0])
+
+
+def make():
+    return Counting()
+"""
+
+
+def test_a_callback_of_the_user(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its plain attributes go on; a note names the others."""
+    (tmp_path / "mine.py").write_text(CALLBACK, encoding="utf-8")
+    spec = FLOWERS | {"callbacks": [{"python": "mine.py:make"}], "checkpoint": {"steps": 5}}
+    path = tmp_path / "own.yaml"
+    path.write_text(dump_yaml(spec), encoding="utf-8")
+    whole = kb.run(path, results=tmp_path / "whole", trust=True)
+    assert capsys.readouterr().err.count("checkpoints hold no Counting.lines;") == 1
+    for step in (20, 40):
+        as_if_killed(whole, step, tmp_path / str(step))
+        assert_same(whole, kb.run(path, results=tmp_path / str(step), trust=True))
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "words"),
+    [
+        ({}, "found none of them; must be one of epochs, steps, minutes"),
+        ({"epochs": 1, "steps": 5}, "found epochs, steps; must be one of"),
+        ({"minutes": 0}, "found 0; must be a number above 0"),
+        ({"epochs": 0}, "found 0"),
+        (3, "must be one of epochs, steps, minutes, like {epochs: 1}"),
+    ],
+)
+def test_faults(checkpoint: Any, words: str, tmp_path: Path) -> None:
+    with pytest.raises(kb.SpecError, match=words):
+        kb.run(FLOWERS | {"checkpoint": checkpoint}, results=tmp_path)

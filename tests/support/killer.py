@@ -1,0 +1,34 @@
+"""Ends this process at one of the calls that change the disk."""
+
+import os
+import stat
+from collections.abc import Callable
+from typing import Any
+
+POINTS = ("fsync", "replace", "rename", "unlink", "rmdir", "mkdir")
+
+
+class Killer:
+    """Ends this process at the n-th of the calls that change the disk.
+
+    Args:
+        at: which call, from 1.
+        torn: whether only half of a file has reached the disk by then.
+    """
+
+    def __init__(self, at: int, torn: bool) -> None:
+        self._left, self._torn = at, torn
+        for name in POINTS:
+            setattr(os, name, self._deadly(getattr(os, name), name))
+
+    def _deadly(self, call: Callable[..., Any], name: str) -> Callable[..., Any]:
+        def counted(*arguments: Any, **options: Any) -> Any:
+            self._left -= 1
+            if self._left == 0:
+                is_file = name == "fsync" and stat.S_ISREG(os.fstat(arguments[0]).st_mode)
+                if is_file and self._torn:
+                    os.ftruncate(arguments[0], os.fstat(arguments[0]).st_size // 2)
+                os._exit(9)
+            return call(*arguments, **options)
+
+        return counted
