@@ -30,6 +30,8 @@ class EngineSettings:
         chunk_seconds: the time after which a chunk of batches from Python ends, at any size.
         evaluation_batch: the examples of one evaluation step.
         evaluation_bytes: the largest number of bytes of one evaluation step.
+        any_length: whether XLA is chosen as for a training of any length, which repays every
+            compilation; `xla_steps` comes before it.
         xla_mode: the way in which XLA is used where it is; None chooses.
     """
 
@@ -48,6 +50,7 @@ class EngineSettings:
     chunk_seconds: float = 0.2
     evaluation_batch: int = 1000
     evaluation_bytes: int = 2**22
+    any_length: bool = False
     xla_mode: XlaMode | None = None
 
 

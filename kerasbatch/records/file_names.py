@@ -7,6 +7,8 @@ EXPERIMENT = "experiment.yaml"
 """The original spec, in the directory of the experiment."""
 TABLES = ("history.csv", "steps.csv", "steps_loss.csv", "weights.csv", "noise.csv")
 PREPROCESSING = "preprocessing.json"
+OWN_FILES = "own"
+"""The folder of the files that callbacks of the user write."""
 MODELS = {"last": "model.keras", "best": "best.keras"}
 """The files of the models, by the values of the spec's `save`."""
 CHECKPOINT, CHECKPOINTS = "checkpoint-{step}.keras", "checkpoint-*.keras"

@@ -18,7 +18,7 @@ from kerasbatch.spec.keras_registry import Section, canonical_item, canonical_ob
 from kerasbatch.spec.named_paths import compile_parts
 from kerasbatch.spec.own_code import is_own_code
 from kerasbatch.spec.reader import SpecSource, checked_spec
-from kerasbatch.spec.schema import KEYS, OF_SWEEP, Spec
+from kerasbatch.spec.schema import BUDGETS, KEYS, OF_SWEEP, Spec
 from kerasbatch.spec.section_schema import LayerModel, PythonModel
 from kerasbatch.spec.short_forms import is_by_output
 from kerasbatch.text import value_label
@@ -36,12 +36,31 @@ def run_id(spec: Spec, swept: Mapping[str, Any], fingerprint: str, code: str = "
         fingerprint: the hash of the data that are used.
         code: a hash of the Python code that the spec names.
     """
-    text = json.dumps([identity(spec), fingerprint, code, FORMAT], sort_keys=True)
-    short = hashlib.sha256(text.encode()).hexdigest()[:8]
+    short = _hash([identity(spec), fingerprint, code, FORMAT])[:8]
     shown = dict(swept) or {"batch_size": spec.batch_size}
     parts = [f"{key.split('.')[-1]}={value_label(value)}" for key, value in shown.items()]
     readable = re.sub(r"[^A-Za-z0-9._=+-]+", "_", ",".join(parts).replace(",", "-"))
     return f"{readable[:MAX_LABEL].strip('.-_')}-{short}"
+
+
+def family_hash(spec: Spec, fingerprint: str, code: str = "") -> str | None:
+    """Return a hash that is equal for runs that differ in the length of their budget alone.
+
+    A longer run begins like a shorter one. None if the learning rate follows the budget.
+
+    Args:
+        spec: the resolved spec of the run.
+        fingerprint: the hash of the data that are used.
+        code: a hash of the Python code that the spec names.
+    """
+    if spec.learning_rate_rule.follows_budget:
+        return None
+    shared = {key: value for key, value in identity(spec).items() if key not in BUDGETS}
+    return _hash([shared, fingerprint, code, FORMAT])
+
+
+def _hash(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def spec_hash(source: SpecSource) -> str | None:
@@ -62,7 +81,7 @@ def spec_hash(source: SpecSource) -> str | None:
         content = {"spec": identity, "sweep": None, **_normalized_numbers(of_sweep)}
     except SpecError:  # it is complete with its overrides only
         content = {"plain": _normalized_numbers(plain)}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return _hash(content)
 
 
 def identity(spec: Spec) -> dict[str, Any]:

@@ -177,10 +177,10 @@ class Coordinator:
     def _begin(self, run: PreparedRun) -> OpenRun:
         """Make a run's directory; an old result that is kept stays until there is a new one."""
         target = self._experiment.run(run.run_id)
-        resume = None if self._rerun else resume_point(target, run, self._watcher)
-        run, in_place = replace(run, resume=resume), resume is not None or not target.is_kept()
-        written = target if in_place else target.successor()
-        written.start(self._spec_with_absolute_paths(run), goes_on=resume is not None)
+        resume = None if self._rerun else resume_point(self._experiment, run, self._watcher)
+        run, goes_on = replace(run, resume=resume), resume is not None and resume.is_own
+        written = target if goes_on or not target.is_kept() else target.successor()
+        written.start(self._spec_with_absolute_paths(run), goes_on=goes_on)
         number, count = self._runs.number(run), len(self._runs.asked)
         info = RunInfo(run.run_id, run.single, run.plan, number, count)
         tables = TableWriter(written)

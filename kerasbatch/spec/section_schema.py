@@ -239,6 +239,12 @@ class LearningRateRule(StrictModel):
     ] = None
 
     @property
+    def follows_budget(self) -> bool:
+        """True if the rate at a step depends on the length of the budget."""
+        warmup = self.warmup is not None and self.warmup.fraction is not None
+        return warmup or self.decay is not None
+
+    @property
     def is_scheduled(self) -> bool:
         """True if the rate changes from step to step."""
         return self.warmup is not None or self.decay is not None

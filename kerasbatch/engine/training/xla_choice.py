@@ -69,8 +69,10 @@ def choose_xla(
     if requested is None and not keras_private.supports_xla(model):
         return XlaChoice("none", "without XLA, which a layer does not support")
     threshold = settings.xla_steps
+    any_length = settings.any_length and threshold is None
     least = settings.least_xla_steps if threshold is None else threshold
-    if requested is None and steps.count is not None and steps.count < least:
+    is_short = steps.count is not None and steps.count < least and not any_length
+    if requested is None and steps.count is not None and is_short:
         return _not_paying(steps.count)
     operations = step_operations(model, steps.inputs, steps.size)
     if isinstance(operations, str):
@@ -88,6 +90,8 @@ def choose_xla(
     if after is None:
         state = state_size(model, costs)
         after = steps_to_pay(mode, operations, state, costs, steps.share)
+    if any_length and after is not None:
+        return XlaChoice(mode, f"compiled with XLA{detail}, as for a training of any length")
     return _where_it_pays(mode, detail, after, steps.count)
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from kerasbatch.data.run_data import RunData
 from kerasbatch.planning import plan_budget
-from kerasbatch.records.run_id import run_id
+from kerasbatch.records.run_id import family_hash, run_id
 from kerasbatch.runs.prepare.chosen_weights import ChosenWeights
 from kerasbatch.runs.prepare.prepared_run import DataInfo, PreparedRun
 from kerasbatch.runs.prepare.program_key import program_key
@@ -35,7 +35,7 @@ def prepare(
     """
     spec = single.spec
     planned = plan_budget(data.count, spec.batch_size, spec.length, spec.partial_batch)
-    rate = resolve_learning_rate(spec, planned)
+    rate, content = resolve_learning_rate(spec, planned), _content_text(spec, code, weights)
     info = DataInfo(
         data.used,
         data.fingerprint,
@@ -48,10 +48,11 @@ def prepare(
         single,
         planned,
         rate,
-        run_id(spec, single.swept, data.fingerprint, _content_text(spec, code, weights)),
+        run_id(spec, single.swept, data.fingerprint, content),
         info,
         program_key(spec, rate, data),
         tuple(code),
+        family=family_hash(spec, data.fingerprint, content),
         weights=weights,
     )
 
@@ -65,17 +66,14 @@ def prepare_variant(prepared: PreparedRun, single: SingleRun) -> PreparedRun:
     """
     spec, fingerprint = single.spec, prepared.data.fingerprint
     plan = replace(prepared.plan, budget=spec.length)
+    content = _content_text(spec, prepared.code, prepared.weights)
     return replace(
         prepared,
         single=single,
         plan=plan,
         rate=resolve_learning_rate(spec, plan),
-        run_id=run_id(
-            spec,
-            single.swept,
-            fingerprint,
-            _content_text(spec, prepared.code, prepared.weights),
-        ),
+        run_id=run_id(spec, single.swept, fingerprint, content),
+        family=family_hash(spec, fingerprint, content),
     )
 
 

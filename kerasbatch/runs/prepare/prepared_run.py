@@ -78,11 +78,13 @@ class ResumePoint:
 
     Args:
         path: its directory.
+        is_own: whether it is a checkpoint of this run, and not of a shorter one.
         entries: a mapping for each time that the run went on, with the step, and what differed
             then from the process that wrote the checkpoint; the last one is this time.
     """
 
     path: Path
+    is_own: bool
     entries: tuple[Mapping[str, Any], ...]
 
 
@@ -99,6 +101,8 @@ class PreparedRun:
         program_key: a key that is equal for runs with the same compiled model.
         code: the Python code of its model and callbacks; the model's first.
         cap: the steps at which it ends without its target; None to train it whole.
+        family: equal for runs that differ in the length of their budget alone; None if the run
+            depends on it.
         compiled: its compiled model, or None if it was not built.
         weights: the file of its initial weights; None if they are drawn.
         directory: its directory, while it is trained; else None.
@@ -113,6 +117,7 @@ class PreparedRun:
     program_key: str
     code: tuple[CodeSnapshot, ...] = ()
     cap: Cap | None = None
+    family: str | None = None
     compiled: CompiledModel | None = None
     weights: ChosenWeights | None = None
     directory: str | None = None

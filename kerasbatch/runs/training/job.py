@@ -3,7 +3,7 @@
 import contextlib
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
@@ -11,13 +11,11 @@ import keras
 from kerasbatch.columns import HISTORY_COLUMNS
 from kerasbatch.data.run_data import RunData
 from kerasbatch.engine.settings import DEFAULT_SETTINGS, EngineSettings
+from kerasbatch.records.file_names import OWN_FILES
 from kerasbatch.runs.prepare.prepared_run import Cap, ResumePoint
 from kerasbatch.spec.schema import Spec
 from kerasbatch.spec.trust import Access
 from kerasbatch.steps import Plan
-
-OWN_FILES = "own"
-"""The folder of the files that callbacks of the user write, in the directory of a run."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +46,7 @@ class TrainingJob:
         access: the files and code that the spec may use.
         code: a hash of the Python code of the model; empty if there is none.
         run_id: the name of the run.
+        family: equal for runs that differ in the length of their budget alone, or None.
         cap: its end without its target, or None.
         resume: the checkpoint from which it goes on, or None.
         logged: the names of loss and metrics in Keras' logs.
@@ -64,6 +63,7 @@ class TrainingJob:
     code: str = ""
     directory: Path | None = None
     run_id: str = ""
+    family: str | None = None
     cap: Cap | None = None
     resume: ResumePoint | None = None
     settings: TrainingSettings = DEFAULT_TRAINING
@@ -82,6 +82,12 @@ class TrainingJob:
         finally:
             with contextlib.suppress(OSError):  # it is not empty
                 own.rmdir()
+
+    @property
+    def engine_settings(self) -> EngineSettings:
+        """The thresholds of the engine; with checkpoints, they do not depend on the budget."""
+        goes_on = self.spec.checkpoint is not None or self.resume is not None
+        return replace(self.settings.engine, any_length=goes_on)
 
     @property
     def prefix(self) -> str:

@@ -80,7 +80,7 @@ def _begin(
         cuts=merge(_evaluation_steps(job), checkpoint_steps(spec.checkpoint, job.plan)),
         options=FitOptions(callbacks=callbacks),
         evaluated=evaluated,
-        settings=job.settings.engine,
+        settings=job.engine_settings,
     )
 
 

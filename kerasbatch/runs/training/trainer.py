@@ -126,6 +126,7 @@ class Trainer:
             directory=None if prepared.directory is None else Path(prepared.directory),
             code=prepared.model_code,
             run_id=prepared.run_id,
+            family=prepared.family,
             cap=prepared.cap,
             resume=prepared.resume,
             settings=self._settings,

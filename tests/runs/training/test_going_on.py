@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import kerasbatch as kb
 from kerasbatch.engine.settings import EngineSettings
 from kerasbatch.records.checkpoints import checkpoint_folder
 from kerasbatch.records.files import dump_yaml
-from kerasbatch.runs.training.job import DEFAULT_TRAINING, TrainingSettings
+from kerasbatch.runs.training.job import TrainingSettings
 
 TABLES = ("history.csv", "steps.csv", "steps_loss.csv", "noise.csv", "weights.csv")
 RANDOM_LAYERS = [
@@ -37,7 +38,10 @@ FLOWERS: dict[str, Any] = {
     "save": ["last", "best"],
 }
 """120 flowers in batches of 16 are 8 steps an epoch."""
-STREAMED = TrainingSettings(engine=EngineSettings(memory_share=1e-9, chunk_bytes=2000))
+WITHOUT_XLA = EngineSettings(xla_steps=10**9)
+"""A short run uses XLA only with checkpoints; these tests compare it with one without."""
+SHORT = TrainingSettings(engine=WITHOUT_XLA)
+STREAMED = TrainingSettings(engine=replace(WITHOUT_XLA, memory_share=1e-9, chunk_bytes=2000))
 
 
 @pytest.fixture(autouse=True)
@@ -137,16 +141,20 @@ CASES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+QUICK = ("inside_epochs", "between_epochs", "many_epochs_in_a_call", "reduced_rate", "plain_fit")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in CASES],
+)
 def test_the_end_is_that_of_an_undisturbed_run(name: str, tmp_path: Path) -> None:
     """From each of its checkpoints, the first, one in the middle and the last."""
     spec = FLOWERS | {"name": "undisturbed"} | CASES[name]
     check_all_cuts({key: value for key, value in spec.items() if value is not None}, tmp_path)
 
 
-def check_all_cuts(
-    spec: dict[str, Any], folder: Path, settings: TrainingSettings = DEFAULT_TRAINING
-) -> None:
+def check_all_cuts(spec: dict[str, Any], folder: Path, settings: TrainingSettings = SHORT) -> None:
     plain = {key: value for key, value in spec.items() if key != "checkpoint"}
     (undisturbed,) = run_here(plain, folder / "plain", settings)
     (whole,) = run_here(spec, folder / "whole", settings)
@@ -166,6 +174,15 @@ def test_streamed_data(checkpoint: dict[str, Any], tmp_path: Path) -> None:
     check_all_cuts(FLOWERS | {"checkpoint": checkpoint}, tmp_path, STREAMED)
 
 
+def test_with_xla(tmp_path: Path) -> None:
+    """Which a run with checkpoints uses as one of any length does."""
+    spec = FLOWERS | {"checkpoint": {"steps": 5}}
+    whole = kb.run(spec, results=tmp_path / "whole")
+    assert "compiled with XLA, as for a training of any length" in whole.record["engine"]["why"]
+    as_if_killed(whole, 30, tmp_path / "killed")
+    assert_same(whole, kb.run(spec, results=tmp_path / "killed"))
+
+
 def test_a_recurrent_network(tmp_path: Path) -> None:
     """With dropout inside the recurrence."""
     random = np.random.default_rng(0)
@@ -183,7 +200,7 @@ def test_a_recurrent_network(tmp_path: Path) -> None:
 def test_which_checkpoint_is_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The last whole one of the same run; without any, it trains from the start, and says so."""
     spec = FLOWERS | {"checkpoint": {"epochs": 1}}
-    (whole,) = run_here(spec, tmp_path)
+    whole = kb.run(spec, results=tmp_path)
     as_if_killed(whole, 48, tmp_path / "damaged")
     place = tmp_path / "damaged" / "experiment" / whole.directory.name / "checkpoints"
     (place / "step-48" / "state.json").write_text("{}")
@@ -213,8 +230,8 @@ def test_a_checkpoint_of_another_run(
 ) -> None:
     """Even if somebody moves it into the directory of this one."""
     spec = FLOWERS | {"checkpoint": {"epochs": 1}}
-    (other,) = run_here(spec, tmp_path / "other")
-    (mine,) = run_here(spec | changed, tmp_path / "mine")
+    other = kb.run(spec, results=tmp_path / "other")
+    mine = kb.run(spec | changed, results=tmp_path / "mine")
     as_if_killed(mine, 0, tmp_path / "moved")
     place = tmp_path / "moved" / "experiment" / mine.directory.name / "checkpoints"
     shutil.copytree(other.directory / "checkpoints" / "step-16", place / "step-16")
@@ -229,7 +246,7 @@ def test_another_version_goes_on_and_is_marked(
 ) -> None:
     """Its numbers may differ; the record says so, also after a second kill."""
     spec = FLOWERS | {"checkpoint": {"epochs": 1}}
-    (whole,) = run_here(spec, tmp_path)
+    whole = kb.run(spec, results=tmp_path)
     as_if_killed(whole, 16, tmp_path / "moved")
     folder = tmp_path / "moved" / "experiment" / whole.directory.name / "checkpoints"
     manifest = folder / "step-16" / "checkpoint.json"
@@ -245,6 +262,67 @@ def test_another_version_goes_on_and_is_marked(
     as_if_killed(first, 32, tmp_path / "again")
     second = kb.run(spec, results=tmp_path / "again")
     assert second.record["resumed"] == [*first.record["resumed"], {"step": 32, "differs": []}]
+
+
+LONGER: dict[str, dict[str, Any]] = {
+    "default": {},
+    "evaluated_in_steps": {"evaluate_every": {"steps": 8}},
+    "reduced_rate": {"callbacks": [{"ReduceLROnPlateau": {"monitor": "loss", "patience": 1}}]},
+    "recorded": {"record": ["steps", "noise", "weights"]},
+    "averages": {"optimizer": {"name": "adam", "use_ema": True}},
+    "plain_fit": {"engine": "keras"},
+    "full_batch": {"batch_size": "full"},
+}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in ("default", "plain_fit") else pytest.param(name, marks=pytest.mark.slow)
+        for name in LONGER
+    ],
+)
+def test_a_longer_budget_goes_on_from_a_shorter_one(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two epochs, then six, are six at once, and the shorter run stays."""
+    spec = FLOWERS | LONGER[name] | {"checkpoint": {"epochs": 1}}
+    six = kb.run(spec, results=tmp_path / "whole")
+    two = kb.run(spec | {"epochs": 2}, results=tmp_path / "parts")
+    longer = kb.run(spec, results=tmp_path / "parts")
+    steps = two.row["observed_steps"]
+    expected = [{"step": steps, "differs": [], "run": two.directory.name}]
+    assert longer.record["resumed"] == expected
+    note = f"goes on after step {steps} of {six.row['observed_steps']}, which {two.directory.name}"
+    assert f"{note} has trained" in capsys.readouterr().err
+    assert_same(six, longer)
+    assert kb.run(spec | {"epochs": 2}, results=tmp_path / "parts").reused
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"evaluate_every": {"epochs": 4}},  # the shorter run has an evaluation at its end
+        {"epochs": None, "steps": 15},  # it ends inside an epoch
+        {"learning_rate_rule": {"rule": "linear", "decay": "cosine"}},
+        {"learning_rate_rule": {"rule": "linear", "warmup": {"fraction": 0.5}}},
+        {"save": [{"every": {"epochs": 1}}]},
+        {"seed": 7},
+        {"checkpoint": None},
+    ],
+)
+def test_where_a_longer_budget_begins_anew(other: dict[str, Any], tmp_path: Path) -> None:
+    spec = FLOWERS | {"checkpoint": {"epochs": 9}} | other
+    spec = {key: value for key, value in spec.items() if value is not None}
+    if "seed" in other or "checkpoint" in other:
+        shorter = FLOWERS | {"epochs": 2, "checkpoint": {"epochs": 9}}
+    else:
+        shorter = {**spec, **({"steps": 15} if "steps" in spec else {"epochs": 2})}
+    longer = {key: value for key, value in spec.items() if key != "steps"} | {"epochs": 6}
+    kb.run(shorter, results=tmp_path)
+    result = kb.run(longer, results=tmp_path)
+    assert "resumed" not in result.record
+    assert result.row["step_check"] == "ok"
 
 
 def test_rerun_begins_anew(tmp_path: Path) -> None:

@@ -35,6 +35,8 @@ class CheckpointWriter:
         self._folder = None if job.directory is None else CheckpointFolder(job.directory / FOLDER)
         self._facts = {
             "run_id": job.run_id,
+            "family": job.family,
+            "budget": [job.plan.budget.kind, job.plan.budget.amount],
             "resumed": list(job.resume.entries) if job.resume else [],
             **provenance.provenance(),
         }
