@@ -59,7 +59,7 @@ def draft_of_code(build: str | None, load: str, folder: Path) -> Draft:
 def leave_to_model(draft: Draft, keys: Sequence[str]) -> None:
     """Remove keys that the code of the model decides."""
     draft.entries = [(key, value) for key, value in draft.entries if key not in keys]
-    draft.notes.append(f"{' and '.join(keys)} are those that the code compiles the model with")
+    draft.notes.append(f"the code of the model decides {', '.join(keys)}")
 
 
 def _outputs(y: Array, task: Task) -> int:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from PIL import Image, UnidentifiedImageError
 
@@ -15,7 +15,7 @@ from kerasbatch.first_spec.tables import relative, text_model
 from kerasbatch.text import counted
 
 LOOKED_AT = 200
-"""The images whose sizes are looked at."""
+"""The images that are opened, to know their sizes, and whether some are damaged."""
 LARGEST_SIDE = 96
 """Larger images are made smaller: the steps of a convolutional network take as long as they are."""
 WORDS = 10_000
@@ -34,33 +34,46 @@ def draft_of_images(images: Path, folder: Path) -> Draft:
     files = class_files(images.resolve(), ENDINGS, "image", (), trusted=True)
     train = files.parts["train"]
     every = max(1, len(train) // LOOKED_AT)
-    sides, is_grey = _sizes([files.folder / file.name for file in train[::every]])
+    looks = _looks([files.folder / file.name for file in train[::every]])
+    sides = looks.sides
     draft = Draft("Which batch size tells these images apart best?")
     keys: dict[str, Any] = {"images": relative(images, folder), "size": sides}
-    if is_grey:
+    if looks.are_grey:
         keys["channels"] = 1
+    if looks.damaged:
+        keys["skip_damaged"] = True
+        draft.notes.append(f"{looks.damaged[0].name} is damaged; damaged images are left out")
     comment = f"{counted(len(train), 'image')}; each is brought to {sides[0]} x {sides[1]} pixels"
     draft.add("data", keys, comment)
     _add_rest(draft, files, "cnn")
     return draft
 
 
-def _sizes(files: list[Path]) -> tuple[list[int], bool]:
-    """Return the height and width to use, and whether all images are grey."""
-    heights, widths, modes = list[int](), list[int](), set[str]()
+class _Looks(NamedTuple):
+    """The looks of images: the height and width to use, and the files that cannot be opened."""
+
+    sides: list[int]
+    are_grey: bool
+    damaged: list[Path]
+
+
+def _looks(files: list[Path]) -> _Looks:
+    heights, widths, modes, damaged = list[int](), list[int](), set[str](), list[Path]()
     for file in files:
         try:
             with Image.open(file) as image:
+                image.load()
                 widths.append(image.width)
                 heights.append(image.height)
                 modes.add(image.mode)
         except (OSError, UnidentifiedImageError):
-            continue  # a damaged image is named when it is read
+            damaged.append(file)
     if not heights:
         raise SpecError([Fault((), "--images: none of the images can be opened")])
     height, width = median(heights), median(widths)
     factor = min(1.0, LARGEST_SIDE / max(height, width))
-    return [max(8, round(height * factor)), max(8, round(width * factor))], modes <= {"1", "L"}
+    sides = [max(8, round(height * factor)), max(8, round(width * factor))]
+    return _Looks(sides, modes <= {"1", "L"}, damaged)
 
 
 def draft_of_texts(texts: Path, folder: Path) -> Draft:

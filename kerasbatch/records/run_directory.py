@@ -47,7 +47,6 @@ class RunDirectory:
         """
         self.path.mkdir(parents=True, exist_ok=True)
         if not goes_on:
-            self.checkpoints.delete()
             for old in (*map(self.path.joinpath, HASHED), *self.path.glob(CHECKPOINTS)):
                 old.unlink(missing_ok=True)
         (self.path / RECORD).unlink(missing_ok=True)
@@ -128,6 +127,7 @@ class RunDirectory:
         if self.path.exists():
             self.path.rename(old)
         successor.path.rename(self.path)
+        RunDirectory(old).checkpoints.move_to(self.checkpoints)
         shutil.rmtree(old, ignore_errors=True)
 
 

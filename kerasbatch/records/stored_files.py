@@ -21,6 +21,7 @@ _AT_ONCE = {".csv": 2048 * _MIB, ".json": 64 * _MIB}
 """The largest size in bytes of a file that is read at once, by its ending."""
 _IN_PARTS = _AT_ONCE | {
     ".csv": 8192 * _MIB,
+    ".json": 8192 * _MIB,  # the rows in the state of a long training
     **dict.fromkeys((".keras", ".h5", ".bin"), 65_536 * _MIB),
 }
 """The largest size in bytes of a file that is read in parts."""

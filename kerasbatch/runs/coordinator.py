@@ -129,7 +129,8 @@ class Coordinator:
             self._tries[run.run_id] += 1
             self._open[run.run_id] = begun = self._begin(run)
             self._watcher.start(begun.info)
-            run = replace(begun.run, directory=str(begun.written.path.absolute()))
+            directories = begun.written.path.absolute(), begun.target.checkpoints.path.absolute()
+            run = replace(begun.run, directory=str(directories[0]), checkpoints=str(directories[1]))
         return run
 
     def on_message(self, run: PreparedRun, message: Message) -> None:
@@ -179,7 +180,10 @@ class Coordinator:
         target = self._experiment.run(run.run_id)
         resume = None if self._rerun else resume_point(self._experiment, run, self._watcher)
         run, goes_on = replace(run, resume=resume), resume is not None and resume.is_own
-        written = target if goes_on or not target.is_kept() else target.successor()
+        if not goes_on:
+            target.checkpoints.delete()
+        in_place = not target.is_kept() or (goes_on and not target.is_finished())
+        written = target if in_place else target.successor()
         written.start(self._spec_with_absolute_paths(run), goes_on=goes_on)
         number, count = self._runs.number(run), len(self._runs.asked)
         info = RunInfo(run.run_id, run.single, run.plan, number, count)

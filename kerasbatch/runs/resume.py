@@ -1,13 +1,14 @@
 """The checkpoint from which a run goes on: its own, or that of a shorter run of the same kind."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import takewhile
 from typing import Any
 
 from kerasbatch.records import provenance
 from kerasbatch.records.checkpoints.checkpoint_folder import Checkpoint
 from kerasbatch.records.experiment import Experiment
-from kerasbatch.records.file_names import OWN_FILES
+from kerasbatch.records.file_names import CHECKPOINTS, OWN_FILES
 from kerasbatch.records.run_directory import RunDirectory
 from kerasbatch.runs.prepare.prepared_run import PreparedRun, ResumePoint
 from kerasbatch.runs.progress import Watcher
@@ -28,10 +29,11 @@ def resume_point(
     for checkpoint in own.checkpoints.newest():
         if isinstance(checkpoint, str):
             watcher.notice(f"{prepared.run_id}: {checkpoint}")
-        elif checkpoint.facts.get("run_id") != prepared.run_id:
-            message = f"the checkpoint of step {checkpoint.step:,} is of another run"
+        elif problem := _problem(checkpoint, prepared, own):
+            message = f"the checkpoint of step {checkpoint.step:,} {problem}"
             watcher.notice(f"{prepared.run_id}: {message}")
         else:
+            own.checkpoints.delete_after(checkpoint.step)
             return _resume(checkpoint, prepared, watcher)
     if own.checkpoints.has_any():
         watcher.notice(f"{prepared.run_id}: no checkpoint can be used; it trains from the start")
@@ -41,6 +43,38 @@ def resume_point(
     return _resume(max(shorter, key=lambda checkpoint: checkpoint.step), prepared, watcher)
 
 
+def _problem(checkpoint: Checkpoint, prepared: PreparedRun, directory: RunDirectory) -> str | None:
+    """Return the reason why a run cannot go on from a checkpoint in its directory, or None."""
+    facts, spec = checkpoint.facts, prepared.single.spec
+    if facts["run_id"] != prepared.run_id:
+        return "is of another run"
+    if spec.engine not in ("auto", facts["engine"]):
+        return f"is of the engine {facts['engine']}, and engine is {spec.engine}"
+    if missing := _missing_model(facts["models"], directory):
+        return f"belongs to {missing}, which is missing"
+    stateful = [kept for kept in spec.plain()["save"] if kept != "last"]
+    if any(kept not in facts["saved"] for kept in stateful):
+        return "was written without the models that save asks for"
+    return None
+
+
+def _missing_model(kept: Sequence[str], directory: RunDirectory) -> str | None:
+    """Return a model of a checkpoint that is missing, and was not pushed out by later ones."""
+    missing = [name for name in kept if not (directory.path / name).is_file()]
+    if not missing:
+        return None
+    saved = [path.name for path in directory.path.glob(CHECKPOINTS)]
+    later = [name for name in saved if _step(name) > _step(kept[-1])]
+    is_pushed_out = missing == kept[: len(missing)] and len(missing) <= len(later)
+    return None if is_pushed_out else missing[0]
+
+
+def _step(name: str) -> int:
+    """Return the step in the name of a saved model."""
+    digits = "".join(character for character in name if character.isdecimal())
+    return int(digits or 0)
+
+
 def _of_shorter_runs(experiment: Experiment, prepared: PreparedRun) -> Iterator[Checkpoint]:
     """Yield the checkpoints of runs that differ from a run in their shorter budget alone."""
     spec = prepared.single.spec
@@ -48,11 +82,12 @@ def _of_shorter_runs(experiment: Experiment, prepared: PreparedRun) -> Iterator[
         return
     for other in experiment.runs():
         if other.run_id != prepared.run_id and not (other.path / OWN_FILES).exists():
-            yield from (each for each in _whole(other) if _begins(prepared, each))
+            yield from filter(partial(_begins, prepared), _whole(other))
 
 
 def _whole(directory: RunDirectory) -> Iterator[Checkpoint]:
-    return (each for each in directory.checkpoints.newest() if isinstance(each, Checkpoint))
+    newest = directory.checkpoints.newest()
+    return (checkpoint for checkpoint in newest if isinstance(checkpoint, Checkpoint))
 
 
 def _begins(prepared: PreparedRun, checkpoint: Checkpoint) -> bool:
@@ -61,7 +96,9 @@ def _begins(prepared: PreparedRun, checkpoint: Checkpoint) -> bool:
     A run is evaluated at its last step, and ends an epoch there, even where a longer one does not.
     """
     facts, plan, step = checkpoint.facts, prepared.plan, checkpoint.step
-    if facts.get("family") != prepared.family or step > plan.total_steps:
+    spec = prepared.single.spec
+    is_same = facts.get("family") == prepared.family and facts["saved"] == spec.plain()["save"]
+    if not is_same or step > plan.total_steps or spec.engine not in ("auto", facts["engine"]):
         return False
     kind, amount = facts["budget"]
     shorter = plan.with_budget(kind, amount)
@@ -86,7 +123,7 @@ def _resume(checkpoint: Checkpoint, prepared: PreparedRun, watcher: Watcher) -> 
     watcher.notice(f"{prepared.run_id} {place}{source}{marked}")
     entry = {"step": checkpoint.step, "differs": differs} | ({} if is_own else {"run": other})
     entries = (*checkpoint.facts.get("resumed", ()), entry)
-    return ResumePoint(checkpoint.path, is_own, entries)
+    return ResumePoint(checkpoint.path, is_own, checkpoint.facts["engine"], entries)
 
 
 def _differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

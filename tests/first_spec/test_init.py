@@ -127,6 +127,11 @@ def test_images_and_texts_in_folders(tmp_path: Path, monkeypatch: pytest.MonkeyP
         (run,) = kb.sweep(f"{folder}.yaml", overrides=["sweep={seed: [0]}", "batch_size=8"])
         assert run.row["step_check"] == "ok"
     assert "size: [24, 32], channels: 1" in Path("pictures.yaml").read_text(encoding="utf-8")
+    damaged = tmp_path / "pictures" / "dark" / "3.png"
+    damaged.write_bytes(damaged.read_bytes()[:200])
+    assert "3.png is damaged" in init("--images", "pictures", "-o", "rest.yaml").output
+    (run,) = kb.sweep("rest.yaml", overrides=["sweep={seed: [0]}", "batch_size=8"])
+    assert run.row["step_check"] == "ok"
 
 
 CODE = """

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from checkpoint_support import FACTS
 from killer import Killer
 
 from kerasbatch.records.checkpoints.checkpoint_folder import Checkpoint, CheckpointFolder
@@ -22,7 +23,7 @@ def state(step: int) -> dict[str, Any]:
 
 
 def write(folder: CheckpointFolder, step: int) -> None:
-    folder.write(step, state(step), {"run_id": "a"})
+    folder.write(step, state(step), FACTS)
 
 
 def killed(folder: CheckpointFolder, at: int, torn: bool) -> bool:

@@ -113,12 +113,12 @@ class PlainTraining:
     def state(self) -> dict[str, Any]:
         """Return the state between two epochs, beside that of the model, as plain values."""
         losses = np.array(self.step_losses, np.float64)
-        return {"step_losses": losses, "divergence": self.divergence, "steps_of_epoch": 0}
+        return {"step_losses": losses, "divergence": self.divergence, "why": self.why}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue after the epoch of a state, which is that of the model too."""
         self.step_losses[:] = state["step_losses"].tolist()
-        self.divergence = state["divergence"]
+        self.divergence, self.why = state["divergence"], state["why"]
 
     def counts(self) -> StepCounts:
         """Return Keras' present counts."""

@@ -6,6 +6,7 @@ A checkpoint is written beside the others, flushed to the disk, and renamed last
 is killed leaves whole checkpoints only. Checksums find one that was damaged later.
 """
 
+import errno
 import json
 import shutil
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,12 @@ FORMAT = 1
 KEPT = 2
 """The checkpoints that are kept while a run goes on: the last one, and the one before."""
 _MANIFEST, _PREFIX = "checkpoint.json", "step-"
+_KINDS = {
+    **dict.fromkeys(("run_id", "engine"), str),
+    **dict.fromkeys(("files", "versions", "machine"), dict),
+    **dict.fromkeys(("budget", "resumed", "saved", "models"), list),
+}
+"""The keys of the manifest that are read, and the types of their values."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,8 @@ class CheckpointFolder:
         Raises:
             OSError: if the disk is full, or the folder was deleted.
         """
+        if self.path.is_symlink():
+            raise OSError(errno.ELOOP, "its folder is a link")
         self.path.mkdir(exist_ok=True)
         self._delete_temporary()
         temporary = self.path / f".{_PREFIX}{step}{TEMPORARY}"
@@ -97,8 +106,19 @@ class CheckpointFolder:
             shutil.rmtree(self.path / f"{_PREFIX}{step}", ignore_errors=True)
 
     def delete(self) -> None:
-        """Delete the folder."""
+        """Delete the folder; of a link, nothing that it leads to."""
         shutil.rmtree(self.path, ignore_errors=True)
+
+    def delete_after(self, step: int) -> None:
+        """Delete the checkpoints after a step, which cannot be used."""
+        for later in self._steps():
+            if later > step:
+                shutil.rmtree(self.path / f"{_PREFIX}{later}", ignore_errors=True)
+
+    def move_to(self, other: "CheckpointFolder") -> None:
+        """Move the folder, if there is one, to a place where there is none."""
+        if self._steps() and not other.path.exists():
+            self.path.rename(other.path)
 
     def has_any(self) -> bool:
         """Return whether there is a checkpoint, whole or not."""
@@ -106,15 +126,19 @@ class CheckpointFolder:
 
     def _steps(self) -> list[int]:
         """Return the steps of all checkpoints, ascending."""
+        if self.path.is_symlink():
+            return []
         numbers = (path.name.removeprefix(_PREFIX) for path in self.path.glob(f"{_PREFIX}*"))
         return sorted(int(number) for number in numbers if number.isdecimal())
 
     def _read(self, step: int) -> Checkpoint:
         """Return a checkpoint whose checksums are right."""
         path = self.path / f"{_PREFIX}{step}"
+        if path.is_symlink():
+            raise StoredFileError("is a link, which is not followed")
         manifest = _manifest(path)
         for name in (STATE, ARRAYS):
-            if hash_stored(path / name) != manifest["files"][name]:
+            if hash_stored(path / name) != manifest["files"].get(name):
                 raise StoredFileError(f"is damaged: {name} does not match its checksum")
         return Checkpoint(path, step, manifest)
 
@@ -127,10 +151,14 @@ def _manifest(path: Path) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads(read_stored(path / _MANIFEST))
         written = manifest.pop("checksum")
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        is_whole = written == checksum_of(manifest)
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise StoredFileError(f"is damaged: {_MANIFEST} cannot be read") from error
-    if written != checksum_of(manifest):
+    if not is_whole:
         raise StoredFileError(f"is damaged: {_MANIFEST} does not match its checksum")
-    if manifest["format"] != FORMAT:
+    if manifest.get("format") != FORMAT:
         raise StoredFileError("was written by another version of kerasbatch")
+    wrong = [key for key, kind in _KINDS.items() if not isinstance(manifest.get(key), kind)]
+    if wrong:
+        raise StoredFileError(f"is damaged: {_MANIFEST} has no {wrong[0]}")
     return manifest

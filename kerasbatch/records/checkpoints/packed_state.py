@@ -8,6 +8,7 @@ mapping with one key that names its type: `dict` (pairs, whose keys may be numbe
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import ml_dtypes  # the types of Keras that NumPy lacks, such as bfloat16
 import numpy as np
 
 from kerasbatch.types import Array
@@ -15,14 +16,14 @@ from kerasbatch.types import Array
 State = Any
 """None, booleans, numbers, texts, arrays; and lists, tuples and dicts of them."""
 _LEAVES = (type(None), bool, int, float, str)
-_NUMERIC = "biufcV"
-"""The kinds of NumPy types that are numbers; V are those of ml_dtypes, such as bfloat16."""
+_NUMERIC = "biufc"
+"""The kinds of NumPy types that are numbers."""
 
 
 def is_plain(value: Any) -> bool:
     """Return whether a value is a `State`."""
     if isinstance(value, np.ndarray | np.generic):
-        return value.dtype.kind in _NUMERIC and value.dtype.names is None
+        return value.dtype.kind in _NUMERIC or hasattr(ml_dtypes, value.dtype.name)
     if type(value) in (list, tuple):
         return all(map(is_plain, value))
     if type(value) is dict:
@@ -42,7 +43,8 @@ def pack(state: State) -> tuple[Any, list[Array]]:
 
 def _packed(value: State, arrays: list[Array]) -> Any:
     if isinstance(value, np.ndarray | np.generic):
-        arrays.append(np.asarray(value))
+        array = np.asarray(value)
+        arrays.append(array.astype(array.dtype.newbyteorder("="), copy=False))
         return {"array" if isinstance(value, np.ndarray) else "scalar": len(arrays) - 1}
     if type(value) is list:
         return [_packed(inner, arrays) for inner in value]

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from kerasbatch.records.checkpoints.packed_state import State, pack, unpack
-from kerasbatch.records.stored_files import StoredFileError, open_stored, read_stored
+from kerasbatch.records.stored_files import StoredFileError, open_stored
 from kerasbatch.types import Array
 
 STATE, ARRAYS = "state.json", "arrays.bin"
@@ -59,12 +60,13 @@ def read_state(folder: Path) -> State:
         StoredFileError: if a file is missing or holds no state.
     """
     try:
-        content = json.loads(read_stored(folder / STATE))
+        with open_stored(folder / STATE, in_parts=True) as stream:
+            content = json.load(stream)
         with open_stored(folder / ARRAYS, in_parts=True) as stream:
             _check_size(stream, content["arrays"])
             arrays = [_array(stream, entry) for entry in content["arrays"]]
         return unpack(content["state"], arrays)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise StoredFileError(f"holds no state of a training ({error})") from error
 
 
@@ -82,6 +84,4 @@ def _array(stream: Any, entry: dict[str, Any]) -> Array:
 
 
 def _dtype(name: str) -> Any:
-    import ml_dtypes  # it registers bfloat16
-
     return np.dtype(getattr(ml_dtypes, name, name))

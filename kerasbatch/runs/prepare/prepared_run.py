@@ -11,6 +11,7 @@ from kerasbatch.spec.learning_rate import LearningRate
 from kerasbatch.spec.section_schema import PythonModel
 from kerasbatch.spec.sweep.single_run import SingleRun
 from kerasbatch.steps import Plan
+from kerasbatch.types import Engine
 from kerasbatch.user_code.snapshot import CodeSnapshot
 
 
@@ -79,12 +80,14 @@ class ResumePoint:
     Args:
         path: its directory.
         is_own: whether it is a checkpoint of this run, and not of a shorter one.
+        engine: the engine that wrote it, which goes on.
         entries: a mapping for each time that the run went on, with the step, and what differed
             then from the process that wrote the checkpoint; the last one is this time.
     """
 
     path: Path
     is_own: bool
+    engine: Engine
     entries: tuple[Mapping[str, Any], ...]
 
 
@@ -107,6 +110,7 @@ class PreparedRun:
         weights: the file of its initial weights; None if they are drawn.
         directory: its directory, while it is trained; else None.
         resume: the checkpoint from which it goes on, or None.
+        checkpoints: the folder of its checkpoints, while it is trained; else None.
     """
 
     single: SingleRun
@@ -122,6 +126,7 @@ class PreparedRun:
     weights: ChosenWeights | None = None
     directory: str | None = None
     resume: ResumePoint | None = None
+    checkpoints: str | None = None
 
     @property
     def logged(self) -> tuple[str, ...]:

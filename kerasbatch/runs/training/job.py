@@ -51,6 +51,7 @@ class TrainingJob:
         resume: the checkpoint from which it goes on, or None.
         logged: the names of loss and metrics in Keras' logs.
         directory: the directory of the run, or None if it has none.
+        checkpoints: the folder of its checkpoints, or None.
         settings: the thresholds.
     """
 
@@ -62,6 +63,7 @@ class TrainingJob:
     logged: tuple[str, ...]
     code: str = ""
     directory: Path | None = None
+    checkpoints: Path | None = None
     run_id: str = ""
     family: str | None = None
     cap: Cap | None = None

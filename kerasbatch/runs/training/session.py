@@ -17,9 +17,9 @@ from kerasbatch.engine.sources.example_stream import ExampleStream
 from kerasbatch.engine.training.start import Training, start
 from kerasbatch.errors import EngineError
 from kerasbatch.models.callbacks import make_callbacks
-from kerasbatch.records.checkpoints.packed_state import State
 from kerasbatch.records.checkpoints.state_files import read_state
 from kerasbatch.records.run_status import RunStatus
+from kerasbatch.records.stored_files import StoredFileError
 from kerasbatch.runs.messages import Emit, ProgressUpdate
 from kerasbatch.runs.training.averaged_weights import AveragedWeights
 from kerasbatch.runs.training.checkpointing.checkpointer import StatePart, checkpoint_steps
@@ -49,13 +49,16 @@ def train(job: TrainingJob, emit: Emit) -> Outcome:
             callbacks = make_callbacks(job.spec, job.access, folder)
             stream = stack.enter_context(example_stream(job))
             evaluated = job.data.evaluated  # without validation, a copy of examples
-            start = None if job.resume is None else read_state(job.resume.path)
             training = _begin(job, stream, callbacks, evaluated)
             noise = NoiseRecorder(job.spec, job.model, job.data)
         except BaseException as error:  # user code may raise anything
             return not_started(job.plan, error)
         measure = training.evaluator(evaluated)
-        return _Session(job, training, callbacks, noise, measure, emit, start).run()
+        try:
+            session = _Session(job, training, callbacks, noise, measure, emit)
+        except StoredFileError as error:  # the checkpoint was damaged a moment ago
+            return not_started(job.plan, error)
+        return session.run()
 
 
 def _refuse_changed_files(job: TrainingJob) -> None:
@@ -75,7 +78,7 @@ def _begin(
     return start(
         job.model,
         stream,
-        engine=spec.engine,
+        engine=spec.engine if job.resume is None else job.resume.engine,
         needs=Needs(record_steps="steps" in spec.record, stop_when_diverged=True),
         cuts=merge(_evaluation_steps(job), checkpoint_steps(spec.checkpoint, job.plan)),
         options=FitOptions(callbacks=callbacks),
@@ -100,8 +103,8 @@ class _Session:
         noise: NoiseRecorder,
         measure: Callable[[], dict[str, float]],
         emit: Emit,
-        start: State | None,
     ) -> None:
+        start = None if job.resume is None else read_state(job.resume.path)
         self._job, self._training, self._emit, self._callbacks = job, training, emit, callbacks
         plan, self._measure = job.plan, measure
         self._averages = AveragedWeights(job.model, list(callbacks))

@@ -100,7 +100,7 @@ class Trainer:
             return {}
         quiet = spec.model_copy(update={"evaluate_every": EvaluateEvery(steps=steps), "record": []})
         model = self._models.get(prepared, job.data)
-        alone = replace(job, spec=quiet, model=model, directory=None, resume=None)
+        alone = replace(job, spec=quiet, model=model, checkpoints=None, resume=None)
         again = train(alone, lambda message: None)
         if again.status != RunStatus.DONE or again.train_seconds is None:
             self._models.forget()
@@ -124,6 +124,7 @@ class Trainer:
             access=access,
             logged=prepared.logged,
             directory=None if prepared.directory is None else Path(prepared.directory),
+            checkpoints=None if prepared.checkpoints is None else Path(prepared.checkpoints),
             code=prepared.model_code,
             run_id=prepared.run_id,
             family=prepared.family,

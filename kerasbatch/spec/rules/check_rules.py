@@ -140,7 +140,7 @@ def spec_notes(spec: Spec) -> Iterator[str]:
         )
     left = [key for key in COMPILE_PARTS if getattr(spec, key).is_of_model]
     if left:
-        yield f"{' and '.join(left)} are those that the code of the model compiles it with"
+        yield f"the code of the model decides {', '.join(left)}"
     if spec.callbacks:
         yield "callbacks may end a run early: the planned steps are the most that it takes"
 

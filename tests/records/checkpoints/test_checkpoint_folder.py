@@ -10,18 +10,19 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
+from checkpoint_support import FACTS
 
 from kerasbatch.records.checkpoints import checkpoint_folder
 from kerasbatch.records.checkpoints.checkpoint_folder import Checkpoint, CheckpointFolder
 from kerasbatch.records.checkpoints.packed_state import is_plain, pack, unpack
 
 SUPPORT = Path(__file__).parents[2] / "support"
-FACTS = {"run_id": "batch_size=1-abc"}
 STATE: dict[str, Any] = {
     "numbers": [1, -2.5, float("inf"), True, None, "text", 2**70],
     "pairs": {3: (1, 2), "a": {"b": []}},
     "arrays": [np.arange(6.0).reshape(2, 3)[:, ::2], np.array(3, np.int64), np.float32(0.1)],
     "empty": np.zeros((0, 4), np.uint8),
+    "big_endian": np.array([1.0, 2.0], ">f8"),
     "half": np.array([1.5, 2.5], ml_dtypes.bfloat16),
 }
 
@@ -30,7 +31,7 @@ def assert_equal(one: Any, other: Any) -> None:
     """Equal in type, value and, for arrays, in dtype and shape."""
     assert type(one) is type(other)
     if isinstance(one, np.ndarray | np.generic):
-        assert (one.dtype, one.shape) == (other.dtype, other.shape)
+        assert (one.dtype, one.shape) == (other.dtype.newbyteorder("="), other.shape)
         np.testing.assert_array_equal(one, other)
     elif isinstance(one, dict):
         assert list(one) == list(other)
@@ -56,7 +57,9 @@ def test_a_state_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert_equal(checkpoint.state(), STATE)
 
 
-@pytest.mark.parametrize("value", [object(), {1, 2}, np.array(["a"]), np.array([None]), [len]])
+@pytest.mark.parametrize(
+    "value", [object(), {1, 2}, np.array(["a"]), np.array([None]), np.zeros(2, "V8"), [len]]
+)
 def test_only_plain_values_are_packed(value: Any) -> None:
     """Whatever would need code to be read back is refused."""
     assert not is_plain(value)
@@ -104,6 +107,60 @@ def test_a_damaged_one_is_not_used(name: str, harm: str, tmp_path: Path) -> None
         assert [each.step for each in found if isinstance(each, Checkpoint)] == usable
         assert str(found[0]).startswith("the checkpoint of step 2 ")
     assert folder.has_any()
+
+
+@pytest.mark.parametrize("key", [*FACTS, "files", "format", "checksum"])
+@pytest.mark.parametrize("value", [None, 5, "deep"])
+def test_a_forged_manifest_is_damaged(key: str, value: Any, tmp_path: Path) -> None:
+    """Also with a checksum that is right, and nested so deeply that it cannot be read."""
+    folder = CheckpointFolder(tmp_path / "checkpoints")
+    folder.write(1, STATE, FACTS)
+    path = folder.path / "step-1" / "checkpoint.json"
+    content = json.loads(path.read_text())
+    content.pop("checksum")
+    content[key] = value
+    if key != "checksum":
+        content["checksum"] = checkpoint_folder.checksum_of(content)
+    deep = "[" * 200_000
+    path.write_text(
+        json.dumps(content).replace('"deep"', deep) if value == "deep" else json.dumps(content)
+    )
+    assert str(next(folder.newest())).startswith("the checkpoint of step 1 ")
+
+
+@pytest.mark.parametrize("level", ["checkpoints", "step-1"])
+def test_links_are_not_followed(level: str, tmp_path: Path) -> None:
+    """Nothing outside is read, written or deleted."""
+    outside = CheckpointFolder(tmp_path / "outside")
+    outside.write(1, STATE, FACTS)
+    outside.write(2, STATE, FACTS)
+    before = sorted(tmp_path.joinpath("outside").rglob("*"))
+    folder = CheckpointFolder(tmp_path / "run" / "checkpoints")
+    folder.path.parent.mkdir()
+    if level == "checkpoints":
+        folder.path.symlink_to(outside.path)
+        with pytest.raises(OSError, match="its folder is a link"):
+            folder.write(3, STATE, FACTS)
+    else:
+        folder.path.mkdir()
+        (folder.path / "step-1").symlink_to(outside.path / "step-1")
+        folder.write(3, STATE, FACTS)
+        folder.write(4, STATE, FACTS)
+    assert all(each.step > 2 for each in whole(folder))
+    folder.keep(1)
+    folder.delete_after(0)
+    folder.delete()
+    assert sorted(tmp_path.joinpath("outside").rglob("*")) == before
+
+
+def test_the_rows_of_a_long_training(tmp_path: Path) -> None:
+    """A state of more than 64 MiB of text."""
+    folder = CheckpointFolder(tmp_path / "checkpoints")
+    rows = [{f"dense/kernel[{number},0]": number / 7 for number in range(1000)}] * 1700
+    folder.write(1, {"rows": rows}, FACTS)
+    (checkpoint,) = whole(folder)
+    assert (folder.path / "step-1" / "state.json").stat().st_size > 2**26
+    assert len(checkpoint.state()["rows"]) == 1700
 
 
 def test_a_forged_size_takes_no_memory(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ class Checkpointer(PlannedCallback):
         self._due = next(self._steps, math.inf)
         self._written = 0
         self._time = time.monotonic()
-        self._stop_requested = False
+        self._stop_requested = self._is_whole = False
 
     @contextlib.contextmanager
     def deferred_stop(self) -> Iterator[None]:
@@ -118,13 +118,16 @@ class Checkpointer(PlannedCallback):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Write a checkpoint inside an epoch if it is due."""
-        last = self.plan.epoch_plan(self.epoch + 1).steps
-        if self._inside_epochs and batch + 1 < last and not self.model.stop_training:
+        self._is_whole = batch + 1 >= self.plan.epoch_plan(self.epoch + 1).steps
+        if self._inside_epochs and not self._is_whole and not self.model.stop_training:
             self._write_if_due(self.epoch, batch + 1)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Write a checkpoint between two epochs if it is due; the last one always is."""
-        if not self.model.stop_training or self.plan.total_steps <= self._step(epoch + 1, 0):
+        """Write a checkpoint between two epochs if it is due; the last one always is.
+
+        Not where the training ends before its budget: then there is nothing to go on with.
+        """
+        if self._is_whole and not self.model.stop_training:
             self._write_if_due(epoch + 1, 0)
 
     def on_train_end(self, logs: Any = None) -> None:

@@ -1,12 +1,13 @@
 """The parts of the state of a training that are not our own: model, random numbers, callbacks."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import FunctionType, MethodType
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from kerasbatch.engine import keras_private
 from kerasbatch.engine.model_state import all_variables
@@ -15,12 +16,14 @@ from kerasbatch.records.checkpoints.packed_state import State, is_plain
 
 _OF_KERAS = ("_model", "params", "validation_data")
 """The attributes that Keras sets in every callback."""
-_NO_STATE = (FunctionType, MethodType, type, keras.Model, keras.layers.Layer)
+_NO_STATE = (FunctionType, MethodType, type)
 """The types of attributes that are no state of a callback."""
+_MONITORS = ("less", "greater")
+"""The functions of keras.ops by which callbacks of Keras compare two results."""
 
 
 class ModelState:
-    """The variables of a model: weights, optimizer, metrics and random layers.
+    """The variables of a model: weights, optimizers, metrics and random layers.
 
     Args:
         model: a built, compiled model.
@@ -30,27 +33,50 @@ class ModelState:
         self._model = model
 
     def state(self) -> State:
-        """Return copies of the variables, with their paths."""
-        variables = all_variables(self._model)
-        values = [np.asarray(variable) for variable in variables]
-        return {"paths": [variable.path for variable in variables], "values": values}
+        """Return the values of the variables."""
+        return [np.asarray(variable) for variable in _variables(self._model)]
 
     def restore(self, state: State) -> None:
-        """Assign the variables of a state.
+        """Assign the values of a state.
 
         Raises:
             EngineError: if they are those of another model.
         """
-        variables = all_variables(self._model)
+        variables = _variables(self._model)
         shapes = [(tuple(variable.shape), _dtype(variable)) for variable in variables]
-        if shapes != [(value.shape, value.dtype.name) for value in state["values"]]:
+        if shapes != [(value.shape, value.dtype.name) for value in state]:
             message = "the variables of this model are not those of its checkpoint"
             raise EngineError(f"{message}; --rerun trains from the beginning")
-        for variable, value in zip(variables, state["values"], strict=True):
+        for variable, value in zip(variables, state, strict=True):
             variable.assign(value)
 
 
-def _dtype(variable: keras.Variable) -> str:
+def _variables(model: keras.Model) -> list[Any]:
+    """Return all variables, with those that only own code knows: other optimizers, tf.Variables."""
+    variables: list[Any] = all_variables(model)
+    seen = {id(part) for variable in variables for part in (variable, variable.value)}
+    for owner in (model, *keras_private.all_layers(model)):
+        for attribute in _leaves(list(vars(owner).values())):
+            is_optimizer = isinstance(attribute, keras.optimizers.Optimizer)
+            for variable in attribute.variables if is_optimizer else [attribute]:
+                if isinstance(variable, keras.Variable | tf.Variable) and id(variable) not in seen:
+                    seen |= {id(variable), id(getattr(variable, "value", None))}
+                    variables.append(variable)
+    return variables
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    """Yield the values inside of lists, tuples and dicts, whose keys may have no order."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if not isinstance(value, list | tuple):
+        yield value
+        return
+    for inner in value:
+        yield from _leaves(inner)
+
+
+def _dtype(variable: Any) -> str:
     return str(np.asarray(variable).dtype.name)
 
 
@@ -78,9 +104,10 @@ class RandomState:
 
 
 class CallbackStates:
-    """The attributes of the callbacks of a spec: plain values, and functions of `keras.ops`.
+    """The attributes of the callbacks of a spec: numbers, arrays and containers of plain values.
 
-    Keras sets such a function, `monitor_op`, at the first result that it sees.
+    Texts are left as the callback was made: a file name is no state. Keras sets `monitor_op`, a
+    function, at the first result that it sees.
 
     Args:
         callbacks: the callbacks.
@@ -90,16 +117,16 @@ class CallbackStates:
         self._callbacks = callbacks
 
     def state(self) -> State:
-        """Return the attributes of each callback: the values, and the names of the functions."""
-        return [_kept_attributes(callback) for callback in self._callbacks]
+        """Return the attributes of each callback, and the name of its `monitor_op`, or None."""
+        return [(_kept(callback), _monitor_name(callback)) for callback in self._callbacks]
 
     def restore(self, state: State) -> None:
-        """Set the attributes of each callback."""
-        for callback, (values, functions) in zip(self._callbacks, state, strict=True):
+        """Set the attributes of each callback; of containers, the content."""
+        for callback, (values, monitor) in zip(self._callbacks, state, strict=True):
             for name, value in values.items():
-                setattr(callback, name, value)
-            for name, function in functions.items():
-                setattr(callback, name, getattr(keras.ops, function))
+                _set(callback, name, value)
+            if monitor is not None:
+                callback.monitor_op = getattr(keras.ops, monitor)
 
     def lost(self) -> str:
         """Return a sentence about attributes that a checkpoint cannot keep; empty without any."""
@@ -119,12 +146,26 @@ def _attributes(callback: keras.callbacks.Callback) -> dict[str, Any]:
     return {name: value for name, value in vars(callback).items() if name not in _OF_KERAS}
 
 
-def _kept_attributes(callback: keras.callbacks.Callback) -> tuple[State, State]:
+def _kept(callback: keras.callbacks.Callback) -> dict[str, State]:
     attributes = _attributes(callback).items()
-    values = {name: value for name, value in attributes if is_plain(value)}
-    functions = {name: value.__name__ for name, value in attributes if _is_of_keras_ops(value)}
-    return values, functions
+    return {name: value for name, value in attributes if is_plain(value) and type(value) is not str}
 
 
-def _is_of_keras_ops(value: Any) -> bool:
-    return isinstance(value, FunctionType) and getattr(keras.ops, value.__name__, None) is value
+def _monitor_name(callback: keras.callbacks.Callback) -> str | None:
+    """Return the name of the function that compares the results of a callback of Keras."""
+    function = getattr(callback, "monitor_op", None)
+    return next((name for name in _MONITORS if getattr(keras.ops, name) is function), None)
+
+
+def _set(callback: keras.callbacks.Callback, name: str, value: State) -> None:
+    """Set an attribute that a callback has, unless it has a text there; keep its containers."""
+    present = vars(callback).get(name)
+    if name not in vars(callback) or isinstance(present, str) or name in _OF_KERAS:
+        return
+    if type(present) is list and type(value) is list:
+        present[:] = value
+    elif type(present) is dict and type(value) is dict:
+        present.clear()
+        present.update(value)
+    else:
+        setattr(callback, name, value)

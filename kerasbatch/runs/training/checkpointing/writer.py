@@ -9,7 +9,7 @@ from kerasbatch.engine.program.step_counts import StepCounts
 from kerasbatch.engine.training.fused import FusedTraining
 from kerasbatch.engine.training.start import Training
 from kerasbatch.records import provenance
-from kerasbatch.records.checkpoints.checkpoint_folder import FOLDER, CheckpointFolder
+from kerasbatch.records.checkpoints.checkpoint_folder import CheckpointFolder
 from kerasbatch.records.checkpoints.packed_state import State
 from kerasbatch.runs.messages import Emit, Notice
 from kerasbatch.runs.training.checkpointing.checkpointer import Checkpointer, StatePart
@@ -26,14 +26,17 @@ class CheckpointWriter:
 
     Args:
         job: the input of the training, which has a directory.
+        engine: the name of its engine.
         emit: receives a notice about a checkpoint that was not written.
         lost: a sentence about what checkpoints cannot keep, for the first one; or empty.
     """
 
-    def __init__(self, job: TrainingJob, emit: Emit, lost: str) -> None:
+    def __init__(self, job: TrainingJob, engine: str, emit: Emit, lost: str) -> None:
         self._emit, self._lost = emit, lost
-        self._folder = None if job.directory is None else CheckpointFolder(job.directory / FOLDER)
+        self._folder = None if job.checkpoints is None else CheckpointFolder(job.checkpoints)
         self._facts = {
+            "engine": engine,
+            "saved": job.spec.plain()["save"],
             "run_id": job.run_id,
             "family": job.family,
             "budget": [job.plan.budget.kind, job.plan.budget.amount],
@@ -49,7 +52,8 @@ class CheckpointWriter:
             self._emit(Notice(self._lost))
             self._lost = ""
         try:
-            self._folder.write(step, state, self._facts)
+            files = state["parts"]["periodic"]["kept"]
+            self._folder.write(step, state, {**self._facts, "models": files})
         except OSError as error:
             reason = f"the checkpoint of step {step:,} was not written ({error.strerror})"
             self._emit(Notice(f"{reason}; the run goes on"))
@@ -93,7 +97,7 @@ def make_checkpointer(
         job.spec.checkpoint,
         parts=parts,
         recorder=recorder,
-        writer=CheckpointWriter(job, emit, of_spec.lost()),
+        writer=CheckpointWriter(job, training.name, emit, of_spec.lost()),
         start=start,
         inside_epochs=isinstance(training, FusedTraining),
         is_present=lambda: training.counts().updates == StepCounts.of(job.model).updates,
