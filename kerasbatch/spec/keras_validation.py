@@ -29,7 +29,7 @@ MAX_COUNTS = {"num_thresholds": 100_000}
 """The largest values of arguments of which Keras makes Python lists."""
 _SINGULAR = {
     "layers": "layer",
-    "optimizers": "Keras optimizer",
+    "optimizers": "optimizer",
     "callbacks": "callback",
     "schedules": "learning-rate schedule",
     "losses": "loss",
@@ -81,7 +81,7 @@ def check_named(section: Section, value: Any, location: Location) -> Iterator[Fa
         yield from column_faults(arguments.pop(AS), (*location, AS))
     where = location if not isinstance(value, dict) else (*location, "name")
     if isinstance(value, dict) and "name" not in value:
-        message = f"has no name; write {{name: ..., ...}} with the name of a {_SINGULAR[section]}"
+        message = f"has no name; write {{name: ..., ...}} with the {_SINGULAR[section]}"
         without = "; without a name, learning_rate alone may be given, for a compiled model"
         yield Fault(location, message + (without if section == "optimizers" else ""))
     elif not isinstance(name, str):

@@ -174,4 +174,4 @@ def test_an_error_that_is_no_unicode_leaves_a_record(tmp_path: Path) -> None:
     )
     assert result.status == "failed"
     record = json.loads((result.directory / "record.json").read_text(encoding="utf-8"))
-    assert record["message"] == "RuntimeError: a\\udc80"
+    assert record["message"] == "RuntimeError: a\\udc80 (c.py:3)"
