@@ -98,7 +98,7 @@ class Trainer:
         is_own = spec.callbacks or builds_anew(spec) or names_code(spec)
         if evaluations * DENSE < steps or not is_whole or not is_short or is_own:
             return {}
-        quiet = spec.model_copy(update={"evaluate_every": EvaluateEvery(steps=steps), "record": []})
+        quiet = spec.model_copy(update={"evaluate_every": EvaluateEvery(steps=steps), "record": ()})
         model = self._models.get(prepared, job.data)
         alone = replace(job, spec=quiet, model=model, checkpoints=None, resume=None)
         again = train(alone, lambda message: None)

@@ -28,9 +28,9 @@ SPEC: dict[str, Any] = {
     "optimizer": {"name": "adam", "use_ema": True},
     "loss": "sparse_categorical_crossentropy",
     "metrics": ["accuracy"],
-    "steps": 200_000,
+    "steps": 80_000,
     "batch_size": 2,
-    "evaluate_every": {"steps": 20_000},
+    "evaluate_every": {"steps": 8000},
     "save": ["last", "best"],
 }
 
@@ -76,7 +76,7 @@ def test_a_single_run(number: int, tmp_path: Path) -> None:
     """A stop request writes a last checkpoint, so nothing of the training is lost."""
     command = Command(tmp_path / "cut", SPEC | {"checkpoint": {"steps": 5000}})
     ends = []
-    for step in (5000, 60_000):
+    for step in (5000, 30_000):
         command.signalled(number, step)
         ends.append(max(command.steps()))
     result = kb.run(command.spec, results=tmp_path / "cut")
@@ -93,7 +93,7 @@ def test_a_single_run(number: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_sweep_by_workers(number: int, tmp_path: Path) -> None:
     """Every open run goes on from its own checkpoint."""
-    sweep = SPEC | {"sweep": {"seed": [0, 1]}, "steps": 100_000}
+    sweep = SPEC | {"sweep": {"seed": [0, 1]}, "steps": 60_000}
     command = Command(tmp_path / "cut", sweep | {"checkpoint": {"steps": 5000}})
     command.signalled(number, 20_000)
     results = kb.run_all(command.spec, results=tmp_path / "cut", jobs=2)

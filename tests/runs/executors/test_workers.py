@@ -72,7 +72,7 @@ def test_a_killed_worker_costs_its_run_only(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_convolutions_with_xla_by_one_worker_and_by_two(tmp_path: Path) -> None:
     """Equal histories, bit for bit."""
-    spec = DIGITS | {"model": "cnn", "epochs": 30, "sweep": {"batch_size": [4, 16, 100]}}
+    spec = DIGITS | {"model": "cnn", "epochs": 30, "sweep": {"batch_size": [4, 100]}}
     one, two = (kb.run_all(spec, results=tmp_path / str(jobs), jobs=jobs) for jobs in (1, 2))
     records = [json.loads((result.directory / "record.json").read_text()) for result in one]
     assert any("convolutions as matrix products" in record["engine"]["why"] for record in records)

@@ -102,7 +102,7 @@ QUICK = (
     [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in CASES],
 )
 def test_the_end_is_that_of_an_undisturbed_run(name: str, tmp_path: Path) -> None:
-    """From each of its checkpoints, the first, one in the middle and the last."""
+    """From a checkpoint in the middle, and from the last one."""
     spec = FLOWERS | {"name": "undisturbed"} | CASES[name]
     check_all_cuts({key: value for key, value in spec.items() if value is not None}, tmp_path)
 
@@ -113,7 +113,7 @@ def check_all_cuts(spec: dict[str, Any], folder: Path, settings: TrainingSetting
     (whole,) = run_here(spec, folder / "whole", settings)
     assert_same(undisturbed, whole)
     steps = steps_of(whole)
-    for step in {steps[0], steps[len(steps) // 2], steps[-1]}:
+    for step in {steps[len(steps) // 3], steps[-1]}:
         as_if_killed(whole, step, folder / str(step))
         (result,) = run_here(spec, folder / str(step), settings)
         assert not result.reused
