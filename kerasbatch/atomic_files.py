@@ -37,9 +37,9 @@ def delete_temporary_files(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def flush_folder(folder: Path) -> None:
-    """Flush the names in a folder to the disk."""
-    handle = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Flush a file, or the names in a folder, to the disk."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

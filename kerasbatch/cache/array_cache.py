@@ -12,11 +12,12 @@ from typing import Any
 
 import filelock
 
+from kerasbatch.atomic_files import sync
 from kerasbatch.cache.entry import FACTS, CacheEntry, delete_folder, describe, open_entry
 from kerasbatch.cache.errors import ADVICE, CacheError, cannot_write
 from kerasbatch.cache.in_use import mark_in_use
 from kerasbatch.cache.places import cache_folder
-from kerasbatch.cache.writer import EntryWriter, sync
+from kerasbatch.cache.writer import EntryWriter
 
 WRITING = ".writing"
 """The suffix of the folder of an incomplete entry; its lock is held while it is written."""

@@ -1,7 +1,6 @@
 """Writes the arrays of an entry: of a known length, or row by row."""
 
 import contextlib
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -9,6 +8,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import DTypeLike
 
+from kerasbatch.atomic_files import sync
 from kerasbatch.cache.errors import cannot_write
 from kerasbatch.types import Array
 
@@ -108,12 +108,3 @@ class RowWriter:
             "shape": (self.count, *self._shape),
         }
         np.lib.format.write_array_header_1_0(self._stream, header)
-
-
-def sync(path: Path) -> None:
-    """Flush a file, or the entries of a folder, to the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

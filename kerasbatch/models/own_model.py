@@ -35,6 +35,13 @@ def model_of_function(written: PythonModel, layout: ExampleLayout, access: Acces
     return _built(model, written.python, layout.input_shape, location)
 
 
+def is_function(written: Any, access: Access) -> bool:
+    """Return whether a model of a spec is a function that Python code passed."""
+    if not isinstance(written, ObjectModel):
+        return False
+    return not isinstance(access.objects.get(written.object, ("model",)), keras.Model)
+
+
 def passed_model(written: ObjectModel, layout: ExampleLayout, access: Access) -> keras.Model:
     """Return what a passed function builds, or a copy of a passed model with its weights.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Any
 
 from kerasbatch.records import provenance
@@ -37,10 +37,9 @@ def resume_point(
             return _resume(checkpoint, prepared, watcher)
     if own.checkpoints.has_any():
         watcher.notice(f"{prepared.run_id}: no checkpoint can be used; it trains from the start")
-    shorter = list(_of_shorter_runs(experiment, prepared))
-    if not shorter:
-        return None
-    return _resume(max(shorter, key=lambda checkpoint: checkpoint.step), prepared, watcher)
+    shorter = _of_shorter_runs(experiment, prepared)
+    longest = max(shorter, key=lambda checkpoint: checkpoint.step, default=None)
+    return None if longest is None else _resume(longest, prepared, watcher)
 
 
 def _problem(checkpoint: Checkpoint, prepared: PreparedRun, directory: RunDirectory) -> str | None:
@@ -76,18 +75,15 @@ def _step(name: str) -> int:
 
 
 def _of_shorter_runs(experiment: Experiment, prepared: PreparedRun) -> Iterator[Checkpoint]:
-    """Yield the checkpoints of runs that differ from a run in their shorter budget alone."""
+    """Yield the last checkpoint of each run that differs from a run in a shorter budget alone."""
     spec = prepared.single.spec
     if spec.checkpoint is None or spec.saved_every is not None or prepared.family is None:
         return
     for other in experiment.runs():
         if other.run_id != prepared.run_id and not (other.path / OWN_FILES).exists():
-            yield from filter(partial(_begins, prepared), _whole(other))
-
-
-def _whole(directory: RunDirectory) -> Iterator[Checkpoint]:
-    newest = directory.checkpoints.newest()
-    return (checkpoint for checkpoint in newest if isinstance(checkpoint, Checkpoint))
+            newest = other.checkpoints.newest(partial(_begins, prepared))
+            whole = (checkpoint for checkpoint in newest if isinstance(checkpoint, Checkpoint))
+            yield from islice(whole, 1)
 
 
 def _begins(prepared: PreparedRun, checkpoint: Checkpoint) -> bool:

@@ -174,6 +174,15 @@ class StrictModel(BaseModel):
     """True if a spec writes it as text only, never as a mapping."""
 
 
+class OneOf(StrictModel):
+    """A mapping of which exactly one key is set, the unit of a length."""
+
+    @property
+    def units(self) -> list[str]:
+        """The units that are set; exactly one in a checked spec."""
+        return [name for name in type(self).model_fields if getattr(self, name) is not None]
+
+
 class KeyedModel(StrictModel):
     """A mapping with a `Key` or an `InnerKey` for every key.
 

@@ -15,6 +15,7 @@ from kerasbatch.spec.fields import (
     Fraction,
     InnerKey,
     KeyedModel,
+    OneOf,
     OwnArguments,
     PythonName,
     StrictModel,
@@ -204,17 +205,12 @@ class Target(StrictModel):
         return values >= min(self.value, rounded)
 
 
-class WarmUpLength(StrictModel):
+class WarmUpLength(OneOf):
     """The length of the warm-up: exactly one of the three."""
 
     epochs: Count | None = None
     steps: Count | None = None
     fraction: Fraction | None = None
-
-    @property
-    def units(self) -> list[str]:
-        """The units that are set; exactly one in a checked spec."""
-        return [name for name in type(self).model_fields if getattr(self, name) is not None]
 
     def in_steps(self, plan: Plan) -> int:
         """Return the length in steps; a fraction is one of the planned steps."""

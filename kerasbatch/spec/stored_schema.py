@@ -11,6 +11,7 @@ from kerasbatch.spec.fields import (
     FileName,
     InnerKey,
     KeyedModel,
+    OneOf,
     StrictModel,
     Text,
 )
@@ -70,14 +71,9 @@ class SaveEvery(StrictModel):
     keep: Count = 1
 
 
-class CheckpointEvery(StrictModel):
+class CheckpointEvery(OneOf):
     """The distance of checkpoints: exactly one of the three."""
 
     epochs: Count | None = None
     steps: Count | None = None
     minutes: Annotated[float | None, Field(gt=0), Expected("a number above 0")] = None
-
-    @property
-    def units(self) -> list[str]:
-        """The units that are set; exactly one in a checked spec."""
-        return [name for name in type(self).model_fields if getattr(self, name) is not None]

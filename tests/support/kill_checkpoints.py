@@ -5,14 +5,14 @@
 Run in a process of its own, which forks: nothing here may start a thread.
 """
 
-import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from checkpoint_support import FACTS
-from killer import Killer
+from killer import is_killed
 
 from kerasbatch.records.checkpoints.checkpoint_folder import Checkpoint, CheckpointFolder
 
@@ -24,20 +24,6 @@ def state(step: int) -> dict[str, Any]:
 
 def write(folder: CheckpointFolder, step: int) -> None:
     folder.write(step, state(step), FACTS)
-
-
-def killed(folder: CheckpointFolder, at: int, torn: bool) -> bool:
-    """Write the third checkpoint in a child that is killed at some call; return whether it was."""
-    child = os.fork()
-    if child == 0:
-        Killer(at, torn)
-        write(folder, 3)
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    code = os.waitstatus_to_exitcode(status)
-    if code not in (0, 9):
-        raise SystemExit(f"the writing ended with {code} at call {at}")
-    return code == 9
 
 
 def check(folder: CheckpointFolder, at: int) -> None:
@@ -64,7 +50,7 @@ def main(place: Path) -> None:
             folder = CheckpointFolder(place / f"{torn}-{at}")
             for step in (1, 2):
                 write(folder, step)
-            if not killed(folder, at, torn):
+            if not is_killed(partial(write, folder, 3), at, torn):
                 break
             check(folder, at)
             kills, at = kills + 1, at + 1

@@ -5,13 +5,13 @@
 Run in a process of its own, which forks: nothing here may start a thread.
 """
 
-import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fake_executor import SPEC, train
-from killer import Killer
+from killer import is_killed
 
 from kerasbatch.records.record import read_record
 from kerasbatch.records.run_directory import RunDirectory
@@ -21,20 +21,6 @@ GRID = {"batch_size": [8, 16], "seed": [0, 1]}
 
 def _sweep(folder: Path, rerun: bool) -> None:
     train(SPEC | {"sweep": GRID}, folder, rerun=rerun)
-
-
-def _killed(folder: Path, at: int, torn: bool, rerun: bool) -> bool:
-    """Run the sweep in a child and kill it at some call; return whether it got so far."""
-    child = os.fork()
-    if child == 0:
-        Killer(at, torn)
-        _sweep(folder, rerun)
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    code = os.waitstatus_to_exitcode(status)
-    if code not in (0, 9):
-        raise SystemExit(f"the sweep ended with {code} at call {at}")
-    return code == 9
 
 
 def _told(folder: Path) -> dict[str, Any]:
@@ -68,7 +54,7 @@ def main(folder: Path) -> None:
                 if rerun:
                     _sweep(place, False)
                 finished = _finished(place)
-                if not _killed(place, at, torn, rerun):
+                if not is_killed(partial(_sweep, place, rerun), at, torn):
                     break
                 kills += 1
                 _refuse_torn(place, at)

@@ -8,6 +8,29 @@ from typing import Any
 POINTS = ("fsync", "replace", "rename", "unlink", "rmdir", "mkdir")
 
 
+def is_killed(work: Callable[[], object], at: int, torn: bool) -> bool:
+    """Work in a child that is killed at some call; return whether it got so far.
+
+    Args:
+        work: what the child does.
+        at: which call, from 1.
+        torn: whether only half of a file has reached the disk by then.
+
+    Raises:
+        SystemExit: if the child fails by itself.
+    """
+    child = os.fork()
+    if child == 0:
+        Killer(at, torn)
+        work()
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    if code not in (0, 9):
+        raise SystemExit(f"the child ended with {code} at call {at}")
+    return code == 9
+
+
 class Killer:
     """Ends this process at the n-th of the calls that change the disk.
 

@@ -71,8 +71,8 @@ def choose_xla(
     threshold = settings.xla_steps
     any_length = settings.any_length and threshold is None
     least = settings.least_xla_steps if threshold is None else threshold
-    is_short = steps.count is not None and steps.count < least and not any_length
-    if requested is None and steps.count is not None and is_short:
+    least = 0 if any_length else least
+    if requested is None and steps.count is not None and steps.count < least:
         return _not_paying(steps.count)
     operations = step_operations(model, steps.inputs, steps.size)
     if isinstance(operations, str):

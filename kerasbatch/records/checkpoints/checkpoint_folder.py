@@ -9,12 +9,12 @@ is killed leaves whole checkpoints only. Checksums find one that was damaged lat
 import errno
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kerasbatch.atomic_files import TEMPORARY, flush_folder, write_text
+from kerasbatch.atomic_files import TEMPORARY, sync, write_text
 from kerasbatch.records.checkpoints.packed_state import State
 from kerasbatch.records.checkpoints.state_files import ARRAYS, STATE, read_state, write_state
 from kerasbatch.records.record import checksum_of
@@ -82,20 +82,30 @@ class CheckpointFolder:
             manifest = {"format": FORMAT, "step": step, **facts, "files": files}
             manifest["checksum"] = checksum_of(manifest)
             write_text(temporary / _MANIFEST, json.dumps(manifest, indent=2) + "\n")
-            flush_folder(temporary)
+            sync(temporary)
             shutil.rmtree(self.path / f"{_PREFIX}{step}", ignore_errors=True)  # a damaged one
             temporary.rename(self.path / f"{_PREFIX}{step}")
-            flush_folder(self.path)
+            sync(self.path)
         except OSError:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
         self.keep(KEPT)
 
-    def newest(self) -> Iterator[Checkpoint | str]:
-        """Yield checkpoints, the newest first; for a damaged one, a message about it."""
+    def newest(
+        self, fits: Callable[[Checkpoint], bool] = lambda checkpoint: True
+    ) -> Iterator[Checkpoint | str]:
+        """Yield checkpoints, the newest first; for a damaged one, a message about it.
+
+        Args:
+            fits: whether a checkpoint is asked for, by its step and its facts; the state of others
+                is not read.
+        """
         for step in reversed(self._steps()):
             try:
-                yield self._read(step)
+                checkpoint = self._described(step)
+                if fits(checkpoint):
+                    _verify(checkpoint)
+                    yield checkpoint
             except (StoredFileError, FileNotFoundError) as error:
                 reason = "is incomplete" if isinstance(error, FileNotFoundError) else str(error)
                 yield f"the checkpoint of step {step:,} {reason}"
@@ -131,20 +141,23 @@ class CheckpointFolder:
         numbers = (path.name.removeprefix(_PREFIX) for path in self.path.glob(f"{_PREFIX}*"))
         return sorted(int(number) for number in numbers if number.isdecimal())
 
-    def _read(self, step: int) -> Checkpoint:
-        """Return a checkpoint whose checksums are right."""
+    def _described(self, step: int) -> Checkpoint:
+        """Return a checkpoint whose manifest is right; its state may be damaged."""
         path = self.path / f"{_PREFIX}{step}"
         if path.is_symlink():
             raise StoredFileError("is a link, which is not followed")
-        manifest = _manifest(path)
-        for name in (STATE, ARRAYS):
-            if hash_stored(path / name) != manifest["files"].get(name):
-                raise StoredFileError(f"is damaged: {name} does not match its checksum")
-        return Checkpoint(path, step, manifest)
+        return Checkpoint(path, step, _manifest(path))
 
     def _delete_temporary(self) -> None:
         for left in self.path.glob(f".{_PREFIX}*{TEMPORARY}"):
             shutil.rmtree(left, ignore_errors=True)
+
+
+def _verify(checkpoint: Checkpoint) -> None:
+    """Raise a StoredFileError if the state of a checkpoint does not match its checksums."""
+    for name in (STATE, ARRAYS):
+        if hash_stored(checkpoint.path / name) != checkpoint.facts["files"].get(name):
+            raise StoredFileError(f"is damaged: {name} does not match its checksum")
 
 
 def _manifest(path: Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from kerasbatch.errors import Location, SpecError
 from kerasbatch.inference.initial_weights import assign_initial_weights
 from kerasbatch.models.build import build_model
 from kerasbatch.models.callbacks import make_callbacks
+from kerasbatch.models.own_model import is_function
 from kerasbatch.models.refusals import keras_refusals
 from kerasbatch.models.serialization import keras_file_content
 from kerasbatch.runs.prepare.chosen_weights import chosen_weights
@@ -26,7 +27,7 @@ from kerasbatch.spec.learning_rate import LearningRate
 from kerasbatch.spec.named_paths import builds_anew, code_beside_model
 from kerasbatch.spec.rules.measured import measured_faults
 from kerasbatch.spec.schema import COMPILE_PARTS, Spec
-from kerasbatch.spec.section_schema import ObjectModel, PythonModel
+from kerasbatch.spec.section_schema import PythonModel
 from kerasbatch.spec.stored_schema import skipped_layers
 from kerasbatch.spec.sweep.single_run import SingleRun
 from kerasbatch.user_code import calls
@@ -92,7 +93,7 @@ class _Checker:
                 with keras_refusals(("save",)):
                     keras_file_content(model)
             check_labels(spec, model, data, self._loader.access)
-            if isinstance(spec.model, ObjectModel) and key not in self._models:
+            if key not in self._models and is_function(spec.model, self._loader.access):
                 build_model(spec, data, prepared.rate, self._loader.access)  # a new one each time
             self._models[key] = _compiled_model(spec, model)
         compiled = self._models[key]

@@ -6,12 +6,12 @@ from kerasbatch.columns import NOISE_COLUMNS
 from kerasbatch.data.run_data import RunData
 from kerasbatch.engine.noise.meter import NoiseMeter
 from kerasbatch.engine.noise.totals import NotFiniteError
-from kerasbatch.records.checkpoints.packed_state import State
+from kerasbatch.runs.training.recorded_rows import RecordedRows
 from kerasbatch.spec.schema import Spec
 from kerasbatch.types import Row
 
 
-class NoiseRecorder:
+class NoiseRecorder(RecordedRows):
     """Measures the gradient noise on training examples, other ones at every evaluation.
 
     Args:
@@ -24,7 +24,7 @@ class NoiseRecorder:
     """
 
     def __init__(self, spec: Spec, model: keras.Model, data: RunData) -> None:
-        self.rows: list[Row] = []
+        super().__init__()
         self._seed = spec.seed
         records = "noise" in spec.record
         self._meter = NoiseMeter(model, data.train, data.scale) if records else None
@@ -39,11 +39,3 @@ class NoiseRecorder:
             self.rows.append(noise.row(step, examples))
         except NotFiniteError:
             self.rows.append(dict.fromkeys(NOISE_COLUMNS) | {"step": step, "examples": examples})
-
-    def state(self) -> State:
-        """Return the rows, for a checkpoint."""
-        return self.rows
-
-    def restore(self, state: State) -> None:
-        """Continue after the rows of a checkpoint."""
-        self.rows[:] = state

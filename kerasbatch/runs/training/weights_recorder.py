@@ -6,12 +6,12 @@ from collections.abc import Iterator
 import keras
 import numpy as np
 
-from kerasbatch.records.checkpoints.packed_state import State
+from kerasbatch.runs.training.recorded_rows import RecordedRows
 from kerasbatch.spec.schema import Spec
 from kerasbatch.types import Row
 
 
-class WeightsRecorder:
+class WeightsRecorder(RecordedRows):
     """Records every single weight at every evaluation.
 
     Args:
@@ -20,21 +20,13 @@ class WeightsRecorder:
     """
 
     def __init__(self, spec: Spec, model: keras.Model) -> None:
-        self.rows: list[Row] = []
+        super().__init__()
         self._model = model if "weights" in spec.record else None
 
     def on_evaluation(self, row: Row) -> None:
         """Record the weights of a row of the history."""
         if self._model is not None:
             self.rows.append({"step": row["step"], **dict(named_weights(self._model))})
-
-    def state(self) -> State:
-        """Return the rows, for a checkpoint."""
-        return self.rows
-
-    def restore(self, state: State) -> None:
-        """Continue after the rows of a checkpoint."""
-        self.rows[:] = state
 
 
 def named_weights(model: keras.Model) -> Iterator[tuple[str, float]]:

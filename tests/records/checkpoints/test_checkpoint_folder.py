@@ -110,6 +110,19 @@ def test_a_damaged_one_is_not_used(name: str, harm: str, tmp_path: Path) -> None
     assert folder.has_any()
 
 
+def test_the_state_of_others_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A filter sees the facts; only what it asks for is hashed."""
+    folder, hashed = CheckpointFolder(tmp_path / "checkpoints"), []
+    for step in (1, 2):
+        folder.write(step, STATE, FACTS)
+    monkeypatch.setattr(
+        checkpoint_folder, "hash_stored", lambda path: hashed.append(path) or "another"
+    )
+    asked = list(folder.newest(lambda checkpoint: checkpoint.step == 1))
+    assert {path.parent.name for path in hashed} == {"step-1"}
+    assert len(asked) == 1 and str(asked[0]).startswith("the checkpoint of step 1 ")
+
+
 @pytest.mark.parametrize("key", [*FACTS, "files", "format", "checksum"])
 @pytest.mark.parametrize("value", [None, 5, "deep"])
 def test_a_forged_manifest_is_damaged(key: str, value: Any, tmp_path: Path) -> None:

@@ -118,6 +118,8 @@ class Checkpointer(PlannedCallback):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Write a checkpoint inside an epoch if it is due."""
+        if self._every is None:
+            return
         self._is_whole = batch + 1 >= self.plan.epoch_plan(self.epoch + 1).steps
         if self._inside_epochs and not self._is_whole and not self.model.stop_training:
             self._write_if_due(self.epoch, batch + 1)

@@ -1,6 +1,8 @@
 """The checkpoints of a run, in its directory; a full disk costs a checkpoint, not the run."""
 
+import functools
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
 
@@ -32,10 +34,15 @@ class CheckpointWriter:
     """
 
     def __init__(self, job: TrainingJob, engine: str, emit: Emit, lost: str) -> None:
-        self._emit, self._lost = emit, lost
+        self._job, self._engine, self._emit, self._lost = job, engine, emit, lost
         self._folder = None if job.checkpoints is None else CheckpointFolder(job.checkpoints)
-        self._facts = {
-            "engine": engine,
+
+    @functools.cached_property
+    def _facts(self) -> dict[str, Any]:
+        """The facts that are the same in every checkpoint of the training."""
+        job = self._job
+        return {
+            "engine": self._engine,
             "saved": job.spec.plain()["save"],
             "run_id": job.run_id,
             "family": job.family,
