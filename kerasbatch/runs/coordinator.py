@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from kerasbatch.columns import HISTORY_COLUMNS, STEP_COLUMNS
 from kerasbatch.records import provenance
 from kerasbatch.records.experiment import Experiment
 from kerasbatch.records.run_directory import RunDirectory
@@ -15,11 +14,10 @@ from kerasbatch.records.run_id import spec_hash
 from kerasbatch.records.run_status import RunStatus
 from kerasbatch.records.runs_csv import RunsCsv
 from kerasbatch.records.stored_files import StoredFileError
-from kerasbatch.records.table_writer import TableWriter
 from kerasbatch.runs import earlier_results
 from kerasbatch.runs.executors.worker_failure import WorkerFailure
-from kerasbatch.runs.messages import Message, Notice, ProgressUpdate, RunEnded
-from kerasbatch.runs.open_run import OpenRun
+from kerasbatch.runs.messages import Message, Notice, ProgressUpdate, RunEnded, SavedCheckpoint
+from kerasbatch.runs.open_run import OpenRun, begin
 from kerasbatch.runs.prepare.prepared_run import PreparedRun
 from kerasbatch.runs.progress import RunInfo, SweepProgress, Watcher
 from kerasbatch.runs.result import Result
@@ -145,6 +143,9 @@ class Coordinator:
         elif isinstance(message, ProgressUpdate):
             open_run.progress = message.progress
             self._watcher.progress(open_run.info, message.progress)
+        elif isinstance(message, SavedCheckpoint):
+            if notice := open_run.write_checkpoint(message):
+                self.on_message(run, notice)
         else:
             with self._ending_if_deleted(open_run):
                 open_run.store(message)
@@ -176,21 +177,15 @@ class Coordinator:
         self._watcher.sweep_progress(self._sweep_progress())
 
     def _begin(self, run: PreparedRun) -> OpenRun:
-        """Make a run's directory; an old result that is kept stays until there is a new one."""
-        target = self._experiment.run(run.run_id)
+        """Make a run's directory, and find the checkpoint from which it goes on."""
         resume = None if self._rerun else resume_point(self._experiment, run, self._watcher)
-        run, goes_on = replace(run, resume=resume), resume is not None and resume.is_own
-        if not goes_on:
-            target.checkpoints.delete()
-        in_place = not target.is_kept() or (goes_on and not target.is_finished())
-        written = target if in_place else target.successor()
-        written.start(self._spec_with_absolute_paths(run), goes_on=goes_on)
         number, count = self._runs.number(run), len(self._runs.asked)
-        info = RunInfo(run.run_id, run.single, run.plan, number, count)
-        tables = TableWriter(written)
-        tables.put("history.csv", 0, (), HISTORY_COLUMNS)
-        tables.put("steps.csv", 0, (), STEP_COLUMNS)
-        return OpenRun(run, info, target, written, tables, provenance.utc_now())
+        return begin(
+            replace(run, resume=resume),
+            RunInfo(run.run_id, run.single, run.plan, number, count),
+            self._experiment.run(run.run_id),
+            self._spec_with_absolute_paths(run),
+        )
 
     def _spec_with_absolute_paths(self, run: PreparedRun) -> Spec:
         return with_absolute_paths(run.single.spec, self._access)
@@ -231,6 +226,8 @@ class Coordinator:
     def _close(self, open_run: OpenRun, record: dict[str, Any]) -> None:
         """Put the directory of a run with a record into its place, and keep the result."""
         run, directory = open_run.run, open_run.written
+        if RunStatus(record["status"]).is_settled:
+            open_run.target.checkpoints.keep(1)
         if directory != open_run.target and directory.replaces(open_run.target):
             open_run.target.take_over(directory)
             directory = open_run.target

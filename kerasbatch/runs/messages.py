@@ -1,9 +1,10 @@
 """The messages of a training; plain data, which can pass between processes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kerasbatch.records.checkpoints.state_files import StateContent
 from kerasbatch.types import Progress, Row
 
 
@@ -56,6 +57,21 @@ class DeletedFile:
 
 
 @dataclass(frozen=True)
+class SavedCheckpoint:
+    """A checkpoint of a worker that does not see the directory of its run.
+
+    Args:
+        step: the steps of the run so far.
+        content: the state of the training, as the content of files.
+        facts: the facts of its manifest.
+    """
+
+    step: int
+    content: StateContent
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Notice:
     """A message for the user about the run, which goes on.
 
@@ -64,6 +80,12 @@ class Notice:
     """
 
     text: str
+
+
+def not_written(step: int, error: OSError) -> Notice:
+    """Return the message about a checkpoint that cannot be written."""
+    reason = f"the checkpoint of step {step:,} was not written ({error.strerror})"
+    return Notice(f"{reason}; the run goes on")
 
 
 @dataclass(frozen=True)
@@ -77,6 +99,6 @@ class RunEnded:
     record: dict[str, Any]
 
 
-Message = TableRows | ProgressUpdate | SavedFile | DeletedFile | Notice | RunEnded
+Message = TableRows | ProgressUpdate | SavedFile | DeletedFile | SavedCheckpoint | Notice | RunEnded
 Emit = Callable[[Message], None]
 """Receives messages; may raise KeyboardInterrupt at a `ProgressUpdate` to stop the training."""

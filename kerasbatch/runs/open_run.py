@@ -4,13 +4,23 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from kerasbatch.columns import HISTORY_COLUMNS, STEP_COLUMNS
+from kerasbatch.records import provenance
 from kerasbatch.records.run_directory import RunDirectory
 from kerasbatch.records.table_writer import TableWriter
 from kerasbatch.runs.executors.worker_failure import WorkerFailure
 from kerasbatch.runs.failed_record import failed_run_record
-from kerasbatch.runs.messages import DeletedFile, SavedFile, TableRows
+from kerasbatch.runs.messages import (
+    DeletedFile,
+    Notice,
+    SavedCheckpoint,
+    SavedFile,
+    TableRows,
+    not_written,
+)
 from kerasbatch.runs.prepare.prepared_run import PreparedRun
 from kerasbatch.runs.progress import RunInfo
+from kerasbatch.spec.schema import Spec
 from kerasbatch.types import Progress
 
 
@@ -47,7 +57,36 @@ class OpenRun:
         else:
             self.written.delete(message.name)
 
+    def write_checkpoint(self, saved: SavedCheckpoint) -> Notice | None:
+        """Write a checkpoint that a worker sent; return a notice if that is impossible."""
+        try:
+            self.target.checkpoints.write_content(saved.step, saved.content, saved.facts)
+        except OSError as error:
+            return not_written(saved.step, error)
+        return None
+
     def failed_record(self, failure: WorkerFailure) -> dict[str, Any]:
         """Return the record of the run after a failure, with the rows received so far."""
         rows = self.tables.rows.get("history.csv", ())
         return failed_run_record(self.run, failure, self.started, self.progress, rows)
+
+
+def begin(run: PreparedRun, info: RunInfo, target: RunDirectory, spec: Spec) -> OpenRun:
+    """Make the directory of a run; an old result that is kept stays until there is a new one.
+
+    Args:
+        run: the run, with the checkpoint from which it goes on.
+        info: its description for a watcher.
+        target: its directory.
+        spec: its spec, with absolute paths.
+    """
+    goes_on = run.resume is not None and run.resume.is_own
+    if not goes_on:
+        target.checkpoints.delete()
+    in_place = not target.is_kept() or (goes_on and not target.is_finished())
+    written = target if in_place else target.successor()
+    written.start(spec, goes_on=goes_on)
+    tables = TableWriter(written)
+    tables.put("history.csv", 0, (), HISTORY_COLUMNS)
+    tables.put("steps.csv", 0, (), STEP_COLUMNS)
+    return OpenRun(run, info, target, written, tables, provenance.utc_now())

@@ -16,7 +16,14 @@ from typing import Any
 
 from kerasbatch.atomic_files import TEMPORARY, sync, write_text
 from kerasbatch.records.checkpoints.packed_state import State
-from kerasbatch.records.checkpoints.state_files import ARRAYS, STATE, read_state, write_state
+from kerasbatch.records.checkpoints.state_files import (
+    ARRAYS,
+    STATE,
+    StateContent,
+    read_state,
+    state_content,
+    write_content,
+)
 from kerasbatch.records.record import checksum_of
 from kerasbatch.records.stored_files import StoredFileError, hash_stored, read_stored
 
@@ -61,11 +68,15 @@ class CheckpointFolder:
     path: Path
 
     def write(self, step: int, state: State, facts: Mapping[str, Any]) -> None:
+        """Write the state of a training; otherwise like `write_content`."""
+        self.write_content(step, state_content(state), facts)
+
+    def write_content(self, step: int, content: StateContent, facts: Mapping[str, Any]) -> None:
         """Write a checkpoint, and delete those that are older than the one before.
 
         Args:
             step: the steps of the run so far.
-            state: the state of the training.
+            content: the state of the training, as the content of files.
             facts: the run that it belongs to, the versions and the machine.
 
         Raises:
@@ -78,7 +89,7 @@ class CheckpointFolder:
         temporary = self.path / f".{_PREFIX}{step}{TEMPORARY}"
         try:
             temporary.mkdir()
-            files = write_state(temporary, state)
+            files = write_content(temporary, content)
             manifest = {"format": FORMAT, "step": step, **facts, "files": files}
             manifest["checksum"] = checksum_of(manifest)
             write_text(temporary / _MANIFEST, json.dumps(manifest, indent=2) + "\n")

@@ -2,10 +2,17 @@
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from kerasbatch.records.checkpoints.packed_state import State
+from kerasbatch.records.checkpoints.state_files import (
+    ARRAYS,
+    STATE,
+    read_state,
+    state_of_files,
+)
 from kerasbatch.runs.prepare.chosen_weights import ChosenWeights
 from kerasbatch.spec.learning_rate import LearningRate
 from kerasbatch.spec.section_schema import PythonModel
@@ -83,12 +90,27 @@ class ResumePoint:
         engine: the engine that wrote it, which goes on.
         entries: a mapping for each time that the run went on, with the step, and what differed
             then from the process that wrote the checkpoint; the last one is this time.
+        files: the content of its files, for a worker that does not see the directory; or None.
     """
 
     path: Path
     is_own: bool
     engine: Engine
     entries: tuple[Mapping[str, Any], ...]
+    files: Mapping[str, bytes] | None = None
+
+    def with_files(self) -> "ResumePoint":
+        """Return it with the content of its files."""
+        names = (STATE, ARRAYS)
+        return replace(self, files={name: (self.path / name).read_bytes() for name in names})
+
+    def state(self) -> State:
+        """Return the state of the training.
+
+        Raises:
+            StoredFileError: if a file is missing or damaged.
+        """
+        return read_state(self.path) if self.files is None else state_of_files(self.files)
 
 
 @dataclass(frozen=True)
@@ -110,7 +132,8 @@ class PreparedRun:
         weights: the file of its initial weights; None if they are drawn.
         directory: its directory, while it is trained; else None.
         resume: the checkpoint from which it goes on, or None.
-        checkpoints: the folder of its checkpoints, while it is trained; else None.
+        checkpoints: the folder of its checkpoints, while it is trained; None for a worker that
+            sends them as messages.
     """
 
     single: SingleRun

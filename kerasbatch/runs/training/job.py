@@ -51,7 +51,7 @@ class TrainingJob:
         resume: the checkpoint from which it goes on, or None.
         logged: the names of loss and metrics in Keras' logs.
         directory: the directory of the run, or None if it has none.
-        checkpoints: the folder of its checkpoints, or None.
+        checkpoints: the folder of its checkpoints; None sends them as messages.
         settings: the thresholds.
     """
 
@@ -89,7 +89,8 @@ class TrainingJob:
     def engine_settings(self) -> EngineSettings:
         """The thresholds of the engine; with checkpoints, they do not depend on the budget."""
         goes_on = self.spec.checkpoint is not None or self.resume is not None
-        return replace(self.settings.engine, any_length=goes_on)
+        engine = self.settings.engine
+        return replace(engine, any_length=engine.any_length or goes_on)
 
     @property
     def prefix(self) -> str:

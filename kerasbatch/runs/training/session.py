@@ -17,7 +17,6 @@ from kerasbatch.engine.sources.example_stream import ExampleStream
 from kerasbatch.engine.training.start import Training, start
 from kerasbatch.errors import EngineError
 from kerasbatch.models.callbacks import make_callbacks
-from kerasbatch.records.checkpoints.state_files import read_state
 from kerasbatch.records.run_status import RunStatus
 from kerasbatch.records.stored_files import StoredFileError
 from kerasbatch.runs.messages import Emit, ProgressUpdate
@@ -104,7 +103,7 @@ class _Session:
         measure: Callable[[], dict[str, float]],
         emit: Emit,
     ) -> None:
-        start = None if job.resume is None else read_state(job.resume.path)
+        start = None if job.resume is None else job.resume.state()
         self._job, self._training, self._emit, self._callbacks = job, training, emit, callbacks
         plan, self._measure = job.plan, measure
         self._averages = AveragedWeights(job.model, list(callbacks))

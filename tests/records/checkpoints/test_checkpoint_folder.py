@@ -120,7 +120,8 @@ def test_the_state_of_others_is_not_read(tmp_path: Path, monkeypatch: pytest.Mon
     )
     asked = list(folder.newest(lambda checkpoint: checkpoint.step == 1))
     assert {path.parent.name for path in hashed} == {"step-1"}
-    assert len(asked) == 1 and str(asked[0]).startswith("the checkpoint of step 1 ")
+    assert len(asked) == 1
+    assert str(asked[0]).startswith("the checkpoint of step 1 ")
 
 
 @pytest.mark.parametrize("key", [*FACTS, "files", "format", "checksum"])

@@ -296,7 +296,7 @@ def test_a_full_disk_costs_a_checkpoint_only(
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint_folder, "write_state", full)
+    monkeypatch.setattr(checkpoint_folder, "write_content", full)
     spec = FLOWERS | {"checkpoint": {"epochs": 3}}
     result = kb.run(spec, results=tmp_path)
     assert result.status == "done"

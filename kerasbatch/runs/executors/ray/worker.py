@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from kerasbatch.runs.executors import worker_failure, worker_process
 from kerasbatch.runs.executors.ray.mailbox import MailboxChannel
 from kerasbatch.runs.executors.worker_failure import WorkerFailure
 from kerasbatch.runs.executors.worker_pool import Worker
-from kerasbatch.runs.executors.worker_protocol import Order, WorkerSettings
+from kerasbatch.runs.executors.worker_protocol import Order, TrainRun, WorkerSettings
+from kerasbatch.runs.prepare.prepared_run import PreparedRun
 from kerasbatch.spec.passed.objects import PassedObjects
 from kerasbatch.spec.trust import Access
 
@@ -118,7 +119,9 @@ class RayWorker(Worker):
         self.task = task.remote(name, mailbox, share)
 
     def order(self, order: Order) -> None:
-        """Send an order."""
+        """Send an order; the node of the worker may not have the files of this machine."""
+        if isinstance(order, TrainRun):
+            order = TrainRun(_portable(order.run))
         self._mailbox.order.remote(self.name, order)
 
     def kill(self) -> None:
@@ -167,6 +170,12 @@ class RayWorker(Worker):
             return str(ray.get(task.remote(self.location.output), timeout=READ_SECONDS))
         except ray.exceptions.RayError:
             return ""
+
+
+def _portable(run: PreparedRun) -> PreparedRun:
+    """Return a run with the content of the checkpoint from which it goes on."""
+    resume = None if run.resume is None else run.resume.with_files()
+    return replace(run, resume=resume, checkpoints=None)
 
 
 def _line(error: Exception) -> str:

@@ -30,9 +30,6 @@ class StateWriter(Protocol):
     def write(self, step: int, state: State) -> None:
         """Write the state after a step."""
 
-    def finish(self) -> None:
-        """Keep what a training leaves behind that has come to its end."""
-
 
 def checkpoint_steps(every: CheckpointEvery | None, plan: Plan) -> Iterator[int]:
     """Yield the steps after which a checkpoint is due, ascending; by minutes, none is known."""
@@ -131,10 +128,6 @@ class Checkpointer(PlannedCallback):
         """
         if self._is_whole and not self.model.stop_training:
             self._write_if_due(epoch + 1, 0)
-
-    def on_train_end(self, logs: Any = None) -> None:
-        """Keep the last checkpoint only."""
-        self._writer.finish()
 
     def _step(self, epoch: int, steps: int) -> int:
         """Return the steps of the run before a position."""

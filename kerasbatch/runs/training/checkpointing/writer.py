@@ -1,4 +1,7 @@
-"""The checkpoints of a run, in its directory; a full disk costs a checkpoint, not the run."""
+"""The checkpoints of a run: written into its directory, or sent to the process that writes there.
+
+A full disk costs a checkpoint, not the run.
+"""
 
 import functools
 from collections.abc import Mapping, Sequence
@@ -13,7 +16,8 @@ from kerasbatch.engine.training.start import Training
 from kerasbatch.records import provenance
 from kerasbatch.records.checkpoints.checkpoint_folder import CheckpointFolder
 from kerasbatch.records.checkpoints.packed_state import State
-from kerasbatch.runs.messages import Emit, Notice
+from kerasbatch.records.checkpoints.state_files import state_content
+from kerasbatch.runs.messages import Emit, Notice, SavedCheckpoint, not_written
 from kerasbatch.runs.training.checkpointing.checkpointer import Checkpointer, StatePart
 from kerasbatch.runs.training.checkpointing.training_state import (
     CallbackStates,
@@ -27,7 +31,7 @@ class CheckpointWriter:
     """Writes the checkpoints of a run.
 
     Args:
-        job: the input of the training, which has a directory.
+        job: the input of the training.
         engine: the name of its engine.
         emit: receives a notice about a checkpoint that was not written.
         lost: a sentence about what checkpoints cannot keep, for the first one; or empty.
@@ -53,22 +57,18 @@ class CheckpointWriter:
 
     def write(self, step: int, state: State) -> None:
         """Write the state of a training after a step."""
-        if self._folder is None:
-            return
         if self._lost:
             self._emit(Notice(self._lost))
             self._lost = ""
+        facts = {**self._facts, "models": state["parts"]["periodic"]["kept"]}
+        if self._folder is None:
+            content = {name: [b"".join(parts)] for name, parts in state_content(state).items()}
+            self._emit(SavedCheckpoint(step, content, facts))
+            return
         try:
-            files = state["parts"]["periodic"]["kept"]
-            self._folder.write(step, state, {**self._facts, "models": files})
+            self._folder.write(step, state, facts)
         except OSError as error:
-            reason = f"the checkpoint of step {step:,} was not written ({error.strerror})"
-            self._emit(Notice(f"{reason}; the run goes on"))
-
-    def finish(self) -> None:
-        """Keep the last checkpoint of a run that is done."""
-        if self._folder is not None:
-            self._folder.keep(1)
+            self._emit(not_written(step, error))
 
 
 def make_checkpointer(

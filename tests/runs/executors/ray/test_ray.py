@@ -212,3 +212,56 @@ def test_without_ray_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     spec = ["run", "experiments/digits_b16.yaml", "--ray", "local"]
     done = CliRunner().invoke(app.app, spec)
     assert done.exit_code
+
+
+class CheckpointNodeKiller(kb.Watcher):
+    """Kills a node when both runs have a checkpoint, and have trained on."""
+
+    def __init__(self, cluster: Any, node: Any, folder: Path) -> None:
+        self.cluster, self.node, self.folder = cluster, node, folder
+        self.notices: list[str] = []
+
+    def progress(self, running: kb.RunInfo, progress: Any) -> None:
+        written = {path.parent for path in self.folder.glob("*/*/checkpoints/step-*")}
+        if len(written) == 2 and self.node is not None:
+            self.cluster.remove_node(self.node, allow_graceful=False)
+            self.node = None
+
+    def notice(self, message: str) -> None:
+        self.notices.append(message)
+
+
+def test_a_killed_node_costs_no_more_than_since_the_checkpoint(
+    cluster: Any, tmp_path: Path
+) -> None:
+    """The driver has the checkpoint; another node goes on from it, to the same bits."""
+    spec = DIGITS | {
+        "model": {
+            "layers": [
+                "Flatten",
+                {"Dropout": {"rate": 0.3}},
+                {"Dense": {"units": 10, "activation": "softmax"}},
+            ]
+        },
+        "optimizer": "adam",
+        "record": ["noise"],
+        "epochs": 150,
+        "batch_size": 1,
+        "checkpoint": {"epochs": 10},
+        "sweep": {"seed": [0, 1]},
+    }
+    whole = kb.run_all(spec, results=tmp_path / "here")
+    killer = CheckpointNodeKiller(cluster, cluster.add_node(num_cpus=1), tmp_path / "ray")
+    results = on_ray(spec, tmp_path / "ray", ray=cluster.address, watcher=killer)
+    assert killer.node is None
+    assert [result.status for result in results] == ["done", "done"]
+    (resumed,) = [result for result in results if "resumed" in result.record]
+    assert resumed.record["resumed"][0]["step"] > 0
+    assert any("its node is gone; it is trained again" in each for each in killer.notices)
+    assert any("goes on after step" in each for each in killer.notices)
+    pd.testing.assert_frame_equal(histories(results), histories(whole), check_exact=True)
+    for on_node, alone in zip(results, whole, strict=True):
+        steps = sorted(path.name for path in (on_node.directory / "checkpoints").iterdir())
+        assert len(steps) == 1
+        ours, theirs = (each.directory / "noise.csv" for each in (on_node, alone))
+        assert ours.read_text() == theirs.read_text()
