@@ -59,6 +59,13 @@ Timeout = Annotated[
     str | None,
     typer.Option(metavar="SECONDS", help="Time limit of each run in seconds."),
 ]
+Grace = Annotated[
+    str,
+    typer.Option(
+        metavar="SECONDS",
+        help="After Ctrl-C or SIGTERM: time to end a block of steps and to write the checkpoint.",
+    ),
+]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show TensorFlow's log.")]
 
 
@@ -129,8 +136,12 @@ def folder_faults(file: Path | None, name: str) -> list[Fault]:
     return []
 
 
-def seconds(text: str | None) -> float | None:
+def seconds(text: str | None, name: str) -> float | None:
     """Return a time limit in seconds, or None without a text.
+
+    Args:
+        text: the text of the argument.
+        name: the name of the argument, for the error.
 
     Raises:
         SpecError: if the text is not a finite number above 0.
@@ -143,7 +154,7 @@ def seconds(text: str | None) -> float | None:
         value = math.nan
     if not 0 < value < math.inf:
         expected = "a number of seconds above 0, like 60"
-        raise SpecError([Fault(("--timeout",), f"found {text!r}; must be {expected}")])
+        raise SpecError([Fault((name,), f"found {text!r}; must be {expected}")])
     return value
 
 

@@ -16,6 +16,7 @@ from kerasbatch.cli.display.preflight import (
 from kerasbatch.cli.options import (
     CpusPerRun,
     GpusPerRun,
+    Grace,
     Jobs,
     Overrides,
     RayAddress,
@@ -46,6 +47,7 @@ def run(
     cpus_per_run: CpusPerRun = None,
     gpus_per_run: GpusPerRun = None,
     timeout: Timeout = None,
+    grace: Grace = "25",
     trust: Trust = False,
     rerun: Annotated[bool, typer.Option("--rerun", help="Train finished runs again.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show only the final table.")] = False,
@@ -56,7 +58,8 @@ def run(
     from kerasbatch.spec.reader import load_spec
 
     source = load_spec(spec, overrides or ())
-    workers, limit = options.jobs(jobs), options.seconds(timeout)
+    workers, limit = options.jobs(jobs), options.seconds(timeout, "--timeout")
+    context.obj.grace = options.seconds(grace, "--grace")
     cluster = options.cluster(ray, cpus_per_run, gpus_per_run)
     check_before_loading(source, trust)
     # Code of the user may end its process.

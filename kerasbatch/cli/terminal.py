@@ -75,9 +75,11 @@ def _show_traceback(*error: Any) -> None:
     sys.stderr.write(clean("".join(traceback.format_exception(*error))))
 
 
-def _announce_stop() -> None:
+def _announce_stop(stop: StopRequest) -> None:
+    latest = "" if stop.grace is None else f", in {stop.grace:g} s at the latest"
+    message = f"stopping after this block of steps{latest}; press Ctrl-C again to stop at once"
     with contextlib.suppress(OSError):  # standard error may be closed
-        os.write(2, b"\nstopping after this block of steps; press Ctrl-C again to stop at once\n")
+        os.write(2, f"\n{message}\n".encode())
 
 
 def _exit_interrupted(stop: StopRequest) -> NoReturn:

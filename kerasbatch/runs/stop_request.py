@@ -13,23 +13,33 @@ class StopRequest:
     A signal raises KeyboardInterrupt at once, unless it is deferred: an exception in the middle of
     TensorFlow may crash the process, and one in the middle of a message loses the message. A
     deferred signal is raised by `raise_if_requested`, between two blocks of steps; the second
-    signal is not deferred.
+    signal is not deferred. With a grace, the end of that time is like a second signal.
 
     Args:
         on_deferred: called when a signal is deferred.
+
+    Attributes:
+        signals: the signals that have come.
+        grace: the seconds from a deferred signal to the end of all runs, or None.
     """
 
-    def __init__(self, on_deferred: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, on_deferred: Callable[["StopRequest"], None] = lambda stop: None) -> None:
         self.signals: list[int] = []
+        self.grace: float | None = None
         self._on_deferred = on_deferred
         self._is_deferred = False
+        self._timer: threading.Timer | None = None
 
     def handle(self, number: int, frame: FrameType | None = None) -> None:
         """Handle a signal; the signature is that of a signal handler."""
         self.signals.append(number)
         if not self._is_deferred or len(self.signals) > 1:
             raise KeyboardInterrupt
-        self._on_deferred()
+        self._on_deferred(self)
+        if self.grace is not None:
+            self._timer = threading.Timer(self.grace, signal.raise_signal, [signal.SIGINT])
+            self._timer.daemon = True
+            self._timer.start()
 
     def raise_if_requested(self) -> None:
         """Raise KeyboardInterrupt if a signal has come.
@@ -53,6 +63,8 @@ class StopRequest:
             yield
         finally:
             self._is_deferred = False
+            if self._timer is not None:
+                self._timer.cancel()
 
 
 @contextmanager

@@ -116,14 +116,14 @@ class LocalWorker(Worker):
 
 @contextlib.contextmanager
 def _spawning() -> Iterator[None]:
-    """Start a process that neither runs the caller's script again nor hears its Ctrl-C.
+    """Start a process that neither runs the caller's script again nor hears its signals.
 
     Python imports the main script of the parent in every process that it spawns; without a guard
     around its last lines, the script would begin anew.
     """
-    main, blocked = sys.modules["__main__"], {signal.SIGINT, signal.SIGHUP}
+    main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, worker_process.STOP_SIGNALS)
     try:
         yield
     finally:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from kerasbatch.cache.progress import shown_by
 from kerasbatch.runs.executors.worker_protocol import (
@@ -34,6 +35,8 @@ from kerasbatch.spec.sweep.single_run import SingleRun
 
 MAX_OUTPUT = 2**20
 """The largest size in bytes of the output that is kept."""
+STOP_SIGNALS = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
+"""The signals that the parent of a worker handles."""
 _KILL_ME_WITH_MY_PARENT = 1
 """PR_SET_PDEATHSIG of Linux' prctl."""
 
@@ -170,10 +173,22 @@ def _watch(parent: int) -> None:
 
 
 def _ignore_signals() -> None:
-    """Ignore Ctrl-C and a closed terminal; they reach every process, and the parent decides."""
+    """Ignore signals that reach every process of a job; the parent decides.
+
+    Ctrl-C and a closed terminal do, and SIGTERM where a scheduler ends a job. A process that code
+    of the user forks, such as those of a PyDataset, is ended by SIGTERM as usual.
+    """
+    worker = os.getpid()
+
+    def end_forked(number: int, frame: Any) -> None:
+        if os.getpid() != worker:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGHUP})
+    signal.signal(signal.SIGTERM, end_forked)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
 
 def _redirect_output(file: Path) -> None:

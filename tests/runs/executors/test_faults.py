@@ -96,8 +96,8 @@ def test_a_signal_ends_a_sweep_at_the_next_block(tmp_path: Path, number: int, co
     process = start(ENDLESS, tmp_path, "--jobs", "2")
     wait_for(lambda: len(list(tmp_path.glob("spec/*/history.csv"))) == 2)
     left = workers(process)
-    for child in left:  # a terminal sends Ctrl-C to all
-        child.send_signal(signal.SIGINT)
+    for child in left:  # a terminal sends Ctrl-C to all, and a scheduler SIGTERM
+        child.send_signal(number)
     process.send_signal(number)
     out, err = process.communicate(timeout=limit(60))
     assert process.returncode == code, err
@@ -109,16 +109,18 @@ def test_a_signal_ends_a_sweep_at_the_next_block(tmp_path: Path, number: int, co
     assert not any(child.is_running() for child in left)
 
 
-def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
-    """Even where a run never comes to the end of its block."""
-    process = start(evil("hang"), tmp_path, "--trust")
+@pytest.mark.parametrize("options", [(), ("--grace", "2")], ids=["second-signal", "grace"])
+def test_a_run_that_never_ends_its_block(options: tuple[str, ...], tmp_path: Path) -> None:
+    """A second signal ends it at once, and so does the end of the grace."""
+    process = start(evil("hang"), tmp_path, "--trust", *options)
     rows = lambda: list(tmp_path.glob("spec/*/history.csv"))  # noqa: E731  # one line
     wait_for(rows)
     left = workers(process)
     wait_for(lambda: all(child.status() == "sleeping" for child in left))
     process.send_signal(signal.SIGINT)
     wait_for(lambda: process.stderr and "to stop at once" in process.stderr.readline())
-    process.send_signal(signal.SIGINT)
+    if not options:
+        process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=limit(30))
     assert process.returncode == 130, err
     (status,) = pd.read_csv(tmp_path / "spec" / "runs.csv")["status"]
