@@ -40,7 +40,7 @@ _PUBLIC_NAMES = {
     "inference.saved_model": ("load_model",),
     "runs.executors.ray.cluster": ("RayOptions",),
     "runs.progress": ("RunInfo", "SweepProgress", "Watcher"),
-    "runs.recorded_fit": ("fit",),
+    "runs.fitting.fit": ("fit",),
     "runs.result": ("Result", "load_run"),
     "runs.runner": ("run", "run_all", "sweep"),
     "sampling": ("example_order",),

@@ -24,10 +24,10 @@ from kerasbatch.errors import WorkerError as WorkerError
 from kerasbatch.inference.saved_model import load_model as load_model
 from kerasbatch.planning import plan as plan
 from kerasbatch.runs.executors.ray.cluster import RayOptions as RayOptions
+from kerasbatch.runs.fitting.fit import fit as fit
 from kerasbatch.runs.progress import RunInfo as RunInfo
 from kerasbatch.runs.progress import SweepProgress as SweepProgress
 from kerasbatch.runs.progress import Watcher as Watcher
-from kerasbatch.runs.recorded_fit import fit as fit
 from kerasbatch.runs.result import Result as Result
 from kerasbatch.runs.result import load_run as load_run
 from kerasbatch.runs.runner import run as run

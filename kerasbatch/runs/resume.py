@@ -110,7 +110,7 @@ def _points(prepared: PreparedRun, plan: Plan, last: int) -> list[int]:
 
 
 def _resume(checkpoint: Checkpoint, prepared: PreparedRun, watcher: Watcher) -> ResumePoint:
-    differs = _differences(checkpoint.facts, provenance.provenance())
+    differs = differences(checkpoint.facts, provenance.provenance())
     place = f"goes on after step {checkpoint.step:,} of {prepared.plan.total_steps:,}"
     other = checkpoint.facts["run_id"]
     is_own = other == prepared.run_id
@@ -122,7 +122,7 @@ def _resume(checkpoint: Checkpoint, prepared: PreparedRun, watcher: Watcher) -> 
     return ResumePoint(checkpoint.path, is_own, checkpoint.facts["engine"], entries)
 
 
-def _differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Return versions and parts of the machine that are others than those of a checkpoint."""
     return [
         f"{name} {now[kind].get(name)} (before: {before})"

@@ -28,7 +28,7 @@ from kerasbatch.runs.progress import NoteWriter, Watcher
 from kerasbatch.runs.result import Result
 from kerasbatch.runs.spec_keys import SpecKeys
 from kerasbatch.runs.spec_of_python import AnySpec, spec_of_python
-from kerasbatch.runs.stop_request import StopRequest, handle_ctrl_c
+from kerasbatch.runs.stop_request import StopRequest, handle_signals
 from kerasbatch.runs.sweep_runs import SweepRuns, prepared_by_swept
 from kerasbatch.search.run_bounds import run_bounds
 from kerasbatch.spec.reader import SpecSource, resolve_spec
@@ -184,7 +184,7 @@ def run_all(
         experiment, watch = Experiment(folder / source.spec.name), watcher or NoteWriter()
         finished = None if rerun else _finished_runs(source, singles, experiment, access)
         chosen = executor_of(singles, access, isolated, jobs, timeout, verbose, cluster, finished)
-        handler = handle_ctrl_c() if stop is None else nullcontext(stop)
+        handler = handle_signals() if stop is None else nullcontext(stop)
         with chosen as (executor, workers), handler as request:
             ended = train_all(source, experiment, executor, access, workers, rerun, watch, request)
             if stop is None and not _any_interrupted(ended):

@@ -67,16 +67,29 @@ class StopRequest:
                 self._timer.cancel()
 
 
+_DEFAULT = (signal.default_int_handler, signal.SIG_DFL)
+"""The handlers of signals that nobody has set."""
+
+
 @contextmanager
-def handle_ctrl_c() -> Iterator[StopRequest]:
-    """Yield a request that Ctrl-C makes, unless the caller has a handler of their own."""
+def handle_signals(*numbers: int) -> Iterator[StopRequest]:
+    """Yield a request that signals make, unless the caller has handlers of their own.
+
+    After the context, a signal other than Ctrl-C does what it does without a handler.
+
+    Args:
+        *numbers: the signals; by default Ctrl-C.
+    """
     stop = StopRequest()
     in_main = threading.current_thread() is threading.main_thread()
-    if not in_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield stop
-        return
-    signal.signal(signal.SIGINT, stop.handle)
+    before = {number: signal.getsignal(number) for number in numbers or (signal.SIGINT,)}
+    ours = [number for number, handler in before.items() if in_main and handler in _DEFAULT]
+    for number in ours:
+        signal.signal(number, stop.handle)
     try:
         yield stop
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number in ours:
+            signal.signal(number, before[number])
+        for number in {*stop.signals} - {signal.SIGINT}:
+            signal.raise_signal(number)

@@ -3,6 +3,7 @@
 import inspect
 import os
 import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -26,6 +27,7 @@ from kerasbatch.engine.training.fused import FusedTraining
 from kerasbatch.engine.training.plain import KerasOwnTraining
 from kerasbatch.engine.training.start import Training
 from kerasbatch.errors import EngineError, SpecError
+from kerasbatch.steps import Plan
 from kerasbatch.types import Engine
 
 
@@ -111,24 +113,79 @@ def train(
 
     Warnings name the line that called the caller of this function.
     """
+    started = start(
+        model, arguments, seed=seed, engine=engine, jit_compile=jit_compile, settings=settings
+    )
+    return started.run(started.options)
+
+
+@dataclass(frozen=True)
+class StartedFit:
+    """A `fit` that is compiled, and has taken no step.
+
+    Args:
+        model: its model.
+        training: its engine.
+        options: the options of its arguments.
+        jit_compile: whether plain `fit` compiles with XLA; None leaves it to the model.
+    """
+
+    model: keras.Model
+    training: Training | KerasOwnTraining
+    options: FitOptions
+    jit_compile: bool | None
+
+    def run(self, options: FitOptions) -> keras.callbacks.History:
+        """Train.
+
+        Args:
+            options: the options of its arguments, with other callbacks or another beginning.
+        """
+        training = self.training
+        with keras_compiled(self.model, self.jit_compile):
+            history = training.fit(options)
+        history.kerasbatch = Report(
+            training.name,
+            training.data,
+            training.why,
+            training.stream.seed if training.stream else None,
+            training.compile_seconds,
+        )
+        return history
+
+
+def start(
+    model: keras.Model,
+    arguments: FitArguments,
+    *,
+    seed: int | None = None,
+    engine: Engine = "auto",
+    jit_compile: bool | None = None,
+    settings: EngineSettings = DEFAULT_SETTINGS,
+    cuts: Callable[[Plan], Iterator[int]] | None = None,
+) -> StartedFit:
+    """Choose the engine and compile; arguments and errors as in `fit`.
+
+    Warnings name the line that called the caller of the caller of this function.
+
+    Args:
+        model: a compiled model.
+        arguments: the arguments of `fit`.
+        seed: as in `fit`.
+        engine: as in `fit`.
+        jit_compile: as in `fit`.
+        settings: as in `fit`.
+        cuts: returns for the plan the steps after which callbacks must be called, ascending.
+    """
     _check_environment()
     _check_choices(engine, jit_compile, seed)
-    training, options = _begin(model, arguments, engine, jit_compile, seed, settings)
+    training, options = _begin(model, arguments, engine, jit_compile, seed, settings, cuts)
     if training.obstacle and engine == "auto":
-        warnings.warn(f"training by plain model.fit, because {training.obstacle}", stacklevel=3)
+        warnings.warn(f"training by plain model.fit, because {training.obstacle}", stacklevel=4)
     stream = training.stream if isinstance(training, FusedTraining) else None
     if stream and (warning := short_epoch_warning(stream)):
-        warnings.warn(warning, stacklevel=3)
-    with keras_compiled(model, jit_compile if engine == "keras" else None):
-        history = training.fit(options)
-    history.kerasbatch = Report(
-        training.name,
-        training.data,
-        training.why,
-        training.stream.seed if training.stream else None,
-        training.compile_seconds,
-    )
-    return history
+        warnings.warn(warning, stacklevel=4)
+    return StartedFit(model, training, options, jit_compile if engine == "keras" else None)
 
 
 def _signature() -> inspect.Signature:
@@ -166,6 +223,7 @@ def _begin(
     jit_compile: bool | None,
     seed: int | None,
     settings: EngineSettings,
+    cuts: Callable[[Plan], Iterator[int]] | None,
 ) -> tuple[Training | KerasOwnTraining, FitOptions]:
     """Choose the engine and compile."""
     options = arguments.options()
@@ -175,7 +233,7 @@ def _begin(
         _check_backend(arguments)
         if makes_batches(arguments.x):
             return begin_on_batches(model, arguments, engine, needs, settings)
-        return begin_on_arrays(model, arguments, engine, needs, seed, settings)
+        return begin_on_arrays(model, arguments, engine, needs, seed, settings, cuts)
     except ObstacleError as obstacle:
         return leave_to_keras(model, arguments, engine, obstacle.reason), options
 

@@ -2,6 +2,7 @@
 
 import copy
 import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import keras
@@ -27,6 +28,7 @@ from kerasbatch.engine.training.fused import FusedTraining
 from kerasbatch.engine.training.plain import KerasOwnTraining
 from kerasbatch.engine.training.start import Training, refusal, start, start_on_batches
 from kerasbatch.planning import plan
+from kerasbatch.steps import Plan
 from kerasbatch.types import Engine
 
 DEFAULT_BATCH_SIZE = 32
@@ -65,6 +67,7 @@ def begin_on_arrays(
     needs: Needs,
     seed: int | None,
     settings: EngineSettings,
+    cuts: Callable[[Plan], Iterator[int]] | None = None,
 ) -> tuple[Training, FitOptions]:
     """Choose the engine for arrays and compile.
 
@@ -79,7 +82,15 @@ def begin_on_arrays(
     size = None if arguments.batch_size is None else stream.plan.batch_size
     validation = _validation(arguments, gathered.validation, size)
     options = replace(options, validation=validation)
-    training = start(model, stream, engine=engine, needs=needs, options=options, settings=settings)
+    training = start(
+        model,
+        stream,
+        engine=engine,
+        needs=needs,
+        options=options,
+        cuts=cuts(stream.plan) if cuts else None,
+        settings=settings,
+    )
     return training, options
 
 
@@ -101,7 +112,7 @@ def begin_on_batches(
     _check_batch_arguments(arguments)
     if arguments.batch_size is not None:
         message = "batch_size has no effect: the data come in batches already"
-        warnings.warn(message, stacklevel=4)
+        warnings.warn(message, stacklevel=6)
     if engine == "auto" and isinstance(arguments.x, tf.data.Dataset):
         why = no_gain_reason(arguments.x, arguments.steps_per_epoch, settings)
         if why is not None:

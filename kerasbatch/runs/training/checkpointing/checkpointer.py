@@ -3,11 +3,13 @@
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from kerasbatch.callbacks.base import PlannedCallback
-from kerasbatch.callbacks.recorder import Recorder
+from kerasbatch.engine.program.step_counts import StepCounts
+from kerasbatch.engine.training.fused import FusedTraining
+from kerasbatch.engine.training.start import Training
 from kerasbatch.records.checkpoints.packed_state import State
 from kerasbatch.spec.stored_schema import CheckpointEvery
 from kerasbatch.steps import Plan
@@ -22,6 +24,16 @@ class StatePart(Protocol):
 
     def restore(self, state: State) -> None:
         """Continue from a state."""
+
+
+class Clock(Protocol):
+    """The clock of a training."""
+
+    def pause(self) -> None:
+        """Stop the clock."""
+
+    def resume(self) -> None:
+        """Start the clock again."""
 
 
 class StateWriter(Protocol):
@@ -48,13 +60,11 @@ class Checkpointer(PlannedCallback):
     Args:
         plan: the plan of the training.
         every: the distance of checkpoints; None writes none.
+        training: its engine; only the fused one can go on inside an epoch.
         parts: the parts of the training, by name.
-        recorder: its recorder, which has the clock.
         writer: writes the state after a step.
+        clock: its clock, or None.
         start: the state from which the training goes on, or None.
-        inside_epochs: whether the engine can go on inside an epoch.
-        is_present: returns whether the model has the state of the hook that is called, and not
-            that of a later epoch.
 
     Attributes:
         position: the epoch and the steps of it after which the training begins.
@@ -67,18 +77,17 @@ class Checkpointer(PlannedCallback):
         plan: Plan,
         every: CheckpointEvery | None,
         *,
+        training: Training,
         parts: Mapping[str, StatePart],
-        recorder: Recorder,
         writer: StateWriter,
+        clock: Clock | None,
         start: State | None,
-        inside_epochs: bool,
-        is_present: Callable[[], bool],
     ) -> None:
         super().__init__(plan)
-        self._every, self._parts, self._recorder = every, parts, recorder
-        self._writer, self._start = writer, start
+        self._every, self._parts, self._clock = every, parts, clock
+        self._training, self._writer, self._start = training, writer, start
         self.position = (0, 0) if start is None else (start["epoch"], start["steps"])
-        self._inside_epochs, self._is_present = inside_epochs, is_present
+        self._inside_epochs = isinstance(training, FusedTraining)
         self._steps = checkpoint_steps(every, plan)
         self._due = next(self._steps, math.inf)
         self._written = 0
@@ -139,14 +148,20 @@ class Checkpointer(PlannedCallback):
         if not self._is_present() or not (self._stop_requested or self._is_due(step)):
             return
         if step > self._written:
-            self._recorder.pause()
+            if self._clock:
+                self._clock.pause()
             state = {name: part.state() for name, part in self._parts.items()}
             self._writer.write(step, {"epoch": epoch, "steps": steps, "step": step, "parts": state})
-            self._recorder.resume()
+            if self._clock:
+                self._clock.resume()
             self._written, self._time = step, time.monotonic()
         self._pass_steps(step)
         if self._stop_requested:
             raise KeyboardInterrupt
+
+    def _is_present(self) -> bool:
+        """Return whether the model has the state of this hook, and not that of a later epoch."""
+        return self._training.counts().updates == StepCounts.of(self.model).updates
 
     def _is_due(self, step: int) -> bool:
         minutes = self._every.minutes if self._every else None

@@ -1,7 +1,7 @@
 """The parts of the state of a training that are not our own: model, random numbers, callbacks."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -13,6 +13,7 @@ from kerasbatch.engine import keras_private
 from kerasbatch.engine.model_state import all_variables
 from kerasbatch.errors import EngineError
 from kerasbatch.records.checkpoints.packed_state import State, is_plain
+from kerasbatch.runs.training.checkpointing.checkpointer import StatePart
 
 _OF_KERAS = ("_model", "params", "validation_data")
 """The attributes that Keras sets in every callback."""
@@ -140,6 +141,21 @@ class CallbackStates:
         if not lost:
             return ""
         return f"checkpoints hold no {' and no '.join(lost)}; plain values and arrays are kept"
+
+
+def training_parts(
+    model: keras.Model, engine: StatePart, ours: Mapping[str, StatePart], callbacks: CallbackStates
+) -> dict[str, StatePart]:
+    """Return the parts of a training, by name, in the order in which they are restored.
+
+    Args:
+        model: its model.
+        engine: its engine.
+        ours: our own parts.
+        callbacks: the callbacks of the user.
+    """
+    parts = {"model": ModelState(model), "engine": engine, "random": RandomState()}
+    return {**parts, **ours, "callbacks": callbacks}
 
 
 def _attributes(callback: keras.callbacks.Callback) -> dict[str, Any]:

@@ -9,20 +9,16 @@ from typing import Any
 
 import keras
 
-from kerasbatch.callbacks.recorder import Recorder
-from kerasbatch.engine.program.step_counts import StepCounts
-from kerasbatch.engine.training.fused import FusedTraining
 from kerasbatch.engine.training.start import Training
 from kerasbatch.records import provenance
 from kerasbatch.records.checkpoints.checkpoint_folder import CheckpointFolder
 from kerasbatch.records.checkpoints.packed_state import State
 from kerasbatch.records.checkpoints.state_files import state_content
 from kerasbatch.runs.messages import Emit, Notice, SavedCheckpoint, not_written
-from kerasbatch.runs.training.checkpointing.checkpointer import Checkpointer, StatePart
+from kerasbatch.runs.training.checkpointing.checkpointer import Checkpointer, Clock, StatePart
 from kerasbatch.runs.training.checkpointing.training_state import (
     CallbackStates,
-    ModelState,
-    RandomState,
+    training_parts,
 )
 from kerasbatch.runs.training.job import TrainingJob
 
@@ -76,7 +72,7 @@ def make_checkpointer(
     training: Training,
     callbacks: Sequence[keras.callbacks.Callback],
     ours: Mapping[str, StatePart],
-    recorder: Recorder,
+    clock: Clock,
     emit: Emit,
     start: State | None,
 ) -> Checkpointer:
@@ -87,25 +83,17 @@ def make_checkpointer(
         training: its engine.
         callbacks: the callbacks of its spec.
         ours: the other parts with a state, by name.
-        recorder: its recorder.
+        clock: its clock.
         emit: receives notices.
         start: the state from which it goes on, or None.
     """
     of_spec = CallbackStates(callbacks)
-    parts = {
-        "model": ModelState(job.model),
-        "engine": training,
-        "random": RandomState(),
-        **ours,
-        "callbacks": of_spec,
-    }
     return Checkpointer(
         job.plan,
         job.spec.checkpoint,
-        parts=parts,
-        recorder=recorder,
+        training=training,
+        parts=training_parts(job.model, training, ours, of_spec),
         writer=CheckpointWriter(job, training.name, emit, of_spec.lost()),
+        clock=clock,
         start=start,
-        inside_epochs=isinstance(training, FusedTraining),
-        is_present=lambda: training.counts().updates == StepCounts.of(job.model).updates,
     )

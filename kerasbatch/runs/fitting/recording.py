@@ -1,21 +1,22 @@
-"""`kerasbatch.fit`: the drop-in for `model.fit`, which with `results` is an ordinary run."""
+"""The record of a `kerasbatch.fit(results=DIR)`: an ordinary run of an experiment."""
 
 import contextlib
-import inspect
-import os
+import re
 import secrets
 import shutil
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from kerasbatch.callbacks.base import PlannedCallback
 from kerasbatch.callbacks.recorder import Recorder
 from kerasbatch.callbacks.step_counter import StepCounter
 from kerasbatch.columns import HISTORY_COLUMNS, STEP_COLUMNS
 from kerasbatch.engine.fit import api
-from kerasbatch.engine.fit.arguments import FitArguments, bind_arguments
+from kerasbatch.engine.fit.arguments import FitArguments
 from kerasbatch.errors import KerasbatchError
 from kerasbatch.records import provenance
 from kerasbatch.records.experiment import Experiment
@@ -25,7 +26,7 @@ from kerasbatch.records.run_row import RunRow, per_second
 from kerasbatch.records.run_status import RunStatus
 from kerasbatch.records.runs_csv import RunsCsv
 from kerasbatch.records.table_writer import TableWriter
-from kerasbatch.runs.recorded_spec import (
+from kerasbatch.runs.fitting.recorded_spec import (
     numeric_batch_size,
     rate_of,
     spec_of_fit,
@@ -34,63 +35,29 @@ from kerasbatch.runs.recorded_spec import (
 from kerasbatch.runs.training.failures import describe_failure, traceback_of
 from kerasbatch.spec.passed.fingerprint import fingerprint
 
-_OURS = ("seed", "engine", "jit_compile", "settings")
+_NAME = re.compile(r"batch_size=\d+-[0-9a-f]{8}")
+"""The names of runs; that in a checkpoint may be forged."""
 
 
-def fit(
+@contextlib.contextmanager
+def recorded(
     model: keras.Model,
-    *args: Any,
-    results: str | os.PathLike[str] | None = None,
-    **kwargs: Any,
-) -> keras.callbacks.History:
-    """Train a compiled Keras model as `model.fit` does; see `kerasbatch.engine.fit.api.fit`.
-
-    Args:
-        model: a compiled model.
-        *args: the positional arguments of `model.fit`.
-        results: the directory of an experiment, such as `results/mine`: the training becomes a new
-            run in it, with history, step check and record, which `compare`, `report` and `load`
-            read. The data must be arrays, and trained on in whole epochs.
-        **kwargs: the named arguments of `model.fit`, and `seed`, `engine`, `jit_compile` and
-            `settings`.
-
-    Returns:
-        Keras' History, with a Report as `history.kerasbatch`.
-
-    Raises:
-        SpecError: if the data or a number are wrong, or cannot be recorded.
-        EngineError: if `engine` is fused and cannot work.
-    """
-    ours = {name: kwargs.pop(name) for name in _OURS if name in kwargs}
-    arguments = bind_arguments(model, args, kwargs)
-    if results is None:
-        return api.train(model, arguments, **ours)
-    recording = _Recording(model, arguments, Path(results), ours.get("seed"))
-    callbacks = [*keras.tree.flatten(arguments.callbacks or []), *recording.callbacks]
+    arguments: FitArguments,
+    experiment: Path,
+    seed: int | None,
+    run_id: str,
+) -> Iterator["Recording"]:
+    """Yield a recording, which an error of the training ends; arguments as in `Recording`."""
+    recording = Recording(model, arguments, experiment, seed, run_id)
     try:
-        history = api.train(model, arguments.replaced(callbacks=callbacks), **ours)
+        yield recording
     except BaseException as error:
         with contextlib.suppress(KerasbatchError, OSError):  # the error of the training counts
             recording.finish(error=error)
         raise
-    try:
-        recording.finish(report=history.kerasbatch)
-    except (KerasbatchError, OSError) as error:
-        warnings.warn(
-            f"the training ended, and its record could not be written: {error}", stacklevel=2
-        )
-    return history
 
 
-fit.__signature__ = inspect.signature(api.fit).replace(  # type: ignore[attr-defined]
-    parameters=[
-        *inspect.signature(api.fit).parameters.values(),
-        inspect.signature(fit).parameters["results"],
-    ]
-)
-
-
-class _Recording:
+class Recording:
     """The run directory of a `fit`.
 
     Args:
@@ -98,10 +65,16 @@ class _Recording:
         arguments: the arguments of `fit`.
         experiment: the directory of the experiment.
         seed: the seed of the order, or None.
+        run_id: the name of a run that has not ended, and goes on; empty for a new one.
     """
 
     def __init__(
-        self, model: keras.Model, arguments: FitArguments, experiment: Path, seed: int | None
+        self,
+        model: keras.Model,
+        arguments: FitArguments,
+        experiment: Path,
+        seed: int | None,
+        run_id: str,
     ) -> None:
         examples = training_examples(arguments)
         size = numeric_batch_size(arguments.batch_size, examples)
@@ -114,20 +87,49 @@ class _Recording:
         self._rate = rate_of(model)
         self._started = provenance.utc_now()
         self._counter = StepCounter(examples, size)
-        self._recorder = Recorder(examples, size, on_row=lambda row: self._write())
-        run_id = f"batch_size={size}-{secrets.token_hex(4)}"
-        self._directory = RunDirectory(self._experiment.path / run_id)
-        self._directory.start(self._spec)
+        self.recorder = Recorder(examples, size, on_row=lambda row: self._write())
+        self.parts = {"counter": self._counter, "recorder": self.recorder}
+        self._directory = self._open(run_id, size)
         self._tables = TableWriter(self._directory)
-        self.callbacks = [self._counter, self._recorder]
+
+    def _open(self, run_id: str, size: int) -> RunDirectory:
+        """Return the directory of the run that goes on, unless it has ended; else a new one."""
+        goes_on = _NAME.fullmatch(run_id) and not self._experiment.run(run_id).is_finished()
+        name = run_id if goes_on else f"batch_size={size}-{secrets.token_hex(4)}"
+        directory = self._experiment.run(name)
+        directory.start(self._spec)
+        return directory
+
+    @property
+    def run_id(self) -> str:
+        """The name of the run."""
+        return self._directory.run_id
+
+    @property
+    def callbacks(self) -> list[PlannedCallback]:
+        """The callbacks that count and record."""
+        return list(self.parts.values())
 
     def _write(self) -> None:
         """Write the tables if that is due."""
-        rows = {"history.csv": self._recorder.rows, "steps.csv": self._counter.rows}
+        rows = {"history.csv": self.recorder.rows, "steps.csv": self._counter.rows}
         columns = {"history.csv": HISTORY_COLUMNS, "steps.csv": STEP_COLUMNS}
         for name, table in rows.items():
             self._tables.put(name, 0, tuple(table), columns[name])
         self._tables.write_if_due()
+
+    def added_to(self, arguments: FitArguments) -> FitArguments:
+        """Return arguments of `fit` with the callbacks that count and record."""
+        callbacks = keras.tree.flatten(arguments.callbacks or [])
+        return arguments.replaced(callbacks=[*callbacks, *self.callbacks])
+
+    def complete(self, report: api.Report) -> None:
+        """Finish the run of a training that ended; warn if its record cannot be written."""
+        try:
+            self.finish(report=report)
+        except (KerasbatchError, OSError) as error:
+            message = f"the training ended, and its record could not be written: {error}"
+            warnings.warn(message, stacklevel=3)
 
     def finish(self, report: api.Report | None = None, error: BaseException | None = None) -> None:
         """Write all files of the run, and the table of the experiment.
@@ -139,7 +141,7 @@ class _Recording:
         if not self._counter.has_begun:
             shutil.rmtree(self._directory.path)
             return
-        self._recorder.pause()
+        self.recorder.pause()
         self._write()
         self._tables.write()
         with self._experiment.locked(trusted=True):
@@ -185,11 +187,11 @@ class _Recording:
         return self._counter.plan.total_steps if self._counter.rows else 0
 
     def _row(self, engine: str | None, report: api.Report | None, status: RunStatus) -> Any:
-        counter, seconds = self._counter, round(self._recorder.train_seconds, 6) or None
+        counter, seconds = self._counter, round(self.recorder.train_seconds, 6) or None
         plan, step = counter.plan, counter.observed_steps
         counts = [row["observed_examples"] for row in counter.rows]
         examples = None if None in counts else sum(counts)
-        rows = self._recorder.rows
+        rows = self.recorder.rows
         prefix = "val_" if rows and "val_loss" in rows[-1] else "train_"
         return RunRow(
             run_id=self._directory.run_id,

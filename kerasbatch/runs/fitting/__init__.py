@@ -1,0 +1,1 @@
+"""`kerasbatch.fit` with a record of the training, and with checkpoints."""

@@ -1,0 +1,239 @@
+"""A `kerasbatch.fit(checkpoint=DIR)`: it writes checkpoints, and goes on from the last one."""
+
+import contextlib
+import signal
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from kerasbatch.engine.fit import api
+from kerasbatch.engine.fit.arguments import FitArguments
+from kerasbatch.engine.model_state import build_model
+from kerasbatch.engine.obstacle import ObstacleError
+from kerasbatch.engine.options import FitOptions
+from kerasbatch.engine.settings import DEFAULT_SETTINGS
+from kerasbatch.engine.sources.example_stream import ExampleStream
+from kerasbatch.engine.training.plain import KerasOwnTraining, PlainTraining
+from kerasbatch.engine.training.start import Training
+from kerasbatch.errors import EngineError
+from kerasbatch.records import provenance
+from kerasbatch.records.checkpoints.checkpoint_folder import CheckpointFolder
+from kerasbatch.records.checkpoints.packed_state import State
+from kerasbatch.runs.fitting.checkpoints import (
+    checkpoint_distance,
+    last_checkpoint,
+    locked_folder,
+    refuse_arguments,
+)
+from kerasbatch.runs.fitting.identity import fit_identity
+from kerasbatch.runs.fitting.recording import Recording
+from kerasbatch.runs.messages import not_written
+from kerasbatch.runs.progress import NoteWriter
+from kerasbatch.runs.resume import differences
+from kerasbatch.runs.stop_request import StopRequest, handle_signals
+from kerasbatch.runs.training.checkpointing.checkpointer import Checkpointer, checkpoint_steps
+from kerasbatch.runs.training.checkpointing.training_state import CallbackStates, training_parts
+from kerasbatch.spec.stored_schema import CheckpointEvery
+
+
+@contextlib.contextmanager
+def checkpointed_fit(
+    path: Path,
+    every: Mapping[str, float],
+    model: keras.Model,
+    arguments: FitArguments,
+    ours: Mapping[str, Any],
+    recorded: bool,
+) -> Iterator["CheckpointedFit"]:
+    """Yield a `fit` with checkpoints in a folder, which is locked for this process.
+
+    Args:
+        path: the folder.
+        every: the distance of checkpoints.
+        model: a compiled model.
+        arguments: the arguments of `fit`.
+        ours: our own arguments.
+        recorded: whether the training is recorded as a run.
+
+    Raises:
+        SpecError: if an argument has no checkpoints, or the folder those of another training.
+        DirectoryInUseError: if another process uses the folder.
+    """
+    distance = checkpoint_distance(every)
+    refuse_arguments(arguments)
+    with locked_folder(path) as folder:
+        yield CheckpointedFit(folder, distance, model, arguments, ours, recorded)
+
+
+class CheckpointedFit:
+    """A `fit` with checkpoints.
+
+    Args:
+        folder: the folder of its checkpoints.
+        every: their distance.
+        model: a compiled model.
+        arguments: the arguments of `fit`.
+        ours: our own arguments.
+        recorded: whether the training is recorded as a run.
+
+    Attributes:
+        run_id: the name of its run, if it has trained before and was recorded; else empty.
+
+    Raises:
+        SpecError: if the folder holds checkpoints of another training.
+    """
+
+    def __init__(
+        self,
+        folder: CheckpointFolder,
+        every: CheckpointEvery,
+        model: keras.Model,
+        arguments: FitArguments,
+        ours: Mapping[str, Any],
+        recorded: bool,
+    ) -> None:
+        self._folder, self._every, self._model = folder, every, model
+        self._arguments, self._ours, self._notes = arguments, dict(ours), NoteWriter()
+        self._identity = fit_identity(model, arguments, ours) | {"results": str(recorded)}
+        self._start = last_checkpoint(folder, self._identity, arguments.epochs, ours)
+        self._resumed: list[Any] = []
+        self.run_id = str(self._start.facts["run_id"]) if self._start else ""
+
+    def train(self, recording: Recording | None = None) -> keras.callbacks.History:
+        """Train to the end, from the last checkpoint if there is one.
+
+        Warnings name the line that called the caller of this function.
+
+        Args:
+            recording: the record of the training, or None.
+
+        Raises:
+            EngineError: if only Keras can train, which has no checkpoints.
+        """
+        state = self._resume()
+        settings = replace(self._ours.pop("settings", DEFAULT_SETTINGS), any_length=True)
+        started = api.start(
+            self._model,
+            self._arguments,
+            settings=settings,
+            cuts=lambda plan: checkpoint_steps(self._every, plan),
+            **self._ours,
+        )
+        training = started.training
+        if isinstance(training, KerasOwnTraining):
+            raise EngineError(f"checkpoint cannot work here, because {training.obstacle}")
+        if isinstance(training, PlainTraining):
+            _build(self._model, _stream(training))
+        with handle_signals(signal.SIGINT, signal.SIGTERM) as stop:
+            options = self._options(training, started.options, recording, state, stop)
+            with stop.deferred():
+                history = started.run(options)
+            stop.raise_if_requested()
+        self._folder.keep(1)
+        return history
+
+    def _resume(self) -> State | None:
+        """Return the state of the checkpoint; its seed and its engine train on. Notify of it."""
+        checkpoint = self._start
+        if checkpoint is None:
+            return None
+        facts = checkpoint.facts
+        self._identity = {**facts["training"], **self._identity}
+        self._ours |= {"seed": facts["seed"], "engine": facts["engine"]}
+        differs = differences(facts, provenance.provenance())
+        marked = f", with {', '.join(differs)}: its numbers may differ" if differs else ""
+        place = f"{self._folder.path}: the training goes on after step {checkpoint.step:,}"
+        self._notes.notice(f"{place}{marked}")
+        self._resumed = [*facts["resumed"], {"step": checkpoint.step, "differs": differs}]
+        return checkpoint.state()
+
+    def _options(
+        self,
+        training: Training,
+        options: FitOptions,
+        recording: Recording | None,
+        state: State | None,
+        stop: StopRequest,
+    ) -> FitOptions:
+        """Return the options with the callbacks that write checkpoints, and the beginning."""
+        theirs = [*options.callbacks, keras.callbacks.History()]  # before the checkpointer
+        ours = recording.parts if recording else {}
+        of_user = CallbackStates(theirs)
+        checkpointer = Checkpointer(
+            _stream(training).plan,
+            self._every,
+            training=training,
+            parts=training_parts(self._model, training, ours, of_user),
+            writer=_Writer(self._folder, self._facts(training, recording), of_user.lost()),
+            clock=recording.recorder if recording else None,
+            start=state,
+        )
+        callbacks = [*theirs, *ours.values(), _StopCheck(checkpointer, stop), checkpointer]
+        epoch, steps = checkpointer.position if state else (options.initial_epoch, 0)
+        return replace(options, callbacks=callbacks, initial_epoch=epoch, initial_steps=steps)
+
+    def _facts(self, training: Training, recording: Recording | None) -> dict[str, Any]:
+        """Return the facts of every checkpoint."""
+        return {
+            "engine": training.name,
+            "run_id": recording.run_id if recording else "",
+            "training": self._identity,
+            "seed": _stream(training).seed,
+            "budget": ["epochs", _stream(training).epochs],
+            "saved": [],
+            "models": [],
+            "resumed": self._resumed,
+            **provenance.provenance(),
+        }
+
+
+def _build(model: keras.Model, stream: ExampleStream) -> None:
+    """Build all variables of a model, which Keras' `fit` builds in its first step.
+
+    Raises:
+        EngineError: if that is impossible.
+    """
+    example = keras.tree.map_structure(lambda array: array[:1], stream.arrays)
+    try:
+        build_model(model, example)
+    except ObstacleError as obstacle:
+        raise EngineError(f"checkpoint cannot work here, because {obstacle.reason}") from obstacle
+
+
+def _stream(training: Training) -> ExampleStream:
+    """Return the examples of a training on arrays."""
+    assert training.stream is not None  # noqa: S101  # batches are refused before
+    return training.stream
+
+
+class _Writer:
+    """Writes checkpoints, and notifies of one that cannot be written."""
+
+    def __init__(self, folder: CheckpointFolder, facts: Mapping[str, Any], lost: str) -> None:
+        self._folder, self._facts, self._lost, self._notes = folder, facts, lost, NoteWriter()
+
+    def write(self, step: int, state: State) -> None:
+        if self._lost:
+            self._notes.notice(self._lost)
+            self._lost = ""
+        try:
+            self._folder.write(step, state, {**self._facts, "epochs": state["epoch"]})
+        except OSError as error:
+            self._notes.notice(not_written(step, error).text)
+
+
+class _StopCheck(keras.callbacks.Callback):
+    """Lets a requested stop wait for the next checkpoint, where the engine has one."""
+
+    accepts_blocks = accepts_epochs = True
+
+    def __init__(self, checkpointer: Checkpointer, stop: StopRequest) -> None:
+        super().__init__()
+        self._checkpointer, self._stop = checkpointer, stop
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        with self._checkpointer.deferred_stop():
+            self._stop.raise_if_requested()
