@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from small_specs import SMALL
 
+from kerasbatch.runs.executors import resources
+
 # A job in the background of a shell ignores Ctrl-C, and so would the processes that tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -27,6 +29,13 @@ def _made_data() -> None:
     """The data of the shipped experiments, which their script makes."""
     script = Path(__file__).parents[1] / "experiments" / "make_data.py"
     subprocess.run([sys.executable, str(script)], check=True)
+
+
+@pytest.fixture(autouse=True)
+def _one_worker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By default, one worker trains the sweeps of a quick test: each takes seconds to start."""
+    if request.node.get_closest_marker("slow") is None:
+        monkeypatch.setattr(resources, "default_jobs", lambda: 1)
 
 
 @pytest.fixture

@@ -136,9 +136,7 @@ def test_the_numbers_are_those_of_keras(folder: Path, engine: str, data: dict[st
 @pytest.mark.parametrize(
     ("data", "build"),
     [
-        ({"python": "mine.py:parts"}, "build"),
         ({"python": "mine.py:in_a_tuple"}, "build_tuple"),
-        ({"dataset": "mine.py:examples"}, "build"),
         ({"npz": "parts.npz"}, "build"),
     ],
 )

@@ -258,7 +258,7 @@ def test_advised(run: Any, tmp_path: Path) -> None:
     spec = COMPILED | {"target": {"metric": "val_kind_accuracy", "at_least": 0.3}}
     spec["data"] = {"python": "mine.py:load", "arguments": {"n": 600}}
     Path("advised.yaml").write_text(dump_yaml(spec), encoding="utf-8")
-    advice = kb.advise("advised.yaml", trust=True)
+    advice = kb.advise("advised.yaml", trust=True, minutes=1.0)
     assert len(advice.table) > 1
 
 

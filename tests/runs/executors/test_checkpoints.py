@@ -28,9 +28,9 @@ SPEC: dict[str, Any] = {
     "optimizer": {"name": "adam", "use_ema": True},
     "loss": "sparse_categorical_crossentropy",
     "metrics": ["accuracy"],
-    "steps": 80_000,
+    "steps": 40_000,
     "batch_size": 2,
-    "evaluate_every": {"steps": 8000},
+    "evaluate_every": {"steps": 4000},
     "save": ["last", "best"],
 }
 
@@ -74,9 +74,9 @@ def assert_same_models(one: kb.Result, other: kb.Result) -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_a_single_run(number: int, tmp_path: Path) -> None:
     """A stop request writes a last checkpoint, so nothing of the training is lost."""
-    command = Command(tmp_path / "cut", SPEC | {"checkpoint": {"steps": 5000}})
+    command = Command(tmp_path / "cut", SPEC | {"checkpoint": {"steps": 2500}})
     ends = []
-    for step in (5000, 30_000):
+    for step in (2500, 15_000):
         command.signalled(number, step)
         ends.append(max(command.steps()))
     result = kb.run(command.spec, results=tmp_path / "cut")
@@ -93,9 +93,9 @@ def test_a_single_run(number: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_sweep_by_workers(number: int, tmp_path: Path) -> None:
     """Every open run goes on from its own checkpoint."""
-    sweep = SPEC | {"sweep": {"seed": [0, 1]}, "steps": 60_000}
-    command = Command(tmp_path / "cut", sweep | {"checkpoint": {"steps": 5000}})
-    command.signalled(number, 20_000)
+    sweep = SPEC | {"sweep": {"seed": [0, 1]}, "steps": 30_000}
+    command = Command(tmp_path / "cut", sweep | {"checkpoint": {"steps": 2500}})
+    command.signalled(number, 10_000)
     results = kb.run_all(command.spec, results=tmp_path / "cut", jobs=2)
     assert any("resumed" in result.record for result in results)
     undisturbed = kb.run_all(sweep, results=tmp_path / "whole", jobs=2)

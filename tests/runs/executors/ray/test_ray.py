@@ -245,9 +245,9 @@ def test_a_killed_node_costs_no_more_than_since_the_checkpoint(
         },
         "optimizer": "adam",
         "record": ["noise"],
-        "epochs": 150,
+        "epochs": 60,
         "batch_size": 1,
-        "checkpoint": {"epochs": 10},
+        "checkpoint": {"epochs": 5},
         "sweep": {"seed": [0, 1]},
     }
     whole = kb.run_all(spec, results=tmp_path / "here")
