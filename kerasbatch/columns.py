@@ -2,6 +2,8 @@
 
 HISTORY_COLUMNS = ("epoch", "step", "examples", "seconds", "learning_rate")
 """The first columns of history.csv; losses and metrics follow."""
+NOT_MEASURED = frozenset(HISTORY_COLUMNS) - {"learning_rate"}
+"""Columns of a history that hold times and counts, not measured values."""
 STEP_COLUMNS = (
     "epoch",
     "train_examples",

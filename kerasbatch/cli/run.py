@@ -46,6 +46,10 @@ def run(
     ray: RayAddress = None,
     cpus_per_run: CpusPerRun = None,
     gpus_per_run: GpusPerRun = None,
+    tensorboard: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Log directory, in which runs write TensorBoard events."),
+    ] = None,
     timeout: Timeout = None,
     grace: Grace = "25",
     trust: Trust = False,
@@ -84,6 +88,7 @@ def run(
             watcher=display,
             verbose=verbose,
             ray=cluster,
+            tensorboard=tensorboard,
             stop=context.obj,
             isolated=isolated,
         )

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from kerasbatch.records import provenance
@@ -16,7 +17,7 @@ from kerasbatch.records.runs_csv import RunsCsv
 from kerasbatch.records.stored_files import StoredFileError
 from kerasbatch.runs import earlier_results
 from kerasbatch.runs.executors.worker_failure import WorkerFailure
-from kerasbatch.runs.messages import Message, Notice, ProgressUpdate, RunEnded, SavedCheckpoint
+from kerasbatch.runs.messages import Message, Notice, ProgressUpdate, RunEnded
 from kerasbatch.runs.open_run import OpenRun, begin
 from kerasbatch.runs.prepare.prepared_run import PreparedRun
 from kerasbatch.runs.progress import RunInfo, SweepProgress, Watcher
@@ -47,6 +48,7 @@ class Coordinator:
         workers: the number of runs at a time.
         watcher: is notified of everything.
         rerun: train finished runs again.
+        tensorboard: the log directory of TensorBoard, or None.
     """
 
     def __init__(
@@ -59,11 +61,12 @@ class Coordinator:
         watcher: Watcher,
         *,
         rerun: bool,
+        tensorboard: Path | None,
     ) -> None:
         self.results: dict[str, Result] = {}
         self._runs, self._rerun = runs, rerun
         self._experiment, self._access, self._watcher = experiment, access, watcher
-        self._workers = workers
+        self._workers, self._tensorboard = workers, tensorboard
         self._open: dict[str, OpenRun] = {}
         self._tries: dict[str, int] = defaultdict(int)
         self._schedule = Scheduler()
@@ -143,19 +146,17 @@ class Coordinator:
         elif isinstance(message, ProgressUpdate):
             open_run.progress = message.progress
             self._watcher.progress(open_run.info, message.progress)
-        elif isinstance(message, SavedCheckpoint):
-            if notice := open_run.write_checkpoint(message):
-                self.on_message(run, notice)
         else:
             with self._ending_if_deleted(open_run):
-                open_run.store(message)
+                if notice := open_run.store(message):
+                    self.on_message(run, notice)
 
     def on_failure(self, run: PreparedRun, failure: WorkerFailure) -> None:
         """Record a run that lost its worker, with the rows received so far, or try it again."""
         if self.is_ended(run):
             return
         if failure.retry and self._tries[run.run_id] < MAX_TRIES:
-            del self._open[run.run_id]
+            self._open.pop(run.run_id).close()
             self._schedule.put_back(run)
             self._watcher.notice(f"{run.run_id}: {failure.message}; it is trained again")
             return
@@ -185,6 +186,7 @@ class Coordinator:
             RunInfo(run.run_id, run.single, run.plan, number, count),
             self._experiment.run(run.run_id),
             self._spec_with_absolute_paths(run),
+            self._tensorboard,
         )
 
     def _spec_with_absolute_paths(self, run: PreparedRun) -> Spec:
@@ -226,6 +228,7 @@ class Coordinator:
     def _close(self, open_run: OpenRun, record: dict[str, Any]) -> None:
         """Put the directory of a run with a record into its place, and keep the result."""
         run, directory = open_run.run, open_run.written
+        open_run.close()
         if RunStatus(record["status"]).is_settled:
             open_run.target.checkpoints.keep(1)
         if directory != open_run.target and directory.replaces(open_run.target):

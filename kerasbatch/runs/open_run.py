@@ -2,10 +2,12 @@
 
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from kerasbatch.columns import HISTORY_COLUMNS, STEP_COLUMNS
 from kerasbatch.records import provenance
+from kerasbatch.records.event_file import FOLDER, EventFile
 from kerasbatch.records.run_directory import RunDirectory
 from kerasbatch.records.table_writer import TableWriter
 from kerasbatch.runs.executors.worker_failure import WorkerFailure
@@ -35,6 +37,7 @@ class OpenRun:
         written: the directory that is written: the same, or its successor.
         tables: its tables.
         started: the time of its start.
+        events: its TensorBoard event files.
         progress: its last progress, or None.
         since: the time of its start, by `time.monotonic`.
     """
@@ -45,20 +48,45 @@ class OpenRun:
     written: RunDirectory
     tables: TableWriter
     started: str
+    events: list[EventFile] = field(default_factory=list)
     progress: Progress | None = None
     since: float = field(default_factory=time.monotonic)
 
-    def store(self, message: TableRows | SavedFile | DeletedFile) -> None:
-        """Keep rows until their table is written; write or delete a file."""
+    def store(
+        self, message: TableRows | SavedFile | DeletedFile | SavedCheckpoint
+    ) -> Notice | None:
+        """Keep rows until their table is written; write or delete a file.
+
+        Returns:
+            A notice about something that cannot be written, without which the run goes on.
+        """
+        if isinstance(message, SavedCheckpoint):
+            return self._write_checkpoint(message)
         if isinstance(message, TableRows):
             self.tables.put(message.table, message.start, message.rows, message.columns)
-        elif isinstance(message, SavedFile):
+            return self._write_events(message)
+        if isinstance(message, SavedFile):
             self.written.save(message.name, message.content)
         else:
             self.written.delete(message.name)
+        return None
 
-    def write_checkpoint(self, saved: SavedCheckpoint) -> Notice | None:
-        """Write a checkpoint that a worker sent; return a notice if that is impossible."""
+    def _write_events(self, new: TableRows) -> Notice | None:
+        for file in list(self.events):
+            try:
+                file.add(new.table, new.start, new.rows)
+            except OSError as error:
+                self.events.remove(file)
+                file.close()
+                return Notice(f"{file.path} is written no more ({error.strerror})")
+        return None
+
+    def close(self) -> None:
+        """Close its event files."""
+        for file in self.events:
+            file.close()
+
+    def _write_checkpoint(self, saved: SavedCheckpoint) -> Notice | None:
         try:
             self.target.checkpoints.write_content(saved.step, saved.content, saved.facts)
         except OSError as error:
@@ -71,7 +99,13 @@ class OpenRun:
         return failed_run_record(self.run, failure, self.started, self.progress, rows)
 
 
-def begin(run: PreparedRun, info: RunInfo, target: RunDirectory, spec: Spec) -> OpenRun:
+def begin(
+    run: PreparedRun,
+    info: RunInfo,
+    target: RunDirectory,
+    spec: Spec,
+    tensorboard: Path | None,
+) -> OpenRun:
     """Make the directory of a run; an old result that is kept stays until there is a new one.
 
     Args:
@@ -79,6 +113,7 @@ def begin(run: PreparedRun, info: RunInfo, target: RunDirectory, spec: Spec) -> 
         info: its description for a watcher.
         target: its directory.
         spec: its spec, with absolute paths.
+        tensorboard: the log directory of TensorBoard, or None.
     """
     goes_on = run.resume is not None and run.resume.is_own
     if not goes_on:
@@ -89,4 +124,8 @@ def begin(run: PreparedRun, info: RunInfo, target: RunDirectory, spec: Spec) -> 
     tables = TableWriter(written)
     tables.put("history.csv", 0, (), HISTORY_COLUMNS)
     tables.put("steps.csv", 0, (), STEP_COLUMNS)
-    return OpenRun(run, info, target, written, tables, provenance.utc_now())
+    started = provenance.utc_now()
+    folders = [tensorboard / target.path.parent.name / run.run_id] if tensorboard else []
+    folders += [written.path / FOLDER] if "tensorboard" in spec.export else []
+    events = [EventFile(folder, started) for folder in folders]
+    return OpenRun(run, info, target, written, tables, started, events)

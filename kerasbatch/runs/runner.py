@@ -8,7 +8,7 @@ in a training does not lose its rows.
 
 import sys
 from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
@@ -19,6 +19,7 @@ from kerasbatch.records.files import dump_yaml
 from kerasbatch.records.run_status import RunStatus
 from kerasbatch.runs import earlier_results
 from kerasbatch.runs.coordinator import Coordinator
+from kerasbatch.runs.event_folder import event_folder
 from kerasbatch.runs.executors.base import Executor
 from kerasbatch.runs.executors.ray.cluster import RayOptions
 from kerasbatch.runs.executors.select import check_options, executor_of
@@ -33,7 +34,6 @@ from kerasbatch.runs.sweep_runs import SweepRuns, prepared_by_swept
 from kerasbatch.search.run_bounds import run_bounds
 from kerasbatch.spec.reader import SpecSource, resolve_spec
 from kerasbatch.spec.sweep.expand import expand
-from kerasbatch.spec.sweep.single_run import SingleRun
 from kerasbatch.spec.trust import Access
 
 
@@ -46,6 +46,7 @@ def run(
     trust: bool = False,
     timeout: float | None = None,
     watcher: Watcher | None = None,
+    tensorboard: str | Path | None = None,
     **keys: Unpack[SpecKeys],
 ) -> Result:
     """Train a spec of a single run, and return its result.
@@ -62,6 +63,7 @@ def run(
         timeout: the seconds after which the run is ended; the run then trains in a process of its
             own, which can be ended at any time.
         watcher: is notified of progress; by default, notes for the user go to stderr.
+        tensorboard: as in `run_all`.
         **keys: keys of the spec. `data` may be (x, y), or a mapping of x, y, validation, test and
             weight, of arrays or DataFrames; `model` a function that builds a model, or a model,
             whose weights begin the training; `callbacks` may be objects.
@@ -78,7 +80,13 @@ def run(
             message = f"makes {number} runs; call kerasbatch.sweep or run_all for them"
             raise SpecError.at(("sweep",), message)
     (result,) = run_all(
-        source, results=results, rerun=rerun, trust=trust, timeout=timeout, watcher=watcher
+        source,
+        results=results,
+        rerun=rerun,
+        trust=trust,
+        timeout=timeout,
+        watcher=watcher,
+        tensorboard=tensorboard,
     )
     return result
 
@@ -94,6 +102,7 @@ def sweep(
     timeout: float | None = None,
     watcher: Watcher | None = None,
     ray: RayOptions | str | None = None,
+    tensorboard: str | Path | None = None,
     **keys: Unpack[SpecKeys],
 ) -> list[Result]:
     """Train a spec for every combination of the values in its lists.
@@ -111,6 +120,7 @@ def sweep(
         timeout: the seconds after which a run is ended.
         watcher: is notified of progress.
         ray: as in `run_all`.
+        tensorboard: as in `run_all`.
         **keys: keys of the spec as in `run`. A list sweeps a key, unless it is a list in every
             spec, such as `metrics`.
 
@@ -129,6 +139,7 @@ def sweep(
         timeout=timeout,
         watcher=watcher,
         ray=ray,
+        tensorboard=tensorboard,
     )
 
 
@@ -144,12 +155,13 @@ def run_all(
     watcher: Watcher | None = None,
     verbose: bool = False,
     ray: RayOptions | str | None = None,
+    tensorboard: str | Path | None = None,
     stop: StopRequest | None = None,
     isolated: bool = False,
 ) -> list[Result]:
     """Train every run of a spec; finished ones are not trained again.
 
-    The runs of a sweep are trained by workers, processes of their own; a single run by this one.
+    Workers, processes of their own, train the runs of a sweep; this one trains a single run.
 
     Args:
         spec: the path of a YAML file, a dict of the same shape, or a spec that was read already.
@@ -161,13 +173,13 @@ def run_all(
         timeout: the seconds after which a run is ended.
         watcher: is notified of progress.
         verbose: show the output of workers, and TensorFlow's log.
-        ray: the Ray cluster that trains instead of this machine: `local`, `auto`, HOST:PORT, or
-            `RayOptions`.
-        stop: stops the runs between blocks of steps; by default Ctrl-C does.
+        ray: the Ray cluster that trains instead: `local`, `auto`, HOST:PORT or `RayOptions`.
+        tensorboard: a log directory, in which every run gets an event file while it trains.
+        stop: stops the runs between blocks of steps; by default, Ctrl-C.
         isolated: train a single run in a process of its own, too, which its code may end.
 
     Returns:
-        The results in the order of the grid; an interrupted sweep returns those of its ended runs.
+        The results in the order of the grid; of an interrupted sweep, those of its ended runs.
 
     Raises:
         SpecError: if the spec is wrong; nothing was trained or written.
@@ -178,26 +190,23 @@ def run_all(
     source, folder = resolve_spec(spec, overrides), Path(results).absolute()
     access = source.access(trust=trust, results=folder)
     with source.located():
-        cluster = RayOptions(ray) if isinstance(ray, str) else ray
+        cluster, singles = RayOptions(ray) if isinstance(ray, str) else ray, expand(source)
         check_options(jobs, timeout, cluster)
-        singles = expand(source)
         experiment, watch = Experiment(folder / source.spec.name), watcher or NoteWriter()
-        finished = None if rerun else _finished_runs(source, singles, experiment, access)
+        is_loaded = not singles[0].swept and "keras" in sys.modules
+        trains = rerun or is_loaded  # else, a look at the results may save the loading
+        finished = None if trains else finished_runs(source.spec, singles, experiment, access)
         chosen = executor_of(singles, access, isolated, jobs, timeout, verbose, cluster, finished)
-        handler = handle_signals() if stop is None else nullcontext(stop)
-        with chosen as (executor, workers), handler as request:
-            ended = train_all(source, experiment, executor, access, workers, rerun, watch, request)
+        with chosen as (executor, workers), _request(stop) as request:
+            options = access, workers, rerun, watch, request, tensorboard
+            ended = train_all(source, experiment, executor, *options)
             if stop is None and not _any_interrupted(ended):
                 request.raise_if_requested()  # Ctrl-C came after the last block of steps
             return ended
 
 
-def _finished_runs(
-    source: SpecSource, singles: Sequence[SingleRun], experiment: Experiment, access: Access
-) -> CheckedRuns | None:
-    """Return the runs if all are finished and knowing it saves the loading of TensorFlow."""
-    needs_no_worker = not singles[0].swept and "keras" in sys.modules
-    return None if needs_no_worker else finished_runs(source.spec, singles, experiment, access)
+def _request(stop: StopRequest | None) -> AbstractContextManager[StopRequest]:
+    return handle_signals() if stop is None else nullcontext(stop)
 
 
 def train_all(
@@ -209,8 +218,10 @@ def train_all(
     rerun: bool,
     watcher: Watcher,
     stop: StopRequest,
+    tensorboard: str | Path | None = None,
 ) -> list[Result]:
     """Check and train the runs of a spec; write their files."""
+    events = event_folder(source.spec, tensorboard)
     checked = executor.check(watcher.waiting)
     for notice in checked.notices:
         watcher.notice(notice)
@@ -219,7 +230,9 @@ def train_all(
         experiment.write_spec(source.text or dump_yaml(source.unchanged or source.tree.value))
         singles = [run.single for run in checked.runs]
         runs = SweepRuns(source.spec, singles, prepared_by_swept(checked.runs))
-        coordinator = Coordinator(experiment, runs, source, access, workers, watcher, rerun=rerun)
+        coordinator = Coordinator(
+            experiment, runs, source, access, workers, watcher, rerun=rerun, tensorboard=events
+        )
         coordinator.ask()
         if not runs.decides:
             earlier_results.notice_other_runs(runs.asked, experiment, watcher)

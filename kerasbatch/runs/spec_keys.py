@@ -35,6 +35,7 @@ class SpecKeys(TypedDict, total=False):
     record: Any
     save: Any
     checkpoint: Any
+    export: Any
     callbacks: Any
     class_weight: Any
     engine: Any

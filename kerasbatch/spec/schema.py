@@ -152,6 +152,7 @@ class Spec(KeyedModel):
     checkpoint: Annotated[
         stored.CheckpointEvery | None, replace(BOOKKEEPING, must=stored.CHECKPOINT_FORM)
     ] = None
+    export: Annotated[stored.Exporters, BOOKKEEPING] = ()
     callbacks: Annotated[
         tuple[Any, ...],
         Field(strict=False),

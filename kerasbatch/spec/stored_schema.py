@@ -1,4 +1,4 @@
-"""The keys of stored models and states: initial_weights, save and checkpoint."""
+"""The keys of stored models and states: initial_weights, save, checkpoint and export."""
 
 from typing import Annotated, Literal
 
@@ -24,6 +24,11 @@ LayerNames = Annotated[
     tuple[Text, ...],
     Field(strict=False, min_length=1),
     Expected('a list of layers, or of patterns such as "conv_*"'),
+]
+Exporters = Annotated[
+    tuple[Literal["tensorboard"], ...],
+    Field(strict=False),
+    Expected("a list, like [tensorboard]"),
 ]
 _ELSEWHERE = InnerKey(identity=False)
 """Names of weights, whose content is part of a run's identity."""

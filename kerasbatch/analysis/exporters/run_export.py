@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from kerasbatch.analysis.loading.load import Loaded, run_keys
-from kerasbatch.columns import HISTORY_COLUMNS, RUN_KEYS
+from kerasbatch.columns import NOT_MEASURED, RUN_KEYS
 from kerasbatch.records.file_names import MODELS, PREPROCESSING
 from kerasbatch.records.files import dump_yaml
 from kerasbatch.records.run_row import RUN_COLUMNS
@@ -20,8 +20,6 @@ from kerasbatch.records.runs_csv import flatten_spec
 from kerasbatch.spec.schema import keys_where
 
 Setting = str | float | bool
-NO_METRICS = frozenset(HISTORY_COLUMNS) - {"learning_rate"}
-"""Columns of a history that hold times and counts, not measured values."""
 NO_SETTINGS = keys_where(lambda key: not key.describes_run)
 """Keys of a spec that do not describe the run."""
 RESULTS = (
@@ -137,7 +135,7 @@ class _PointTables:
 
     def __init__(self, loaded: Loaded) -> None:
         losses = loaded.step_losses.rename(columns={"loss": "step_loss"})
-        measured = {*loaded.history.columns} - {*NO_METRICS, *RUN_KEYS, *loaded.swept}
+        measured = {*loaded.history.columns} - {*NOT_MEASURED, *RUN_KEYS, *loaded.swept}
         metrics = [name for name in loaded.history.columns if name in measured]
         self._tables = (
             (_by_run(loaded.history), metrics),

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from kerasbatch.analysis.exporters.run_export import ExportedRun, Setting
 from kerasbatch.atomic_files import write_bytes
+from kerasbatch.records.event_file import FILE
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.event_pb2 import Event
-
-FILE = "events.out.tfevents.kerasbatch"
 
 
 def write_events(run: ExportedRun, folder: Path) -> bool:

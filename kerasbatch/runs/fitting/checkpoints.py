@@ -103,10 +103,10 @@ def _refuse_another(
     ours: Mapping[str, Any],
 ) -> None:
     facts = checkpoint.facts
-    trained, seed, known = (facts.get(name) for name in ("epochs", "seed", "training"))
-    if not (isinstance(known, dict) and isinstance(trained, int) and isinstance(seed, int)):
+    trained, seed, theirs = (facts.get(name) for name in ("epochs", "seed", "training"))
+    if not (isinstance(theirs, dict) and isinstance(trained, int) and isinstance(seed, int)):
         raise SpecError.at(_PLACE, f"{path} holds checkpoints of a run, not of fit; {_ADVICE}")
-    other = [name for name, content in identity.items() if known.get(name) != content]
+    other = [name for name, content in identity.items() if theirs.get(name) != content]
     other += ["seed"] if ours.get("seed") not in (None, seed) else []
     other += ["engine"] if ours.get("engine", "auto") not in ("auto", facts["engine"]) else []
     if other:

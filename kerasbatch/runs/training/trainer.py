@@ -98,10 +98,15 @@ class Trainer:
         is_own = spec.callbacks or builds_anew(spec) or names_code(spec)
         if evaluations * DENSE < steps or not is_whole or not is_short or is_own:
             return {}
-        alone = {"evaluate_every": EvaluateEvery(steps=steps), "record": (), "checkpoint": None}
         quiet = replace(
             job,
-            spec=spec.model_copy(update=alone),
+            spec=spec.model_copy(
+                update={
+                    "evaluate_every": EvaluateEvery(steps=steps),
+                    "record": (),
+                    "checkpoint": None,
+                }
+            ),
             model=self._models.get(prepared, job.data),
             resume=None,
             settings=replace(job.settings, engine=job.engine_settings),
