@@ -27,6 +27,7 @@ from kerasbatch.cli.run import run
 from kerasbatch.cli.schema import schema
 from kerasbatch.cli.steps import steps
 from kerasbatch.cli.terminal import exit_codes, exit_wrong_usage
+from kerasbatch.cli.watch import watch
 from kerasbatch.version import VERSION
 
 app = typer.Typer(
@@ -41,6 +42,7 @@ for command in (
     steps,
     plan,
     run,
+    watch,
     compare,
     plot,
     report,

@@ -17,8 +17,12 @@ from kerasbatch.atomic_files import delete_temporary_files, write_text
 from kerasbatch.errors import DirectoryInUseError, Fault, SpecError
 from kerasbatch.records.file_names import EXPERIMENT
 from kerasbatch.records.run_directory import RunDirectory
-from kerasbatch.records.stored_files import read_stored
+from kerasbatch.records.stored_files import StoredFileError, read_stored
 
+OWNER = ".owner"
+"""The file with the process that trains the experiment, while it does."""
+MAX_DIGITS = 10
+"""The digits of the number of a process are fewer."""
 MIN_FREE_BYTES = 10_000_000
 """The disk space that must be free before a training begins."""
 
@@ -46,7 +50,7 @@ class Experiment:
         """
         if not trusted:
             self._refuse_links()
-        lock, owner = FileLock(self.path / ".lock", timeout=0), self.path / ".owner"
+        lock, owner = FileLock(self.path / ".lock", timeout=0), self.path / OWNER
         try:
             _check_free_space(self.path)
             self.path.mkdir(parents=True, exist_ok=True)
@@ -54,7 +58,7 @@ class Experiment:
             write_text(owner, f"{os.getpid()}\n")
             self._recover()
         except Timeout:
-            pid = _owner(owner) or "unknown"
+            pid = owner_pid(self.path) or "unknown"
             message = f"{self.path} is in use by another process (pid {pid}); wait, or stop it"
             raise DirectoryInUseError(message) from None
         except OSError as error:
@@ -102,11 +106,19 @@ class Experiment:
             delete_temporary_files(folder)
 
 
-def _owner(path: Path) -> str:
+def owner_pid(folder: Path) -> int | None:
+    """Return the number of the process that trains an experiment, or None.
+
+    A process that was killed has left it.
+
+    Args:
+        folder: the directory of the experiment.
+    """
     try:
-        return read_stored(path).decode("ascii", "replace").strip()
-    except FileNotFoundError:  # it is about to write the file
-        return ""
+        text = read_stored(folder / OWNER).decode("ascii", "replace").strip()
+    except (FileNotFoundError, StoredFileError):  # it is about to write the file, or somebody did
+        return None
+    return int(text) if text.isdecimal() and len(text) < MAX_DIGITS else None
 
 
 def _check_free_space(path: Path) -> None:
