@@ -64,6 +64,13 @@ def _hidden_packages(names: tuple[str, ...]) -> Iterator[None]:
             del sys.modules[name]
 
 
+def thread_count() -> int:
+    """Return the number of threads between which TensorFlow divides a sum."""
+    import tensorflow as tf
+
+    return int(tf.config.threading.get_intra_op_parallelism_threads()) or os.cpu_count() or 1
+
+
 def set_threads(threads: int) -> None:
     """Set the number of threads of TensorFlow before its first computation; 0: the default."""
     if threads == 0:

@@ -119,7 +119,8 @@ def _resume(checkpoint: Checkpoint, prepared: PreparedRun, watcher: Watcher) -> 
     watcher.notice(f"{prepared.run_id} {place}{source}{marked}")
     entry = {"step": checkpoint.step, "differs": differs} | ({} if is_own else {"run": other})
     entries = (*checkpoint.facts.get("resumed", ()), entry)
-    return ResumePoint(checkpoint.path, is_own, checkpoint.facts["engine"], entries)
+    facts = checkpoint.facts
+    return ResumePoint(checkpoint.path, is_own, facts["engine"], entries, facts.get("threads"))
 
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

@@ -83,3 +83,14 @@ def test_a_model_of_one_s_own_step_cannot_record_it(small: dict[str, Any], tmp_p
     found = kb.run(spec, results=tmp_path, trust=True)
     assert found.status == "failed"
     assert "its train_step is its own" in found.message
+
+
+def test_a_run_by_plain_fit_measures_the_same_noise(small: dict[str, Any], tmp_path: Path) -> None:
+    """Its training step is one of ours, around that of Keras."""
+    spec = small | {"record": ["noise"]}
+    tables = []
+    for engine in ("fused", "keras"):
+        result = kb.run(spec | {"engine": engine}, results=tmp_path / engine)
+        assert result.status == "done"
+        tables.append(kb.load(result.directory).noise["noise_scale"])
+    assert tables[0].tolist() == pytest.approx(tables[1].tolist(), rel=1e-3)

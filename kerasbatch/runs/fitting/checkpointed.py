@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from kerasbatch.engine.environment import thread_count
 from kerasbatch.engine.fit import api
 from kerasbatch.engine.fit.arguments import FitArguments
 from kerasbatch.engine.model_state import build_model
@@ -144,6 +145,8 @@ class CheckpointedFit:
         self._identity = {**facts["training"], **self._identity}
         self._ours |= {"seed": facts["seed"], "engine": facts["engine"]}
         differs = differences(facts, provenance.provenance())
+        if facts.get("threads") not in (None, thread_count()):
+            differs.append(f"{thread_count()} threads (before: {facts['threads']})")
         marked = f", with {', '.join(differs)}: its numbers may differ" if differs else ""
         place = f"{self._folder.path}: the training goes on after step {checkpoint.step:,}"
         self._notes.notice(f"{place}{marked}")
@@ -186,6 +189,7 @@ class CheckpointedFit:
             "saved": [],
             "models": [],
             "resumed": self._resumed,
+            "threads": thread_count(),
             **provenance.provenance(),
         }
 

@@ -90,6 +90,7 @@ class ResumePoint:
         engine: the engine that wrote it, which goes on.
         entries: a mapping for each time that the run went on, with the step, and what differed
             then from the process that wrote the checkpoint; the last one is this time.
+        threads: the threads of TensorFlow that wrote it, or None if unknown.
         files: the content of its files, for a worker that does not see the directory; or None.
     """
 
@@ -97,7 +98,12 @@ class ResumePoint:
     is_own: bool
     engine: Engine
     entries: tuple[Mapping[str, Any], ...]
+    threads: int | None = None
     files: Mapping[str, bytes] | None = None
+
+    def mark(self, difference: str) -> None:
+        """Add what differs, as only the process that trains can know, to the last entry."""
+        self.entries[-1]["differs"].append(difference)
 
     def with_files(self) -> "ResumePoint":
         """Return it with the content of its files."""

@@ -12,14 +12,17 @@ from kerasbatch.callbacks.progress import ProgressReporter
 from kerasbatch.callbacks.recorder import Recorder
 from kerasbatch.callbacks.step_counter import StepCounter
 from kerasbatch.callbacks.stopping import Stopping
+from kerasbatch.engine.environment import thread_count
 from kerasbatch.engine.options import Arrays, FitOptions, Needs
 from kerasbatch.engine.sources.example_stream import ExampleStream
 from kerasbatch.engine.training.start import Training, start
 from kerasbatch.errors import EngineError
 from kerasbatch.models.callbacks import make_callbacks
+from kerasbatch.records.checkpoints.packed_state import State
 from kerasbatch.records.run_status import RunStatus
 from kerasbatch.records.stored_files import StoredFileError
-from kerasbatch.runs.messages import Emit, ProgressUpdate
+from kerasbatch.runs.messages import Emit, Notice, ProgressUpdate
+from kerasbatch.runs.prepare.prepared_run import ResumePoint
 from kerasbatch.runs.training.averaged_weights import AveragedWeights
 from kerasbatch.runs.training.checkpointing.checkpointer import StatePart, checkpoint_steps
 from kerasbatch.runs.training.checkpointing.writer import make_checkpointer
@@ -48,8 +51,9 @@ def train(job: TrainingJob, emit: Emit) -> Outcome:
             callbacks = make_callbacks(job.spec, job.access, folder)
             stream = stack.enter_context(example_stream(job))
             evaluated = job.data.evaluated  # without validation, a copy of examples
-            training = _begin(job, stream, callbacks, evaluated)
+            # First, since plain `fit` trains by a step of ours, which measures other things too.
             noise = NoiseRecorder(job.spec, job.model, job.data)
+            training = _begin(job, stream, callbacks, evaluated)
         except BaseException as error:  # user code may raise anything
             return not_started(job.plan, error)
         measure = training.evaluator(evaluated)
@@ -58,6 +62,16 @@ def train(job: TrainingJob, emit: Emit) -> Outcome:
         except StoredFileError as error:  # the checkpoint was damaged a moment ago
             return not_started(job.plan, error)
         return session.run()
+
+
+def _resumed_state(resume: ResumePoint, emit: Emit) -> State:
+    """Return the state from which a training goes on; mark it if the threads are others."""
+    present = thread_count()
+    if resume.threads not in (None, present):
+        difference = f"{present} threads (before: {resume.threads})"
+        resume.mark(difference)
+        emit(Notice(f"goes on with {difference}: its numbers may differ"))
+    return resume.state()
 
 
 def _refuse_changed_files(job: TrainingJob) -> None:
@@ -103,7 +117,7 @@ class _Session:
         measure: Callable[[], dict[str, float]],
         emit: Emit,
     ) -> None:
-        start = None if job.resume is None else job.resume.state()
+        start = None if job.resume is None else _resumed_state(job.resume, emit)
         self._job, self._training, self._emit, self._callbacks = job, training, emit, callbacks
         plan, self._measure = job.plan, measure
         self._averages = AveragedWeights(job.model, list(callbacks))

@@ -141,6 +141,16 @@ def spec_notes(spec: Spec) -> Iterator[str]:
     left = [key for key in COMPILE_PARTS if getattr(spec, key).is_of_model]
     if left:
         yield f"the code of the model decides {', '.join(left)}"
+    if spec.checkpoint is not None and spec.learning_rate_rule.follows_budget:
+        yield (
+            "checkpoint: the learning rate follows the budget, so a run with a longer one begins "
+            "anew, and does not go on from a shorter one"
+        )
+    if spec.checkpoint is not None and spec.saved_every is not None:
+        yield (
+            "checkpoint: models are saved during the training, so a run with a longer budget "
+            "begins anew, and does not go on from a shorter one"
+        )
     if spec.callbacks:
         yield "callbacks may end a run early: the planned steps are the most that it takes"
 

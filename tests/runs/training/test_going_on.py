@@ -1,6 +1,7 @@
 """A run that goes on from a checkpoint ends as one that was never disturbed, bit for bit."""
 
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -23,8 +24,11 @@ from kerasbatch.engine.settings import EngineSettings
 from kerasbatch.records.checkpoints import checkpoint_folder
 from kerasbatch.records.files import dump_yaml
 from kerasbatch.runs.training.job import TrainingSettings
+from kerasbatch.spec.reader import spec_from_dict
+from kerasbatch.spec.rules.check_rules import spec_notes
 
 __all__ = ["every_checkpoint_is_kept"]
+CORES = os.cpu_count()
 WITHOUT_XLA = EngineSettings(xla_steps=10**9)
 """A short run uses XLA only with checkpoints; these tests compare it with one without."""
 SHORT = TrainingSettings(engine=WITHOUT_XLA)
@@ -194,6 +198,17 @@ def test_a_checkpoint_of_another_run(
     assert_same(mine, result)
 
 
+def test_plan_says_why_a_longer_budget_begins_anew() -> None:
+    spec = FLOWERS | {"checkpoint": {"epochs": 1}}
+    rule = {"learning_rate_rule": {"decay": "cosine"}}
+    every = {"save": [{"every": {"epochs": 2}}]}
+    reasons = {"the learning rate follows the budget": rule, "models are saved": every}
+    for reason, keys in reasons.items():
+        (note,) = spec_notes(spec_from_dict(spec | keys).spec)
+        assert note.startswith(f"checkpoint: {reason}")
+    assert not list(spec_notes(spec_from_dict(spec).spec))
+
+
 def test_another_version_goes_on_and_is_marked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -204,14 +219,16 @@ def test_another_version_goes_on_and_is_marked(
     folder = tmp_path / "moved" / "experiment" / whole.directory.name / "checkpoints"
     manifest = folder / "step-16" / "checkpoint.json"
     content = json.loads(manifest.read_text())
-    content["versions"]["keras"] = "2.0"
+    content["versions"]["keras"], content["threads"] = "2.0", 77
     del content["checksum"]
     content["checksum"] = checkpoint_folder.checksum_of(content)
     manifest.write_text(json.dumps(content))
     first = kb.run(spec, results=tmp_path / "moved")
-    note = f"keras {keras.__version__} (before: 2.0)"
-    assert f"with {note}: its numbers may differ" in capsys.readouterr().err
-    assert first.record["resumed"] == [{"step": 16, "differs": [note]}]
+    version, threads = f"keras {keras.__version__} (before: 2.0)", f"{CORES} threads (before: 77)"
+    notes = capsys.readouterr().err
+    assert f"with {version}: its numbers may differ" in notes
+    assert f"goes on with {threads}: its numbers may differ" in notes
+    assert first.record["resumed"] == [{"step": 16, "differs": [version, threads]}]
     as_if_killed(first, 32, tmp_path / "again")
     second = kb.run(spec, results=tmp_path / "again")
     assert second.record["resumed"] == [*first.record["resumed"], {"step": 32, "differs": []}]

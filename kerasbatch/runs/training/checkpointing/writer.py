@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from kerasbatch.engine.environment import thread_count
 from kerasbatch.engine.training.start import Training
 from kerasbatch.records import provenance
 from kerasbatch.records.checkpoints.checkpoint_folder import CheckpointFolder
@@ -48,6 +49,7 @@ class CheckpointWriter:
             "family": job.family,
             "budget": [job.plan.budget.kind, job.plan.budget.amount],
             "resumed": list(job.resume.entries) if job.resume else [],
+            "threads": thread_count(),
             **provenance.provenance(),
         }
 
