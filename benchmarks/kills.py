@@ -53,6 +53,8 @@ TIMES = ("seconds",)
 
 def train(kind: str, folder: Path) -> None:
     """Train in this process, with data that are streamed in chunks."""
+    import psutil
+
     import kerasbatch as kb
     from kerasbatch.engine.settings import DEFAULT_SETTINGS
     from kerasbatch.records.experiment import Experiment
@@ -66,7 +68,8 @@ def train(kind: str, folder: Path) -> None:
 
     source = reader.spec_from_dict(SPEC | KINDS[kind])
     access = Access(source.folder)
-    streamed = replace(DEFAULT_SETTINGS, memory_share=1e-9, chunk_bytes=50_000)
+    share = 60_000 / psutil.virtual_memory().available  # held-out digits fit, and not the others
+    streamed = replace(DEFAULT_SETTINGS, memory_share=share, chunk_bytes=50_000)
     executor = InProcessExecutor(expand(source), access, TrainingSettings(engine=streamed))
     experiment = Experiment(folder / source.spec.name)
     (result,) = train_all(

@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import psutil
 import pytest
 from going_on_support import (
     FLOWERS,
@@ -32,7 +33,9 @@ CORES = os.cpu_count()
 WITHOUT_XLA = EngineSettings(xla_steps=10**9)
 """A short run uses XLA only with checkpoints; these tests compare it with one without."""
 SHORT = TrainingSettings(engine=WITHOUT_XLA)
-STREAMED = TrainingSettings(engine=replace(WITHOUT_XLA, memory_share=1e-9, chunk_bytes=2000))
+SHARE = 1200 / psutil.virtual_memory().available
+"""The share of memory that 30 flowers fit into, and 120 do not."""
+STREAMED = TrainingSettings(engine=replace(WITHOUT_XLA, memory_share=SHARE, chunk_bytes=2000))
 CASES: dict[str, dict[str, Any]] = {
     "inside_epochs": {"checkpoint": {"steps": 5}},
     "between_epochs": {"checkpoint": {"epochs": 2}},
@@ -128,7 +131,10 @@ def check_all_cuts(spec: dict[str, Any], folder: Path, settings: TrainingSetting
 @pytest.mark.parametrize("checkpoint", [{"steps": 5}, {"epochs": 2}])
 def test_streamed_data(checkpoint: dict[str, Any], tmp_path: Path) -> None:
     """The chunks before the position are passed over."""
-    check_all_cuts(FLOWERS | {"checkpoint": checkpoint}, tmp_path, STREAMED)
+    spec = FLOWERS | {"checkpoint": checkpoint}
+    check_all_cuts(spec, tmp_path, STREAMED)
+    (again,) = run_here(spec, tmp_path / "whole", STREAMED)
+    assert "the data streamed in chunks" in again.record["engine"]["why"]
 
 
 def test_with_xla(tmp_path: Path) -> None:
