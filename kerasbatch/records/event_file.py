@@ -37,7 +37,8 @@ class EventFile:
 
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / FILE
-        self._stream = self.path.open("wb", buffering=0)
+        self.path.unlink(missing_ok=True)  # also a link, which could lead to another file
+        self._stream = self.path.open("xb", buffering=0)
         self._records, self._event = RecordWriter(self._stream), Event
         self._started = datetime.fromisoformat(started).timestamp()
         self._written: Counter[str] = Counter()

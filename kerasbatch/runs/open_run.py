@@ -126,6 +126,10 @@ def begin(
     tables.put("steps.csv", 0, (), STEP_COLUMNS)
     started = provenance.utc_now()
     folders = [tensorboard / target.path.parent.name / run.run_id] if tensorboard else []
-    folders += [written.path / FOLDER] if "tensorboard" in spec.export else []
+    if "tensorboard" in spec.export:
+        own = written.path / FOLDER
+        if own.is_symlink():  # it could lead to another folder
+            own.unlink()
+        folders.append(own)
     events = [EventFile(folder, started) for folder in folders]
     return OpenRun(run, info, target, written, tables, started, events)

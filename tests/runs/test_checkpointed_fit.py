@@ -275,7 +275,10 @@ def test_damaged_ones(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_the_folder(tmp_path: Path) -> None:
-    """Of another process, of a run, or a file."""
+    """Of another process, of a run, a link, or a file."""
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    kb.fit(model(), X, Y, verbose=0, checkpoint=tmp_path / "link")
+    assert list((tmp_path / "real").glob("step-*"))
     with filelock.FileLock(tmp_path / ".lock"), pytest.raises(kb.DirectoryInUseError):
         kb.fit(model(), X, Y, verbose=0, checkpoint=tmp_path)
     (tmp_path / "file").write_text("")

@@ -46,7 +46,7 @@ def assert_is_history(result: kb.Result, file: Path) -> None:
 
 
 class Reader(kb.Watcher):
-    """Reads the event file while the run trains."""
+    """Reads the event file while the run trains, and stops it when the file has grown."""
 
     def __init__(self, file: Path) -> None:
         self.file, self.counts = file, set[int]()
@@ -54,6 +54,8 @@ class Reader(kb.Watcher):
     def progress(self, running: kb.RunInfo, progress: Any) -> None:
         (path,) = self.file.parent.glob(f"*/tensorboard/{FILE}")
         self.counts.add(len(scalars(path).get("loss", {})))
+        if len(self.counts) > 2:
+            raise KeyboardInterrupt
 
 
 @pytest.mark.exports
@@ -61,12 +63,13 @@ def test_it_grows_while_the_run_trains(tmp_path: Path) -> None:
     """In the directory of the run, and in a log directory beside others."""
     reader = Reader(tmp_path / "experiment" / "any")
     result = kb.run(
-        SPEC | {"epochs": 1000, "evaluate_every": {"epochs": 100}, "batch_size": 1},
+        SPEC | {"epochs": 1_000_000, "evaluate_every": {"epochs": 50}, "batch_size": 1},
         results=tmp_path,
         watcher=reader,
         tensorboard=tmp_path / "logs",
     )
-    assert len(reader.counts) > 1
+    assert result.status == "interrupted"
+    assert len(reader.counts) > 2
     own = result.directory / "tensorboard" / FILE
     assert_is_history(result, own)
     log = tmp_path / "logs" / "experiment" / result.directory.name / FILE
@@ -93,6 +96,22 @@ def test_a_run_that_goes_on(tmp_path: Path) -> None:
     again = kb.run(spec, results=tmp_path / "moved")
     assert "resumed" in again.record
     assert_is_history(again, again.directory / "tensorboard" / FILE)
+
+
+@pytest.mark.exports
+@pytest.mark.parametrize("name", ["tensorboard", f"tensorboard/{FILE}"])
+def test_links_are_not_followed(name: str, tmp_path: Path) -> None:
+    """Nothing outside of the run's directory is written."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / FILE).write_text("mine")
+    first = kb.run(SPEC | {"export": []}, results=tmp_path)
+    link = first.directory / name
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(outside if name == "tensorboard" else outside / FILE)
+    (first.directory / "record.json").unlink()
+    assert_is_history(kb.run(SPEC, results=tmp_path), first.directory / "tensorboard" / FILE)
+    assert (outside / FILE).read_text() == "mine"
 
 
 @pytest.mark.exports

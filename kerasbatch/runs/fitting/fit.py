@@ -60,7 +60,12 @@ def fit(
             is_recorded = results is not None
             saved = stack.enter_context(
                 checkpointed_fit(
-                    Path(checkpoint), checkpoint_every, model, arguments, ours, is_recorded
+                    Path(checkpoint).resolve(),
+                    checkpoint_every,
+                    model,
+                    arguments,
+                    ours,
+                    is_recorded,
                 )
             )
         if results is not None:
