@@ -50,7 +50,8 @@ def _follow(console: "Console", path: Path, seconds: float) -> None:
     with contextlib.suppress(KeyboardInterrupt), view as live:  # Ctrl-C ends the view only
         while _any_trained(experiments):
             time.sleep(seconds)
-            experiments = running_experiments(path)
+            with contextlib.suppress(FileNotFoundError):  # its process renames a directory
+                experiments = running_experiments(path)
             live.update(running_view(experiments), refresh=True)
 
 

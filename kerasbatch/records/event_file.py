@@ -6,6 +6,7 @@ TensorBoard's own messages and record writer write it, without TensorFlow.
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -24,24 +25,23 @@ class EventFile:
     """An event file with the measured values of a run, by the names of their columns.
 
     Args:
-        folder: its folder, which is made; an older file in it is replaced.
+        folder: its folder, which is made with the first rows; an older file in it is replaced.
         started: the start time of the run, as in its record.
-
-    Raises:
-        OSError: if it cannot be written.
     """
 
     def __init__(self, folder: Path, started: str) -> None:
-        from tensorboard.compat.proto.event_pb2 import Event
-        from tensorboard.summary.writer.record_writer import RecordWriter
-
-        folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / FILE
-        self.path.unlink(missing_ok=True)  # also a link, which could lead to another file
-        self._stream = self.path.open("xb", buffering=0)
-        self._records, self._event = RecordWriter(self._stream), Event
         self._started = datetime.fromisoformat(started).timestamp()
         self._written: Counter[str] = Counter()
+        self._stream: FileIO | None = None
+
+    def _open(self) -> None:
+        """Make the file with its first event."""
+        from tensorboard.compat.proto.event_pb2 import Event
+
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.unlink(missing_ok=True)  # also a link, which could lead to another file
+        self._stream = FileIO(self.path, "x")
         self._write(Event(wall_time=self._started, file_version="brain.Event:2"))
 
     def add(self, table: str, start: int, rows: Sequence[Row]) -> None:
@@ -53,10 +53,12 @@ class EventFile:
             rows: the rows.
 
         Raises:
-            OSError: if the disk is full.
+            OSError: if it cannot be written.
         """
         if table not in _TABLES:
             return
+        if self._stream is None:
+            self._open()
         for row in rows[max(0, self._written[table] - start) :]:
             values = list(_values(table, row))
             if values:
@@ -65,17 +67,21 @@ class EventFile:
 
     def close(self) -> None:
         """Close the file."""
-        self._stream.close()
+        if self._stream is not None:
+            self._stream.close()
 
     def _event_of(self, row: Row, values: Sequence[tuple[str, float]]) -> Any:
+        from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.compat.proto.summary_pb2 import Summary
 
         written = [Summary.Value(tag=name, simple_value=value) for name, value in values]
         at = self._started + float(row.get("seconds") or 0.0)
-        return self._event(wall_time=at, step=int(row["step"]), summary=Summary(value=written))
+        return Event(wall_time=at, step=int(row["step"]), summary=Summary(value=written))
 
     def _write(self, event: Any) -> None:
-        self._records.write(event.SerializeToString(deterministic=True))
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        RecordWriter(self._stream).write(event.SerializeToString(deterministic=True))
 
 
 def _values(table: str, row: Row) -> Iterator[tuple[str, float]]:

@@ -5,7 +5,6 @@ results/<experiment>/experiment.yaml, runs.csv, .lock
 
 import contextlib
 import errno
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,13 +15,9 @@ from filelock import FileLock, Timeout
 from kerasbatch.atomic_files import delete_temporary_files, write_text
 from kerasbatch.errors import DirectoryInUseError, Fault, SpecError
 from kerasbatch.records.file_names import EXPERIMENT
+from kerasbatch.records.owner import OWNER, read_owner, write_owner
 from kerasbatch.records.run_directory import RunDirectory
-from kerasbatch.records.stored_files import StoredFileError, read_stored
 
-OWNER = ".owner"
-"""The file with the process that trains the experiment, while it does."""
-MAX_DIGITS = 10
-"""The digits of the number of a process are fewer."""
 MIN_FREE_BYTES = 10_000_000
 """The disk space that must be free before a training begins."""
 
@@ -55,10 +50,11 @@ class Experiment:
             _check_free_space(self.path)
             self.path.mkdir(parents=True, exist_ok=True)
             lock.acquire()
-            write_text(owner, f"{os.getpid()}\n")
+            write_owner(self.path)
             self._recover()
         except Timeout:
-            pid = owner_pid(self.path) or "unknown"
+            present = read_owner(self.path)
+            pid = present.pid if present else "unknown"
             message = f"{self.path} is in use by another process (pid {pid}); wait, or stop it"
             raise DirectoryInUseError(message) from None
         except OSError as error:
@@ -104,21 +100,6 @@ class Experiment:
                 shutil.rmtree(path)
         for folder in (self.path, *(directory.path for directory in self.runs())):
             delete_temporary_files(folder)
-
-
-def owner_pid(folder: Path) -> int | None:
-    """Return the number of the process that trains an experiment, or None.
-
-    A process that was killed has left it.
-
-    Args:
-        folder: the directory of the experiment.
-    """
-    try:
-        text = read_stored(folder / OWNER).decode("ascii", "replace").strip()
-    except (FileNotFoundError, StoredFileError):  # it is about to write the file, or somebody did
-        return None
-    return int(text) if text.isdecimal() and len(text) < MAX_DIGITS else None
 
 
 def _check_free_space(path: Path) -> None:

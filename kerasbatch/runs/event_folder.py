@@ -1,5 +1,7 @@
 """The log directory of TensorBoard, and whether TensorBoard is there to write events."""
 
+import errno
+import os
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -27,6 +29,8 @@ def event_folder(spec: Spec, folder: str | Path | None) -> Path | None:
         return None
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(errno.EACCES, "permission denied")
     except OSError as error:
         message = f"the folder {folder} cannot be written: {error.strerror}"
         raise SpecError.at(place, message) from error

@@ -72,14 +72,15 @@ class OpenRun:
         return None
 
     def _write_events(self, new: TableRows) -> Notice | None:
+        failed = []
         for file in list(self.events):
             try:
                 file.add(new.table, new.start, new.rows)
             except OSError as error:
                 self.events.remove(file)
                 file.close()
-                return Notice(f"{file.path} is written no more ({error.strerror})")
-        return None
+                failed.append(f"{file.path} is not written ({error.strerror})")
+        return Notice("; ".join(failed)) if failed else None
 
     def close(self) -> None:
         """Close its event files."""

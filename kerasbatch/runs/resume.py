@@ -1,11 +1,9 @@
 """The checkpoint from which a run goes on: its own, or that of a shorter run of the same kind."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import islice, takewhile
-from typing import Any
 
-from kerasbatch.records import provenance
 from kerasbatch.records.checkpoints.checkpoint_folder import Checkpoint
 from kerasbatch.records.experiment import Experiment
 from kerasbatch.records.file_names import CHECKPOINTS, OWN_FILES
@@ -110,24 +108,12 @@ def _points(prepared: PreparedRun, plan: Plan, last: int) -> list[int]:
 
 
 def _resume(checkpoint: Checkpoint, prepared: PreparedRun, watcher: Watcher) -> ResumePoint:
-    differs = differences(checkpoint.facts, provenance.provenance())
     place = f"goes on after step {checkpoint.step:,} of {prepared.plan.total_steps:,}"
-    other = checkpoint.facts["run_id"]
+    facts = checkpoint.facts
+    other = facts["run_id"]
     is_own = other == prepared.run_id
     source = "" if is_own else f", which {other} has trained"
-    marked = f", with {', '.join(differs)}: its numbers may differ" if differs else ""
-    watcher.notice(f"{prepared.run_id} {place}{source}{marked}")
+    watcher.notice(f"{prepared.run_id} {place}{source}")
+    differs: list[str] = []  # only the process that trains knows
     entry = {"step": checkpoint.step, "differs": differs} | ({} if is_own else {"run": other})
-    entries = (*checkpoint.facts.get("resumed", ()), entry)
-    facts = checkpoint.facts
-    return ResumePoint(checkpoint.path, is_own, facts["engine"], entries, facts.get("threads"))
-
-
-def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Return versions and parts of the machine that are others than those of a checkpoint."""
-    return [
-        f"{name} {now[kind].get(name)} (before: {before})"
-        for kind in ("versions", "machine")
-        for name, before in then[kind].items()
-        if now[kind].get(name) != before
-    ]
+    return ResumePoint(checkpoint.path, is_own, facts, (*facts.get("resumed", ()), entry))

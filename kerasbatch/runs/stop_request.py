@@ -28,7 +28,6 @@ class StopRequest:
         self.grace: float | None = None
         self._on_deferred = on_deferred
         self._is_deferred = False
-        self._timer: threading.Timer | None = None
 
     def handle(self, number: int, frame: FrameType | None = None) -> None:
         """Handle a signal; the signature is that of a signal handler."""
@@ -36,10 +35,9 @@ class StopRequest:
         if not self._is_deferred or len(self.signals) > 1:
             raise KeyboardInterrupt
         self._on_deferred(self)
-        if self.grace is not None:
-            self._timer = threading.Timer(self.grace, signal.raise_signal, [signal.SIGINT])
-            self._timer.daemon = True
-            self._timer.start()
+        if self.grace is not None and hasattr(signal, "setitimer"):  # Windows has none
+            signal.signal(signal.SIGALRM, self.handle)
+            signal.setitimer(signal.ITIMER_REAL, self.grace)
 
     def raise_if_requested(self) -> None:
         """Raise KeyboardInterrupt if a signal has come.
@@ -63,8 +61,8 @@ class StopRequest:
             yield
         finally:
             self._is_deferred = False
-            if self._timer is not None:
-                self._timer.cancel()
+            if self.signals and self.grace is not None and hasattr(signal, "setitimer"):
+                signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 _DEFAULT = (signal.default_int_handler, signal.SIG_DFL)
@@ -91,5 +89,5 @@ def handle_signals(*numbers: int) -> Iterator[StopRequest]:
     finally:
         for number in ours:
             signal.signal(number, before[number])
-        for number in {*stop.signals} - {signal.SIGINT}:
+        for number in set(ours) & {*stop.signals} - {signal.SIGINT}:
             signal.raise_signal(number)

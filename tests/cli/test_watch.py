@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,7 +19,9 @@ from worker_support import DIGITS, start, wait_for
 import kerasbatch as kb
 from kerasbatch.analysis.loading import running
 from kerasbatch.cli.app import app
+from kerasbatch.records.owner import write_owner
 
+HOST = socket.gethostname()
 ENDLESS = DIGITS | {"epochs": 100_000, "batch_size": 1, "sweep": {"seed": [0, 1, 2]}}
 
 
@@ -38,7 +41,7 @@ def unfinished(small: dict[str, Any], tmp_path: Path) -> Path:
 
 def test_a_run_in_training(unfinished: Path) -> None:
     """Its owner is a process of this machine."""
-    (unfinished / ".owner").write_text(f"{os.getpid()}\n")
+    write_owner(unfinished)
     (experiment,) = running.running_experiments(unfinished.parent)
     assert experiment.is_trained
     assert (experiment.total, experiment.ended) == (3, {"done": 2})
@@ -54,19 +57,26 @@ def test_a_run_in_training(unfinished: Path) -> None:
     assert "100%" in text
 
 
-@pytest.mark.parametrize("owner", [None, "999999999\n", "x\n", "9" * 50])
+@pytest.mark.parametrize(
+    "owner", [None, f"999999999 1.0 {HOST}\n", f"1 1.0 {HOST}\n", "x\n", "9" * 50]
+)
 def test_a_run_whose_process_was_killed(owner: str | None, unfinished: Path) -> None:
     """Its files are old, and its process is gone."""
     if owner is not None:
         (unfinished / ".owner").write_text(owner)
-    (folder,) = (path.parent for path in unfinished.glob("*/spec.yaml") if not _ended(path.parent))
-    past = time.time() - 3600
-    for path in (*folder.iterdir(), folder):
-        os.utime(path, (past, past))
+    age(unfinished)
     (experiment,) = running.running_experiments(unfinished)
     assert not experiment.is_trained
     assert experiment.runs[0].is_old
     assert "no process trains it" in watch(unfinished)
+
+
+def age(experiment: Path) -> None:
+    """Let the files of unfinished runs be an hour old."""
+    past = time.time() - 3600
+    for folder in (path.parent for path in experiment.glob("*/spec.yaml")):
+        for path in () if _ended(folder) else (*folder.iterdir(), folder):
+            os.utime(path, (past, past))
 
 
 def _ended(folder: Path) -> bool:
@@ -74,16 +84,29 @@ def _ended(folder: Path) -> bool:
 
 
 def test_a_run_of_another_machine(unfinished: Path) -> None:
-    """Its process has no number here, and its files change."""
-    (unfinished / ".owner").write_text("999999999\n")
+    """Its process cannot be looked up; it is shown until the file is gone."""
+    (unfinished / ".owner").write_text("12 1.0 elsewhere\n")
+    age(unfinished)
     assert running.running_experiments(unfinished)[0].is_trained
+
+
+@pytest.mark.parametrize("cell", ["", "inf", "-1"])
+def test_odd_cells_of_a_history(cell: str, unfinished: Path) -> None:
+    """A stranger may have written the files."""
+    (folder,) = (path.parent for path in unfinished.glob("*/spec.yaml") if not _ended(path.parent))
+    columns = "epoch,step,examples,seconds,learning_rate,loss"
+    (folder / "history.csv").write_text(f"{columns}\n1,8,120,{cell},0.1,0.5\n")
+    (run,) = running.running_experiments(unfinished)[0].runs
+    assert (run.step, run.seconds_left, run.steps_per_second) == (8, 0.0, None)
+    assert "0.5000" in watch(unfinished)
 
 
 def test_of_several_experiments(unfinished: Path, small: dict[str, Any]) -> None:
     """Those in training are shown; without any, the last one."""
+    age(unfinished)
     kb.run(small | {"name": "later"}, results=unfinished.parent)
     assert watch(unfinished.parent).startswith("later: no process trains it")
-    (unfinished / ".owner").write_text(f"{os.getpid()}\n")
+    write_owner(unfinished)
     assert watch(unfinished.parent).startswith("experiment: in training")
 
 

@@ -8,6 +8,7 @@ import pytest
 from going_on_support import as_if_killed, every_checkpoint_is_kept  # noqa: F401  # a fixture
 
 import kerasbatch as kb
+from kerasbatch.analysis.exporters.export import export
 from kerasbatch.records.event_file import FILE, EventFile
 from kerasbatch.runs import event_folder
 
@@ -85,6 +86,11 @@ def test_every_run_of_a_sweep_has_one(tmp_path: Path) -> None:
     for result in results:
         assert_is_history(result, logs / "experiment" / result.directory.name / FILE)
         assert not (result.directory / "tensorboard").exists()
+    export(kb.load(tmp_path / "experiment"), "tensorboard", str(logs))
+    for result in results:
+        values = scalars(logs / "experiment" / result.directory.name / FILE)
+        assert len(values["step_loss"]) == result.row["observed_steps"]
+        assert "result/train_seconds" in values
 
 
 @pytest.mark.exports
@@ -124,7 +130,7 @@ def test_a_full_disk_costs_the_events_only(
     monkeypatch.setattr(EventFile, "_event_of", full)
     assert kb.run(SPEC, results=tmp_path).status == "done"
     notes = capsys.readouterr().err
-    assert notes.count("is written no more (No space left on device)") == 1
+    assert notes.count("is not written (No space left on device)") == 1
 
 
 def test_without_tensorboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Experiments that another process trains now, as their files show them; nothing is written."""
 
+import contextlib
 import math
 import time
 from collections import Counter
@@ -8,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from kerasbatch.analysis.loading.load import AnyPath, Loaded, load, run_keys
+from kerasbatch.atomic_files import TEMPORARY
 from kerasbatch.columns import NOT_MEASURED, RUN_KEYS
-from kerasbatch.records.experiment import owner_pid
+from kerasbatch.records.owner import read_owner
 from kerasbatch.records.run_status import RunStatus
 from kerasbatch.spec.schema import BUDGETS
 
@@ -96,14 +96,15 @@ def _experiment(folder: Path, loaded: Loaded) -> RunningExperiment:
 
 
 def _is_trained(folder: Path, runs: Sequence[RunningRun]) -> bool:
-    """Return whether a process trains an experiment.
+    """Return whether a process trains an experiment; one that was killed leaves its number behind.
 
-    One that was killed leaves its number behind. It may be a process of another machine; then its
-    files change.
+    A process of another machine cannot be looked up; the experiment is taken for trained until it
+    ends. Nobody owns a `fit` that is recorded; its files change.
     """
-    pid = owner_pid(folder)
-    is_fresh = any(not run.is_old for run in runs)
-    return pid is not None and (is_fresh or psutil.pid_exists(pid))
+    owner = read_owner(folder)
+    if owner is None:
+        return any(not run.is_old for run in runs)
+    return owner.is_elsewhere or owner.is_alive
 
 
 def _running_runs(loaded: Loaded) -> Iterator[RunningRun]:
@@ -120,12 +121,18 @@ def _running_runs(loaded: Loaded) -> Iterator[RunningRun]:
 
 def _run(folder: Path, row: Mapping[Any, Any], spec: Mapping[str, Any]) -> RunningRun:
     kind = next((name for name in BUDGETS if spec.get(name)), None)
-    amount, used = (float(spec[kind]), row.get(_COSTS[kind], 0)) if kind else (math.nan, 0)
+    amount = float(spec[kind]) if kind else math.nan
+    cells = (row.get(_COSTS[kind]) if kind else None, row.get("step"), row.get("seconds"))
+    used, step, seconds = map(_number, cells)
     done = min(used / amount, 1.0) if amount > 0 else None
-    step, seconds = int(row.get("step", 0)), float(row.get("seconds", 0.0))
     left = seconds / done * (1 - done) if done else None
     speed = step / seconds if step and seconds else None
-    return RunningRun(folder.name, step, done, dict(_metrics(row)), speed, left, _age(folder))
+    return RunningRun(folder.name, int(step), done, dict(_metrics(row)), speed, left, _age(folder))
+
+
+def _number(cell: Any) -> float:
+    """Return a cell of a count or of a time; 0 for an odd one."""
+    return float(cell) if isinstance(cell, int | float) and 0 <= cell < math.inf else 0.0
 
 
 def _metrics(row: Mapping[Any, Any]) -> Iterator[tuple[str, float]]:
@@ -141,8 +148,9 @@ def _age(folder: Path) -> float:
 
 def _changed(folder: Path) -> float:
     """Return the time of the last change of a folder and the files in it."""
-    changes = [folder.stat().st_mtime]
-    for path in folder.iterdir():
-        if path.is_file() and not path.is_symlink():
-            changes.append(path.stat().st_mtime)
+    changes = [0.0]
+    with contextlib.suppress(FileNotFoundError):  # its process has renamed or deleted it
+        for path in (folder, *folder.iterdir()):
+            if not path.name.endswith(TEMPORARY):
+                changes.append(path.lstat().st_mtime)
     return max(changes)

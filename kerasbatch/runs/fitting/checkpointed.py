@@ -9,7 +9,6 @@ from typing import Any
 
 import keras
 
-from kerasbatch.engine.environment import thread_count
 from kerasbatch.engine.fit import api
 from kerasbatch.engine.fit.arguments import FitArguments
 from kerasbatch.engine.model_state import build_model
@@ -19,23 +18,24 @@ from kerasbatch.engine.settings import DEFAULT_SETTINGS
 from kerasbatch.engine.sources.example_stream import ExampleStream
 from kerasbatch.engine.training.plain import KerasOwnTraining, PlainTraining
 from kerasbatch.engine.training.start import Training
-from kerasbatch.errors import EngineError
-from kerasbatch.records import provenance
+from kerasbatch.errors import EngineError, SpecError
 from kerasbatch.records.checkpoints.checkpoint_folder import CheckpointFolder
 from kerasbatch.records.checkpoints.packed_state import State
+from kerasbatch.records.experiment import Experiment
+from kerasbatch.records.stored_files import StoredFileError
 from kerasbatch.runs.fitting.checkpoints import (
     checkpoint_distance,
     last_checkpoint,
     locked_folder,
     refuse_arguments,
 )
-from kerasbatch.runs.fitting.identity import fit_identity
+from kerasbatch.runs.fitting.identity import fit_identity, unknown_parts
 from kerasbatch.runs.fitting.recording import Recording
 from kerasbatch.runs.messages import not_written
 from kerasbatch.runs.progress import NoteWriter
-from kerasbatch.runs.resume import differences
 from kerasbatch.runs.stop_request import StopRequest, handle_signals
 from kerasbatch.runs.training.checkpointing.checkpointer import Checkpointer, checkpoint_steps
+from kerasbatch.runs.training.checkpointing.present_facts import differences, present_facts
 from kerasbatch.runs.training.checkpointing.training_state import CallbackStates, training_parts
 from kerasbatch.spec.stored_schema import CheckpointEvery
 
@@ -99,9 +99,19 @@ class CheckpointedFit:
         self._folder, self._every, self._model = folder, every, model
         self._arguments, self._ours, self._notes = arguments, dict(ours), NoteWriter()
         self._identity = fit_identity(model, arguments, ours) | {"results": str(recorded)}
+        if unknown := unknown_parts(self._identity):
+            self._notes.notice(f"{' and '.join(unknown)} cannot be compared with a checkpoint")
         self._start = last_checkpoint(folder, self._identity, arguments.epochs, ours)
         self._resumed: list[Any] = []
         self.run_id = str(self._start.facts["run_id"]) if self._start else ""
+
+    def is_recorded_in(self, experiment: Path) -> bool:
+        """Return whether the training has ended, and its run in an experiment is finished."""
+        is_ended = self._start and self._start.facts["epochs"] == self._arguments.epochs
+        if not is_ended or not experiment.is_dir():
+            return False
+        names = {run.run_id for run in Experiment(experiment).runs() if run.is_finished()}
+        return self.run_id in names
 
     def train(self, recording: Recording | None = None) -> keras.callbacks.History:
         """Train to the end, from the last checkpoint if there is one.
@@ -129,7 +139,7 @@ class CheckpointedFit:
         if isinstance(training, PlainTraining):
             _build(self._model, _stream(training))
         with handle_signals(signal.SIGINT, signal.SIGTERM) as stop:
-            options = self._options(training, started.options, recording, state, stop)
+            options = self._options(started, training, recording, state, stop)
             with stop.deferred():
                 history = started.run(options)
             stop.raise_if_requested()
@@ -144,24 +154,29 @@ class CheckpointedFit:
         facts = checkpoint.facts
         self._identity = {**facts["training"], **self._identity}
         self._ours |= {"seed": facts["seed"], "engine": facts["engine"]}
-        differs = differences(facts, provenance.provenance())
-        if facts.get("threads") not in (None, thread_count()):
-            differs.append(f"{thread_count()} threads (before: {facts['threads']})")
+        if facts["engine"] == "keras":
+            self._ours["jit_compile"] = facts.get("jit_compile")
+        differs = differences(facts, present_facts())
         marked = f", with {', '.join(differs)}: its numbers may differ" if differs else ""
         place = f"{self._folder.path}: the training goes on after step {checkpoint.step:,}"
         self._notes.notice(f"{place}{marked}")
         self._resumed = [*facts["resumed"], {"step": checkpoint.step, "differs": differs}]
-        return checkpoint.state()
+        try:
+            return checkpoint.state()
+        except StoredFileError as error:
+            raise SpecError.at(("checkpoint",), f"{checkpoint.path} {error}") from error
 
     def _options(
         self,
+        started: api.StartedFit,
         training: Training,
-        options: FitOptions,
         recording: Recording | None,
         state: State | None,
         stop: StopRequest,
     ) -> FitOptions:
         """Return the options with the callbacks that write checkpoints, and the beginning."""
+        options = started.options
+        facts = self._facts(training, recording, started.jit_compile)
         theirs = [*options.callbacks, keras.callbacks.History()]  # before the checkpointer
         ours = recording.parts if recording else {}
         of_user = CallbackStates(theirs)
@@ -170,7 +185,7 @@ class CheckpointedFit:
             self._every,
             training=training,
             parts=training_parts(self._model, training, ours, of_user),
-            writer=_Writer(self._folder, self._facts(training, recording), of_user.lost()),
+            writer=_Writer(self._folder, facts, of_user.lost()),
             clock=recording.recorder if recording else None,
             start=state,
         )
@@ -178,7 +193,9 @@ class CheckpointedFit:
         epoch, steps = checkpointer.position if state else (options.initial_epoch, 0)
         return replace(options, callbacks=callbacks, initial_epoch=epoch, initial_steps=steps)
 
-    def _facts(self, training: Training, recording: Recording | None) -> dict[str, Any]:
+    def _facts(
+        self, training: Training, recording: Recording | None, jit_compile: bool | None
+    ) -> dict[str, Any]:
         """Return the facts of every checkpoint."""
         return {
             "engine": training.name,
@@ -189,8 +206,8 @@ class CheckpointedFit:
             "saved": [],
             "models": [],
             "resumed": self._resumed,
-            "threads": thread_count(),
-            **provenance.provenance(),
+            "jit_compile": jit_compile,
+            **present_facts(),
         }
 
 

@@ -1,6 +1,7 @@
 """The folder of checkpoints of a `kerasbatch.fit(checkpoint=DIR)`, and the one to go on from."""
 
 import contextlib
+import errno
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from kerasbatch.spec.stored_schema import CHECKPOINT_FORM, CheckpointEvery
 EVERY_EPOCH: Mapping[str, float] = {"epochs": 1}
 """The distance of checkpoints by default."""
 _PLACE = ("checkpoint",)
+_ENGINES = ("fused", "keras")
 _ADVICE = "give another folder, or delete this one"
 
 
@@ -32,6 +34,8 @@ def locked_folder(path: Path) -> Iterator[CheckpointFolder]:
     lock = FileLock(path / ".lock", timeout=0)
     try:
         path.mkdir(parents=True, exist_ok=True)
+        if (path / ".lock").is_symlink():
+            raise OSError(errno.ELOOP, ".lock is a link, which is not followed")
         lock.acquire()
     except Timeout:
         message = f"{path} is in use by another process; wait, or stop it"
@@ -51,9 +55,9 @@ def checkpoint_distance(every: Mapping[str, float]) -> CheckpointEvery:
     """
     distance: CheckpointEvery | None = None
     with contextlib.suppress(ValueError):  # pydantic's error has another form
-        distance = CheckpointEvery.model_validate(dict(every))
+        distance = CheckpointEvery.model_validate(every)
     if distance is None or len(distance.units) != 1:
-        message = f"found {dict(every)!r}; must be {CHECKPOINT_FORM}"
+        message = f"found {every!r}; must be {CHECKPOINT_FORM}"
         raise SpecError.at(("checkpoint_every",), message)
     return distance
 
@@ -103,8 +107,9 @@ def _refuse_another(
     ours: Mapping[str, Any],
 ) -> None:
     facts = checkpoint.facts
-    trained, seed, theirs = (facts.get(name) for name in ("epochs", "seed", "training"))
-    if not (isinstance(theirs, dict) and isinstance(trained, int) and isinstance(seed, int)):
+    trained, seed, theirs = facts.get("epochs", 0), facts.get("seed"), facts.get("training")
+    is_counted = isinstance(trained, int) and isinstance(seed, int) and seed >= 0
+    if not isinstance(theirs, dict) or not is_counted or facts["engine"] not in _ENGINES:
         raise SpecError.at(_PLACE, f"{path} holds checkpoints of a run, not of fit; {_ADVICE}")
     other = [name for name, content in identity.items() if theirs.get(name) != content]
     other += ["seed"] if ours.get("seed") not in (None, seed) else []

@@ -68,7 +68,7 @@ def fit(
                     is_recorded,
                 )
             )
-        if results is not None:
+        if results is not None and not (saved and saved.is_recorded_in(Path(results))):
             run_id = saved.run_id if saved else ""
             recording = stack.enter_context(
                 recorded(model, arguments, Path(results), ours.get("seed"), run_id)

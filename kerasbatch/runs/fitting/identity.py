@@ -28,8 +28,11 @@ _ARGUMENTS = (
 _PLACES = ("filepath", "filename", "log_dir", "backup_dir", "path", "root")
 """The arguments of callbacks that name a file."""
 _OPTIMIZER, _RATE = keras.optimizers.Optimizer, "learning_rate"
-_BUILT = ("build_config", "build_input_shape")
-"""The keys of a configuration that appear when a model is built."""
+_NOT_COMPARED = ("build_config", "build_input_shape", "seed", _RATE)
+"""The keys of a configuration that appear when a model is built, are drawn, or change later."""
+_LAMBDA = "__lambda__"
+"""A function as Keras stores it, with its place in a file."""
+_UNKNOWN = "unknown: "
 
 
 def fit_identity(
@@ -56,12 +59,23 @@ def fit_identity(
     }
 
 
+def unknown_parts(identity: Mapping[str, str]) -> list[str]:
+    """Return the parts of an identity with contents that cannot be compared, such as datasets."""
+    return [name for name, content in identity.items() if content.startswith(_UNKNOWN)]
+
+
 def _hash(value: Any) -> str:
-    """Return a hash of an object; of one with unknown contents, that of its type."""
+    """Return a hash of an object; of what has unknown contents, that of its type, marked."""
     try:
         return fingerprint(value)
     except UnknownContentError:
-        return fingerprint(type(value).__qualname__)
+        if isinstance(value, Mapping):
+            parts = [_hash([key, part]) for key, part in value.items()]
+        elif isinstance(value, list | tuple):
+            parts = [_hash(part) for part in value]
+        else:
+            parts = [type(value).__qualname__]
+        return _UNKNOWN + fingerprint(parts)
 
 
 def _model_content(model: keras.Model) -> list[Any]:
@@ -75,7 +89,8 @@ def _model_content(model: keras.Model) -> list[Any]:
         config = model.get_config()
     except NotImplementedError:  # a subclass of Model without one
         config = {}
-    return [[type(layer) for layer in layers], _portable(config, numbers)]
+    functions = [layer.function for layer in layers if isinstance(layer, keras.layers.Lambda)]
+    return [[type(layer) for layer in layers], functions, _portable(config, numbers)]
 
 
 def _compile_content(model: keras.Model) -> list[Any]:
@@ -89,7 +104,7 @@ def _compile_content(model: keras.Model) -> list[Any]:
     return [
         options,
         *(
-            [type(optimizer), _portable(optimizer.get_config(), numbers) | {_RATE: None}]
+            [type(optimizer), _portable(optimizer.get_config(), numbers)]
             for optimizer in optimizers
         ),
     ]
@@ -118,7 +133,9 @@ def _is_input(layer: keras.layers.Layer) -> bool:
 def _portable(config: Any, numbers: Mapping[str, str]) -> Any:
     """Return a configuration with positions for names, and without what building adds."""
     if isinstance(config, Mapping):
-        items = ((key, value) for key, value in config.items() if key not in _BUILT)
+        if config.get("class_name") == _LAMBDA:
+            return _LAMBDA
+        items = ((key, value) for key, value in config.items() if key not in _NOT_COMPARED)
         return {key: _portable(value, numbers) for key, value in items}
     if isinstance(config, Sequence) and not isinstance(config, str):
         kept = (item for item in config if not _is_input_config(item))
@@ -131,13 +148,19 @@ def _is_input_config(item: Any) -> bool:
 
 
 def _callback_content(callback: keras.callbacks.Callback) -> Any:
-    """Return the type of a callback, and for one of Keras the arguments that it was made with.
+    """Return the class of a callback, and the arguments that it was made with.
 
-    Keras negates `min_delta` at the first result.
+    Of attributes, only those count that have the name of an argument; Keras negates `min_delta` at
+    the first result.
     """
-    kind = type(callback)
-    if not kind.__module__.startswith("keras."):
-        return kind
-    names = [name for name in inspect.signature(kind).parameters if name not in _PLACES]
+    names = dict.fromkeys(
+        name
+        for kind in type(callback).__mro__
+        for name in inspect.signature(kind).parameters
+        if name not in _PLACES
+    )
     values = {name: vars(callback)[name] for name in names if name in vars(callback)}
-    return [kind, {k: abs(v) if isinstance(v, float) else v for k, v in values.items()}]
+    return [
+        type(callback),
+        {name: abs(value) if isinstance(value, float) else value for name, value in values.items()},
+    ]

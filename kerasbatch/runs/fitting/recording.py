@@ -20,11 +20,13 @@ from kerasbatch.engine.fit.arguments import FitArguments
 from kerasbatch.errors import KerasbatchError
 from kerasbatch.records import provenance
 from kerasbatch.records.experiment import Experiment
+from kerasbatch.records.file_names import SPEC
 from kerasbatch.records.last_metrics import last_and_best
 from kerasbatch.records.run_directory import RunDirectory
 from kerasbatch.records.run_row import RunRow, per_second
 from kerasbatch.records.run_status import RunStatus
 from kerasbatch.records.runs_csv import RunsCsv
+from kerasbatch.records.stored_files import read_stored_spec
 from kerasbatch.records.table_writer import TableWriter
 from kerasbatch.runs.fitting.recorded_spec import (
     numeric_batch_size,
@@ -94,11 +96,23 @@ class Recording:
 
     def _open(self, run_id: str, size: int) -> RunDirectory:
         """Return the directory of the run that goes on, unless it has ended; else a new one."""
-        goes_on = _NAME.fullmatch(run_id) and not self._experiment.run(run_id).is_finished()
-        name = run_id if goes_on else f"batch_size={size}-{secrets.token_hex(4)}"
+        self._is_new = not (_NAME.fullmatch(run_id) and self._goes_on(self._experiment.run(run_id)))
+        name = f"batch_size={size}-{secrets.token_hex(4)}" if self._is_new else run_id
         directory = self._experiment.run(name)
-        directory.start(self._spec)
+        if self._is_new:
+            directory.start(self._spec)
         return directory
+
+    def _goes_on(self, directory: RunDirectory) -> bool:
+        """Return whether a run is one of this training that has not finished."""
+        try:
+            spec = read_stored_spec(directory.path / SPEC).spec
+        except (FileNotFoundError, KerasbatchError):
+            return False
+        # Keras numbers the names of optimizers across a process, and the spec has their hashes.
+        names = ("name", "data", "batch_size", "epochs", "seed")
+        is_same = all(getattr(spec, name) == getattr(self._spec, name) for name in names)
+        return is_same and not directory.is_finished()
 
     @property
     def run_id(self) -> str:
@@ -139,7 +153,8 @@ class Recording:
             error: the exception that ended it, or None.
         """
         if not self._counter.has_begun:
-            shutil.rmtree(self._directory.path)
+            if self._is_new:
+                shutil.rmtree(self._directory.path)
             return
         self.recorder.pause()
         self._write()

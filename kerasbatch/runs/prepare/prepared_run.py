@@ -1,10 +1,11 @@
 """A checked run, ready to train; plain data, which can pass between processes."""
 
+import contextlib
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from kerasbatch.records.checkpoints.packed_state import State
 from kerasbatch.records.checkpoints.state_files import (
@@ -13,6 +14,7 @@ from kerasbatch.records.checkpoints.state_files import (
     read_state,
     state_of_files,
 )
+from kerasbatch.records.stored_files import StoredFileError, open_stored
 from kerasbatch.runs.prepare.chosen_weights import ChosenWeights
 from kerasbatch.spec.learning_rate import LearningRate
 from kerasbatch.spec.section_schema import PythonModel
@@ -87,28 +89,37 @@ class ResumePoint:
     Args:
         path: its directory.
         is_own: whether it is a checkpoint of this run, and not of a shorter one.
-        engine: the engine that wrote it, which goes on.
+        facts: the facts of the process that wrote it.
         entries: a mapping for each time that the run went on, with the step, and what differed
             then from the process that wrote the checkpoint; the last one is this time.
-        threads: the threads of TensorFlow that wrote it, or None if unknown.
         files: the content of its files, for a worker that does not see the directory; or None.
     """
 
     path: Path
     is_own: bool
-    engine: Engine
+    facts: Mapping[str, Any]
     entries: tuple[Mapping[str, Any], ...]
-    threads: int | None = None
     files: Mapping[str, bytes] | None = None
 
-    def mark(self, difference: str) -> None:
+    @property
+    def engine(self) -> Engine:
+        """The engine that wrote it, which goes on."""
+        return cast(Engine, self.facts["engine"])
+
+    def mark(self, differences: Iterable[str]) -> None:
         """Add what differs, as only the process that trains can know, to the last entry."""
-        self.entries[-1]["differs"].append(difference)
+        self.entries[-1]["differs"].extend(differences)
 
     def with_files(self) -> "ResumePoint":
-        """Return it with the content of its files."""
-        names = (STATE, ARRAYS)
-        return replace(self, files={name: (self.path / name).read_bytes() for name in names})
+        """Return it with the content of its files; without a file that cannot be read."""
+        files = {}
+        for name in (STATE, ARRAYS):
+            with (
+                contextlib.suppress(OSError, StoredFileError),  # its run fails, and no other
+                open_stored(self.path / name, in_parts=True) as stream,
+            ):
+                files[name] = stream.read()
+        return replace(self, files=files)
 
     def state(self) -> State:
         """Return the state of the training.

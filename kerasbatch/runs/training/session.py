@@ -12,7 +12,6 @@ from kerasbatch.callbacks.progress import ProgressReporter
 from kerasbatch.callbacks.recorder import Recorder
 from kerasbatch.callbacks.step_counter import StepCounter
 from kerasbatch.callbacks.stopping import Stopping
-from kerasbatch.engine.environment import thread_count
 from kerasbatch.engine.options import Arrays, FitOptions, Needs
 from kerasbatch.engine.sources.example_stream import ExampleStream
 from kerasbatch.engine.training.start import Training, start
@@ -25,6 +24,7 @@ from kerasbatch.runs.messages import Emit, Notice, ProgressUpdate
 from kerasbatch.runs.prepare.prepared_run import ResumePoint
 from kerasbatch.runs.training.averaged_weights import AveragedWeights
 from kerasbatch.runs.training.checkpointing.checkpointer import StatePart, checkpoint_steps
+from kerasbatch.runs.training.checkpointing.present_facts import differences, present_facts
 from kerasbatch.runs.training.checkpointing.writer import make_checkpointer
 from kerasbatch.runs.training.failures import failure_status, not_started
 from kerasbatch.runs.training.job import TrainingJob
@@ -65,12 +65,10 @@ def train(job: TrainingJob, emit: Emit) -> Outcome:
 
 
 def _resumed_state(resume: ResumePoint, emit: Emit) -> State:
-    """Return the state from which a training goes on; mark it if the threads are others."""
-    present = thread_count()
-    if resume.threads not in (None, present):
-        difference = f"{present} threads (before: {resume.threads})"
-        resume.mark(difference)
-        emit(Notice(f"goes on with {difference}: its numbers may differ"))
+    """Return the state from which a training goes on; mark it if the process is another kind."""
+    if differs := differences(resume.facts, present_facts()):
+        resume.mark(differs)
+        emit(Notice(f"goes on with {', '.join(differs)}: its numbers may differ"))
     return resume.state()
 
 

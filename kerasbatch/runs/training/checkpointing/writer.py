@@ -9,14 +9,13 @@ from typing import Any
 
 import keras
 
-from kerasbatch.engine.environment import thread_count
 from kerasbatch.engine.training.start import Training
-from kerasbatch.records import provenance
 from kerasbatch.records.checkpoints.checkpoint_folder import CheckpointFolder
 from kerasbatch.records.checkpoints.packed_state import State
 from kerasbatch.records.checkpoints.state_files import state_content
 from kerasbatch.runs.messages import Emit, Notice, SavedCheckpoint, not_written
 from kerasbatch.runs.training.checkpointing.checkpointer import Checkpointer, Clock, StatePart
+from kerasbatch.runs.training.checkpointing.present_facts import present_facts
 from kerasbatch.runs.training.checkpointing.training_state import (
     CallbackStates,
     training_parts,
@@ -49,8 +48,7 @@ class CheckpointWriter:
             "family": job.family,
             "budget": [job.plan.budget.kind, job.plan.budget.amount],
             "resumed": list(job.resume.entries) if job.resume else [],
-            "threads": thread_count(),
-            **provenance.provenance(),
+            **present_facts(),
         }
 
     def write(self, step: int, state: State) -> None:
