@@ -10,10 +10,9 @@ from typing import Annotated
 
 import typer
 
-from kerasbatch.cli.advise import advise
+from kerasbatch.cli.advise import advise, check_advice
 from kerasbatch.cli.bench import bench
 from kerasbatch.cli.cache import cache
-from kerasbatch.cli.check_advice import check_advice
 from kerasbatch.cli.claims import claims
 from kerasbatch.cli.compare import compare
 from kerasbatch.cli.examples import examples

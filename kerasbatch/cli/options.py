@@ -136,12 +136,13 @@ def folder_faults(file: Path | None, name: str) -> list[Fault]:
     return []
 
 
-def seconds(text: str | None, name: str) -> float | None:
+def seconds(text: str | None, name: str, example: str = "60") -> float | None:
     """Return a time limit in seconds, or None without a text.
 
     Args:
         text: the text of the argument.
         name: the name of the argument, for the error.
+        example: a usual value, for the error.
 
     Raises:
         SpecError: if the text is not a finite number above 0.
@@ -153,7 +154,7 @@ def seconds(text: str | None, name: str) -> float | None:
     except ValueError:
         value = math.nan
     if not 0 < value < math.inf:
-        expected = "a number of seconds above 0, like 60"
+        expected = f"a number of seconds above 0, like {example}"
         raise SpecError([Fault((name,), f"found {text!r}; must be {expected}")])
     return value
 

@@ -64,7 +64,7 @@ def run(
     source = load_spec(spec, overrides or ())
     workers, limit = options.jobs(jobs), options.seconds(timeout, "--timeout")
     if context.obj is not None:  # the signals of a process that is a command
-        context.obj.grace = options.seconds(grace, "--grace")
+        context.obj.grace = options.seconds(grace, "--grace", "25")
     cluster = options.cluster(ray, cpus_per_run, gpus_per_run)
     check_before_loading(source, trust)
     # Code of the user may end its process.

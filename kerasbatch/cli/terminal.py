@@ -130,7 +130,7 @@ def _print_faults(error: SpecError) -> None:
 
 def open_console(*, errors: bool = True) -> "Console":
     """Return the console for messages, or with `errors=False` the one for results."""
-    from kerasbatch.cli.display.console import SafeConsole
+    from kerasbatch.cli.console import SafeConsole
 
     return SafeConsole(errors=errors)
 

@@ -18,17 +18,20 @@ if TYPE_CHECKING:
 
 def watch(
     path: Annotated[
-        Path, typer.Argument(metavar="RESULTS", help="Results folder, or an experiment in it.")
+        Path,
+        typer.Argument(metavar="RESULTS", help="Results folder, or an experiment or a run in it."),
     ] = Path("results"),
     interval: Annotated[
         str, typer.Option(metavar="SECONDS", help="Time between two looks at the files.")
     ] = "2",
-    once: Annotated[bool, typer.Option("--once", help="Show the present state, and end.")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="Show the state, and end; as in a pipe.")
+    ] = False,
 ) -> None:
     """Show runs that another process trains, from their files; it writes none."""
     from kerasbatch.analysis.loading.running import running_experiments
 
-    seconds = options.seconds(interval, "--interval") or 0.0
+    seconds = options.seconds(interval, "--interval", "2") or 0.0
     console = open_console(errors=False)
     with console.status("reading ..."):
         experiments = running_experiments(path)

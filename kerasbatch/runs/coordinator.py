@@ -70,8 +70,7 @@ class Coordinator:
         self._open: dict[str, OpenRun] = {}
         self._tries: dict[str, int] = defaultdict(int)
         self._schedule = Scheduler()
-        self._failed = 0
-        self._next_report = 0.0
+        self._failed, self._next_report = 0, 0.0
         self._table = RunsCsv(experiment)
         self._spec: dict[str, Any] = {
             "spec_hash": spec_hash(source),
@@ -130,7 +129,7 @@ class Coordinator:
             self._tries[run.run_id] += 1
             self._open[run.run_id] = begun = self._begin(run)
             self._watcher.start(begun.info)
-            directories = begun.written.path.absolute(), begun.target.checkpoints.path.absolute()
+            directories = begun.written.path.absolute(), begun.checkpoints.path.absolute()
             run = replace(begun.run, directory=str(directories[0]), checkpoints=str(directories[1]))
         return run
 
@@ -187,6 +186,7 @@ class Coordinator:
             self._experiment.run(run.run_id),
             self._spec_with_absolute_paths(run),
             self._tensorboard,
+            rerun=self._rerun,
         )
 
     def _spec_with_absolute_paths(self, run: PreparedRun) -> Spec:
@@ -230,7 +230,7 @@ class Coordinator:
         run, directory = open_run.run, open_run.written
         open_run.close()
         if RunStatus(record["status"]).is_settled:
-            open_run.target.checkpoints.keep(1)
+            open_run.checkpoints.keep(1)
         if directory != open_run.target and directory.replaces(open_run.target):
             open_run.target.take_over(directory)
             directory = open_run.target

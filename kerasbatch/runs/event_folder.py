@@ -5,8 +5,10 @@ import os
 from importlib.util import find_spec
 from pathlib import Path
 
-from kerasbatch.errors import SpecError
+from kerasbatch.errors import Fault, SpecError
 from kerasbatch.spec.schema import Spec
+
+_OPTION = ("--tensorboard",)
 
 
 def event_folder(spec: Spec, folder: str | Path | None) -> Path | None:
@@ -21,10 +23,11 @@ def event_folder(spec: Spec, folder: str | Path | None) -> Path | None:
     """
     if folder is None and "tensorboard" not in spec.export:
         return None
-    place = ("export",) if folder is None else ("tensorboard",)
     if find_spec("tensorboard") is None:
-        message = "TensorBoard is not installed; pip install 'kerasbatch[tensorboard]'"
-        raise SpecError.at(place, message)
+        message = "TensorBoard is not installed; pip install 'kerasbatch[tensorboard]', or in a "
+        message += "clone of the repository pip install -e '.[tensorboard]'"
+        place = ("export",) if folder is None else _OPTION
+        raise SpecError([Fault(place, message)])
     if folder is None:
         return None
     try:
@@ -33,5 +36,5 @@ def event_folder(spec: Spec, folder: str | Path | None) -> Path | None:
             raise PermissionError(errno.EACCES, "permission denied")
     except OSError as error:
         message = f"the folder {folder} cannot be written: {error.strerror}"
-        raise SpecError.at(place, message) from error
+        raise SpecError([Fault(_OPTION, message)]) from error
     return Path(folder).absolute()

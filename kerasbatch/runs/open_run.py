@@ -7,6 +7,7 @@ from typing import Any
 
 from kerasbatch.columns import HISTORY_COLUMNS, STEP_COLUMNS
 from kerasbatch.records import provenance
+from kerasbatch.records.checkpoints.checkpoint_folder import CheckpointFolder
 from kerasbatch.records.event_file import FOLDER, EventFile
 from kerasbatch.records.run_directory import RunDirectory
 from kerasbatch.records.table_writer import TableWriter
@@ -35,6 +36,7 @@ class OpenRun:
         info: its description for a watcher.
         target: its directory.
         written: the directory that is written: the same, or its successor.
+        checkpoints: the folder of its checkpoints; a finished result keeps its own.
         tables: its tables.
         started: the time of its start.
         events: its TensorBoard event files.
@@ -46,6 +48,7 @@ class OpenRun:
     info: RunInfo
     target: RunDirectory
     written: RunDirectory
+    checkpoints: CheckpointFolder
     tables: TableWriter
     started: str
     events: list[EventFile] = field(default_factory=list)
@@ -89,7 +92,7 @@ class OpenRun:
 
     def _write_checkpoint(self, saved: SavedCheckpoint) -> Notice | None:
         try:
-            self.target.checkpoints.write_content(saved.step, saved.content, saved.facts)
+            self.checkpoints.write_content(saved.step, saved.content, saved.facts)
         except OSError as error:
             return not_written(saved.step, error)
         return None
@@ -106,6 +109,8 @@ def begin(
     target: RunDirectory,
     spec: Spec,
     tensorboard: Path | None,
+    *,
+    rerun: bool,
 ) -> OpenRun:
     """Make the directory of a run; an old result that is kept stays until there is a new one.
 
@@ -115,10 +120,14 @@ def begin(
         target: its directory.
         spec: its spec, with absolute paths.
         tensorboard: the log directory of TensorBoard, or None.
+        rerun: whether a finished run is trained again, which keeps its checkpoints until then.
     """
     goes_on = run.resume is not None and run.resume.is_own
+    checkpoints = target.checkpoints
+    if rerun and target.is_finished():
+        checkpoints = target.successor().checkpoints
     if not goes_on:
-        target.checkpoints.delete()
+        checkpoints.delete()
     in_place = not target.is_kept() or (goes_on and not target.is_finished())
     written = target if in_place else target.successor()
     written.start(spec, goes_on=goes_on)
@@ -133,4 +142,4 @@ def begin(
             own.unlink()
         folders.append(own)
     events = [EventFile(folder, started) for folder in folders]
-    return OpenRun(run, info, target, written, tables, started, events)
+    return OpenRun(run, info, target, written, checkpoints, tables, started, events)

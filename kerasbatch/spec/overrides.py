@@ -86,11 +86,19 @@ def override(tree: Tree, overrides: Iterable[str]) -> None:
             parsed = yaml_tree.parse(value)
             location = set_value(tree.value, key, parsed.value)
             tree.overrides[location] = f"--set {short_name(text)}"
+            for marks, new in ((tree.keys, parsed.keys), (tree.values, parsed.values)):
+                for inner in [inner for inner in marks if _is_inside(inner, location)]:
+                    del marks[inner]
+                marks |= {(*location, *inner): mark for inner, mark in new.items() if inner}
             tree.values[location] = parsed.values.get((), yaml_tree.Mark(1, 1))
         except SpecError as error:
             faults += [Fault((), f"--set {text}: {fault.message}") for fault in error.faults]
     if faults:
         raise SpecError(faults)
+
+
+def _is_inside(inner: Location, location: Location) -> bool:
+    return len(inner) > len(location) and inner[: len(location)] == location
 
 
 def set_value(spec: dict[str, Any], key: str, value: Any) -> Location:

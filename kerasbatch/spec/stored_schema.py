@@ -28,7 +28,7 @@ LayerNames = Annotated[
 Exporters = Annotated[
     tuple[Literal["tensorboard"], ...],
     Field(strict=False),
-    Expected("a list, like [tensorboard]"),
+    Expected("[tensorboard]; for others, use kerasbatch export"),
 ]
 _ELSEWHERE = InnerKey(identity=False)
 """Names of weights, whose content is part of a run's identity."""

@@ -13,7 +13,7 @@ from patience import limit
 from rich.table import Table
 from rich.text import Text
 
-from kerasbatch.cli.display.console import SafeConsole
+from kerasbatch.cli.console import SafeConsole
 from kerasbatch.text import clean, escape_formula
 
 SPEC = """\

@@ -146,5 +146,5 @@ def test_without_tensorboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 )
 def test_a_file_is_no_log_directory(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(kb.SpecError, match=r"tensorboard: the folder .*file cannot be written"):
+    with pytest.raises(kb.SpecError, match=r"--tensorboard: the folder .*file cannot be written"):
         kb.run(SPEC, results=tmp_path, tensorboard=tmp_path / "file")

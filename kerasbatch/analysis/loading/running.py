@@ -81,7 +81,7 @@ def running_experiments(path: AnyPath) -> list[RunningExperiment]:
     loaded = load(path)
     experiments = loaded.by_experiment()
     newest = sorted(experiments, key=_changed)[-1:]
-    states = [_experiment(folder, runs) for folder, runs in experiments.items()]
+    states = [_experiment(folder, runs.current()) for folder, runs in experiments.items()]
     trained = [state for state in states if state.is_trained]
     return trained or [state for state in states if state.path in newest]
 

@@ -47,7 +47,7 @@ def _table(experiment: "RunningExperiment") -> Table:
             "" if run.done is None else f"{run.done:.0%}",
             f"{run.step:,}",
             "" if run.steps_per_second is None else f"{run.steps_per_second:,.0f}",
-            "" if run.seconds_left is None else duration(run.seconds_left),
+            duration(left) if (left := run.seconds_left) and experiment.is_trained else "",
             *(format_number(run.metrics.get(name)) for name in names),
             Text(f"{duration(run.age)} ago", style="yellow" if run.is_old else ""),
         )

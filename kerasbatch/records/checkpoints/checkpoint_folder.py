@@ -145,6 +145,10 @@ class CheckpointFolder:
         """Return whether there is a checkpoint, whole or not."""
         return bool(self._steps())
 
+    def last_step(self) -> int:
+        """Return the step of the newest checkpoint, whole or not; 0 without one."""
+        return max(self._steps(), default=0)
+
     def _steps(self) -> list[int]:
         """Return the steps of all checkpoints, ascending."""
         if self.path.is_symlink():

@@ -1,6 +1,7 @@
 """A `kerasbatch.fit(checkpoint=DIR)`: it writes checkpoints, and goes on from the last one."""
 
 import contextlib
+import os
 import signal
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -23,6 +24,7 @@ from kerasbatch.records.checkpoints.checkpoint_folder import CheckpointFolder
 from kerasbatch.records.checkpoints.packed_state import State
 from kerasbatch.records.experiment import Experiment
 from kerasbatch.records.stored_files import StoredFileError
+from kerasbatch.runs.fitting.checkpoint_output import CheckpointOutput, StopCheck
 from kerasbatch.runs.fitting.checkpoints import (
     checkpoint_distance,
     last_checkpoint,
@@ -31,7 +33,6 @@ from kerasbatch.runs.fitting.checkpoints import (
 )
 from kerasbatch.runs.fitting.identity import fit_identity, unknown_parts
 from kerasbatch.runs.fitting.recording import Recording
-from kerasbatch.runs.messages import not_written
 from kerasbatch.runs.progress import NoteWriter
 from kerasbatch.runs.stop_request import StopRequest, handle_signals
 from kerasbatch.runs.training.checkpointing.checkpointer import Checkpointer, checkpoint_steps
@@ -42,17 +43,17 @@ from kerasbatch.spec.stored_schema import CheckpointEvery
 
 @contextlib.contextmanager
 def checkpointed_fit(
-    path: Path,
-    every: Mapping[str, float],
+    path: str | os.PathLike[str] | None,
+    every: Mapping[str, float] | None,
     model: keras.Model,
     arguments: FitArguments,
     ours: Mapping[str, Any],
     recorded: bool,
-) -> Iterator["CheckpointedFit"]:
+) -> Iterator["CheckpointedFit | None"]:
     """Yield a `fit` with checkpoints in a folder, which is locked for this process.
 
     Args:
-        path: the folder.
+        path: the folder; None yields None.
         every: the distance of checkpoints.
         model: a compiled model.
         arguments: the arguments of `fit`.
@@ -63,9 +64,12 @@ def checkpointed_fit(
         SpecError: if an argument has no checkpoints, or the folder those of another training.
         DirectoryInUseError: if another process uses the folder.
     """
+    refuse_arguments(arguments, path, every)
+    if path is None:
+        yield None
+        return
     distance = checkpoint_distance(every)
-    refuse_arguments(arguments)
-    with locked_folder(path) as folder:
+    with locked_folder(Path(path).resolve()) as folder:
         yield CheckpointedFit(folder, distance, model, arguments, ours, recorded)
 
 
@@ -140,9 +144,14 @@ class CheckpointedFit:
             _build(self._model, _stream(training))
         with handle_signals(signal.SIGINT, signal.SIGTERM) as stop:
             options = self._options(started, training, recording, state, stop)
-            with stop.deferred():
-                history = started.run(options)
-            stop.raise_if_requested()
+            try:
+                with stop.deferred():
+                    history = started.run(options)
+                stop.raise_if_requested()
+            except KeyboardInterrupt:
+                place = f"{self._folder.path}: stopped; run it again to go on after step"
+                self._notes.notice(f"{place} {self._folder.last_step():,}")
+                raise
         self._folder.keep(1)
         return history
 
@@ -159,6 +168,8 @@ class CheckpointedFit:
         differs = differences(facts, present_facts())
         marked = f", with {', '.join(differs)}: its numbers may differ" if differs else ""
         place = f"{self._folder.path}: the training goes on after step {checkpoint.step:,}"
+        if facts["epochs"] == self._arguments.epochs:
+            place = f"{self._folder.path}: all {facts['epochs']} epochs are trained already"
         self._notes.notice(f"{place}{marked}")
         self._resumed = [*facts["resumed"], {"step": checkpoint.step, "differs": differs}]
         try:
@@ -185,11 +196,11 @@ class CheckpointedFit:
             self._every,
             training=training,
             parts=training_parts(self._model, training, ours, of_user),
-            writer=_Writer(self._folder, facts, of_user.lost()),
+            writer=CheckpointOutput(self._folder, facts, of_user.lost()),
             clock=recording.recorder if recording else None,
             start=state,
         )
-        callbacks = [*theirs, *ours.values(), _StopCheck(checkpointer, stop), checkpointer]
+        callbacks = [*theirs, *ours.values(), StopCheck(checkpointer, stop), checkpointer]
         epoch, steps = checkpointer.position if state else (options.initial_epoch, 0)
         return replace(options, callbacks=callbacks, initial_epoch=epoch, initial_steps=steps)
 
@@ -228,33 +239,3 @@ def _stream(training: Training) -> ExampleStream:
     """Return the examples of a training on arrays."""
     assert training.stream is not None  # noqa: S101  # batches are refused before
     return training.stream
-
-
-class _Writer:
-    """Writes checkpoints, and notifies of one that cannot be written."""
-
-    def __init__(self, folder: CheckpointFolder, facts: Mapping[str, Any], lost: str) -> None:
-        self._folder, self._facts, self._lost, self._notes = folder, facts, lost, NoteWriter()
-
-    def write(self, step: int, state: State) -> None:
-        if self._lost:
-            self._notes.notice(self._lost)
-            self._lost = ""
-        try:
-            self._folder.write(step, state, {**self._facts, "epochs": state["epoch"]})
-        except OSError as error:
-            self._notes.notice(not_written(step, error).text)
-
-
-class _StopCheck(keras.callbacks.Callback):
-    """Lets a requested stop wait for the next checkpoint, where the engine has one."""
-
-    accepts_blocks = accepts_epochs = True
-
-    def __init__(self, checkpointer: Checkpointer, stop: StopRequest) -> None:
-        super().__init__()
-        self._checkpointer, self._stop = checkpointer, stop
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        with self._checkpointer.deferred_stop():
-            self._stop.raise_if_requested()

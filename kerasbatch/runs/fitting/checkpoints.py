@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ def locked_folder(path: Path) -> Iterator[CheckpointFolder]:
         SpecError: if it cannot be written.
         DirectoryInUseError: if another process uses it.
     """
+    if path.exists() and not path.is_dir():
+        raise SpecError.at(_PLACE, f"{path} is a file; give a folder")
     lock = FileLock(path / ".lock", timeout=0)
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -47,7 +50,7 @@ def locked_folder(path: Path) -> Iterator[CheckpointFolder]:
         yield CheckpointFolder(path)
 
 
-def checkpoint_distance(every: Mapping[str, float]) -> CheckpointEvery:
+def checkpoint_distance(every: Mapping[str, float] | None) -> CheckpointEvery:
     """Return a checked distance of checkpoints.
 
     Raises:
@@ -55,15 +58,27 @@ def checkpoint_distance(every: Mapping[str, float]) -> CheckpointEvery:
     """
     distance: CheckpointEvery | None = None
     with contextlib.suppress(ValueError):  # pydantic's error has another form
-        distance = CheckpointEvery.model_validate(every)
+        distance = CheckpointEvery.model_validate(EVERY_EPOCH if every is None else every)
     if distance is None or len(distance.units) != 1:
         message = f"found {every!r}; must be {CHECKPOINT_FORM}"
         raise SpecError.at(("checkpoint_every",), message)
     return distance
 
 
-def refuse_arguments(arguments: FitArguments) -> None:
-    """Raise SpecError for arguments of `fit` that have no checkpoints."""
+def refuse_arguments(arguments: FitArguments, path: Any, every: Any) -> None:
+    """Raise SpecError for arguments of `fit` that have no checkpoints.
+
+    Args:
+        arguments: the arguments of Keras' `fit`.
+        path: the folder, or None for a training without checkpoints.
+        every: their distance, or None.
+    """
+    if path is None:
+        if every is not None:
+            raise SpecError.at(("checkpoint_every",), "needs checkpoint, the folder to write into")
+        return
+    if not isinstance(path, str | os.PathLike) or not str(path):
+        raise SpecError.at(_PLACE, f'found {path!r}; must be a folder, like "checkpoints"')
     if makes_batches(arguments.x):
         message = "needs arrays, since the order of a dataset or a generator is its own"
         raise SpecError.at(_PLACE, message)

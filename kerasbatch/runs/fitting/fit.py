@@ -12,7 +12,6 @@ import keras
 from kerasbatch.engine.fit import api
 from kerasbatch.engine.fit.arguments import bind_arguments
 from kerasbatch.runs.fitting.checkpointed import checkpointed_fit
-from kerasbatch.runs.fitting.checkpoints import EVERY_EPOCH
 from kerasbatch.runs.fitting.recording import recorded
 
 _OURS = ("seed", "engine", "jit_compile", "settings")
@@ -23,7 +22,7 @@ def fit(
     *args: Any,
     results: str | os.PathLike[str] | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
-    checkpoint_every: Mapping[str, float] = EVERY_EPOCH,
+    checkpoint_every: Mapping[str, float] | None = None,
     **kwargs: Any,
 ) -> keras.callbacks.History:
     """Train a compiled Keras model as `model.fit` does; see `kerasbatch.engine.fit.api.fit`.
@@ -37,8 +36,8 @@ def fit(
         checkpoint: a folder for the checkpoints of this training. If it holds one, the training
             goes on from there, and ends like an undisturbed one; a larger `epochs` trains what is
             missing. Ctrl-C and SIGTERM write one more. The data must be arrays.
-        checkpoint_every: the distance of checkpoints: {"epochs": 1}, {"steps": 1000} or
-            {"minutes": 10}.
+        checkpoint_every: the distance of checkpoints, by default {"epochs": 1}; or like
+            {"steps": 1000} or {"minutes": 10}.
         **kwargs: the named arguments of `model.fit`, and `seed`, `engine`, `jit_compile` and
             `settings`.
 
@@ -55,19 +54,10 @@ def fit(
     ours = {name: kwargs.pop(name) for name in _OURS if name in kwargs}
     arguments = bind_arguments(model, args, kwargs)
     with contextlib.ExitStack() as stack:
-        saved, recording = None, None
-        if checkpoint is not None:
-            is_recorded = results is not None
-            saved = stack.enter_context(
-                checkpointed_fit(
-                    Path(checkpoint).resolve(),
-                    checkpoint_every,
-                    model,
-                    arguments,
-                    ours,
-                    is_recorded,
-                )
-            )
+        recording, is_recorded = None, results is not None
+        saved = stack.enter_context(
+            checkpointed_fit(checkpoint, checkpoint_every, model, arguments, ours, is_recorded)
+        )
         if results is not None and not (saved and saved.is_recorded_in(Path(results))):
             run_id = saved.run_id if saved else ""
             recording = stack.enter_context(

@@ -53,7 +53,13 @@ def fit_identity(
         "model": _hash(_model_content(model)),
         "arguments of compile": _hash(_compile_content(model)),
         **_learning_rates(model),
-        "callbacks": _hash([_callback_content(callback) for callback in callbacks]),
+        "callbacks": _hash([type(callback).__name__ for callback in callbacks]),
+        **{
+            f"arguments or code of {type(callback).__name__} (callback {number})": _hash(
+                _callback_content(callback)
+            )
+            for number, callback in enumerate(callbacks)
+        },
         **{name: _hash(value) for name, value in settings.items()},
         "jit_compile": _hash(ours.get("jit_compile")),
     }

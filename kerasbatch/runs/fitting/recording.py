@@ -110,9 +110,10 @@ class Recording:
         except (FileNotFoundError, KerasbatchError):
             return False
         # Keras numbers the names of optimizers across a process, and the spec has their hashes.
-        names = ("name", "data", "batch_size", "epochs", "seed")
-        is_same = all(getattr(spec, name) == getattr(self._spec, name) for name in names)
-        return is_same and not directory.is_finished()
+        mine, other = (
+            (one.name, one.data, one.batch_size, one.length, one.seed) for one in (self._spec, spec)
+        )
+        return mine == other and not directory.is_finished()
 
     @property
     def run_id(self) -> str:

@@ -310,6 +310,22 @@ def test_rerun_begins_anew(tmp_path: Path) -> None:
     assert "resumed" not in again.record
 
 
+class StopAfterCheckpoint(kb.Watcher):
+    """Ends a run when it has progressed."""
+
+    def progress(self, running: kb.RunInfo, progress: Any) -> None:
+        raise KeyboardInterrupt
+
+
+def test_an_interrupted_rerun_leaves_the_result_and_its_checkpoint(tmp_path: Path) -> None:
+    spec = FLOWERS | {"checkpoint": {"steps": 4}, "save": [], "epochs": 50, "engine": "keras"}
+    whole = kb.run(spec, results=tmp_path)
+    before = steps_of(whole)
+    kb.run(spec, results=tmp_path, rerun=True, watcher=StopAfterCheckpoint())
+    assert kb.run(spec, results=tmp_path).reused
+    assert steps_of(whole) == before
+
+
 def test_a_full_disk_costs_a_checkpoint_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
