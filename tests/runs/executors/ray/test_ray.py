@@ -256,7 +256,9 @@ def test_a_killed_node_costs_no_more_than_since_the_checkpoint(
     assert killer.node is None
     assert [result.status for result in results] == ["done", "done"]
     (resumed,) = [result for result in results if "resumed" in result.record]
-    assert resumed.record["resumed"][0]["step"] > 0
+    (entry,) = resumed.record["resumed"]
+    assert entry["step"] > 0
+    assert entry["differs"] == []
     assert any("its node is gone; it is trained again" in each for each in killer.notices)
     assert any("goes on after step" in each for each in killer.notices)
     pd.testing.assert_frame_equal(histories(results), histories(whole), check_exact=True)
