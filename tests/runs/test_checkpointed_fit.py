@@ -385,7 +385,7 @@ np.save(sys.argv[2], model.layers[-1].kernel)
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_script_that_is_stopped(number: int, tmp_path: Path) -> None:
-    """Ctrl-C and SIGTERM write a last checkpoint, inside an epoch; then they do what they do."""
+    """Ctrl-C and SIGTERM write a last checkpoint, and say so; then they do what they do."""
     (tmp_path / "script.py").write_text(SCRIPT)
 
     def start(folder: str, file: str) -> "subprocess.Popen[bytes]":
@@ -397,10 +397,11 @@ def test_a_script_that_is_stopped(number: int, tmp_path: Path) -> None:
         assert time.monotonic() < end
         time.sleep(0.01)
     process.send_signal(number)
-    process.communicate(timeout=limit(60))
+    errors = process.communicate(timeout=limit(60))[1].decode()
     assert process.returncode == -number  # Python ends itself by an uncaught Ctrl-C
     steps = max(int(path.name.split("-")[1]) for path in (tmp_path / "kept").glob("step-*"))
-    assert (steps % 20_000 > 0) == (number != signal.SIGKILL)
+    told = f"stopped; run it again to go on after step {steps:,}" in errors
+    assert told == (number != signal.SIGKILL)
     for folder, file in (("kept", "ended.npy"), ("whole", "whole.npy")):
         process = start(folder, file)
         process.communicate(timeout=limit(120))
