@@ -60,7 +60,7 @@ class _ResidentSteps:
             return None
         source, plan = self._source, self._source.stream.plan
         full_batches = plan.whole_batches - self._batch
-        limits = max_steps, self._end - self._batch, full_batches
+        limits = max_steps, source.max_steps, self._end - self._batch, full_batches
         steps = min(limits) if full_batches > 0 else 1
         chosen = self._order[plan.batches(self._batch, steps)]
         self._batch += steps

@@ -22,6 +22,7 @@ from run_support import run_here
 
 import kerasbatch as kb
 from kerasbatch.engine.settings import EngineSettings
+from kerasbatch.engine.sources.source import MAX_BLOCK
 from kerasbatch.records.checkpoints import checkpoint_folder
 from kerasbatch.records.files import dump_yaml
 from kerasbatch.runs.training.job import TrainingSettings
@@ -135,6 +136,18 @@ def test_streamed_data(checkpoint: dict[str, Any], tmp_path: Path) -> None:
     check_all_cuts(spec, tmp_path, STREAMED)
     (again,) = run_here(spec, tmp_path / "whole", STREAMED)
     assert "the data streamed in chunks" in again.record["engine"]["why"]
+
+
+def test_more_steps_of_an_epoch_than_fit_into_a_block(tmp_path: Path) -> None:
+    """The steps before the position are passed over, however many they are."""
+    data = {"name": "line", "examples": MAX_BLOCK + 600}
+    spec = FLOWERS | {"data": data, "model": "linear", "loss": "mse", "metrics": [], "epochs": 2}
+    spec |= {"batch_size": 1, "validation": "none", "checkpoint": {"steps": MAX_BLOCK + 500}}
+    whole = kb.run(spec, results=tmp_path / "whole")
+    as_if_killed(whole, MAX_BLOCK + 500, tmp_path / "killed")
+    result = kb.run(spec, results=tmp_path / "killed")
+    assert result.record["resumed"][0]["step"] == MAX_BLOCK + 500
+    assert_same(whole, result)
 
 
 def test_with_xla(tmp_path: Path) -> None:
