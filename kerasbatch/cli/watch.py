@@ -38,17 +38,18 @@ def watch(
     if once or not console.is_terminal or not _any_trained(experiments):
         _print(console, experiments)
         return
-    _follow(console, path, seconds)
+    _follow(console, path, experiments, seconds)
 
 
-def _follow(console: "Console", path: Path, seconds: float) -> None:
+def _follow(
+    console: "Console", path: Path, experiments: "list[RunningExperiment]", seconds: float
+) -> None:
     """Show the experiments until no process trains them."""
     from rich.live import Live
 
     from kerasbatch.analysis.loading.running import running_experiments
     from kerasbatch.cli.display.running import running_view
 
-    experiments = running_experiments(path)
     view = Live(running_view(experiments), console=console, auto_refresh=False)
     with contextlib.suppress(KeyboardInterrupt), view as live:  # Ctrl-C ends the view only
         while _any_trained(experiments):

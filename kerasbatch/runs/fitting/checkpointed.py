@@ -114,8 +114,8 @@ class CheckpointedFit:
         is_ended = self._start and self._start.facts["epochs"] == self._arguments.epochs
         if not is_ended or not experiment.is_dir():
             return False
-        names = {run.run_id for run in Experiment(experiment).runs() if run.is_finished()}
-        return self.run_id in names
+        runs = Experiment(experiment).runs()
+        return any(run.run_id == self.run_id and run.is_finished() for run in runs)
 
     def train(self, recording: Recording | None = None) -> keras.callbacks.History:
         """Train to the end, from the last checkpoint if there is one.

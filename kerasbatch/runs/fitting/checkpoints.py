@@ -46,8 +46,10 @@ def locked_folder(path: Path) -> Iterator[CheckpointFolder]:
     except OSError as error:
         message = f"the folder {path} cannot be written: {error.strerror}"
         raise SpecError.at(_PLACE, message) from error
-    with lock:
+    try:
         yield CheckpointFolder(path)
+    finally:
+        lock.release()
 
 
 def checkpoint_distance(every: Mapping[str, float] | None) -> CheckpointEvery:
