@@ -39,6 +39,7 @@ def _compared(spec: Spec, *sizes: Any) -> list[EngineSpeeds]:
     return [measure_engines(benchmark, size) for size in benchmark.numeric_sizes(sizes)]
 
 
+@pytest.mark.slow
 def test_every_batch_size_is_measured(small: dict[str, Any]) -> None:
     found = _compared(_spec(small), 7, "full")
     assert [each.batch_size for each in found] == [7, 120]

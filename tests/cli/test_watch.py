@@ -3,6 +3,7 @@
 import os
 import pty
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 from patience import limit
+from small_specs import SMALL
 from typer.testing import CliRunner
 from worker_support import DIGITS, start, wait_for
 
@@ -31,12 +33,18 @@ def watch(*arguments: Any) -> str:
     return re.sub(r"\s+", " ", result.output)
 
 
-@pytest.fixture
-def unfinished(small: dict[str, Any], tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An experiment of three runs, of which one has not ended."""
-    results = kb.sweep(small, seed=[0, 1, 2], epochs=4, results=tmp_path)
+    results = kb.sweep(SMALL, seed=[0, 1, 2], epochs=4, results=tmp_path_factory.mktemp("trained"))
     (results[0].directory / "record.json").unlink()
     return results[0].directory.parent
+
+
+@pytest.fixture
+def unfinished(trained: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(trained, tmp_path / "results" / trained.name))
 
 
 def test_a_run_in_training(unfinished: Path) -> None:

@@ -137,7 +137,7 @@ def test_the_numbers_are_those_of_keras(folder: Path, engine: str, data: dict[st
     ("data", "build"),
     [
         ({"python": "mine.py:in_a_tuple"}, "build_tuple"),
-        ({"npz": "parts.npz"}, "build"),
+        pytest.param({"npz": "parts.npz"}, "build", marks=pytest.mark.slow),
     ],
 )
 def test_workers_share_them(folder: Path, data: dict[str, Any], build: str) -> None:

@@ -115,6 +115,7 @@ def test_what_was_noticed_stands_in_the_spec(
     assert "always answering the largest one is right in 90%" in text["imbalanced"]
 
 
+@pytest.mark.slow
 def test_images_and_texts_in_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for label, value in (("dark", 30), ("light", 220)):
@@ -152,7 +153,10 @@ def compiled(input_shape, classes):
 """
 
 
-@pytest.mark.parametrize(("build", "keys"), [("build", True), ("compiled", False), (None, True)])
+@pytest.mark.parametrize(
+    ("build", "keys"),
+    [("build", True), ("compiled", False), pytest.param(None, True, marks=pytest.mark.slow)],
+)
 def test_own_code(
     build: str | None, keys: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

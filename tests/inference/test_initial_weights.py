@@ -82,6 +82,7 @@ def test_new_weights_are_another_run(first: kb.Result, tmp_path: Path) -> None:
     assert kb.run(spec(name="all"), **keys).directory != once.directory
 
 
+@pytest.mark.slow
 def test_workers_begin_with_them_too(first: kb.Result, tmp_path: Path) -> None:
     results = kb.sweep(
         spec(name="all", sweep={"seed": [0, 1]}, initial_weights={"experiment": "head"}),

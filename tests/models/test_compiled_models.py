@@ -121,6 +121,7 @@ def test_a_key_of_the_spec_replaces_the_models(run: Any) -> None:
     assert metric.row["val_sparse_top_k_categorical_accuracy"] == 1.0
 
 
+@pytest.mark.slow
 def test_rates_and_arguments_of_a_compiled_model_are_swept(tmp_path: Path, run: Any) -> None:
     spec = SPEC | {
         "model": {"python": "mine.py:compiled", "arguments": {"rate": 0.5}},
@@ -207,6 +208,7 @@ def test_the_weights_of_a_loop_by_hand(tmp_path: Path, run: Any) -> None:
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_sweep_of_python_searches_the_rate_from_that_of_the_model(tmp_path: Path) -> None:
     """As in a notebook: a function that compiles, data, sizes, and `auto`."""
     x = np.random.default_rng(0).normal(size=(96, 4)).astype("float32")

@@ -51,6 +51,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "own.yaml"
 
 
+@pytest.mark.slow
 def test_callbacks_write_into_the_folder_of_their_run(path: Path, small: dict[str, Any]) -> None:
     own = {"python": "mine.py:writers", "arguments": {"names": ["a.txt", "b.txt"]}}
     spec = small | {"callbacks": [own], "sweep": {"seed": [0, 1]}}

@@ -246,6 +246,7 @@ def test_losses_that_differ_in_what_their_configuration_leaves_out(
     assert five.row["loss"] > 2 * one.row["loss"]
 
 
+@pytest.mark.slow
 def test_arguments_are_swept(own: Any, tmp_path: Path, small: dict[str, Any]) -> None:
     spec = small | {
         "model": python("build", units=4),

@@ -262,6 +262,7 @@ def test_advised(run: Any, tmp_path: Path) -> None:
     assert len(advice.table) > 1
 
 
+@pytest.mark.slow
 def test_swept_over_size_and_units(run: Any, tmp_path: Path) -> None:
     spec = COMPILED | {"sweep": {"batch_size": [16, 40], "model.arguments.units": [4, 8]}}
     spec["target"] = {"metric": "val_kind_accuracy", "at_least": 0.3}

@@ -31,7 +31,7 @@ def command(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    "sweep", [pytest.param(None, marks=pytest.mark.slow), {"seed": [0, 1], "batch_size": [8, 16]}]
+    "sweep", [None, pytest.param({"seed": [0, 1], "batch_size": [8, 16]}, marks=pytest.mark.slow)]
 )
 def test_nothing_is_loaded(small: dict[str, Any], tmp_path: Path, sweep: Any) -> None:
     spec = small | ({"sweep": sweep} if sweep else {})

@@ -86,6 +86,7 @@ def test_spec_yaml_says_what_it_does_not_hold(tmp_path: Path) -> None:
     assert again.directory == result.directory
 
 
+@pytest.mark.slow
 def test_a_sweep_in_workers(tmp_path: Path) -> None:
     """A list, a range and an array sweep; the functions of this file reach the workers."""
     results = kb.sweep(

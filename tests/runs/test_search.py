@@ -44,6 +44,7 @@ def assert_equal(one: Path, other: Path) -> None:
         pd.testing.assert_frame_equal(table, after[name], check_exact=True)
 
 
+@pytest.mark.slow
 def test_a_search_gives_up_what_cannot_win(tmp_path: Path) -> None:
     """Capped runs are no failures; the comparison has no edge, and misses nothing."""
     results = kb.run_all(SWEEP, results=tmp_path, jobs=2)

@@ -82,6 +82,7 @@ def test_weights_and_parts_of_epochs(tmp_path: Path) -> None:
     assert "train_loss" in result.history
 
 
+@pytest.mark.slow
 def test_workers_stream_too(tmp_path: Path) -> None:
     keys = spec({"dataset": "mine.py:tfdata", "stream": True}, sweep={"batch_size": [8, 70]})
     results = run(tmp_path, keys, jobs=2)

@@ -82,7 +82,7 @@ def build(input_shape, classes):
 """
 
 
-@pytest.mark.parametrize("sizes", [4, [4, 8]])
+@pytest.mark.parametrize("sizes", [4, pytest.param([4, 8], marks=pytest.mark.slow)])
 def test_a_model_of_two_inputs_is_trained_and_predicts(tmp_path: Path, sizes: Any) -> None:
     (tmp_path / "mine.py").write_text(MODEL, encoding="utf-8")
     keys = spec(tmp_path, reviews(), model={"python": "mine.py:build"}, save="last")

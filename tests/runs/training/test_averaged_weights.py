@@ -36,7 +36,7 @@ def averages(weights: pd.DataFrame) -> np.ndarray:
     return np.array(values)
 
 
-@pytest.mark.parametrize("engine", ["keras", "fused"])
+@pytest.mark.parametrize("engine", [pytest.param("keras", marks=pytest.mark.slow), "fused"])
 def test_every_row_is_that_of_the_averages(tmp_path: Path, engine: str) -> None:
     """The averages of the weights of the same training without them; the steps are the same."""
     target = {"metric": "train_loss", "at_most": 2.5}

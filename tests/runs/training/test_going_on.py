@@ -159,6 +159,7 @@ def test_with_xla(tmp_path: Path) -> None:
     assert_same(whole, kb.run(spec, results=tmp_path / "killed"))
 
 
+@pytest.mark.slow
 def test_a_recurrent_network(tmp_path: Path) -> None:
     """With dropout inside the recurrence."""
     random = np.random.default_rng(0)

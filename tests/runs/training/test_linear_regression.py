@@ -41,7 +41,7 @@ def thetas(result: kb.Result) -> Any:
     return result.weights[["dense/bias[0]", "dense/kernel[0,0]"]].to_numpy()
 
 
-@pytest.mark.parametrize("engine", ["fused", "keras"])
+@pytest.mark.parametrize("engine", ["fused", pytest.param("keras", marks=pytest.mark.slow)])
 def test_the_path_is_the_closed_form(fixture: Any, tmp_path: Path, engine: str) -> None:
     """theta(t) = optimum + (I - alpha H)^t (theta(0) - optimum), at every step."""
     path = thetas(run(fixture | {"engine": engine}, tmp_path))
