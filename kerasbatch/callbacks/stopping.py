@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from kerasbatch.callbacks.base import PlannedCallback
-from kerasbatch.engine.program import divergence
+from kerasbatch.engine import divergence
 from kerasbatch.step_check import Ending
 from kerasbatch.steps import Plan
 from kerasbatch.types import Row

@@ -1,13 +1,22 @@
 """The private API of Keras and TensorFlow about data: adapters, and the batch sizes of datasets."""
 
 import itertools
+import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
-import tensorflow as tf
 
-from kerasbatch.engine.keras_private import private
+from kerasbatch.engine.private_names import private
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+def is_dataset(value: Any) -> bool:
+    """Return whether a value is a tf.data.Dataset, without an import of TensorFlow."""
+    tensorflow: Any = sys.modules.get("tensorflow")
+    return tensorflow is not None and isinstance(value, tensorflow.data.Dataset)
 
 
 def adapter(x: Any, *, steps: int | None, shuffle: bool, class_weight: Any) -> Any:
@@ -26,7 +35,7 @@ KEEPS_BATCHES = ("Prefetch", "Options", "Repeat", "Shuffle", "Take", "Skip", "Ca
 """The operations of a dataset that leave its batches as they are, by the first word of a name."""
 
 
-def _operations(dataset: tf.data.Dataset) -> Iterator[tf.data.Dataset]:
+def _operations(dataset: "tf.data.Dataset") -> "Iterator[tf.data.Dataset]":
     """Yield the operations of a dataset, the last one first; operations on several end it."""
     operation: Any = dataset
     while operation is not None:
@@ -34,13 +43,13 @@ def _operations(dataset: tf.data.Dataset) -> Iterator[tf.data.Dataset]:
         operation = getattr(operation, "_input_dataset", None)
 
 
-def _batch_size(operation: tf.data.Dataset) -> int | None:
+def _batch_size(operation: "tf.data.Dataset") -> int | None:
     """Return the batch size of a `batch` call, or None for another operation."""
     size = getattr(operation, "_batch_size", None)
     return None if size is None else int(size)
 
 
-def stated_batch_size(dataset: tf.data.Dataset) -> int | None:
+def stated_batch_size(dataset: "tf.data.Dataset") -> int | None:
     """Return the batch size of the last `batch` call of a dataset, or None.
 
     It is a hint: later operations may change the size.
@@ -49,7 +58,7 @@ def stated_batch_size(dataset: tf.data.Dataset) -> int | None:
     return next((size for size in sizes if size is not None), None)
 
 
-def stated_batch_sizes(dataset: tf.data.Dataset) -> set[int]:
+def stated_batch_sizes(dataset: "tf.data.Dataset") -> set[int]:
     """Return the batch sizes of the parts of a dataset that zips others, as far as they are stated.
 
     The size of a last `batch` call that follows the zip, or none, is a single one.
@@ -63,7 +72,7 @@ def stated_batch_sizes(dataset: tf.data.Dataset) -> set[int]:
     return set()
 
 
-def batches_are_even(dataset: tf.data.Dataset) -> bool:
+def batches_are_even(dataset: "tf.data.Dataset") -> bool:
     """Return whether all arrays of a batch have one length, because `batch` made it."""
     for operation in _operations(dataset):
         if not type(operation).__name__.strip("_").startswith(KEEPS_BATCHES):

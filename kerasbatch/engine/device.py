@@ -5,14 +5,14 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from kerasbatch.array_files import is_memory_mapped
+from kerasbatch.engine.backend import backend
 from kerasbatch.engine.options import Arrays
 from kerasbatch.types import Array
 
 ALIGNMENT = 64
-"""The alignment of TensorFlow's tensors, in bytes."""
+"""The alignment of tensors, in bytes."""
 
 
 def to_device(arrays: Arrays) -> Arrays:
@@ -21,12 +21,12 @@ def to_device(arrays: Arrays) -> Arrays:
     return tensors
 
 
-def _to_device(array: Any) -> tf.Tensor:
+def _to_device(array: Any) -> Any:
     """Return an array as a tensor, without a copy if it is mapped from a file.
 
     Processes that map the same file then share its pages.
     """
-    return in_place(array) if is_mapped(array) else tf.convert_to_tensor(array)
+    return in_place(array) if is_mapped(array) else backend().to_device(array)
 
 
 def bytes_of(arrays: Any) -> int:
@@ -57,18 +57,13 @@ def is_mapped(array: Any) -> bool:
         is_file
         and array.flags.writeable
         and array.ctypes.data % ALIGNMENT == 0
-        and not tf.config.list_physical_devices("GPU")
+        and not backend().has_gpu()
     )
 
 
-def in_place(array: Array) -> tf.Tensor:
-    """Return an aligned array as a tensor over the same memory; on a GPU, a copy.
-
-    Types that are not native to NumPy, like bfloat16, are copied too.
-    """
-    if tf.config.list_physical_devices("GPU") or array.dtype.kind not in "biuf":
-        return tf.convert_to_tensor(array)
-    return tf.experimental.dlpack.from_dlpack(np.asarray(array).__dlpack__())
+def in_place(array: Array) -> Any:
+    """Return an aligned array as a tensor over the same memory; on a GPU, a copy."""
+    return backend().in_place(np.asarray(array))
 
 
 def aligned(shape: tuple[int, ...], dtype: Any) -> Array:
@@ -89,10 +84,9 @@ BFLOAT16_CAPABILITY = (8, 0)
 
 def computes_bfloat16() -> bool:
     """Return whether the device computes in bfloat16; False if that is unknown."""
-    gpus = tf.config.list_physical_devices("GPU")
-    if not gpus:
+    if not backend().has_gpu():
         return bool(BFLOAT16_FLAGS & _processor_flags(CPU_INFO))
-    capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability")
+    capability = backend().gpu_capability()
     return capability is not None and tuple(capability) >= BFLOAT16_CAPABILITY
 
 

@@ -1,16 +1,18 @@
-"""Loads TensorFlow without its log, with the settings that kerasbatch needs.
+"""Loads Keras and its backend without their log, with the settings that kerasbatch needs.
 
 Only the command line sets variables and threads: a library must not change the environment of its
 caller.
 """
 
 import contextlib
+import json
 import os
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 
 LIMITS = ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH")
 """Environment variables that make Keras cut a training short, with only a warning."""
@@ -18,38 +20,68 @@ UNUSED = ("sklearn", "matplotlib")
 """Optional imports of Keras for wrappers and image galleries: a third of its loading time."""
 
 
-def set_variables(*, verbose: bool) -> list[str]:
-    """Set environment variables that Keras reads at its import; return notices for the user."""
+def configured_backend() -> str:
+    """Return the backend that Keras has, or will have when it is imported.
+
+    Keras takes it from KERAS_BACKEND, or else from keras.json in KERAS_HOME.
+    """
+    if "keras" in sys.modules:
+        import keras
+
+        return str(keras.backend.backend())
+    if name := os.environ.get("KERAS_BACKEND"):
+        return name
+    file = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "keras.json"
+    try:
+        return str(json.loads(file.read_text(encoding="utf-8")).get("backend", "tensorflow"))
+    except (OSError, ValueError, AttributeError):  # Keras passes over such a file, too
+        return "tensorflow"
+
+
+def set_variables(
+    *, verbose: bool, backend: str = "tensorflow", threads: int = 0, compiled: Path | None = None
+) -> list[str]:
+    """Set environment variables that Keras reads at its import; return notices for the user.
+
+    Args:
+        verbose: whether the log of the backend is shown.
+        backend: the backend of Keras.
+        threads: the number of threads of JAX, which it reads when it is imported; 0: all cores.
+        compiled: the folder of what JAX compiles, so that the next process need not.
+    """
     notices = []
     for name in LIMITS:
         if name in os.environ:
             value = os.environ.pop(name)
             notices.append(f"{name}={value} is ignored: it would cut the training short")
-    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    if backend != "tensorflow":
-        notices.append(f"KERAS_BACKEND={backend} is ignored: kerasbatch trains with TensorFlow")
-    os.environ["KERAS_BACKEND"] = "tensorflow"
+    asked = os.environ.get("KERAS_BACKEND", backend)
+    if asked != backend:
+        notices.append(f"KERAS_BACKEND={asked} is ignored: this is trained on {backend}")
+    os.environ["KERAS_BACKEND"] = backend
     if not verbose:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    if threads:
+        os.environ["NPROC"] = str(threads)
+    if backend == "jax" and compiled is not None:
+        os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(compiled))
+        os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
     return notices
 
 
-def load_tensorflow(*, verbose: bool, load_optional: bool = False) -> None:
-    """Import TensorFlow and Keras; their output while loading is shown only if they fail.
+def load_keras(*, verbose: bool, load_optional: bool = False) -> None:
+    """Import Keras and its backend; their output while loading is shown only if they fail.
 
     Args:
         verbose: whether to show their output at once.
         load_optional: whether to import the optional packages too, which only user code may need.
     """
     with contextlib.nullcontext() if load_optional else _hidden_packages(UNUSED):
-        if verbose:
-            import keras  # imported for its effect
+        with contextlib.nullcontext() if verbose else captured_stderr():
+            import keras
+        if keras.backend.backend() == "tensorflow" and not verbose:
+            import tensorflow as tf
 
-            return
-        with captured_stderr():
-            import keras  # noqa: F401  # imported for its effect
-        import tensorflow as tf
-    tf.get_logger().setLevel("ERROR")
+            tf.get_logger().setLevel("ERROR")
 
 
 @contextmanager
@@ -65,15 +97,22 @@ def _hidden_packages(names: tuple[str, ...]) -> Iterator[None]:
 
 
 def thread_count() -> int:
-    """Return the number of threads between which TensorFlow divides a sum."""
+    """Return the number of threads between which the backend divides a sum."""
+    import keras
+
+    if keras.backend.backend() == "jax":
+        return int(os.environ.get("NPROC") or os.cpu_count() or 1)
     import tensorflow as tf
 
     return int(tf.config.threading.get_intra_op_parallelism_threads()) or os.cpu_count() or 1
 
 
 def set_threads(threads: int) -> None:
-    """Set the number of threads of TensorFlow before its first computation; 0: the default."""
-    if threads == 0:
+    """Set the number of threads of TensorFlow before its first computation; 0: the default.
+
+    JAX reads a variable, which `set_variables` sets.
+    """
+    if threads == 0 or os.environ.get("KERAS_BACKEND") == "jax":
         return
     import tensorflow as tf
 

@@ -3,14 +3,13 @@
 from typing import Any
 
 import keras
-import tensorflow as tf
 
-from kerasbatch.engine import keras_private, keras_public
+from kerasbatch.engine import keras_private, keras_public, private_names
 
 
 def has_keras_metrics(model: keras.Model) -> bool:
     """Return whether Keras' own code resets all metrics of a model."""
-    trainer = keras_private.private("Trainer")
+    trainer = private_names.private("Trainer")
     is_keras = all(
         getattr(type(model), name) is getattr(trainer, name)
         for name in ("reset_metrics", "metrics")
@@ -42,23 +41,6 @@ def is_due(model: keras.Model, epoch: int, freq: Any) -> bool:
     return bool(model._should_eval(epoch, freq))
 
 
-def validation_iterator(model: keras.Model, data: dict[str, Any]) -> Any:
-    """Return the iterator that Keras' `fit` keeps for all its validations.
-
-    Args:
-        model: a compiled model.
-        data: the arguments of its `evaluate` for the data.
-    """
-    steps = data["steps"]
-    return keras_private.private("TFEpochIterator")(
-        **{name: value for name, value in data.items() if name != "steps"},
-        steps_per_epoch=steps,
-        distribute_strategy=model.distribute_strategy,
-        steps_per_execution=model.steps_per_execution,
-        shuffle=False,
-    )
-
-
 def evaluate(
     model: keras.Model, data: dict[str, Any], iterator: Any, callbacks: keras.callbacks.CallbackList
 ) -> dict[str, Any]:
@@ -78,17 +60,6 @@ def evaluate(
     finally:
         del model._eval_epoch_iterator
     return dict(logs)
-
-
-def step_counts(model: keras.Model) -> tuple[Any, Any]:
-    """Return Keras' own counts as tensors: of batches, and of rows in the mean loss; int64.
-
-    The first is `batches_counted`. A count that the model does not keep is 0.
-    """
-    batches = 0 if model.optimizer is None else keras_private.batch_counter(model.optimizer)
-    tracker = next((metric for metric in model.metrics if metric.name == "loss"), None)
-    rows = tf.round(tf.convert_to_tensor(getattr(tracker, "count", 0.0)))
-    return tf.cast(tf.convert_to_tensor(batches), tf.int64), tf.cast(rows, tf.int64)
 
 
 def initial_epoch(model: keras.Model) -> int:

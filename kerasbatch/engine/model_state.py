@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
-import tensorflow as tf
+import numpy as np
 
 from kerasbatch.engine import keras_private
+from kerasbatch.engine.backend import backend
 from kerasbatch.engine.obstacle import ObstacleError
 from kerasbatch.engine.weak_reference import weak_reference
 
@@ -28,15 +29,19 @@ def all_variables(model: keras.Model) -> list[keras.Variable]:
 
 def bytes_of(variables: Sequence[keras.Variable]) -> int:
     """Return the bytes that the values of variables take."""
-    return sum(each.value.dtype.size * math.prod(each.shape) for each in variables)
+    return sum(_item_size(each) * math.prod(each.shape) for each in variables)
 
 
-def copy_values(variables: Sequence[keras.Variable]) -> list[tf.Tensor]:
-    """Return copies of the current values of variables."""
-    return [tf.identity(variable.value) for variable in variables]
+def _item_size(variable: keras.Variable) -> int:
+    return int(np.dtype(keras.backend.standardize_dtype(variable.dtype)).itemsize)
 
 
-def assign_values(variables: Sequence[keras.Variable], copies: Sequence[tf.Tensor]) -> None:
+def copy_values(variables: Sequence[keras.Variable]) -> list[Any]:
+    """Return copies of the current values of variables, as tensors."""
+    return [keras.ops.copy(variable.value) for variable in variables]
+
+
+def assign_values(variables: Sequence[keras.Variable], copies: Sequence[Any]) -> None:
     """Assign copied values to variables."""
     for variable, value in zip(variables, copies, strict=True):
         variable.assign(value)
@@ -81,7 +86,7 @@ def capture_step_loss(model: keras.Model, on_loss: Callable[[Any], Any]) -> Iter
     update_state = tracker.update_state
 
     def update_and_report(values: Any, sample_weight: Any = None) -> Any:
-        on_loss(tf.cast(values, tf.float32))
+        on_loss(keras.ops.cast(values, "float32"))
         return update_state(values, sample_weight=sample_weight)
 
     tracker.update_state = update_and_report
@@ -93,9 +98,6 @@ def capture_step_loss(model: keras.Model, on_loss: Callable[[Any], Any]) -> Iter
 
 def build_model(model: keras.Model, batch: Any) -> None:
     """Build what a training step uses, without taking a step.
-
-    A custom `train_step` is traced, as Keras does: a trace computes nothing. It builds the layers
-    and the optimizers that the step uses, and no others; a model without `call` stays unbuilt.
 
     Args:
         model: a compiled model.
@@ -109,7 +111,7 @@ def build_model(model: keras.Model, batch: Any) -> None:
             keras_private.build(model, batch)
             build_optimizer(model)
         elif model not in _TRACED or _TRACED[model]() is not model.optimizer:
-            _build_for_own_step(model, batch)
+            backend().build_for_own_step(model, batch)
             _TRACED[model] = weak_reference(model.optimizer)
     except Exception as error:
         raise _not_built(error) from error
@@ -119,42 +121,8 @@ _TRACED: "weakref.WeakKeyDictionary[keras.Model, Callable[[], Any]]" = weakref.W
 """The models whose custom step was traced, with their optimizer at that time."""
 
 
-def _build_for_own_step(model: keras.Model, batch: Any) -> None:
-    """Build what a custom step uses; its optimizer only if the step applies it."""
-    if type(model).call is not keras.Model.call:
-        with contextlib.suppress(Exception):  # the trace below builds what Keras could not
-            keras_private.build_without_optimizer(model, batch)
-    shapes = keras.tree.map_structure(_spec_of_any_length, batch)
-    with _recorded_use(model.optimizer) as used:
-        tf.function(model.train_step, autograph=False).get_concrete_function(shapes)
-    if used and not model.optimizer.built:
-        model.optimizer.build(used[0] or model.trainable_variables)
-
-
-@contextlib.contextmanager
-def _recorded_use(optimizer: keras.optimizers.Optimizer | None) -> Iterator[list[Any]]:
-    """Yield the variables of each call of an optimizer, which does nothing in the context."""
-    used: list[Any] = []
-    if optimizer is None or optimizer.built:
-        yield used
-        return
-
-    def apply(grads: Any, trainable_variables: Any = None) -> None:
-        used.append(None if trainable_variables is None else list(trainable_variables))
-
-    vars(optimizer)["apply"] = apply
-    try:
-        yield used
-    finally:
-        del vars(optimizer)["apply"]
-
-
 def _not_built(error: Exception) -> ObstacleError:
     return ObstacleError(f"Keras cannot build it ({short_error(error)})")
-
-
-def _spec_of_any_length(array: Any) -> tf.TensorSpec:
-    return tf.TensorSpec((None, *array.shape[1:]), array.dtype)
 
 
 def short_error(error: BaseException) -> str:

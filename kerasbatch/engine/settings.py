@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from kerasbatch.engine.lowering.xla_mode import XlaMode
+from kerasbatch.engine.xla import XlaMode
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ def test_what_linux_says_of_the_processor(
     if said is not None:
         (tmp_path / "cpuinfo").write_text(said, encoding="utf-8")
     monkeypatch.setattr(device, "CPU_INFO", tmp_path / "cpuinfo")
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: [])
     assert device.computes_bfloat16() == native
 
 
@@ -41,6 +41,6 @@ def test_what_a_gpu_says(
     details: dict[str, Any], native: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From Ampere on."""
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["a GPU"])
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: ["a GPU"])
     monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: details)
     assert device.computes_bfloat16() == native

@@ -16,7 +16,7 @@ def test_packages_that_keras_alone_wants_are_not_loaded(load_optional: bool) -> 
     code = f"""
 import sys
 from kerasbatch.engine import environment
-environment.load_tensorflow(verbose=False, load_optional={load_optional})
+environment.load_keras(verbose=False, load_optional={load_optional})
 import keras
 print("sklearn" in sys.modules, "matplotlib" in sys.modules)
 import sklearn.datasets, matplotlib

@@ -5,18 +5,18 @@ import pytest
 from fit_support import CLASSES, TABLE, ready
 
 import kerasbatch as kb
-from kerasbatch.engine import keras_private
+from kerasbatch.engine import private_names
 
 
-@pytest.mark.parametrize("part", keras_private.PRIVATE_NAMES, ids=lambda part: part.name)
-def test_the_installed_keras_has_it(part: keras_private.PrivateName) -> None:
+@pytest.mark.parametrize("part", private_names.PRIVATE_NAMES, ids=lambda part: part.name)
+def test_the_installed_keras_has_it(part: private_names.PrivateName) -> None:
     """Where this fails, `keras_private` must learn another way, or do without."""
     assert part.get() is not None, part.sentence
 
 
 def test_a_compiled_model_has_the_rest() -> None:
     """What belongs to a compiled model and not to its class."""
-    assert keras_private.missing(ready()) is None
+    assert private_names.missing(ready()) is None
 
 
 @pytest.mark.parametrize("name", ["Model._symbolic_build", "Model._flatten_layers"])
@@ -24,10 +24,10 @@ def test_without_one_plain_fit_trains_and_says_so(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The sentence names the part and what it was needed for."""
-    (part,) = [part for part in keras_private.PRIVATE_NAMES if part.name == name]
-    honest = keras_private.PrivateName.get
+    (part,) = [part for part in private_names.PRIVATE_NAMES if part.name == name]
+    honest = private_names.PrivateName.get
     gone = lambda self: None if self is part else honest(self)  # noqa: E731  # one line
-    monkeypatch.setattr(keras_private.PrivateName, "get", gone)
+    monkeypatch.setattr(private_names.PrivateName, "get", gone)
     with pytest.warns(UserWarning, match=f"have no keras.{name}, needed to {part.use}"):
         history = kb.fit(ready(), TABLE, CLASSES, verbose=0)
     assert history.kerasbatch.engine == "keras"

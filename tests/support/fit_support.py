@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import pytest
 
 import kerasbatch as kb
 from kerasbatch.engine.options import FitOptions
@@ -14,6 +15,9 @@ from kerasbatch.engine.training.plain import PlainTraining
 from kerasbatch.planning import plan
 
 L = keras.layers
+only_tensorflow = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="other backends always compile with XLA"
+)
 
 
 RANDOM = np.random.RandomState(3)
@@ -87,7 +91,33 @@ class Subclassed(keras.Model):
     def call(self, inputs: Any) -> Any:
         return self.out(self.hidden(inputs))
 
-    def train_step(self, data: Any) -> Any:
+    def train_step(self, *arguments: Any) -> Any:
+        if keras.backend.backend() == "jax":
+            return self._step_of_jax(*arguments)
+        return self._step_of_tensorflow(*arguments)
+
+    def _step_of_jax(self, state: Any, data: Any) -> Any:
+        import jax
+
+        trainable, others, optimizer, metrics = state
+        x, y = data
+
+        def loss_of(weights: Any, others: Any) -> Any:
+            outputs, others = self.stateless_call(weights, others, x)
+            return 2.0 * self.compute_loss(x=x, y=y, y_pred=outputs), others
+
+        compute = jax.value_and_grad(loss_of, has_aux=True)
+        (loss, others), gradients = compute(trainable, others)
+        trainable, optimizer = self.optimizer.stateless_apply(optimizer, gradients, trainable)
+        variables = self.metrics_variables
+        mapping = list(zip(variables, metrics, strict=True))
+        with keras.StatelessScope(state_mapping=mapping) as scope:
+            self.own.update_state(loss)
+            logs = {"own": self.own.result(), "last": loss}
+        metrics = [scope.get_current_value(variable) for variable in variables]
+        return logs, (trainable, others, optimizer, metrics)
+
+    def _step_of_tensorflow(self, data: Any) -> Any:
         import tensorflow as tf
 
         x, y = data

@@ -9,7 +9,8 @@ from typing import Any, get_args
 
 import keras
 
-from kerasbatch.engine import keras_private
+from kerasbatch.engine import private_names
+from kerasbatch.engine.backend import SUPPORTED
 from kerasbatch.engine.environment import LIMITS
 from kerasbatch.engine.fit.arguments import KERAS_SIGNATURE, FitArguments, bind_arguments
 from kerasbatch.engine.fit.arrays import makes_batches
@@ -240,10 +241,10 @@ def _begin(
 
 def _check_backend(arguments: FitArguments) -> None:
     """Raise ObstacleError if training in blocks is impossible for any data."""
-    if keras.backend.backend() != "tensorflow":
-        name = keras.backend.backend()
-        raise ObstacleError(f"Keras runs on {name}, and blocks of steps need TensorFlow")
-    if missing := keras_private.missing():
+    if (name := keras.backend.backend()) not in SUPPORTED:
+        names = " or ".join(SUPPORTED)
+        raise ObstacleError(f"Keras runs on {name}, and blocks of steps need {names}")
+    if missing := private_names.missing():
         raise ObstacleError(missing)
     if isinstance(arguments.callbacks, keras.callbacks.CallbackList):
         raise ObstacleError("a CallbackList is in use already; give a list of callbacks")

@@ -7,10 +7,10 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from kerasbatch.array_files import first_not_finite, is_memory_mapped
 from kerasbatch.engine import keras_private
+from kerasbatch.engine.data_private import is_dataset
 from kerasbatch.engine.fit.arguments import FitArguments
 from kerasbatch.engine.obstacle import ObstacleError
 from kerasbatch.engine.options import Arrays
@@ -35,7 +35,7 @@ class FitArrays:
 def non_array_kind(*values: Any) -> str | None:
     """Return the kind of the first value that is not an array in memory, or None."""
     for leaf in keras.tree.flatten(values):
-        if isinstance(leaf, tf.data.Dataset):
+        if is_dataset(leaf):
             return "a tf.data.Dataset"
         is_array = all(hasattr(leaf, name) for name in ("shape", "dtype", "__len__"))
         is_sparse = hasattr(leaf, "tocsr")
@@ -52,13 +52,13 @@ def _holds_objects(array: Any) -> bool:
     if _is_pandas(array):
         return False
     dtype = array.dtype
-    return dtype in (tf.string, np.object_) or getattr(dtype, "kind", "") in ("S", "U", "O")
+    is_text = getattr(dtype, "name", "") == "string"  # a type of TensorFlow
+    return is_text or getattr(dtype, "kind", "") in ("S", "U", "O")
 
 
 def makes_batches(x: Any) -> bool:
     """Return whether x is a dataset, a generator or a PyDataset, which produce batches."""
-    kinds = tf.data.Dataset | types.GeneratorType | keras.utils.PyDataset
-    return isinstance(x, kinds)
+    return is_dataset(x) or isinstance(x, types.GeneratorType | keras.utils.PyDataset)
 
 
 def validates_on_arrays(arguments: FitArguments) -> bool:

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from kerasbatch.engine import data_private, keras_private
 from kerasbatch.engine.fit.arguments import FitArguments
@@ -26,7 +25,7 @@ from kerasbatch.engine.sources.example_stream import ExampleStream
 from kerasbatch.engine.training.choose import memory_obstacle, no_gain_reason
 from kerasbatch.engine.training.fused import FusedTraining
 from kerasbatch.engine.training.plain import KerasOwnTraining
-from kerasbatch.engine.training.start import Training, refusal, start, start_on_batches
+from kerasbatch.engine.training.start import Training, refusal, start
 from kerasbatch.planning import plan
 from kerasbatch.steps import Plan
 from kerasbatch.types import Engine
@@ -113,12 +112,16 @@ def begin_on_batches(
     if arguments.batch_size is not None:
         message = "batch_size has no effect: the data come in batches already"
         warnings.warn(message, stacklevel=6)
-    if engine == "auto" and isinstance(arguments.x, tf.data.Dataset):
+    if engine == "auto" and data_private.is_dataset(arguments.x):
         why = no_gain_reason(arguments.x, arguments.steps_per_epoch, settings)
         if why is not None:
             return leave_to_keras(model, arguments, engine, None, why), options
     if engine == "keras":
         return leave_to_keras(model, arguments, engine, None), options
+    if keras.backend.backend() != "tensorflow":
+        raise ObstacleError("blocks of steps over batches need TensorFlow; give arrays")
+    from kerasbatch.engine.training.start_on_batches import start_on_batches  # with TensorFlow
+
     adapter = data_private.adapter(
         arguments.x,
         steps=arguments.steps_per_epoch,

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kerasbatch.engine.blocks import GroupSums
 from kerasbatch.engine.noise.estimate import GradientSums
-from kerasbatch.engine.noise.program import GroupSums
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.types import Array
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
+from kerasbatch.engine.backend import backend
 from kerasbatch.engine.keras_public import is_of_keras
 
 _UNUSED = frozenset(
@@ -52,7 +52,7 @@ class Attributes:
             ((list, tuple), self._sequence),
             ((set, frozenset), lambda items: ["set", *sorted(map(repr, map(self.of, items)))]),
             (keras.KerasTensor, self._tensor),
-            ((tf.DType, tf.TensorShape, np.dtype, np.generic), repr),
+            ((np.dtype, np.generic, *backend().constants), repr),
         ]
 
     def of(self, value: Any) -> Any:

@@ -6,25 +6,40 @@ They are kept in the global state of Keras: `keras.utils.clear_session` lets go 
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import keras
 
 from kerasbatch.engine import keras_private
 from kerasbatch.engine.model_state import MAX_KEPT_BYTES
 from kerasbatch.engine.program.configuration import configuration
-from kerasbatch.engine.program.functions import ProgramFunctions
 
 MAX_KEPT = 8
 """The number of configurations whose functions are kept."""
 _NAME = "kerasbatch_functions"
 
-Kept = OrderedDict[Any, ProgramFunctions]
+
+class SharedFunctions(Protocol):
+    """Functions that several models may use, one at a time."""
+
+    size: int
+    """The bytes that they keep."""
+
+    @property
+    def can_be_bound(self) -> bool:
+        """True if the model's variables are all that they use."""
+
+    def release_if_unused(self) -> None:
+        """Let go of the variables of a model that is gone."""
+
+
+Kept = OrderedDict[Any, SharedFunctions]
+Functions = TypeVar("Functions", bound=SharedFunctions)
 
 
 def functions_for(
-    model: keras.Model, settings: tuple[Any, ...], make: Callable[[], ProgramFunctions]
-) -> ProgramFunctions:
+    model: keras.Model, settings: tuple[Any, ...], make: Callable[[], Functions]
+) -> Functions:
     """Return functions of a model of the same configuration, or new ones.
 
     Args:
@@ -44,9 +59,9 @@ def functions_for(
     while len(kept) > MAX_KEPT or sum(each.size for each in kept.values()) > MAX_KEPT_BYTES:
         kept.popitem(last=False)
     weakref.finalize(model, _release, weakref.ref(functions)).atexit = False
-    return cast("ProgramFunctions", functions)
+    return cast("Functions", functions)
 
 
-def _release(functions: "weakref.ref[ProgramFunctions]") -> None:
+def _release(functions: "weakref.ref[SharedFunctions]") -> None:
     if (present := functions()) is not None:
         present.release_if_unused()

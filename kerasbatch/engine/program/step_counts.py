@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 import keras
+import numpy as np
 
-from kerasbatch.engine.keras_fit import step_counts
+from kerasbatch.engine import keras_private
 
 
 @dataclass(frozen=True)
@@ -23,5 +24,7 @@ class StepCounts:
     @classmethod
     def of(cls, model: keras.Model) -> "StepCounts":
         """Return the present counts of a model."""
-        updates, examples = step_counts(model)
-        return cls(int(updates), int(examples) or None)
+        updates = 0 if model.optimizer is None else keras_private.batches_counted(model.optimizer)
+        tracker = next((metric for metric in model.metrics if metric.name == "loss"), None)
+        examples = round(float(np.asarray(getattr(tracker, "count", 0.0))))
+        return cls(updates, examples or None)

@@ -7,11 +7,12 @@ from typing import Any, TypeVar
 
 import keras
 import numpy as np
-import tensorflow as tf
 
+from kerasbatch.engine.backend import backend
+from kerasbatch.engine.blocks import Block
 from kerasbatch.engine.device import aligned, in_place
 from kerasbatch.engine.options import Arrays
-from kerasbatch.engine.sources.source import Block, rows_of_steps, steps_per_block
+from kerasbatch.engine.sources.source import rows_of_steps, steps_per_block
 from kerasbatch.types import Array
 
 Item = TypeVar("Item")
@@ -31,7 +32,7 @@ class Chunk:
 
     arrays: Arrays
     sizes: list[int]
-    tags: tf.Tensor | None = None
+    tags: Any = None
     is_uneven: bool = False
 
 
@@ -64,7 +65,7 @@ def pack(parts: Sequence[Arrays], rows: int) -> Arrays:
     return packed
 
 
-def _pack_arrays(parts: Sequence[Any], rows: int) -> tf.Tensor:
+def _pack_arrays(parts: Sequence[Any], rows: int) -> Any:
     arrays = [np.asarray(part) for part in parts]
     memory = aligned((rows, *arrays[0].shape[1:]), arrays[0].dtype)
     np.concatenate(arrays, out=memory[: sum(map(len, arrays))])
@@ -137,7 +138,8 @@ class ChunkSteps:
         """Return a block of steps over the rows of a chunk."""
         tags = chunk.tags
         if tags is None:
-            tags = tf.zeros(max(1, *map(len, keras.tree.flatten(chunk.arrays))), tf.int64)
+            rows = max(1, *map(len, keras.tree.flatten(chunk.arrays)))
+            tags = backend().tags(np.zeros(rows, np.int64))
         is_usual = indices.shape[1] == self.size and not chunk.is_uneven
         return Block(chunk.arrays, tags, indices, steps, is_usual, chunk.is_uneven)
 

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasbatch.engine import data_private
+from kerasbatch.engine.blocks import Block
 from kerasbatch.engine.obstacle import ObstacleError
 from kerasbatch.engine.settings import EngineSettings
 from kerasbatch.engine.sources.batches import (
@@ -24,7 +25,7 @@ from kerasbatch.engine.sources.batches import (
 from kerasbatch.engine.sources.chunks import Chunk, ChunkSteps, pack
 from kerasbatch.engine.sources.dataset_chunks import chunks_of_dataset, rows_of_batches
 from kerasbatch.engine.sources.iterator_chunks import as_arrays, chunks_of_iterator
-from kerasbatch.engine.sources.source import Block, EpochSteps, steps_per_block
+from kerasbatch.engine.sources.source import EpochSteps, steps_per_block
 from kerasbatch.steps import Plan
 
 NO_BATCH = "x yields no batch; there is nothing to train on"

@@ -1,10 +1,11 @@
 """The orders of whole epochs on the device, drawn ahead by a thread."""
 
 from collections.abc import Generator
+from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
+from kerasbatch.engine.device import to_device
 from kerasbatch.engine.sources.chunks import prefetch
 from kerasbatch.engine.sources.example_stream import ExampleStream
 from kerasbatch.engine.sources.source import MAX_BLOCK_EXAMPLES
@@ -25,10 +26,10 @@ class EpochOrders:
     def __init__(self, stream: ExampleStream, first: int, last: int) -> None:
         self._stream, self._next, self._last = stream, first, last
         self._count = FIRST_ROWS
-        self._first, self._rows = first, tf.zeros((0, 0), tf.int32)
-        self._groups: Generator[tf.Tensor] = prefetch(self._draw)
+        self._first, self._rows = first, np.zeros((0, 0), np.int32)
+        self._groups: Generator[Any] = prefetch(self._draw)
 
-    def at(self, epoch: int) -> tuple[tf.Tensor, int]:
+    def at(self, epoch: int) -> tuple[Any, int]:
         """Return orders, shape (rows, n), and the row of an epoch; epochs ascend.
 
         Raises:
@@ -45,7 +46,7 @@ class EpochOrders:
         """End the thread."""
         self._groups.close()
 
-    def _draw(self) -> tf.Tensor | None:
+    def _draw(self) -> Any:
         limit = max(1, MAX_BLOCK_EXAMPLES // self._stream.plan.examples_per_epoch)
         epochs = range(self._next, min(self._next + min(self._count, limit), self._last + 1))
         self._count = min(2 * self._count, MAX_ROWS)
@@ -53,4 +54,4 @@ class EpochOrders:
         if not epochs:
             return None
         orders = [self._stream.order(epoch) for epoch in epochs]
-        return tf.constant(np.stack(orders), tf.int32)
+        return to_device((np.stack(orders).astype(np.int32),))[0]

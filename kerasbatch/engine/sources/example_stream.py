@@ -6,13 +6,12 @@ its examples, and this checksum shows whether an epoch saw exactly the planned e
 """
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from kerasbatch.engine.options import Arrays
 from kerasbatch.sampling import example_order
@@ -114,30 +113,14 @@ class ExampleStream:
     def tagged_batches(self, number: int) -> Iterator[tuple[Array, Arrays]]:
         """Yield the tags and the examples of every batch of a pass (from 1)."""
         for chosen in self.indices(number):
-            yield self.tags[chosen], _tuples(self.batch(chosen))
-
-    def dataset(self, epoch: Callable[[], int]) -> tf.data.Dataset:
-        """Return the batches of one pass, as (tags, arrays).
-
-        Args:
-            epoch: returns the current epoch (from 1), at the start of each iteration.
-        """
-        signature = keras.tree.map_structure(
-            lambda array: tf.TensorSpec((None, *array.shape[1:]), array.dtype),
-            (self.tags[:1], _tuples(self.batch(np.arange(1)))),
-        )
-        stream = tf.data.Dataset.from_generator(
-            lambda: self.tagged_batches(self.start(epoch())[0]), output_signature=signature
-        )
-        with_length = tf.data.experimental.assert_cardinality(self.plan.steps_per_epoch)
-        return stream.apply(with_length).prefetch(2)
+            yield self.tags[chosen], tuples(self.batch(chosen))
 
 
-def _tuples(value: Any) -> Any:
+def tuples(value: Any) -> Any:
     """Return a structure with tuples for lists: tf.data treats a list as a single tensor."""
     if isinstance(value, dict):
-        return {key: _tuples(inner) for key, inner in value.items()}
-    return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value
+        return {key: tuples(inner) for key, inner in value.items()}
+    return tuple(map(tuples, value)) if isinstance(value, list | tuple) else value
 
 
 def scale_inputs(x: Any, scale: float | None) -> Any:

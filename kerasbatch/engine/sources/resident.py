@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-import tensorflow as tf
 
+from kerasbatch.engine.backend import backend
+from kerasbatch.engine.blocks import Block
 from kerasbatch.engine.options import Arrays
 from kerasbatch.engine.sources.example_stream import ExampleStream
-from kerasbatch.engine.sources.source import Block, EpochSteps, StreamSource, rows_of_steps
+from kerasbatch.engine.sources.source import EpochSteps, StreamSource, rows_of_steps
 from kerasbatch.steps import Plan
 
 
@@ -24,7 +25,7 @@ class ResidentSource(StreamSource):
 
     def __init__(self, stream: ExampleStream, arrays: Arrays) -> None:
         super().__init__(stream, stream.plan.whole_batches)
-        self.arrays, self.tags = arrays, tf.constant(stream.tags)
+        self.arrays, self.tags = arrays, backend().tags(stream.tags)
 
     @property
     def has_short_epochs(self) -> bool:

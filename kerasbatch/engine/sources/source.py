@@ -4,12 +4,11 @@ A source returns the steps of an epoch in their order, up to a requested number 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
-import tensorflow as tf
 
+from kerasbatch.engine.blocks import Block
 from kerasbatch.engine.options import Arrays
 from kerasbatch.engine.sources.example_stream import ExampleStream
 from kerasbatch.steps import Plan
@@ -18,28 +17,6 @@ from kerasbatch.types import Array
 MAX_BLOCK = 4096
 """The largest number of steps in a block."""
 MAX_BLOCK_EXAMPLES = 2**19
-
-
-@dataclass(frozen=True)
-class Block:
-    """The steps of one call of a program.
-
-    Args:
-        arrays: data on the device, of one length.
-        tags: a tag for each of their examples, int64.
-        indices: the examples of each step, shape (K, batch size), int32; rows beyond `steps` are
-            not used, so that K is always the same.
-        steps: the number of steps.
-        has_usual_size: whether the batch size is the usual one, and not that of a partial batch.
-        is_uneven: whether the data are one batch, of arrays of different lengths or empty ones.
-    """
-
-    arrays: Arrays
-    tags: tf.Tensor
-    indices: Array
-    steps: int
-    has_usual_size: bool
-    is_uneven: bool = False
 
 
 class EpochSteps(Protocol):
@@ -136,7 +113,7 @@ class StreamSource:
         """The examples and their order."""
         return self._stream
 
-    def shapes_over(self, arrays: Arrays, tags: tf.Tensor) -> Iterator[Block]:
+    def shapes_over(self, arrays: Arrays, tags: Any) -> Iterator[Block]:
         """Yield the usual block and, if there is a partial batch, the block of it."""
         size, partial = self._stream.plan.batch_size, self._stream.plan.last_batch_size
         yield Block(arrays, tags, np.zeros((self.max_steps, size), np.int32), 0, True)

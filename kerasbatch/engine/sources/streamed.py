@@ -6,9 +6,10 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from kerasbatch.array_files import changed_file_message, file_states
+from kerasbatch.engine.backend import backend
+from kerasbatch.engine.blocks import Block
 from kerasbatch.engine.device import aligned, bytes_of, in_place, type_on_device
 from kerasbatch.engine.settings import EngineSettings
 from kerasbatch.engine.sources.chunks import (
@@ -18,7 +19,7 @@ from kerasbatch.engine.sources.chunks import (
     steps_per_chunk,
 )
 from kerasbatch.engine.sources.example_stream import ExampleStream
-from kerasbatch.engine.sources.source import Block, EpochSteps, StreamSource
+from kerasbatch.engine.sources.source import EpochSteps, StreamSource
 from kerasbatch.errors import EngineError
 from kerasbatch.steps import Plan
 from kerasbatch.types import Array
@@ -66,10 +67,10 @@ class StreamedSource(StreamSource):
         """Yield blocks of all shapes of the training."""
         return self.shapes_over(*self.on_device(0))
 
-    def on_device(self, slot: int) -> tuple[Any, tf.Tensor]:
+    def on_device(self, slot: int) -> tuple[Any, Any]:
         """Return the arrays and tags of one of the two chunks."""
         arrays = keras.tree.map_structure(in_place, self._memory[slot])
-        return arrays, in_place(self._tags[slot])
+        return arrays, backend().tags(self._tags[slot])
 
     def gather(self, slot: int, chosen: Array) -> None:
         """Fill one of the two chunks with examples.

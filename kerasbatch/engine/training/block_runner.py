@@ -7,19 +7,16 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-from kerasbatch.engine.index_ranges import UncheckedError
-from kerasbatch.engine.lowering.xla_mode import NotLoweredError
+from kerasbatch.engine import divergence
+from kerasbatch.engine.backend import Program, backend
+from kerasbatch.engine.blocks import Block, BlockKind, BlockState
 from kerasbatch.engine.model_state import short_error
-from kerasbatch.engine.program import divergence
-from kerasbatch.engine.program.block_state import BlockState
-from kerasbatch.engine.program.functions import BlockKind
-from kerasbatch.engine.program.program import Program
 from kerasbatch.engine.program.step_counts import StepCounts
 from kerasbatch.engine.settings import EngineSettings
-from kerasbatch.engine.sources.source import Block, StepSource
+from kerasbatch.engine.sources.source import StepSource
 from kerasbatch.engine.training.block_limits import BlockLimits
+from kerasbatch.engine.xla import NotLoweredError, UncheckedError
 from kerasbatch.errors import EngineError
 
 
@@ -60,7 +57,7 @@ class BlockRunner:
         self.step_losses: list[float] = []
         self.diverged_loss: float | None = None
         self.limits = BlockLimits(source, cuts, xla_after, settings)
-        self.divergence = divergence.initial_state()
+        self.divergence = divergence.INITIAL
         self.checksum = self.steps_of_epoch = self.taken = 0
         self.counts: StepCounts | None = None
         self.resets_metrics, self.shares_xla = True, False
@@ -90,7 +87,7 @@ class BlockRunner:
     def restore(self, state: dict[str, Any]) -> None:
         """Continue after the step of a state."""
         self.step_losses[:] = state["step_losses"].tolist()
-        self.divergence = tuple(tf.constant(part) for part in state["divergence"])
+        self.divergence = state["divergence"]
         self.checksum, self.steps_of_epoch = state["checksum"], state["steps_of_epoch"]
         self.taken, self.why = state["taken"], state["why"]
         self.jit_compile = self.jit_compile and state["jit_compile"]
@@ -116,7 +113,7 @@ class BlockRunner:
         if 0 < self._xla_after <= self.taken and block.has_usual_size:
             self._compile_late(block)
         result = self._take(self._kind(block), block)
-        if not result.continues and (mistake := self.program.checks.take_mistake()):
+        if not result.continues and (mistake := self.program.take_mistake()):
             result = self._take_again(block, int(result.steps) - 1, mistake, on_steps)
         taken = self._count(result)
         if not result.continues:
@@ -171,7 +168,7 @@ class BlockRunner:
             on_steps(done.logs)
         single = replace(block, indices=block.indices[row : row + 1], steps=1)
         result = self._take("one_size", single)
-        if tf.config.list_logical_devices("GPU"):
+        if backend().has_gpu():
             raise EngineError(f"{mistake}; this step was the last one")
         self.jit_compile = False
         self.why += f"; without XLA from step {self.taken + 1:,} on, because {mistake}"
@@ -194,7 +191,7 @@ class BlockRunner:
 
     def _count(self, result: BlockState) -> int:
         taken = int(result.steps)
-        self.count(taken, int(result.checksum), result.losses.numpy())
+        self.count(taken, int(result.checksum), np.asarray(result.losses))
         self.divergence = result.divergence
         return taken
 

@@ -7,12 +7,11 @@ from typing import Any
 import keras
 import numpy as np
 import psutil
-import tensorflow as tf
 
 from kerasbatch.array_files import is_memory_mapped
-from kerasbatch.engine import data_private, keras_private, keras_public, tensorflow_private
+from kerasbatch.engine import data_private, keras_private, keras_public, private_names
+from kerasbatch.engine.backend import backend
 from kerasbatch.engine.device import bytes_of, is_mapped
-from kerasbatch.engine.lowering.xla_mode import XlaMode
 from kerasbatch.engine.model_state import build_model
 from kerasbatch.engine.obstacle import ObstacleError
 from kerasbatch.engine.options import Arrays
@@ -20,7 +19,7 @@ from kerasbatch.engine.settings import DEFAULT_SETTINGS, EngineSettings
 from kerasbatch.engine.sources.example_stream import ExampleStream
 from kerasbatch.engine.training.callback_hooks import needs_every_batch
 from kerasbatch.engine.training.evaluation import stays_in_files
-from kerasbatch.engine.training.xla_choice import PlannedSteps, choose_xla
+from kerasbatch.engine.xla import PlannedSteps, XlaMode
 from kerasbatch.types import Engine
 
 BLOCKS = "blocks of steps in one program"
@@ -81,7 +80,7 @@ def choose(
     except ObstacleError as obstacle:
         return choose_plain(model, obstacle.reason)
     steps = PlannedSteps(first, stream.plan.batch_size, stream.steps_after(initial_epoch))
-    xla = choose_xla(model, steps, jit_compile, settings)
+    xla = backend().choose_xla(model, steps, jit_compile, settings)
     streamed = _copied_from_file(stream.arrays) or memory_obstacle(
         [stream.arrays, *resident], settings
     )
@@ -107,12 +106,12 @@ def choose_for_batches(
         settings: the thresholds of the engine.
     """
     planned = PlannedSteps(batch, size, steps, share=settings.batches_share)
-    xla = choose_xla(model, planned, jit_compile, settings)
+    xla = backend().choose_xla(model, planned, jit_compile, settings)
     return Choice(True, xla.mode, f"{BLOCKS}, {xla.why}", xla_after=xla.after)
 
 
 def no_gain_reason(
-    dataset: tf.data.Dataset,
+    dataset: Any,
     steps_per_epoch: int | None,
     settings: EngineSettings = DEFAULT_SETTINGS,
 ) -> str | None:
@@ -157,15 +156,15 @@ def check_model(model: keras.Model, callbacks: Iterable[keras.callbacks.Callback
     Raises:
         ObstacleError: if they are not.
     """
-    if missing := keras_private.missing(model):
+    if missing := private_names.missing(model):
         raise ObstacleError(missing)
     if limit := keras_public.limit_of_fits():
         raise ObstacleError(f"keras.config.set_{limit} cuts every fit")
-    if model.run_eagerly or tf.config.functions_run_eagerly():
+    if model.run_eagerly or backend().runs_eagerly():
         raise ObstacleError("the model runs eagerly (run_eagerly)")
     if keras_private.has_own_train_function(model):
         raise ObstacleError("the model makes its train function itself")
-    if tensorflow_private.is_distributed(model):
+    if backend().is_distributed(model):
         raise ObstacleError("the model is distributed over several devices")
     for callback in callbacks:
         if needs_every_batch(callback):

@@ -5,27 +5,19 @@ import weakref
 from collections.abc import Iterator
 
 import keras
-import tensorflow as tf
 
-from kerasbatch.engine.index_ranges import UncheckedError
-from kerasbatch.engine.lowering.xla_mode import NotLoweredError, XlaMode
+from kerasbatch.engine.backend import Program, ProgramSettings, backend
 from kerasbatch.engine.model_state import short_error
 from kerasbatch.engine.obstacle import ObstacleError
 from kerasbatch.engine.options import NO_OPTIONS, Arrays, FitOptions, Needs
 from kerasbatch.engine.program.cache import ProgramCache
-from kerasbatch.engine.program.functions import ProgramFunctions
-from kerasbatch.engine.program.program import Program
-from kerasbatch.engine.program.shared import functions_for
 from kerasbatch.engine.settings import EngineSettings
 from kerasbatch.engine.sources.source import StepSource
-from kerasbatch.engine.trainable_state import StepTraces
 from kerasbatch.engine.training.choose import BLOCKS, Choice
 from kerasbatch.engine.training.fused import FusedTraining
+from kerasbatch.engine.xla import NotLoweredError, UncheckedError, XlaMode
 
-NO_ROOM = (MemoryError, tf.errors.ResourceExhaustedError)
-"""The out-of-memory errors of a device."""
 _PROGRAMS = ProgramCache[Program]()
-_TRACES = ProgramCache[StepTraces]()
 _WITHOUT_XLA: "weakref.WeakKeyDictionary[keras.Model, str]" = weakref.WeakKeyDictionary()
 """The reasons of models that XLA could not compile; XLA is not tried again."""
 _STEP_BY_STEP: "weakref.WeakKeyDictionary[keras.Model, str]" = weakref.WeakKeyDictionary()
@@ -132,11 +124,10 @@ def _obstacles(model: keras.Model) -> Iterator[None]:
         yield
     except (UncheckedError, NotLoweredError):
         raise  # other programs remain valid
-    except NO_ROOM as error:
+    except Exception as error:  # plain Keras may train what the backend cannot compile
         _PROGRAMS.forget(model)
-        raise _NoRoomError("the data do not fit into the memory of the device") from error
-    except Exception as error:  # plain Keras may train what TensorFlow cannot compile
-        _PROGRAMS.forget(model)
+        if backend().is_out_of_memory(error):
+            raise _NoRoomError("the data do not fit into the memory of the device") from error
         message = f"its step cannot be compiled ({short_error(error)})"
         raise ObstacleError(message) from error
 
@@ -144,17 +135,6 @@ def _obstacles(model: keras.Model) -> Iterator[None]:
 def _program(model: keras.Model, source: StepSource, mode: XlaMode, needs: Needs) -> Program:
     """Return the program of the model, from the cache if it is still valid."""
     scale = source.stream.scale if source.stream else None
-    trainable = _TRACES.get(model, (), StepTraces).flags(model, source.batch_size)
-    values = mode, scale, needs, source.as_tuples, trainable
-
-    def make() -> ProgramFunctions:
-        return ProgramFunctions(
-            model,
-            mode=mode,
-            scale=scale,
-            needs=needs,
-            trainable=trainable,
-            as_tuples=source.as_tuples,
-        )
-
-    return _PROGRAMS.get(model, values, lambda: Program(model, functions_for(model, values, make)))
+    flags = backend().traced_flags(model, source.batch_size)
+    settings = ProgramSettings(mode, scale, needs, source.as_tuples, flags)
+    return _PROGRAMS.get(model, settings, lambda: backend().program(model, settings))

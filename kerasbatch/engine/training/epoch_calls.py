@@ -6,11 +6,10 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from kerasbatch.engine import keras_fit, keras_private
+from kerasbatch.engine.blocks import EpochRows, EpochsState
 from kerasbatch.engine.options import Arrays, FitOptions
-from kerasbatch.engine.program.epoch_loop import EpochRows, EpochsState
 from kerasbatch.engine.program.step_counts import StepCounts
 from kerasbatch.engine.settings import EngineSettings
 from kerasbatch.engine.sources.epoch_orders import EpochOrders
@@ -101,7 +100,7 @@ class EpochCalls:
 
     def compile(self) -> None:
         """Compile the function without training an epoch."""
-        self._call(tf.zeros((1, self._source.stream.plan.examples_per_epoch), tf.int32), 0, 0)
+        self._call(np.zeros((1, self._source.stream.plan.examples_per_epoch), np.int32), 0, 0)
 
     def count(self, epoch: int) -> int:
         """Return the number of epochs for the next call; 0 if blocks must train the next one.
@@ -131,7 +130,7 @@ class EpochCalls:
         rows = keras.tree.map_structure(np.asarray, rows)
         epochs, ending = int(ended.epochs), None if ended.continues else float(ended.loss)
         self._measured((time.perf_counter() - start) / epochs)
-        if ending is not None and self._runner.program.checks.take_mistake():
+        if ending is not None and self._runner.program.take_mistake():
             epochs, ending = epochs - 1, None  # blocks repeat the epoch with an invalid index
             self.is_left_to_blocks = True
         return [
@@ -148,7 +147,7 @@ class EpochCalls:
         runner, row = self._runner, result.row
         runner.begin_epoch()
         runner.count(result.steps, int(row.checksum), row.losses)
-        runner.divergence = tuple(map(tf.constant, row.divergence))
+        runner.divergence = (float(row.divergence[0]), float(row.divergence[1]))
         runner.counts = StepCounts(int(row.updates), int(row.examples) or None)
         if result.ending is not None:
             runner.end(result.ending)
@@ -207,6 +206,8 @@ def epoch_calls(
         settings: the thresholds of the engine.
     """
     model = runner.model
+    if not runner.program.trains_epochs:
+        return None
     is_keras = keras_private.has_keras_step(model, "train_step")
     if not is_keras or not keras_fit.has_keras_metrics(model):
         return None

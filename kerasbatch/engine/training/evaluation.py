@@ -6,11 +6,11 @@ import keras
 
 from kerasbatch.array_files import is_memory_mapped
 from kerasbatch.engine import keras_fit
+from kerasbatch.engine.backend import Program
+from kerasbatch.engine.blocks import Logs
 from kerasbatch.engine.device import bytes_of, cast_for_device, is_mapped, to_device
 from kerasbatch.engine.model_state import preserve
 from kerasbatch.engine.options import Arrays
-from kerasbatch.engine.program.evaluation_loop import Logs
-from kerasbatch.engine.program.program import Program
 from kerasbatch.engine.settings import DEFAULT_SETTINGS, EngineSettings
 from kerasbatch.engine.sources.chunks import cut_rows, steps_per_chunk
 

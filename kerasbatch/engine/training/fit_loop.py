@@ -6,8 +6,9 @@ from typing import Any
 import keras
 
 from kerasbatch.engine import keras_fit
+from kerasbatch.engine.blocks import Logs
+from kerasbatch.engine.deferred_interrupts import deferred_interrupts
 from kerasbatch.engine.options import FitOptions
-from kerasbatch.engine.program.evaluation_loop import Logs
 from kerasbatch.engine.sources.source import StepSource, skip_steps
 from kerasbatch.engine.training.block_runner import BlockRunner
 from kerasbatch.engine.training.callback_hooks import (
@@ -15,7 +16,6 @@ from kerasbatch.engine.training.callback_hooks import (
     hears_epoch_begin,
     must_hear_epochs,
 )
-from kerasbatch.engine.training.deferred_interrupts import deferred_interrupts
 from kerasbatch.engine.training.epoch_calls import EpochCalls, EpochResult
 from kerasbatch.engine.training.validation import Validator
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import keras
 
+from kerasbatch.engine.backend import Program
 from kerasbatch.engine.options import NO_OPTIONS, Arrays, FitOptions, Validation
-from kerasbatch.engine.program.program import Program
 from kerasbatch.engine.program.step_counts import StepCounts
 from kerasbatch.engine.settings import DEFAULT_SETTINGS, EngineSettings
 from kerasbatch.engine.sources.source import StepSource

@@ -1,6 +1,5 @@
 """The keras engine: plain `model.fit` on the same batches, pass by pass."""
 
-import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -8,17 +7,15 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-from kerasbatch.engine import keras_fit
+from kerasbatch.engine import divergence, keras_fit
+from kerasbatch.engine.backend import WatchedStep, backend
 from kerasbatch.engine.model_state import (
     all_variables,
     build_optimizer,
-    capture_step_loss,
     preserve,
 )
 from kerasbatch.engine.options import NO_NEEDS, Arrays, FitOptions, Needs
-from kerasbatch.engine.program import divergence
 from kerasbatch.engine.program.step_counts import StepCounts
 from kerasbatch.engine.sources.example_stream import ExampleStream, scale_inputs
 from kerasbatch.engine.training.evaluation import rows_at_once
@@ -55,10 +52,8 @@ class PlainTraining:
         self.divergence = divergence.INITIAL
         self.compile_seconds: float | None = None
         self._needs = needs
-        self._counts = False
         self._epoch = 1
-        self._checksum = tf.Variable(0, dtype=tf.int64)
-        self._last_loss = tf.Variable(0.0)
+        self._watched: WatchedStep | None = None
 
     def compile(self, evaluated: Arrays) -> None:
         """Compile a step and an evaluation by running and undoing them; record the seconds.
@@ -67,37 +62,16 @@ class PlainTraining:
         """
         start = time.perf_counter()
         build_optimizer(self.model)
+        watched = backend().watched_step(self.model, reports_loss=self._needs_losses)
+        self._watched = watched
         try:
-            with self._captured_loss(), preserve(all_variables(self.model)):
-                self._count_examples()
-                self.model.train_function(iter(self.stream.dataset(lambda: 1).take(1)))
+            with preserve(all_variables(self.model)):
+                watched.compile(self._data(lambda: 1))
                 self.evaluator(keras.tree.map_structure(lambda part: part[:1], evaluated))()
         except BaseException:
-            self._restore_step()
+            watched.remove()
             raise
         self.compile_seconds = time.perf_counter() - start
-
-    def _captured_loss(self) -> contextlib.AbstractContextManager[None]:
-        needs = self._needs
-        if not (needs.record_steps or needs.stop_when_diverged):
-            return contextlib.nullcontext()
-        return capture_step_loss(self.model, self._last_loss.assign)
-
-    def _restore_step(self) -> None:
-        """Restore the training step of the model."""
-        vars(self.model).pop("train_step", None)
-        self.model.train_function = None
-
-    def _count_examples(self) -> None:
-        train_step, self._counts = self.model.train_step, True
-
-        def counting_step(batch: tuple[Any, Arrays]) -> Any:
-            tags, data = batch
-            self._checksum.assign_add(tf.reduce_sum(tags))
-            return train_step(data)
-
-        self.model.train_step = counting_step
-        self.model.make_train_function(force=True)
 
     def for_plan(self, plan: Plan) -> "PlainTraining":
         """Return a training of the same model with another plan."""
@@ -106,9 +80,9 @@ class PlainTraining:
 
     def examples_match(self, epoch: int, steps: int) -> bool | None:
         """Return whether the steps of the last epoch saw the planned examples; None if unknown."""
-        if not self.stream.identifies_examples:
+        if self._watched is None or not self.stream.identifies_examples:
             return None
-        return int(self._checksum.numpy()) == self.stream.checksum(epoch, steps)
+        return self._watched.checksum == self.stream.checksum(epoch, steps)
 
     def state(self) -> dict[str, Any]:
         """Return the state between two epochs, beside that of the model, as plain values."""
@@ -129,12 +103,10 @@ class PlainTraining:
         stream, model = self.stream, self.model
         # BackupAndRestore sets the initial epoch when the training begins.
         self._epoch = 1 + options.initial_epoch
-        dataset = stream.dataset(lambda: max(self._epoch, 1 + keras_fit.initial_epoch(model)))
-        if not self._counts:
-            dataset = dataset.map(lambda tags, arrays: keras.utils.pack_x_y_sample_weight(*arrays))
+        data = self._data(lambda: max(self._epoch, 1 + keras_fit.initial_epoch(model)))
         try:
             return model.fit(
-                dataset,
+                data,
                 epochs=stream.epochs,
                 steps_per_epoch=stream.steps_per_epoch,
                 shuffle=False,
@@ -148,19 +120,27 @@ class PlainTraining:
                 **(options.validation.as_keras() if options.validation else {}),
             )
         finally:
-            if self._counts:
-                self._restore_step()
+            if self._watched:
+                self._watched.remove()
+
+    def _data(self, epoch: Callable[[], int]) -> Any:
+        return backend().plain_data(self.stream, epoch, is_tagged=self._watched is not None)
+
+    @property
+    def _needs_losses(self) -> bool:
+        return self._needs.record_steps or self._needs.stop_when_diverged
 
     def _leading_callbacks(self) -> Iterator[keras.callbacks.Callback]:
         """Yield the callbacks that run before those of the caller."""
 
         def begin(epoch: int, logs: Any) -> None:
             self._epoch = epoch + 1
-            self._checksum.assign(0)
+            if self._watched:
+                self._watched.begin_epoch()
 
         yield keras.callbacks.LambdaCallback(on_epoch_begin=begin)
-        if self._counts and (self._needs.record_steps or self._needs.stop_when_diverged):
-            yield _StepLosses(self, self._last_loss, self._needs)
+        if self._watched and self._needs_losses:
+            yield _StepLosses(self, self._watched, self._needs)
 
     def _trailing_callbacks(self) -> Iterator[keras.callbacks.Callback]:
         """Yield the callback that ends a training inside an epoch."""
@@ -215,12 +195,12 @@ class KerasOwnTraining:
 class _StepLosses(keras.callbacks.Callback):
     """Records the loss of every step, and stops a training that has diverged."""
 
-    def __init__(self, training: PlainTraining, last: tf.Variable, needs: Needs) -> None:
+    def __init__(self, training: PlainTraining, watched: WatchedStep, needs: Needs) -> None:
         super().__init__()
-        self._training, self._last, self._needs = training, last, needs
+        self._training, self._watched, self._needs = training, watched, needs
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        loss = float(self._last.numpy())
+        loss = self._watched.last_loss
         if self._needs.record_steps:
             self._training.step_losses.append(loss)
         if self._needs.stop_when_diverged:

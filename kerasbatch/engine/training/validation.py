@@ -6,8 +6,9 @@ from typing import Any, Protocol
 import keras
 
 from kerasbatch.engine import keras_fit
+from kerasbatch.engine.backend import backend
+from kerasbatch.engine.blocks import Logs
 from kerasbatch.engine.options import Validation
-from kerasbatch.engine.program.evaluation_loop import Logs
 
 
 class Validator(Protocol):
@@ -54,5 +55,5 @@ class KerasValidator:
     def __call__(self, callbacks: keras.callbacks.CallbackList) -> Logs:
         """Return the metrics, without a prefix."""
         if self._iterator is None:
-            self._iterator = keras_fit.validation_iterator(self._model, self._data)
+            self._iterator = backend().validation_iterator(self._model, self._data)
         return keras_fit.evaluate(self._model, self._data, self._iterator, callbacks)

@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import tensorflow as tf
+
+from kerasbatch.engine.backend import backend
 
 
 def process_state() -> dict[str, Any]:
     """Return the state of this process, by the name of its part."""
     return {
         "the defaults of Keras": _keras_defaults(),
-        "eager mode": (tf.config.functions_run_eagerly(), tf.executing_eagerly()),
+        "eager mode": backend().process_settings(),
         "the working directory": _working_directory(),
         "the mask of new files": _umask(),
         "the limits of resources": _limits(),

@@ -12,6 +12,8 @@ import numpy as np
 
 from kerasbatch import array_trees
 from kerasbatch.data.run_data import RunData
+from kerasbatch.engine.backend import backend
+from kerasbatch.engine.model_state import build_optimizer
 from kerasbatch.engine.sources.example_stream import scale_inputs
 from kerasbatch.errors import Location, SpecError
 from kerasbatch.models.output_names import output_names
@@ -63,8 +65,13 @@ def check_labels(spec: Spec, model: keras.Model, data: RunData, access: Access) 
     with part_errors(metric, access, place):
         model.compute_metrics(x, labels, predicted)
     with part_errors(spec.optimizer, access, ("optimizer",)):
-        weights = model.trainable_variables
-        model.optimizer.apply([keras.ops.zeros_like(weight) for weight in weights], weights)
+        build_optimizer(model)
+        backend().try_call(lambda: _apply_no_gradient(model))
+
+
+def _apply_no_gradient(model: keras.Model) -> None:
+    weights = model.trainable_variables
+    model.optimizer.apply([keras.ops.zeros_like(weight.value) for weight in weights], weights)
 
 
 def _own_metric(spec: Spec) -> tuple[Location, CompilePart]:

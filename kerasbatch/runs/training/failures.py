@@ -5,9 +5,8 @@ import tempfile
 import traceback
 from pathlib import Path
 
-import tensorflow as tf
-
 import kerasbatch
+from kerasbatch.engine.backend import backend
 from kerasbatch.errors import KerasbatchError
 from kerasbatch.records.run_status import RunStatus
 from kerasbatch.runs.training.outcome import Outcome
@@ -76,7 +75,7 @@ def failure_status(error: BaseException) -> RunStatus:
     """Return the status of a training that an exception ended."""
     if isinstance(error, KeyboardInterrupt):
         return RunStatus.INTERRUPTED
-    if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
+    if backend().is_out_of_memory(error):
         return RunStatus.OUT_OF_MEMORY
     return RunStatus.FAILED
 

@@ -9,8 +9,9 @@ from fit_support import CLASSES, TABLE, L, ready
 from tensorflow.python.ops.control_flow_v2_func_graphs import WhileBodyFuncGraph
 
 import kerasbatch as kb
-from kerasbatch.engine.program.functions import ProgramFunctions
+from kerasbatch.engine.backend import ProgramSettings
 from kerasbatch.engine.settings import EngineSettings
+from kerasbatch.engine.tensorflow.functions import ProgramFunctions
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:`shuffle=True` was passed, but will be ignored:UserWarning",
@@ -79,9 +80,9 @@ def test_a_layer_that_xla_cannot_compile(mode: Any, monkeypatch: pytest.MonkeyPa
     model, jitted = ready(hosted), []
     honest = ProgramFunctions.__init__
 
-    def counted(self: ProgramFunctions, *arguments: Any, **options: Any) -> None:
-        jitted.append(options["mode"])
-        honest(self, *arguments, **options)
+    def counted(self: ProgramFunctions, model: keras.Model, settings: ProgramSettings) -> None:
+        jitted.append(settings.mode)
+        honest(self, model, settings)
 
     monkeypatch.setattr(ProgramFunctions, "__init__", counted)
     settings = EngineSettings(xla_mode=mode)

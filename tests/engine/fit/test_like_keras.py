@@ -19,9 +19,10 @@ from fit_support import (
 
 import kerasbatch as kb
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:`shuffle=True` was passed, but will be ignored:UserWarning",
-)
+pytestmark = [
+    pytest.mark.backends,
+    pytest.mark.filterwarnings("ignore:`shuffle=True` was passed, but will be ignored:UserWarning"),
+]
 
 
 def test_class_weights_are_sample_weights() -> None:

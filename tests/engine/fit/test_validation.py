@@ -11,8 +11,8 @@ import tensorflow as tf
 from corner_support import CLASSES, SPARSE, TABLE, WEIGHTS, L, both, compiled, dense
 
 import kerasbatch as kb
-from kerasbatch.engine.program.program import Program
 from kerasbatch.engine.settings import EngineSettings
+from kerasbatch.engine.tensorflow.program import TensorFlowProgram
 from kerasbatch.engine.training.evaluation import ArrayEvaluation
 
 
@@ -90,14 +90,14 @@ def test_large_files_are_measured_part_by_part(
     """With the results of arrays in memory, and never more than a part on the device."""
     settings = EngineSettings(chunk_bytes=30 * TABLE[0].nbytes)
     moved: list[int] = []
-    evaluate = Program.evaluate
+    evaluate = TensorFlowProgram.evaluate
 
-    def watched(self: Program, arrays: Any, *options: Any) -> Any:
+    def watched(self: TensorFlowProgram, arrays: Any, *options: Any) -> Any:
         moved.append(len(arrays[0]))
         assert arrays[0].dtype == tf.float32
         return evaluate(self, arrays, *options)
 
-    monkeypatch.setattr(Program, "evaluate", watched)
+    monkeypatch.setattr(TensorFlowProgram, "evaluate", watched)
     np.save(tmp_path / "x.npy", TABLE.astype(dtype))
     found = []
     for x in (TABLE, np.load(tmp_path / "x.npy", mmap_mode="r")):
@@ -112,7 +112,7 @@ def test_large_files_are_measured_part_by_part(
 
 def test_large_examples_are_measured_in_small_batches() -> None:
     """So that an evaluation needs no more memory than a training."""
-    program = Program.__new__(Program)
+    program = TensorFlowProgram.__new__(TensorFlowProgram)
     sizes = [
         ArrayEvaluation(dense(), program, (np.zeros((24, side, side), np.uint8),)).size
         for side in (1, 1024, 4096)

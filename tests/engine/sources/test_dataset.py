@@ -23,8 +23,8 @@ from fit_support import (
 )
 
 import kerasbatch as kb
-from kerasbatch.engine.program.step_loop import StepLoop
 from kerasbatch.engine.settings import EngineSettings
+from kerasbatch.engine.tensorflow.step_loop import StepLoop
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:`shuffle=True` was passed, but will be ignored:UserWarning",

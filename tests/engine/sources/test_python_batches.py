@@ -11,8 +11,8 @@ import pytest
 from fit_support import CLASSES, TABLE, N, ready
 
 import kerasbatch as kb
-from kerasbatch.engine.program.program import Program
 from kerasbatch.engine.settings import EngineSettings
+from kerasbatch.engine.tensorflow.program import TensorFlowProgram
 from kerasbatch.engine.training import compile
 
 pytestmark = pytest.mark.filterwarnings(
@@ -73,19 +73,19 @@ def test_a_generator() -> None:
 def test_xla_once_many_steps_have_come(compiles: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody knows how many a generator yields; what XLA cannot compile goes on without."""
     by_xla: list[int] = []
-    take, honest = Program.take, Program.compile
+    take, honest = TensorFlowProgram.take, TensorFlowProgram.compile
 
-    def compile_(self: Program, kind: str, block: Any) -> None:
+    def compile_(self: TensorFlowProgram, kind: str, block: Any) -> None:
         if kind == "xla" and not compiles:
             raise NotImplementedError("no such operation")
         honest(self, kind, block)
 
-    def watched(self: Program, kind: str, block: Any, *start: Any, **options: Any) -> Any:
+    def watched(self: TensorFlowProgram, kind: str, block: Any, *start: Any, **options: Any) -> Any:
         by_xla.extend([block.steps] if kind == "xla" else [])
         return take(self, kind, block, *start, **options)
 
-    monkeypatch.setattr(Program, "compile", compile_)
-    monkeypatch.setattr(Program, "take", watched)
+    monkeypatch.setattr(TensorFlowProgram, "compile", compile_)
+    monkeypatch.setattr(TensorFlowProgram, "take", watched)
     once, fused = ready(), ready()
     kb.fit(once, pairs(3), verbose=0, jit_compile=False, settings=LATE_XLA)
     why = kb.fit(fused, pairs(3), verbose=0, settings=LATE_XLA).kerasbatch.why
@@ -98,7 +98,7 @@ def test_xla_once_many_steps_have_come(compiles: bool, monkeypatch: pytest.Monke
 def test_xla_is_not_tried_late_where_it_failed_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """A model that it could not compile is known."""
     tried: list[str] = []
-    monkeypatch.setattr(Program, "compile", lambda self, kind, block: tried.append(kind))
+    monkeypatch.setattr(TensorFlowProgram, "compile", lambda self, kind, block: tried.append(kind))
     model = ready()
     compile._WITHOUT_XLA[model] = "cannot compile this model"
     why = kb.fit(model, pairs(3), verbose=0, settings=LATE_XLA).kerasbatch.why

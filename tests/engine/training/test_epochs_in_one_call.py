@@ -14,8 +14,8 @@ from corner_support import CLASSES, SPARSE, TABLE, L, N
 import kerasbatch as kb
 from kerasbatch.engine.model_state import all_variables
 from kerasbatch.engine.options import FitOptions, Needs
-from kerasbatch.engine.program.program import Program
 from kerasbatch.engine.sources.example_stream import ExampleStream
+from kerasbatch.engine.tensorflow.program import TensorFlowProgram
 from kerasbatch.engine.training import epoch_calls
 from kerasbatch.engine.training.start import start
 from kerasbatch.planning import plan as make_plan
@@ -30,13 +30,13 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     monkeypatch.setattr(epoch_calls, "MIN_EPOCHS", 2)
     monkeypatch.setattr(epoch_calls, "MIN_LONG_EPOCHS", 2)
     counts: list[int] = []
-    honest = Program.train_epochs
+    honest = TensorFlowProgram.train_epochs
 
-    def train(self: Program, *arguments: Any, **options: Any) -> Any:
+    def train(self: TensorFlowProgram, *arguments: Any, **options: Any) -> Any:
         counts.extend([arguments[4]] if arguments[4] else [])  # 0 compiles
         return honest(self, *arguments, **options)
 
-    monkeypatch.setattr(Program, "train_epochs", train)
+    monkeypatch.setattr(TensorFlowProgram, "train_epochs", train)
     return counts
 
 
@@ -70,7 +70,9 @@ def values(model: keras.Model) -> list[Any]:
 
 
 @pytest.mark.parametrize("size", [16, 11, N], ids=["partial batch", "even", "full batch"])
-@pytest.mark.parametrize("jit", [True, False], ids=["xla", "loop"])
+@pytest.mark.parametrize(
+    "jit", [pytest.param(True, marks=pytest.mark.slow), False], ids=["xla", "loop"]
+)
 @pytest.mark.parametrize("validation", [None, HELD_OUT], ids=["alone", "validated"])
 def test_the_numbers_are_those_of_blocks(
     size: int, jit: bool, validation: Any, monkeypatch: pytest.MonkeyPatch, calls: list[int]
@@ -200,15 +202,15 @@ def test_an_invalid_index_in_a_later_epoch(calls: list[int]) -> None:
 
 def test_ctrl_c_between_two_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     """All epochs that were trained are in the history."""
-    honest = Program.train_epochs
+    honest = TensorFlowProgram.train_epochs
 
-    def interrupted(self: Program, *arguments: Any, **options: Any) -> Any:
+    def interrupted(self: TensorFlowProgram, *arguments: Any, **options: Any) -> Any:
         result = honest(self, *arguments, **options)
         if arguments[4] > 1:
             os.kill(os.getpid(), signal.SIGINT)
         return result
 
-    monkeypatch.setattr(Program, "train_epochs", interrupted)
+    monkeypatch.setattr(TensorFlowProgram, "train_epochs", interrupted)
     model = ready()
     with pytest.raises(KeyboardInterrupt):
         fit(model, epochs=5000)

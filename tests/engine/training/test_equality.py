@@ -23,32 +23,34 @@ from fit_support import (
     lstm,
     mlp,
     normalised,
+    only_tensorflow,
     pair,
     regularized,
     two_in_two_out,
 )
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:`shuffle=True` was passed, but will be ignored:UserWarning",
-)
+pytestmark = [
+    pytest.mark.backends,
+    pytest.mark.filterwarnings("ignore:`shuffle=True` was passed, but will be ignored:UserWarning"),
+]
 
 
-@pytest.mark.parametrize("jit", [True, False], ids=["xla", "loop"])
-@pytest.mark.parametrize(
-    ("make", "x"),
-    [
-        (mlp, TABLE),
-        (normalised, TABLE),
-        (dropped, TABLE),
-        (lstm, SEQUENCES),
-        (embedding, WORDS),
-        (regularized, TABLE),
-        (Subclassed, TABLE),
-    ],
-    ids=["mlp", "batchnorm", "dropout", "lstm", "embedding", "regularizer", "custom train_step"],
-)
-def test_models(make: Any, x: Any, jit: bool) -> None:
+MODELS = {
+    "mlp": (mlp, TABLE),
+    "batchnorm": (normalised, TABLE),
+    "dropout": (dropped, TABLE),
+    "lstm": (lstm, SEQUENCES),
+    "embedding": (embedding, WORDS),
+    "regularizer": (regularized, TABLE),
+    "custom train_step": (Subclassed, TABLE),
+}
+
+
+@pytest.mark.parametrize("jit", [True, pytest.param(False, marks=only_tensorflow)])
+@pytest.mark.parametrize("name", MODELS)
+def test_models(name: str, jit: bool) -> None:
     """112 steps, the last of every epoch on a partial batch."""
+    make, x = MODELS[name]
     optimizer = {"normalised": lambda: keras.optimizers.SGD(0.05)}.get(
         make.__name__, lambda: keras.optimizers.Adam(0.01)
     )
@@ -59,7 +61,8 @@ def test_models(make: Any, x: Any, jit: bool) -> None:
 
 def test_a_convnet_on_uint8_images() -> None:
     """The images lie on the device in their own type."""
-    assert_equal(*pair(convnet, IMAGES, CLASSES, jit_compile=False))
+    jit = None if keras.backend.backend() == "jax" else False
+    assert_equal(*pair(convnet, IMAGES, CLASSES, jit_compile=jit))
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ from fit_support import CLASSES, RANDOM, SPARSE, N, assert_equal, pair
 from keras import layers
 
 import kerasbatch as kb
-from kerasbatch.engine.lowering.xla_mode import lowering_of
-from kerasbatch.engine.program import functions
 from kerasbatch.engine.settings import EngineSettings
+from kerasbatch.engine.tensorflow import functions
+from kerasbatch.engine.tensorflow.lowering.xla_mode import lowering_of
 
 IMAGES = RANDOM.normal(size=(N, 16, 16, 2)).astype(np.float32)
 MODES = ("loop", "lowered_loop", "step")

@@ -11,7 +11,7 @@ import pytest
 
 import kerasbatch as kb
 from kerasbatch.data import builtin
-from kerasbatch.engine.program.step_loop import StepLoop
+from kerasbatch.engine.tensorflow.step_loop import StepLoop
 from kerasbatch.runs.executors import kept
 from kerasbatch.runs.prepare import checks, data_loader
 from kerasbatch.runs.training import trainer

@@ -10,7 +10,7 @@ import tensorflow as tf
 from run_support import run_here
 from small_specs import LINE
 
-from kerasbatch.engine.program import divergence
+from kerasbatch.engine import divergence
 from kerasbatch.engine.settings import EngineSettings
 from kerasbatch.runs.training.job import TrainingSettings
 
@@ -65,6 +65,6 @@ def test_the_rule(losses: list[float], goes_on: bool) -> None:
     state, traced = divergence.INITIAL, tuple(map(tf.constant, divergence.INITIAL))
     for loss in losses:
         state = divergence.next_state(state, loss, divergence.select)
-        traced = divergence.next_state(traced, tf.constant(loss))
+        traced = divergence.next_state(traced, tf.constant(loss), tf.where)
     assert bool(divergence.may_continue(state, losses[-1])) is goes_on
     assert bool(divergence.may_continue(traced, tf.constant(losses[-1]))) is goes_on

@@ -11,8 +11,8 @@ from run_support import run, run_here
 from small_specs import LINE
 
 import kerasbatch as kb
-from kerasbatch.engine.program.program import Program
 from kerasbatch.engine.settings import EngineSettings
+from kerasbatch.engine.tensorflow.program import TensorFlowProgram
 from kerasbatch.runs.training.job import TrainingSettings
 
 
@@ -113,15 +113,15 @@ def test_losses_that_an_interrupt_took_are_counted(
     small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An interrupt may fall between a block and the reading of its losses."""
-    take, blocks = Program.take, iter(range(100))
+    take, blocks = TensorFlowProgram.take, iter(range(100))
 
-    def interrupted(self: Program, *arguments: Any, **options: Any) -> Any:
+    def interrupted(self: TensorFlowProgram, *arguments: Any, **options: Any) -> Any:
         done = take(self, *arguments, **options)
         if next(blocks) == 2:
             raise KeyboardInterrupt
         return done
 
-    monkeypatch.setattr(Program, "take", interrupted)
+    monkeypatch.setattr(TensorFlowProgram, "take", interrupted)
     result = run(small | {"batch_size": 1, "record": ["steps"]}, tmp_path)
     kept = len(pd.read_csv(result.directory / "steps_loss.csv"))
     lost = result.row["observed_steps"] - kept

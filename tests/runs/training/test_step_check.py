@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 from run_support import run
 
-from kerasbatch.engine.program.program import Program
 from kerasbatch.engine.sources.example_stream import ExampleStream
+from kerasbatch.engine.tensorflow.program import TensorFlowProgram
 
 
 def _cheat_plain(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
@@ -31,9 +31,9 @@ def _cheat_plain(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
 
 def _cheat_fused(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     """Let the program take its last batch for its first, or claim a step that it left out."""
-    honest = Program.take
+    honest = TensorFlowProgram.take
 
-    def take(program: Program, kind: Any, block: Any, start: Any, **options: Any) -> Any:
+    def take(program: TensorFlowProgram, kind: Any, block: Any, start: Any, **options: Any) -> Any:
         steps = block.steps
         if how == "repeat" and steps > 1:
             block.indices[0] = block.indices[steps - 1]
@@ -41,7 +41,7 @@ def _cheat_fused(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
         done = honest(program, kind, block, start, **options | {"steps": steps - drop})
         return done._replace(steps=tf.constant(steps))
 
-    monkeypatch.setattr(Program, "take", take)
+    monkeypatch.setattr(TensorFlowProgram, "take", take)
 
 
 def test_many_epochs_in_one_call(
@@ -49,10 +49,10 @@ def test_many_epochs_in_one_call(
 ) -> None:
     """Each has a row of its own, and an epoch with wrong examples is found."""
     spec = small | {"epochs": 150, "evaluate_every": {"epochs": 60}}
-    honest, calls = Program.train_epochs, list[int]()
+    honest, calls = TensorFlowProgram.train_epochs, list[int]()
 
     def train(
-        program: Program, arrays: Any, tags: Any, orders: Any, *rest: Any, **more: Any
+        program: TensorFlowProgram, arrays: Any, tags: Any, orders: Any, *rest: Any, **more: Any
     ) -> Any:
         calls.append(rest[1])
         if calls[-1] > 1 and is_wrong:
@@ -61,7 +61,7 @@ def test_many_epochs_in_one_call(
             )
         return honest(program, arrays, tags, orders, *rest, **more)
 
-    monkeypatch.setattr(Program, "train_epochs", train)
+    monkeypatch.setattr(TensorFlowProgram, "train_epochs", train)
     checks = []
     for is_wrong in (False, True):
         result = run(spec | {"seed": int(is_wrong)}, tmp_path)

@@ -7,9 +7,9 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from kerasbatch.engine import keras_private
+from kerasbatch.engine.backend import backend
 from kerasbatch.engine.model_state import all_variables
 from kerasbatch.errors import EngineError
 from kerasbatch.records.checkpoints.packed_state import State, is_plain
@@ -55,12 +55,13 @@ class ModelState:
 def _variables(model: keras.Model) -> list[Any]:
     """Return all variables, with those that only own code knows: other optimizers, tf.Variables."""
     variables: list[Any] = all_variables(model)
+    kinds = (keras.Variable, *backend().variables)
     seen = {id(part) for variable in variables for part in (variable, variable.value)}
     for owner in (model, *keras_private.all_layers(model)):
         for attribute in _leaves(list(vars(owner).values())):
             is_optimizer = isinstance(attribute, keras.optimizers.Optimizer)
             for variable in attribute.variables if is_optimizer else [attribute]:
-                if isinstance(variable, keras.Variable | tf.Variable) and id(variable) not in seen:
+                if isinstance(variable, kinds) and id(variable) not in seen:
                     seen |= {id(variable), id(getattr(variable, "value", None))}
                     variables.append(variable)
     return variables
