@@ -36,7 +36,7 @@ run.check_before_loading = preflight.check_before_loading
 from kerasbatch.engine import environment
 timed(environment, "load_tensorflow", "TensorFlow is loaded")
 
-def after_loading(*arguments, honest=environment.load_tensorflow, **options):
+def after_loading(*arguments, honest=environment.load_keras, **options):
     honest(*arguments, **options)
     from kerasbatch.runs.executors import in_process
     from kerasbatch.runs.prepare import checks, data_loader
@@ -49,7 +49,7 @@ def after_loading(*arguments, honest=environment.load_tensorflow, **options):
     timed(fused.FusedTraining, "compile", "the program is compiled")
     timed(fit_loop.FitLoop, "run", "20 steps are taken")
 
-environment.load_tensorflow = after_loading
+environment.load_keras = after_loading
 sys.argv = ["kerasbatch", "run", *sys.argv[1:], "--quiet"]
 try:
     app.main()

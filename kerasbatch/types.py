@@ -9,6 +9,10 @@ Language = Literal["en", "ko"]
 """The language of texts."""
 Engine = Literal["auto", "fused", "keras"]
 """The engine that executes the steps."""
+Backend = Literal["tensorflow", "jax"]
+"""The backend of Keras."""
+Precision = Literal["float32", "mixed_bfloat16"]
+"""The precision of the computation."""
 Sampling = Literal["shuffle", "replacement", "sequential"]
 """The way in which the examples of an epoch are drawn."""
 PartialBatch = Literal["keep", "drop"]

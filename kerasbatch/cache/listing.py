@@ -12,6 +12,7 @@ from kerasbatch.cache.array_cache import WRITING
 from kerasbatch.cache.entry import delete_folder, read_facts
 from kerasbatch.cache.file_hashes import FOLDER as HASHES
 from kerasbatch.cache.in_use import is_in_use
+from kerasbatch.cache.places import COMPILED
 
 _KEY = re.compile(r"[0-9a-f]{32}")
 _FILE = re.compile(r"[\w.-]+\.(npy|shorter)|facts\.json")
@@ -61,6 +62,7 @@ def clear(folder: Path) -> tuple[list[ListedEntry], list[ListedEntry]]:
             _delete_unlocked(path)
     if not used:
         shutil.rmtree(folder / HASHES, ignore_errors=True)
+        shutil.rmtree(folder / COMPILED, ignore_errors=True)
     return deleted, used
 
 

@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kerasbatch.cli import options
-from kerasbatch.cli.display.preflight import check_before_loading, display_with_tensorflow
+from kerasbatch.cli.display.preflight import (
+    check_before_loading,
+    display_with_keras,
+    read_spec,
+)
 from kerasbatch.cli.options import Overrides, SpecPath, Target, Trust
 from kerasbatch.cli.terminal import open_console, print_note, print_uncut
 from kerasbatch.errors import Fault, SpecError
@@ -37,10 +41,9 @@ def advise(
     trust: Trust = False,
 ) -> None:
     """Measure memory, speed and noise, and recommend a batch size or say what is missing."""
-    from kerasbatch.spec.reader import load_spec
     from kerasbatch.spec.rules.check_rules import names_files
 
-    source = load_spec(spec, overrides or ())
+    source = read_spec(spec, overrides)
     faults = [*options.folder_faults(csv, "--csv"), *options.folder_faults(output, "-o")]
     if output and output.absolute().parent.resolve() != source.folder and names_files(source.spec):
         message = f"the spec names files beside it; write the advised one into {source.folder}, too"
@@ -51,7 +54,8 @@ def advise(
     if faults:
         raise SpecError(faults)
     check_before_loading(source, trust)
-    display = display_with_tensorflow(quiet=False, verbose=False, load_optional=trust)
+    backend = source.spec.backend
+    display = display_with_keras(quiet=False, verbose=False, load_optional=trust, backend=backend)
     from kerasbatch.advice import advise as adviser
     from kerasbatch.atomic_files import write_text
 
@@ -104,14 +108,13 @@ def check_advice(
     trust: Trust = False,
 ) -> None:
     """Compare the advice with brute force: eight sizes and the advised one, tuned and timed."""
-    from kerasbatch.spec.reader import load_spec
-
-    sources = [load_spec(spec, overrides or ()) for spec in specs]
+    sources = [read_spec(spec, overrides) for spec in specs]
     if faults := options.folder_faults(csv, "--csv"):
         raise SpecError(faults)
     for source in sources:
         check_before_loading(source, trust)
-    display = display_with_tensorflow(quiet=False, verbose=False, load_optional=trust)
+    backend = sources[0].spec.backend
+    display = display_with_keras(quiet=False, verbose=False, load_optional=trust, backend=backend)
     from kerasbatch.advice import brute_force
     from kerasbatch.atomic_files import write_text
 

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kerasbatch.cli import options
-from kerasbatch.cli.display.preflight import check_before_loading, display_with_tensorflow
+from kerasbatch.cli.display.preflight import (
+    check_before_loading,
+    display_with_keras,
+    read_spec,
+)
 from kerasbatch.cli.options import Overrides, SpecPath, Trust, Verbose
 from kerasbatch.cli.terminal import open_console, print_uncut
 from kerasbatch.errors import SpecError
@@ -44,14 +48,15 @@ def bench(
     five times for about a second, in turn. A batch size takes about 40 seconds, or longer if XLA
     compiles slowly; with --data, about 50 seconds.
     """
-    from kerasbatch.spec.reader import load_spec
-
-    source = load_spec(spec, overrides or ())
+    source = read_spec(spec, overrides)
     sizes = _parse_sizes(batch_size) if batch_size else _spec_sizes(source)
     if faults := options.folder_faults(csv, "--csv"):
         raise SpecError(faults)
+    if source.spec.backend != "tensorflow":
+        message = "bench times Keras on TensorFlow; add --set backend=tensorflow"
+        raise SpecError.at(("backend",), message)
     check_before_loading(source, trust, [size for size in sizes if size != "full"])
-    display = display_with_tensorflow(quiet=False, verbose=verbose, load_optional=trust)
+    display = display_with_keras(quiet=False, verbose=verbose, load_optional=trust)
     from kerasbatch.benchmark.data_paths import measure_data_paths
     from kerasbatch.benchmark.engines import measure_engines
     from kerasbatch.benchmark.timers import Benchmark

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from kerasbatch.cli import options
-from kerasbatch.cli.display.preflight import display_with_tensorflow
+from kerasbatch.cli.display.preflight import display_with_keras
 from kerasbatch.cli.terminal import open_console, print_note
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.text import show_value, suggestion
@@ -63,7 +63,7 @@ def claims(
 
 def _studies(data: str | None, *, quick: bool) -> "Iterator[Sequence[Claim]]":
     """Run one study after another; yield the claims of each."""
-    display = display_with_tensorflow(quiet=False, verbose=False)
+    display = display_with_keras(quiet=False, verbose=False)
     from kerasbatch.claims import run as claim_studies
 
     name, notice = (data, None) if data else claim_studies.default_data()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
-from kerasbatch.cli.display.preflight import display_with_tensorflow
+from kerasbatch.cli.display.preflight import display_with_keras
 from kerasbatch.cli.options import Trust
 from kerasbatch.cli.terminal import open_console, print_note
 from kerasbatch.errors import SpecError
@@ -64,7 +64,7 @@ def _export_model(
     """Write the kept model of a run for other programs."""
     if len(paths) != 1:
         raise SpecError.at((), f"--to {kind} exports the model of one run; name one")
-    display = display_with_tensorflow(quiet=False, verbose=False, load_optional=trust)
+    display = display_with_keras(quiet=False, verbose=False, load_optional=trust)
     from kerasbatch.inference.saved_model import load_saved_model
     from kerasbatch.inference.serving import export_model
 

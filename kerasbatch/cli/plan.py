@@ -36,11 +36,11 @@ def plan(
 ) -> None:
     """Show the planned runs of a spec without training; only --time loads TensorFlow."""
     from kerasbatch.cli.display.plan_tables import sweep_table, sweep_totals
+    from kerasbatch.cli.display.preflight import read_spec
     from kerasbatch.runs.prepare.plans import plan_runs
     from kerasbatch.search.run_bounds import run_bounds
-    from kerasbatch.spec.reader import load_spec
 
-    source = load_spec(spec, overrides or ())
+    source = read_spec(spec, overrides)
     workers = options.jobs(jobs)
     access = source.access(trust=trust)
     with paused_collection():
@@ -94,7 +94,7 @@ def _show_time_estimate(source: "SpecSource", access: "Access", jobs: int | None
     import psutil
 
     from kerasbatch.cli.display.plan_tables import run_count
-    from kerasbatch.cli.display.preflight import display_with_tensorflow
+    from kerasbatch.cli.display.preflight import display_with_keras
     from kerasbatch.cli.display.tables import duration, timing_table
     from kerasbatch.runs.executors import resources
     from kerasbatch.search.run_bounds import run_bounds
@@ -104,8 +104,12 @@ def _show_time_estimate(source: "SpecSource", access: "Access", jobs: int | None
     least, most = bounds = run_bounds(source.spec, singles)
     count = resources.least_runs(singles)
     threads = resources.threads_per_run(count) if source.spec.makes_many else 0
-    display = display_with_tensorflow(
-        quiet=False, verbose=False, threads=threads, load_optional=access.trusted
+    display = display_with_keras(
+        quiet=False,
+        verbose=False,
+        threads=threads,
+        load_optional=access.trusted,
+        backend=source.spec.backend,
     )
     from kerasbatch.benchmark.sweep_estimate import time_programs, total_seconds
 
@@ -125,5 +129,5 @@ def _show_time_estimate(source: "SpecSource", access: "Access", jobs: int | None
     else:
         span = f"{shortest} to {longest}"
     console.print(
-        f"{run_count(bounds)}{suffix}: {span}, {start_seconds:.1f} s to load TensorFlow included"
+        f"{run_count(bounds)}{suffix}: {span}, {start_seconds:.1f} s to load Keras included"
     )

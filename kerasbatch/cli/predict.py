@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from kerasbatch.cli import options
-from kerasbatch.cli.display.preflight import display_with_tensorflow
+from kerasbatch.cli.display.preflight import display_with_keras
 from kerasbatch.cli.options import Trust, Verbose
 from kerasbatch.cli.terminal import open_console
 from kerasbatch.errors import Fault, SpecError
@@ -58,7 +58,7 @@ def predict(
         raise SpecError(faults)
     from kerasbatch.atomic_files import write_text
 
-    display = display_with_tensorflow(quiet=False, verbose=verbose, load_optional=trust)
+    display = display_with_keras(quiet=False, verbose=verbose, load_optional=trust)
     from kerasbatch.inference import predict as predictions
     from kerasbatch.inference.saved_model import load_saved_model
 

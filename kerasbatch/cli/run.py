@@ -10,8 +10,9 @@ import typer
 from kerasbatch.cli import options
 from kerasbatch.cli.display.preflight import (
     check_before_loading,
-    display_with_tensorflow,
+    display_with_keras,
     open_display,
+    read_spec,
 )
 from kerasbatch.cli.options import (
     CpusPerRun,
@@ -59,9 +60,8 @@ def run(
 ) -> None:
     """Train every run of a spec; write the histories and check the steps."""
     from kerasbatch.spec.named_paths import names_code
-    from kerasbatch.spec.reader import load_spec
 
-    source = load_spec(spec, overrides or ())
+    source = read_spec(spec, overrides)
     workers, limit = options.jobs(jobs), options.seconds(timeout, "--timeout")
     if context.obj is not None:  # the signals of a process that is a command
         context.obj.grace = options.seconds(grace, "--grace", "25")
@@ -72,9 +72,11 @@ def run(
     alone = not source.spec.makes_many
     in_process = alone and limit is None and cluster is None and not isolated
     if in_process and (rerun or not _is_finished(source, results, trust)):
-        display = display_with_tensorflow(quiet=quiet, verbose=verbose, load_optional=trust)
+        display = display_with_keras(
+            quiet=quiet, verbose=verbose, load_optional=trust, backend=source.spec.backend
+        )
     else:
-        display = open_display(quiet=quiet, verbose=verbose)
+        display = open_display(quiet=quiet, verbose=verbose, backend=source.spec.backend)
     from kerasbatch.runs.runner import run_all
 
     with display:

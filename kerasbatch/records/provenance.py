@@ -7,6 +7,7 @@ import functools
 import os
 import platform
 import subprocess
+import sys
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -22,14 +23,25 @@ def provenance() -> dict[str, Any]:
     return {"versions": versions(), "machine": machine()}
 
 
-@functools.cache
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that affect the numbers of a run."""
     return {
         "kerasbatch": VERSION,
         "python": platform.python_version(),
-        **{package: metadata.version(package) for package in PACKAGES},
+        **{package: _version(package) for package in PACKAGES},
+        **({"jax": _version("jax")} if _computes_by_jax() else {}),
     }
+
+
+def _computes_by_jax() -> bool:
+    """Return whether Keras runs on JAX; TensorFlow imports JAX, too."""
+    keras: Any = sys.modules.get("keras")
+    return keras is not None and keras.backend.backend() == "jax"
+
+
+@functools.cache
+def _version(package: str) -> str:
+    return metadata.version(package)
 
 
 def machine() -> dict[str, Any]:

@@ -93,9 +93,9 @@ def _compare_versions(result: Result, watcher: Watcher) -> None:
     """Notify if a finished result comes from other versions."""
     then, now = result.record["versions"], provenance.versions()
     others = [
-        f"{package} {then.get(package)} (now {now[package]})"
-        for package in ("kerasbatch", "keras", "tensorflow")
-        if then.get(package) != now[package]
+        f"{package} {then.get(package)} (now {now.get(package)})"
+        for package in ("kerasbatch", "keras", "tensorflow", "jax")
+        if then.get(package) != now.get(package)
     ]
     if others:
         name = result.directory.name

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
+from kerasbatch.engine.environment import configured_backend
 from kerasbatch.errors import SpecError
 from kerasbatch.records.experiment import Experiment
 from kerasbatch.records.files import dump_yaml
@@ -187,7 +188,7 @@ def run_all(
         WorkerError: if no worker can start.
         KeyboardInterrupt: if it was interrupted before a run had a result.
     """
-    source, folder = resolve_spec(spec, overrides), Path(results).absolute()
+    source, folder = resolve_spec(spec, overrides, configured_backend()), Path(results).absolute()
     access = source.access(trust=trust, results=folder)
     with source.located():
         cluster, singles = RayOptions(ray) if isinstance(ray, str) else ray, expand(source)

@@ -39,6 +39,7 @@ class SpecKeys(TypedDict, total=False):
     callbacks: Any
     class_weight: Any
     engine: Any
+    backend: Any
     precision: Any
     sweep: Any
     search: Any

@@ -105,6 +105,8 @@ BUDGET = Key(
 """Keys of the length of a run and of its evaluations; a comparison has a caveat for budgets."""
 COMPILED = Key(identity=True, swept=True, compiled=True, affects_data=False, setting=True)
 """Keys that are built into the compiled program of a model."""
+PROCESS = replace(COMPILED, swept=False)
+"""Keys of the whole process, which all runs of a sweep share."""
 OBSERVED = Key(identity=True, swept=True, compiled=False, affects_data=False, setting=False)
 """Keys that are part of a run and make no other setting of it."""
 DATA = Key(identity=True, swept=True, compiled=False, affects_data=True, setting=True)

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.spec.check import check_spec
@@ -21,6 +21,7 @@ from kerasbatch.spec.passed.objects import PassedObjects
 from kerasbatch.spec.passed.references import with_references
 from kerasbatch.spec.schema import Spec
 from kerasbatch.spec.trust import Access
+from kerasbatch.types import Backend
 
 
 @dataclass(frozen=True)
@@ -64,22 +65,27 @@ class SpecSource:
 
 
 def resolve_spec(
-    spec: "str | Path | Mapping[str, Any] | SpecSource", overrides: Iterable[str] = ()
+    spec: "str | Path | Mapping[str, Any] | SpecSource",
+    overrides: Iterable[str] = (),
+    backend: str = "tensorflow",
 ) -> SpecSource:
     """Return the spec of a file or a dict, or a spec that is already read.
 
     Args:
         spec: the path of a YAML file, a dict of the same shape, or a spec with its overrides.
         overrides: `key=value` texts that replace keys of a file or a dict.
+        backend: the backend that Keras is configured for; as in `with_backend`.
 
     Raises:
         SpecError: if the spec is wrong.
     """
     if isinstance(spec, SpecSource):
-        return spec
-    if isinstance(spec, str | Path):
-        return load_spec(spec, overrides)
-    return spec_from_dict(spec, overrides)
+        source = spec
+    elif isinstance(spec, str | Path):
+        source = load_spec(spec, overrides)
+    else:
+        source = spec_from_dict(spec, overrides)
+    return with_backend(source, backend)
 
 
 def load_spec(path: str | Path, overrides: Iterable[str] = ()) -> SpecSource:
@@ -147,6 +153,20 @@ def with_keys(source: SpecSource, keys: Mapping[str, Any]) -> SpecSource:
         unchanged=unchanged,
         objects=PassedObjects(values),
     )
+
+
+def with_backend(source: SpecSource, configured: str) -> SpecSource:
+    """Return a spec for the backend that Keras is configured for, if it names none.
+
+    Args:
+        source: the spec.
+        configured: the backend, as KERAS_BACKEND or keras.json says; of others than ours, the spec
+            keeps its default.
+    """
+    is_named = "backend" in source.tree.value
+    if is_named or configured not in get_args(Backend) or configured == source.spec.backend:
+        return source
+    return with_keys(source, {"backend": configured})
 
 
 def checked_spec(plain: Mapping[str, Any]) -> Spec:

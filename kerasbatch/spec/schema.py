@@ -22,6 +22,7 @@ from kerasbatch.spec.fields import (
     EXPERIMENT,
     MAX_COUNT,
     OBSERVED,
+    PROCESS,
     SETTING,
     SWEEP,
     Count,
@@ -49,7 +50,7 @@ from kerasbatch.spec.section_schema import (
 )
 from kerasbatch.spec.stored_schema import Saved, SaveEvery
 from kerasbatch.steps import Budget
-from kerasbatch.types import BudgetKind, Engine, PartialBatch, Sampling
+from kerasbatch.types import Backend, BudgetKind, Engine, PartialBatch, Precision, Sampling
 
 Recorded = Literal["steps", "weights", "noise"]
 BUDGETS: tuple[BudgetKind, ...] = get_args(BudgetKind)
@@ -165,11 +166,8 @@ class Spec(KeyedModel):
         DATA,
     ] = None
     engine: Annotated[Engine, Expected(one_of(Engine)), BOOKKEEPING] = "auto"
-    precision: Annotated[
-        Literal["float32", "mixed_bfloat16"],
-        Expected("float32 or mixed_bfloat16"),
-        COMPILED,
-    ] = "float32"
+    backend: Annotated[Backend, Expected(one_of(Backend)), PROCESS] = "tensorflow"
+    precision: Annotated[Precision, Expected(one_of(Precision)), COMPILED] = "float32"
     sweep: Annotated[
         dict[str, Any] | None,
         Field(min_length=1),

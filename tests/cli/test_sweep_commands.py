@@ -32,7 +32,7 @@ def test_a_plan_ends_with_totals_and_tells_the_time(tmp_path: Path) -> None:
     assert "in all 4 runs at 2 batch sizes, 36 steps, 288 examples seen" in out
     lines = [line.split() for line in out.splitlines()]
     assert [line[:2] for line in lines if line[-1:] == ["fused"]] == [["5", "2"], ["24", "2"]]
-    assert re.search(r"4 runs, by 2 workers: \d+ s to \d+ s, [\d.]+ s to load TensorFlow", out)
+    assert re.search(r"4 runs, by 2 workers: \d+ s to \d+ s, [\d.]+ s to load Keras", out)
     assert not (tmp_path / "spec").exists()
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
+from kerasbatch.engine.keras_private import without_tensorflow
 from kerasbatch.errors import WorkerError
 from kerasbatch.records.run_status import RunStatus
 from kerasbatch.runs.executors.base import Executor, RunQueue
@@ -33,6 +34,7 @@ class InProcessExecutor(Executor):
     ) -> None:
         self._singles = singles
         self._stack = ExitStack()
+        self._stack.enter_context(without_tensorflow())
         self._kept = self._stack.enter_context(kept_state(singles, access, settings))
 
     def check(self, waiting: Callable[[], None]) -> CheckedRuns:

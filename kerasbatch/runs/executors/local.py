@@ -55,6 +55,7 @@ class LocalExecutor(WorkerPool[LocalWorker]):
             WorkerSettings(
                 access=access,
                 shared=self.data,
+                backend=singles[0].spec.backend,
                 threads=threads,
                 output=None if output.shown else self._folder.path / f"output-{number}.txt",
                 logged=output.logged,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from kerasbatch.engine.environment import first_log_lines_hidden
+from kerasbatch.engine.environment import configured_backend, first_log_lines_hidden
 from kerasbatch.errors import Fault, SpecError
 from kerasbatch.runs.executors import resources
 from kerasbatch.runs.executors.base import Executor
@@ -41,7 +41,7 @@ def executor_of(
             singles, access, cluster, timeout=timeout, verbose=verbose
         )
         workers = on_cluster.jobs
-    elif alone and timeout is None and not isolated:
+    elif alone and timeout is None and not isolated and _is_configured(singles[0]):
         with first_log_lines_hidden():
             from kerasbatch.runs.executors.in_process import InProcessExecutor
 
@@ -59,6 +59,11 @@ def executor_of(
         yield executor, workers
     finally:
         executor.close()
+
+
+def _is_configured(single: SingleRun) -> bool:
+    """Return whether Keras in this process has the backend of a run."""
+    return configured_backend() == single.spec.backend
 
 
 def check_options(jobs: int | None, timeout: float | None, cluster: RayOptions | None) -> None:

@@ -1,4 +1,4 @@
-"""The worker process: it imports TensorFlow once and trains run after run.
+"""The worker process: it imports Keras once and trains run after run.
 
 Orders and messages pass through a connection. The output of a run goes into a file, whose end
 explains a crash.
@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from kerasbatch.cache.places import compiled_folder
 from kerasbatch.cache.progress import shown_by
 from kerasbatch.runs.executors.worker_protocol import (
     CheckRuns,
@@ -123,13 +124,15 @@ def worker_main(connection: Connection, settings: WorkerSettings) -> None:
 
 
 def serve(channel: OrderChannel, settings: WorkerSettings) -> None:
-    """Load TensorFlow, and execute orders until the channel ends."""
+    """Load Keras, and execute orders until the channel ends."""
     if settings.output is not None:
         _redirect_output(settings.output)
-    _load_tensorflow(settings)
+    _load_keras(settings)
     worker = _Worker(channel, settings)
     channel.send(WorkerReady())
-    with contextlib.suppress(EOFError):  # no more orders
+    from kerasbatch.engine.keras_private import without_tensorflow
+
+    with without_tensorflow(), contextlib.suppress(EOFError):  # no more orders
         while True:
             order = channel.recv()
             try:
@@ -202,13 +205,18 @@ def _redirect_output(file: Path) -> None:
     os.close(handle)
 
 
-def _load_tensorflow(settings: WorkerSettings) -> None:
-    """Import TensorFlow with this worker's number of threads; warnings and errors are kept."""
+def _load_keras(settings: WorkerSettings) -> None:
+    """Import Keras with this worker's number of threads; warnings and errors are kept."""
     from kerasbatch.engine import environment
 
     logged = settings.logged or settings.output is not None
-    environment.set_variables(verbose=logged)
+    environment.set_variables(
+        verbose=logged,
+        backend=settings.backend,
+        threads=settings.threads,
+        compiled=compiled_folder(),
+    )
     if settings.output is not None:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "1"  # keeps warnings of memory that runs out
-    environment.load_tensorflow(verbose=logged, load_optional=settings.access.trusted)
+    environment.load_keras(verbose=logged, load_optional=settings.access.trusted)
     environment.set_threads(settings.threads)

@@ -9,6 +9,7 @@ from kerasbatch.data.shared_data import SharedData
 from kerasbatch.runs.prepare.prepared_run import PreparedRun
 from kerasbatch.spec.sweep.single_run import SingleRun
 from kerasbatch.spec.trust import Access
+from kerasbatch.types import Backend
 
 
 class OrderChannel(Protocol):
@@ -31,15 +32,17 @@ class WorkerSettings:
     Args:
         access: the files and code that specs may use.
         shared: the data that all workers share.
-        threads: the threads of TensorFlow; 0 leaves the choice to TensorFlow.
+        backend: the backend of Keras.
+        threads: the threads of the backend; 0 leaves the choice to it.
         output: the file of standard output and error; None does not redirect them.
-        logged: whether the log of TensorFlow is part of the output, without a file.
+        logged: whether the log of the backend is part of the output, without a file.
         gpu: the number of its own GPU, or None.
         parent: the id of the parent process.
     """
 
     access: Access
     shared: SharedData
+    backend: Backend
     threads: int
     output: Path | None
     logged: bool

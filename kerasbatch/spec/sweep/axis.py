@@ -10,7 +10,7 @@ from kerasbatch.errors import Fault, Location, SpecError
 from kerasbatch.spec.check import check_spec
 from kerasbatch.spec.document.yaml_tree import Tree
 from kerasbatch.spec.overrides import AUTO, RATE, is_auto, key_location, set_value
-from kerasbatch.spec.schema import keys_where
+from kerasbatch.spec.schema import KEYS, keys_where
 from kerasbatch.spec.short_forms import expand_key
 from kerasbatch.text import show_value, value_label
 
@@ -158,7 +158,11 @@ def _size_faults(axes: Sequence[Axis]) -> Iterator[Fault]:
 def _list_faults(axis: Axis) -> Iterator[Fault]:
     values = axis.values if axis.by_size is None else axis.by_size
     if axis.location[0] in NOT_SWEPT:
-        message = f"{axis.location[0]} cannot be swept; it does not change a run's numbers"
+        name = axis.location[0]
+        why = "it does not change a run's numbers"
+        if KEYS[name].identity:
+            why = "all runs of a sweep share it; write a spec for each"
+        message = f"{name} cannot be swept; {why}"
         yield Fault(axis.place, message)
     elif axis.by_size is not None:
         yield from _faults_by_size(axis)

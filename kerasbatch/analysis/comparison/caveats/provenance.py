@@ -14,9 +14,9 @@ from kerasbatch.step_check import is_mismatch
 NON_SETTING_KEYS = frozenset({*keys_where(lambda key: not key.setting), "checkpoint"})
 """Keys that do not distinguish settings; budgets have their own caveat. `checkpoint` is a key of
 earlier records."""
-_UNKNOWN: tuple[Any, ...] = (None, (), (None,) * 5)
+_UNKNOWN: tuple[Any, ...] = (None, (), (None,) * 6)
 """The origins of a run that has not ended."""
-VERSIONS = ("kerasbatch", "keras", "tensorflow", "numpy", "python")
+VERSIONS = ("kerasbatch", "keras", "tensorflow", "jax", "numpy", "python")
 
 
 def mixed(context: ComparisonContext) -> Iterator[Caveat]:

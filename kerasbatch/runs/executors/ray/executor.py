@@ -22,6 +22,7 @@ from kerasbatch.runs.executors.worker_pool import TICK, WorkerPool
 from kerasbatch.runs.prepare.prepared_run import CheckedRuns
 from kerasbatch.spec.sweep.single_run import SingleRun
 from kerasbatch.spec.trust import Access
+from kerasbatch.types import Backend
 
 EXCLUDED = ["results", ".git", ".venv", "venv", "__pycache__", "*.npz", "*.npy"]
 """The files of a trusted spec's folder that are not sent with its code; data are sent apart."""
@@ -54,16 +55,19 @@ class RayExecutor(WorkerPool[RayWorker]):
             singles, access, jobs=1, threads=1, timeout=None, output=Output(verbose, verbose)
         )
         try:
-            self._join(least_runs(singles), access, options, verbose)
+            self._join(singles, access, options, verbose)
         except BaseException:
             self.close()
             raise
 
-    def _join(self, runs: int, access: Access, options: RayOptions, verbose: bool) -> None:
-        cluster.connect(options, _environment(access, verbose), verbose=verbose)
+    def _join(
+        self, singles: Sequence[SingleRun], access: Access, options: RayOptions, verbose: bool
+    ) -> None:
+        environment = _environment(access, singles[0].spec.backend, verbose)
+        cluster.connect(options, environment, verbose=verbose)
         self._joined = True
         cluster.check_nodes()
-        self.jobs = min(runs, cluster.workers(options))
+        self.jobs = min(least_runs(singles), cluster.workers(options))
         self._share = Share(
             cpus=options.cpus_per_run,
             gpus=options.gpus_per_run,
@@ -131,9 +135,9 @@ def _stored(folder: DataFolder, key: str) -> ray.ObjectRef[RunData]:
     return stored
 
 
-def _environment(access: Access, verbose: bool) -> Mapping[str, Any]:
+def _environment(access: Access, backend: Backend, verbose: bool) -> Mapping[str, Any]:
     """Return Ray's runtime environment: variables, and the folder of a trusted spec."""
-    variables = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "0" if verbose else "1"}
+    variables = {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "0" if verbose else "1"}
     if not access.trusted:
         return {"env_vars": variables}
     folder = str(access.folder.resolve())

@@ -80,6 +80,7 @@ def serve(name: str, mailbox: Any, share: Share) -> None:
     settings = WorkerSettings(
         access=Access(Path.cwd(), share.trusted, share.objects),
         shared=DataInStore(mailbox),
+        backend="jax" if os.environ.get("KERAS_BACKEND") == "jax" else "tensorflow",
         threads=max(1, int(share.cpus)),
         output=file,
         logged=share.verbose,
