@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, get_args
 
 from kerasbatch.advice.spec_variants import spec_variant
 from kerasbatch.analysis.comparison.target import parse_target
+from kerasbatch.engine.environment import configured_backend
 from kerasbatch.errors import SpecError
 from kerasbatch.spec.check import check_spec
 from kerasbatch.spec.document.yaml_tree import Tree
@@ -13,6 +14,7 @@ from kerasbatch.spec.reader import SpecSource, resolve_spec
 from kerasbatch.spec.schema import BUDGETS, OF_SWEEP, Spec
 from kerasbatch.spec.sweep.auto_rate import auto_rate_of
 from kerasbatch.spec.sweep.expand import expand
+from kerasbatch.types import Backend
 
 SWEPT = ("batch_size", "optimizer.learning_rate", "learning_rate_rule.times", "seed", *BUDGETS)
 """The keys of a sweep that advice can take: the grid of one model on one set of data."""
@@ -41,6 +43,20 @@ class AdviceGrid:
         return {n if size == "full" else int(size): rates for size, rates in self.rates.items()}
 
 
+def _resolved(spec: Any, overrides: Iterable[str]) -> SpecSource:
+    """Return a spec whose backend is that of Keras in this process, which measures.
+
+    Raises:
+        SpecError: if it is another one.
+    """
+    configured = configured_backend()
+    source = resolve_spec(spec, overrides, configured)
+    if (named := source.spec.backend) != configured and configured in get_args(Backend):
+        message = f"found {named}, and Keras runs on {configured} here; set KERAS_BACKEND={named}"
+        raise SpecError.at(("backend",), message)
+    return source
+
+
 def read_grid(spec: Any, overrides: Iterable[str], target: str | None) -> AdviceGrid:
     """Read a spec, with a sweep or without, and set the target if one is passed.
 
@@ -48,7 +64,7 @@ def read_grid(spec: Any, overrides: Iterable[str], target: str | None) -> Advice
         SpecError: if the spec or the target is wrong, or the sweep has other keys than batch size,
             learning rate, seed and budget.
     """
-    source = resolve_spec(spec, overrides)
+    source = _resolved(spec, overrides)
     with source.located():
         runs = expand(source)
         if other := [key for key in runs[0].swept if key not in SWEPT]:
@@ -103,7 +119,7 @@ def single_run_spec(spec: Any, overrides: Iterable[str], target: str | None) -> 
     Raises:
         SpecError: if the spec or the target is wrong, or the spec has a sweep.
     """
-    source = resolve_spec(spec, overrides)
+    source = _resolved(spec, overrides)
     with source.located():
         if source.spec.makes_many:
             raise SpecError.at(("sweep",), "brute force has a grid of its own; leave the sweep out")

@@ -7,6 +7,7 @@
 `kerasbatch run` uses the same callback. A count that it cannot observe is empty, never 0.
 """
 
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,10 @@ from kerasbatch.types import PartialBatch, Row
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_COUNTING = threading.Lock()
+"""Held while a batch is counted."""
 
 
 class StepCounter(PlannedCallback):
@@ -74,10 +79,12 @@ class StepCounter(PlannedCallback):
         self._updates = 0
         self._examples: int | None = None
         self._open = False
+        self._has_single_steps = True
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Clear the rows of an earlier training."""
         super().on_train_begin(logs)
+        self._has_single_steps = self.model.steps_per_execution == 1
         self.rows.clear()
         self.ending = None
 
@@ -89,8 +96,14 @@ class StepCounter(PlannedCallback):
         self._updates = self._counted().updates
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Count a batch; with steps_per_execution above 1, batches cannot be counted."""
-        self._batches = batch + 1 if self.model.steps_per_execution == 1 else None
+        """Count a batch; with steps_per_execution above 1, batches cannot be counted.
+
+        Keras calls this in threads, where a look at `self.model` would move its state on JAX, and
+        where a later batch may come first.
+        """
+        with _COUNTING:
+            last = max(self._batches or 0, batch + 1)
+            self._batches = last if self._has_single_steps else None
 
     def on_test_begin(self, logs: Any = None) -> None:
         """Read the count of examples before a validation resets its metric."""

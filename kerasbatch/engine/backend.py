@@ -170,6 +170,8 @@ class Backend(Protocol):
     """The backend's own types of constants among the attributes of a model."""
     variables: tuple[type, ...]
     """The backend's own types of variables, beside Keras' one."""
+    always_compiles: bool
+    """Whether there are no programs without XLA."""
 
     def program(self, model: keras.Model, settings: ProgramSettings) -> Program:
         """Return the program of a built, compiled model."""

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 Call = Callable[..., None]
+_RAISING = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
+"""The signals whose handlers may raise an exception."""
 
 
 @contextmanager
@@ -30,6 +32,29 @@ def deferred_interrupts() -> Iterator[Call]:
     finally:
         if interrupts:
             raise interrupts[0]
+
+
+@contextmanager
+def deferred_signals() -> Iterator[None]:
+    """Call the handlers of signals that raise, whoever set them, at the end of the context.
+
+    In another thread than the main one, no handler runs.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handlers = {number: signal.getsignal(number) for number in _RAISING}
+    own = {number: handler for number, handler in handlers.items() if callable(handler)}
+    came = list[int]()
+    for number in own:
+        signal.signal(number, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in own.items():
+            signal.signal(number, handler)
+        for signal_number in came:
+            own[signal.Signals(signal_number)](signal_number, None)
 
 
 @contextmanager

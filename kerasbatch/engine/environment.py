@@ -56,7 +56,7 @@ def set_variables(
             notices.append(f"{name}={value} is ignored: it would cut the training short")
     asked = os.environ.get("KERAS_BACKEND", backend)
     if asked != backend:
-        notices.append(f"KERAS_BACKEND={asked} is ignored: this is trained on {backend}")
+        notices.append(f"KERAS_BACKEND={asked} is ignored: this command uses {backend}")
     os.environ["KERAS_BACKEND"] = backend
     if not verbose:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"

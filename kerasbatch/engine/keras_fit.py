@@ -59,7 +59,16 @@ def evaluate(
         )
     finally:
         del model._eval_epoch_iterator
+        if hasattr(model, "jax_state_sync"):  # Keras' fit does that, too
+            model.jax_state_sync()
+            model._jax_state = None
     return dict(logs)
+
+
+def attach_state(model: keras.Model) -> None:
+    """Attach the values to the variables of a model in plain `fit` on JAX, between two steps."""
+    if hasattr(model, "jax_state_sync"):
+        model.jax_state_sync()
 
 
 def initial_epoch(model: keras.Model) -> int:

@@ -6,6 +6,7 @@
 import contextlib
 import importlib
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -70,6 +71,10 @@ def global_state(name: str, make: Callable[[], Any]) -> Any:
     return get(name)
 
 
+_WITHOUT = threading.RLock()
+"""Held while Keras believes that TensorFlow is missing."""
+
+
 @contextlib.contextmanager
 def without_tensorflow() -> Iterator[None]:
     """Keep Keras on JAX from importing TensorFlow, which takes seconds.
@@ -81,12 +86,12 @@ def without_tensorflow() -> Iterator[None]:
         yield
         return
     module = private("tensorflow")
-    before = module._available
-    module._available = False
-    try:
-        yield
-    finally:
-        module._available = before
+    with _WITHOUT:
+        before, module._available = module._available, False
+        try:
+            yield
+        finally:
+            module._available = before
 
 
 def global_seed() -> keras.Variable | None:

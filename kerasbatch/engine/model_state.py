@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasbatch.engine import keras_private
+from kerasbatch.engine import keras_fit, keras_private
 from kerasbatch.engine.backend import backend
 from kerasbatch.engine.obstacle import ObstacleError
 from kerasbatch.engine.weak_reference import weak_reference
@@ -22,6 +22,7 @@ MAX_KEPT_BYTES = 2**26
 
 def all_variables(model: keras.Model) -> list[keras.Variable]:
     """Return all variables that a training step may change: weights, optimizer, metrics, seeds."""
+    keras_fit.attach_state(model)
     optimizer = model.optimizer.variables if model.optimizer is not None else []
     variables = [*model.variables, *optimizer, *model.metrics_variables]
     return list({id(variable): variable for variable in variables}.values())

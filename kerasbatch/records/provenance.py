@@ -18,18 +18,23 @@ from kerasbatch.version import VERSION
 PACKAGES = ("keras", "tensorflow", "numpy")
 
 
-def provenance() -> dict[str, Any]:
-    """Return the versions and the machine of this process."""
-    return {"versions": versions(), "machine": machine()}
+def provenance(backend: str = "") -> dict[str, Any]:
+    """Return the versions and the machine of this process; the backend as in `versions`."""
+    return {"versions": versions(backend), "machine": machine()}
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that affect the numbers of a run."""
+def versions(backend: str = "") -> dict[str, str]:
+    """Return the versions of Python and of the packages that affect the numbers of a run.
+
+    Args:
+        backend: the backend of the run; by default that of Keras in this process.
+    """
+    is_jax = backend == "jax" or (not backend and _computes_by_jax())
     return {
         "kerasbatch": VERSION,
         "python": platform.python_version(),
         **{package: _version(package) for package in PACKAGES},
-        **({"jax": _version("jax")} if _computes_by_jax() else {}),
+        **({"jax": _version("jax")} if is_jax else {}),
     }
 
 

@@ -91,11 +91,11 @@ def _compare_engines(engine: str, result: Result, watcher: Watcher) -> None:
 
 def _compare_versions(result: Result, watcher: Watcher) -> None:
     """Notify if a finished result comes from other versions."""
-    then, now = result.record["versions"], provenance.versions()
+    then, now = result.record["versions"], provenance.versions("jax")
     others = [
-        f"{package} {then.get(package)} (now {now.get(package)})"
+        f"{package} {then[package]} (now {now.get(package)})"
         for package in ("kerasbatch", "keras", "tensorflow", "jax")
-        if then.get(package) != now.get(package)
+        if package in then and then[package] != now.get(package)
     ]
     if others:
         name = result.directory.name

@@ -28,6 +28,7 @@ class JaxBackend:
 
     constants: tuple[type, ...] = ()
     variables: tuple[type, ...] = ()
+    always_compiles = True
 
     def program(self, model: keras.Model, settings: ProgramSettings) -> JaxProgram:
         """Return the program of a built, compiled model."""
@@ -98,7 +99,7 @@ class JaxBackend:
     def in_place(self, array: Array) -> jax.Array:
         """Return an aligned array as one of JAX over the same memory; on a GPU, a copy."""
         is_shared = array.dtype.kind in "iuf" and array.dtype.itemsize <= 4
-        if self.has_gpu() or not is_shared:
+        if jax.default_backend() != "cpu" or not is_shared:
             return jnp.array(array)
         shared: jax.Array = jnp.from_dlpack(array)
         return shared
@@ -115,7 +116,8 @@ class JaxBackend:
     def gpu_capability(self) -> Sequence[int] | None:
         """Return the compute capability of the GPU; None if it is unknown."""
         text = str(getattr(jax.devices()[0], "compute_capability", ""))
-        return tuple(map(int, text.split("."))) if text else None
+        parts = text.split(".")
+        return tuple(map(int, parts)) if all(part.isdigit() for part in parts) else None
 
     def runs_eagerly(self) -> bool:
         """Return whether nothing is compiled in this process."""

@@ -17,7 +17,7 @@ from kerasbatch.engine.options import Arrays
 def evaluation_loop(
     steps: StepLoop, values: ModelArrays, arrays: Arrays, size: int, metrics: MetricsUse
 ) -> tuple[ModelArrays, Logs]:
-    """Trace an evaluation: the model after it, and its logs.
+    """Trace an evaluation: what it changes of the model, and its logs.
 
     Args:
         steps: packs batches for the model.
@@ -49,7 +49,8 @@ def evaluation_loop(
         values, logs = step(values, full_batches * size, rest)
     if is_keras_step:
         logs = metrics_result(model, values)
-    return values._replace(metrics=before) if metrics == "keep" else values, logs
+    changed = values._replace(trainable=[], optimizer=[])  # the rest would be copied
+    return changed._replace(metrics=before) if metrics == "keep" else changed, logs
 
 
 def _full_batches(

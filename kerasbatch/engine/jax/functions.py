@@ -14,7 +14,7 @@ import keras
 
 from kerasbatch.engine.backend import ProgramSettings
 from kerasbatch.engine.blocks import Logs, MetricsUse
-from kerasbatch.engine.deferred_interrupts import deferred_interrupts
+from kerasbatch.engine.deferred_interrupts import deferred_signals
 from kerasbatch.engine.jax.evaluation_loop import evaluation_loop
 from kerasbatch.engine.jax.model_arrays import ModelArrays, OwnedArrays, values_of
 from kerasbatch.engine.jax.slow_operations import slow_operation
@@ -73,12 +73,14 @@ class ProgramFunctions:
     def take(self, *block: Any) -> Ledger:
         """Take the steps of a block: the arguments of `StepLoop.block` after the model."""
         model = self._steps.live_model()
-        # An interrupt between the call and the assignment would leave the model without values.
-        with deferred_interrupts():
+        # A signal between the call and the assignment would leave the model without values.
+        with deferred_signals():
             values = self._owned.read(model)
-            run = self._step_by_step if self.settings.mode == "step" else self._block
-            values, ledger = run(values, *block)
-            self._owned.write(model, values)
+            if self.settings.mode == "step":
+                ledger = self._step_by_step(model, values, *block)
+            else:
+                values, ledger = self._block(values, *block)
+                self._owned.write(model, values)
         return Ledger(*jax.device_get(ledger))
 
     def compile(self, *block: Any) -> None:
@@ -106,7 +108,7 @@ class ProgramFunctions:
                 lambda values, arrays: evaluation_loop(self._steps, values, arrays, *key)
             )
         model = self._steps.live_model()
-        values = values_of(model)
+        values = values_of(model)._replace(optimizer=[])
         after, logs = self._evaluations[key](values, arrays)
         _assign(model, after, metrics)
         self._is_compiled.add((key, _layout(arrays)))
@@ -118,6 +120,7 @@ class ProgramFunctions:
 
     def _step_by_step(
         self,
+        model: keras.Model | None,
         values: ModelArrays,
         arrays: Arrays,
         tags: Any,
@@ -125,16 +128,20 @@ class ProgramFunctions:
         steps: int,
         start: Any,
         resets: Any,
-    ) -> tuple[ModelArrays, Ledger]:
-        """Take the steps of a block in calls of a compiled step."""
+    ) -> Ledger:
+        """Take the steps of a block in calls of a compiled step; assign the values to a model."""
         needs = self.settings.needs
         may_stop = needs.stop_at_nan or needs.stop_when_diverged
         values, ledger = self._begin(values, arrays, indices, start, resets)
-        for _ in range(int(steps)):
-            values, ledger = self._step(values, ledger, arrays, tags, indices)
-            if may_stop and not ledger.continues:
-                break
-        return values, self._end(values, ledger)
+        try:
+            for _ in range(int(steps)):
+                values, ledger = self._step(values, ledger, arrays, tags, indices)
+                if may_stop and not ledger.continues:
+                    break
+            return Ledger(*self._end(values, ledger))
+        finally:
+            if model is not None:
+                self._owned.write(model, values)
 
     def _check_operations(self, block: tuple[Any, ...]) -> None:
         values = values_of(self._steps.live_model())
@@ -145,7 +152,7 @@ class ProgramFunctions:
         """Compile a step by taking one of copied values."""
         arrays, tags, indices, _, start, resets = block
         values = OwnedArrays().read(self._steps.live_model())
-        self._step_by_step(values, arrays, tags, indices, 1, start, resets)
+        self._step_by_step(None, values, arrays, tags, indices, 1, start, resets)
 
 
 def _assign(model: keras.Model, values: ModelArrays, metrics: MetricsUse) -> None:

@@ -23,6 +23,7 @@ from kerasbatch.engine.noise.estimate import (
     exact_noise,
 )
 from kerasbatch.engine.noise.totals import GradientTotals
+from kerasbatch.engine.obstacle import ObstacleError
 from kerasbatch.engine.options import Arrays
 from kerasbatch.engine.program.cache import ProgramCache
 from kerasbatch.engine.settings import DEFAULT_SETTINGS
@@ -140,7 +141,10 @@ class NoiseMeter:
         """Return the use of XLA; single steps cannot be compiled, because there are none."""
         size = self._small_batch(MAX_EXAMPLES)
         steps = PlannedSteps(first, size, MAX_EXAMPLES // size)
-        mode = backend().choose_xla(self._model, steps, None, DEFAULT_SETTINGS).mode
+        try:
+            mode = backend().choose_xla(self._model, steps, None, DEFAULT_SETTINGS).mode
+        except ObstacleError:  # one to a training, and not to a measurement
+            mode = "none"
         return "none" if mode == "step" else mode
 
     def measure(self, examples: Examples = None, *, seed: int = 0, draw: int = 1) -> GradientNoise:
@@ -241,11 +245,12 @@ def _check_model(model: keras.Model) -> None:
         if getattr(loss, "reduction", MEAN) not in (MEAN, "mean")
     }
     if reductions:
-        names = ", ".join(sorted(reductions))
-        message = f"its loss is reduced by {names}; noise is defined for means"
+        message = (
+            f"its loss is reduced by {', '.join(sorted(reductions))}; noise is defined for means"
+        )
         raise SpecError.at(("model",), f"{message} over examples ({MEAN})")
-    has_own_loss = type(model).compute_loss is not keras.Model.compute_loss
-    if keras_private.compiled_with(model)[1] is None and not has_own_loss:
+    has_loss = type(model).compute_loss is not keras.Model.compute_loss
+    if keras_private.compiled_with(model)[1] is None and not has_loss:
         raise SpecError.at(("model",), "it has no loss; call model.compile(loss=...)")
     if backend().is_distributed(model):
         raise SpecError.at(("model",), "it is distributed over several devices; take it out first")

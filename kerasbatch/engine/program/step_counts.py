@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from kerasbatch.engine import keras_private
+from kerasbatch.engine import keras_fit, keras_private
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class StepCounts:
     @classmethod
     def of(cls, model: keras.Model) -> "StepCounts":
         """Return the present counts of a model."""
+        keras_fit.attach_state(model)
         updates = 0 if model.optimizer is None else keras_private.batches_counted(model.optimizer)
         tracker = next((metric for metric in model.metrics if metric.name == "loss"), None)
         examples = round(float(np.asarray(getattr(tracker, "count", 0.0))))

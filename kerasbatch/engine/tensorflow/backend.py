@@ -32,6 +32,7 @@ class TensorFlowBackend:
 
     constants: tuple[type, ...] = (tf.DType, tf.TensorShape)
     variables: tuple[type, ...] = (tf.Variable,)
+    always_compiles = False
 
     def program(self, model: keras.Model, settings: ProgramSettings) -> TensorFlowProgram:
         """Return the program of a built, compiled model."""

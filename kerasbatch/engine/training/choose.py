@@ -77,10 +77,10 @@ def choose(
         # Labels are compared with the outputs, which must exist.
         first = stream.batch(np.arange(1))
         build_model(model, keras.utils.pack_x_y_sample_weight(*first))
+        steps = PlannedSteps(first, stream.plan.batch_size, stream.steps_after(initial_epoch))
+        xla = backend().choose_xla(model, steps, jit_compile, settings)
     except ObstacleError as obstacle:
         return choose_plain(model, obstacle.reason)
-    steps = PlannedSteps(first, stream.plan.batch_size, stream.steps_after(initial_epoch))
-    xla = backend().choose_xla(model, steps, jit_compile, settings)
     streamed = _copied_from_file(stream.arrays) or memory_obstacle(
         [stream.arrays, *resident], settings
     )

@@ -113,8 +113,19 @@ def _compile_source(
         except UncheckedError as unchecked:
             _WITHOUT_XLA[model] = unchecked.reason
         except ObstacleError as obstacle:
-            _WITHOUT_XLA[model] = f"cannot compile this model: {obstacle.reason}"
+            _WITHOUT_XLA[model] = _reason_without_xla(obstacle)
     return attempt("none", f"{BLOCKS}, without XLA, which {_WITHOUT_XLA[model]}")
+
+
+def _reason_without_xla(obstacle: ObstacleError) -> str:
+    """Return the reason to compile without XLA.
+
+    Raises:
+        ObstacleError: if there is nothing without XLA.
+    """
+    if backend().always_compiles:
+        raise obstacle
+    return f"cannot compile this model: {obstacle.reason}"
 
 
 @contextlib.contextmanager

@@ -155,6 +155,7 @@ class PlainTraining:
         def evaluate() -> dict[str, float]:
             nonlocal x, scale
             x, scale = scale_inputs(x, scale), None
+            keras_fit.attach_state(self.model)
             with preserve(self.model.metrics_variables):
                 metrics = self.model.evaluate(x, y, batch_size=rows, verbose=0, return_dict=True)
             return {name: float(value) for name, value in metrics.items()}

@@ -34,7 +34,8 @@ class InProcessExecutor(Executor):
     ) -> None:
         self._singles = singles
         self._stack = ExitStack()
-        self._stack.enter_context(without_tensorflow())
+        if not access.trusted:  # code of the user may need TensorFlow
+            self._stack.enter_context(without_tensorflow())
         self._kept = self._stack.enter_context(kept_state(singles, access, settings))
 
     def check(self, waiting: Callable[[], None]) -> CheckedRuns:

@@ -132,7 +132,10 @@ def serve(channel: OrderChannel, settings: WorkerSettings) -> None:
     channel.send(WorkerReady())
     from kerasbatch.engine.keras_private import without_tensorflow
 
-    with without_tensorflow(), contextlib.suppress(EOFError):  # no more orders
+    with contextlib.ExitStack() as stack:
+        if not settings.access.trusted:  # code of the user may need TensorFlow
+            stack.enter_context(without_tensorflow())
+        stack.enter_context(contextlib.suppress(EOFError))  # no more orders
         while True:
             order = channel.recv()
             try:

@@ -9,7 +9,6 @@ from typing import Any
 
 import keras
 
-from kerasbatch.engine import keras_private
 from kerasbatch.engine.fit import api
 from kerasbatch.engine.fit.arguments import bind_arguments
 from kerasbatch.runs.fitting.checkpointed import checkpointed_fit
@@ -55,7 +54,6 @@ def fit(
     ours = {name: kwargs.pop(name) for name in _OURS if name in kwargs}
     arguments = bind_arguments(model, args, kwargs)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(keras_private.without_tensorflow())
         recording, is_recorded = None, results is not None
         saved = stack.enter_context(
             checkpointed_fit(checkpoint, checkpoint_every, model, arguments, ours, is_recorded)

@@ -92,7 +92,8 @@ def _model_content(model: keras.Model) -> list[Any]:
     numbers = {layer.name: f"layer {number}" for number, layer in enumerate(layers)}
     numbers |= {layer.name: f"input {number}" for number, layer in enumerate(inputs)}
     try:
-        config = model.get_config()
+        with keras_private.without_tensorflow():
+            config = model.get_config()
     except NotImplementedError:  # a subclass of Model without one
         config = {}
     functions = [layer.function for layer in layers if isinstance(layer, keras.layers.Lambda)]

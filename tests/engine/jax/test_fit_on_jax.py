@@ -1,5 +1,6 @@
 """`kerasbatch.fit` with Keras on JAX; run with KERAS_BACKEND=jax."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -143,6 +144,77 @@ def test_a_loss_that_is_not_finite_ends_the_training(mode: Any) -> None:
     )
     assert len(history.epoch) == 1
     assert 0 < int(model.optimizer.iterations) < 14
+
+
+def test_counting_in_a_thread_moves_no_state() -> None:
+    """Keras calls a callback that is safe in a thread while the next step is taken."""
+    model = compiled()
+    counter = kb.StepCounter(train_examples=N, batch_size=1, epochs=4)
+    model.fit(TABLE, CLASSES, batch_size=1, epochs=4, verbose=0, callbacks=[counter])
+    assert counter.check() == "ok"
+
+
+def test_weights_stay_after_an_error_in_a_validation() -> None:
+    """Keras takes the values out of the model while it evaluates."""
+
+    class Broken(keras.utils.PyDataset):
+        def __len__(self) -> int:
+            return 3
+
+        def __getitem__(self, number: int) -> Any:
+            if number == 2:
+                raise RuntimeError("no such batch")
+            return TABLE[:8], CLASSES[:8]
+
+    model = compiled()
+    with pytest.raises(RuntimeError, match="no such batch"):
+        fused(model, validation_data=Broken())
+    assert np.isfinite(np.asarray(model.layers[0].kernel)).all()
+    assert int(model.optimizer.iterations) == 14
+
+
+@pytest.mark.parametrize("mode", ["loop", "step"])
+def test_a_signal_in_a_block_leaves_the_values(mode: Any) -> None:
+    """Whatever its handler is: the values come back before it raises."""
+
+    class StoppedError(Exception):
+        pass
+
+    def stop(number: int, frame: Any) -> None:
+        raise StoppedError
+
+    class Signal(keras.callbacks.Callback):
+        accepts_blocks = True
+
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            if epoch == 3:
+                signal.setitimer(signal.ITIMER_REAL, 0.05)
+
+    before = signal.signal(signal.SIGALRM, stop)
+    model = compiled(convnet)
+    settings = EngineSettings(xla_mode=mode)
+    try:
+        with pytest.raises(StoppedError):
+            fused(model, IMAGES, epochs=500, callbacks=[Signal()], settings=settings)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert all(np.isfinite(value).all() for value in values(model))
+
+
+def test_a_layer_without_xla_is_left_to_plain_fit() -> None:
+    class Eager(L.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.supports_jit = False
+
+        def call(self, inputs: Any) -> Any:
+            return inputs
+
+    make = lambda: keras.Sequential([keras.Input((6,)), Eager(), L.Dense(4, "softmax")])  # noqa: E731
+    with pytest.warns(UserWarning, match="a layer does not support XLA"):
+        history = fused(compiled(make), engine="auto")
+    assert history.kerasbatch.engine == "keras"
 
 
 def test_jit_compile_false_is_plain_fit() -> None:

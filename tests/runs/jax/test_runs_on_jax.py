@@ -66,6 +66,21 @@ def test_every_engine_has_the_same_numbers(rich: dict[str, Any], tmp_path: Path)
     assert "jax" in fused.record["versions"]
 
 
+def test_a_model_without_xla_is_trained(small: dict[str, Any], tmp_path: Path) -> None:
+    """By plain fit, which compiles nothing."""
+
+    def build(input_shape: Any, classes: Any) -> Any:
+        import keras
+
+        model = keras.Sequential([keras.Input(input_shape), keras.layers.Dense(3, "softmax")])
+        model.compile("sgd", "sparse_categorical_crossentropy", jit_compile=False)
+        return model
+
+    spec = {key: small[key] for key in ("data", "epochs", "batch_size")}
+    result = kb.run(spec, model=build, results=tmp_path)
+    assert (result.status, result.record["engine"]["name"]) == ("done", "keras")
+
+
 def test_a_kept_model_predicts(rich: dict[str, Any], tmp_path: Path) -> None:
     """Its file is that of Keras, whatever the backend."""
     result = kb.run(rich, results=tmp_path)
