@@ -1,7 +1,6 @@
 """The noise of the gradient of a compiled Keras model, at its present weights.
 
-noise = kerasbatch.gradient_noise(model, x, y)
-noise.noise_scale, noise.low, noise.high     # in examples
+noise = kerasbatch.gradient_noise(model, x, y)   # noise.noise_scale, noise.low, noise.high
 """
 
 import math
@@ -245,9 +244,8 @@ def _check_model(model: keras.Model) -> None:
         if getattr(loss, "reduction", MEAN) not in (MEAN, "mean")
     }
     if reductions:
-        message = (
-            f"its loss is reduced by {', '.join(sorted(reductions))}; noise is defined for means"
-        )
+        names = ", ".join(sorted(reductions))
+        message = f"its loss is reduced by {names}; noise is defined for means"
         raise SpecError.at(("model",), f"{message} over examples ({MEAN})")
     has_loss = type(model).compute_loss is not keras.Model.compute_loss
     if keras_private.compiled_with(model)[1] is None and not has_loss:
