@@ -30,11 +30,11 @@ def versions(backend: str = "") -> dict[str, str]:
         backend: the backend of the run; by default that of Keras in this process.
     """
     is_jax = backend == "jax" or (not backend and _computes_by_jax())
+    packages = (*PACKAGES, "jax") if is_jax else PACKAGES
     return {
         "kerasbatch": VERSION,
         "python": platform.python_version(),
-        **{package: _version(package) for package in PACKAGES},
-        **({"jax": _version("jax")} if is_jax else {}),
+        **{package: version for package in packages if (version := _version(package))},
     }
 
 
@@ -45,8 +45,12 @@ def _computes_by_jax() -> bool:
 
 
 @functools.cache
-def _version(package: str) -> str:
-    return metadata.version(package)
+def _version(package: str) -> str | None:
+    """Return the version of a package, or None if it is not installed: JAX need not be."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def machine() -> dict[str, Any]:
