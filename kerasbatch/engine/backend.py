@@ -1,12 +1,11 @@
 """The engine's seam: everything that it needs of Keras' backend, which has one home for each.
 
-The homes are `engine/tensorflow/` and `engine/jax/`. Nothing else in the engine imports TensorFlow
-or JAX, except what reads datasets of TensorFlow.
+The homes are `engine/tensorflow/` and `engine/jax/`; `sources/` reads the datasets of tf.data.
 """
 
 import importlib
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast, get_args
 
 import keras
 
@@ -26,8 +25,9 @@ from kerasbatch.engine.trainable_state import TrainableState
 from kerasbatch.engine.xla import PlannedSteps, XlaChoice, XlaMode
 from kerasbatch.errors import EngineError
 from kerasbatch.types import Array
+from kerasbatch.types import Backend as BackendName
 
-SUPPORTED = ("tensorflow", "jax")
+SUPPORTED = get_args(BackendName)
 """Keras' names of the backends that have a home."""
 
 

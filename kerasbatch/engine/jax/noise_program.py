@@ -16,6 +16,7 @@ from kerasbatch.engine.blocks import GroupSums
 from kerasbatch.engine.jax.model_arrays import ModelArrays, values_of
 from kerasbatch.engine.jax.step_loop import rows_of, scaled_bytes
 from kerasbatch.engine.options import Arrays
+from kerasbatch.engine.weak_reference import live_model
 from kerasbatch.types import Array
 
 
@@ -46,17 +47,11 @@ class JaxNoiseProgram:
         Returns:
             The sums of gradients, and of their squared norms, shape (groups,).
         """
-        values = values_of(self._live_model())
+        values = values_of(live_model(self._model))
         sums, squares = self._sums(
             values, arrays, indices.astype(np.int32), counts.astype(np.int32)
         )
         return [np.asarray(part) for part in sums], np.asarray(squares, np.float64)
-
-    def _live_model(self) -> keras.Model:
-        model = self._model()
-        if model is None:
-            raise ReferenceError("the model of this program is gone")
-        return model
 
     def _loops(
         self, values: ModelArrays, arrays: Arrays, indices: Any, counts: Any
@@ -84,7 +79,7 @@ class JaxNoiseProgram:
 
     def _gradient(self, values: ModelArrays, arrays: Arrays, chosen: Any) -> list[Any]:
         """Trace the gradient of Keras' own loss, with the model in inference mode."""
-        model, scale = self._live_model(), self._scale
+        model, scale = live_model(self._model), self._scale
         x, *rest = keras.tree.map_structure(lambda array: rows_of(array, chosen), arrays)
         if scale is not None:
             x = keras.tree.map_structure(lambda array: scaled_bytes(array, scale), x)

@@ -13,6 +13,7 @@ from kerasbatch.engine.divergence import INITIAL
 from kerasbatch.engine.jax.checksums import as_int64
 from kerasbatch.engine.jax.functions import ProgramFunctions
 from kerasbatch.engine.options import Arrays
+from kerasbatch.engine.weak_reference import live_model
 
 
 class JaxProgram:
@@ -83,9 +84,7 @@ class JaxProgram:
     @contextlib.contextmanager
     def _bound(self) -> Iterator[ProgramFunctions]:
         """Yield the functions, bound to the model, for the calls of this thread alone."""
-        model = self._model()
-        if model is None:
-            raise ReferenceError("the model of this program is gone")
+        model = live_model(self._model)
         with self._functions.lock:
             self._functions.bind(self, model)
             yield self._functions

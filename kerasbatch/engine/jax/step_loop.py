@@ -23,6 +23,7 @@ from kerasbatch.engine.jax.model_arrays import ModelArrays, like, metrics_result
 from kerasbatch.engine.keras_fit import has_keras_metrics
 from kerasbatch.engine.model_state import capture_step_loss
 from kerasbatch.engine.options import Arrays
+from kerasbatch.engine.weak_reference import live_model
 
 
 class Ledger(NamedTuple):
@@ -65,10 +66,7 @@ class StepLoop:
         Raises:
             ReferenceError: if it is gone.
         """
-        model = self.model()
-        if model is None:
-            raise ReferenceError("the model of this program is gone")
-        return model
+        return live_model(self.model)
 
     def block(
         self,

@@ -17,6 +17,7 @@ from kerasbatch.engine.tensorflow import private as tensorflow_private
 from kerasbatch.engine.tensorflow.index_checks import IndexChecks
 from kerasbatch.engine.tensorflow.lowering.xla_mode import lowering_of
 from kerasbatch.engine.tensorflow.step_loop import scaled_bytes
+from kerasbatch.engine.weak_reference import live_model
 from kerasbatch.engine.xla import XlaMode
 from kerasbatch.types import Array
 
@@ -61,9 +62,7 @@ class TensorFlowNoiseProgram:
 
     def _loops(self, arrays: Arrays, indices: Any, counts: Any) -> tuple[list[Any], Any]:
         """Trace a loop over groups, with an inner loop over their small batches."""
-        groups, model = int(indices.shape[0]), self._model()
-        if model is None:
-            raise ReferenceError("the model of this program is gone")
+        groups, model = int(indices.shape[0]), live_model(self._model)
         weights = [variable.value for variable in model.trainable_variables]
         zeros = [tf.zeros(weight.shape, tf.float32) for weight in weights]
 

@@ -23,6 +23,7 @@ from kerasbatch.engine.blocks import (
 )
 from kerasbatch.engine.options import Arrays
 from kerasbatch.engine.tensorflow.functions import ProgramFunctions
+from kerasbatch.engine.weak_reference import live_model
 
 
 class TensorFlowProgram:
@@ -154,9 +155,7 @@ class TensorFlowProgram:
     @contextlib.contextmanager
     def _bound(self) -> Iterator[ProgramFunctions]:
         """Yield the functions, bound to the model, for the calls of this thread alone."""
-        model = self._model()
-        if model is None:
-            raise ReferenceError("the model of this program is gone")
+        model = live_model(self._model)
         with self._functions.lock:
             self._functions.bind(self, model)
             yield self._functions

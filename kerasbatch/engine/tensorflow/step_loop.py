@@ -24,6 +24,7 @@ from kerasbatch.engine.tensorflow.block_state import first_state, state_after
 from kerasbatch.engine.tensorflow.evaluation_loop import as_tensors
 from kerasbatch.engine.tensorflow.index_checks import IndexChecks
 from kerasbatch.engine.trainable_state import TrainableState
+from kerasbatch.engine.weak_reference import live_model
 
 
 @dataclass
@@ -50,10 +51,7 @@ class StepLoop:
         Raises:
             ReferenceError: if it is gone.
         """
-        model = self.model()
-        if model is None:
-            raise ReferenceError("the model of this program is gone")
-        return model
+        return live_model(self.model)
 
     def trace(
         self,
